@@ -1,0 +1,182 @@
+/* The one file of the library that prints: what all commands say in the same words. */
+#include "format/command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "format/version.h"
+
+#define HELP_COLUMNS 80
+#define HELP_LEFT_MAX 28 /* a longer left side gets a line of its own */
+
+/* File names come from the machine under examination: what they do to a terminal is not ours to pass on. */
+static void say(const struct reel_command *self, const char *text)
+{
+	flockfile(stderr);
+	fprintf(stderr, "reel %s: ", self->name);
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			fprintf(stderr, "\\x%02x", *p);
+		else
+			putc(*p, stderr);
+	}
+	putc('\n', stderr);
+	funlockfile(stderr);
+}
+
+static int option_left(const struct reel_option *row, char *buf, size_t size)
+{
+	const char *arg = row->arg ? row->arg : row->kind == REEL_OPT_CHOICE ? row->choices : "";
+	char letter[] = "    ";
+
+	if (row->letter)
+		memcpy(letter, (char[]){ '-', row->letter, ',' }, 3);
+	return snprintf(buf, size, "  %s--%s%s%s", letter, row->name, *arg ? " " : "", arg);
+}
+
+static int table_width(const struct reel_option *row)
+{
+	char left[128];
+	int width = 0;
+
+	for (; row && row->name; row++) {
+		int len = option_left(row, left, sizeof(left));
+
+		if (len <= HELP_LEFT_MAX && len > width)
+			width = len;
+	}
+	return width;
+}
+
+/* From COLUMN on, with the following lines indented to INDENT. */
+static void print_wrapped(const char *text, int column, int indent)
+{
+	bool first = true;
+
+	while (*text) {
+		int len = (int)strcspn(text, " ");
+
+		if (!first && column + 1 + len > HELP_COLUMNS) {
+			printf("\n%*s", indent, "");
+			column = indent;
+		} else if (!first) {
+			putchar(' ');
+			column++;
+		}
+		printf("%.*s", len, text);
+		column += len;
+		text += len;
+		text += strspn(text, " ");
+		first = false;
+	}
+	putchar('\n');
+}
+
+static void print_table(const struct reel_option *row, int width)
+{
+	char left[128];
+
+	for (; row && row->name; row++) {
+		int len = option_left(row, left, sizeof(left));
+
+		if (row->heading)
+			printf("\n%s:\n", row->heading);
+		fputs(left, stdout);
+		if (len > width)
+			printf("\n%*s", width, "");
+		else
+			printf("%*s", width - len, "");
+		fputs("  ", stdout);
+		print_wrapped(row->help, width + 2, width + 2);
+	}
+}
+
+static void print_help(const struct reel_command *self)
+{
+	const struct reel_option *own = self->options;
+	int own_width = table_width(own), width = table_width(reel_common_options);
+
+	if (own_width > width)
+		width = own_width;
+
+	printf("Usage: reel %s [OPTION...]%s%s\n", self->name, self->usage ? " " : "",
+	       self->usage ? self->usage : "");
+	printf("%c", self->summary[0] >= 'a' && self->summary[0] <= 'z' ? self->summary[0] - 32 :
+									  self->summary[0]);
+	print_wrapped(self->summary + 1, 1, 0);
+	if (own && own->name && !own->heading)
+		printf("\nOptions:\n");
+	print_table(own, width);
+	print_table(reel_common_options, width);
+
+	if (self->examples[0])
+		printf("\nExamples:\n");
+	for (size_t i = 0; i < sizeof(self->examples) / sizeof(*self->examples); i++)
+		if (self->examples[i])
+			printf("  %s\n", self->examples[i]);
+}
+
+bool reel_command_parse(const struct reel_command *self, int argc, char **argv, void *opts,
+			struct reel_args *ret_args, int *ret_status)
+{
+	struct reel_args args = { 0 };
+	struct reel_err err = { 0 };
+	int r;
+
+	r = reel_options_parse(self->options, opts, argc, argv, &args, &err);
+	if (r == 0 && !args.common.help && !args.common.version) {
+		*ret_args = args;
+		return true;
+	}
+
+	reel_options_done(self->options, opts);
+	if (r == -ENOMEM) {
+		*ret_status = reel_command_fail(self, REEL_STATUS_IO, &err);
+	} else if (r < 0) {
+		*ret_status = reel_command_misuse(self, "%s", err.msg);
+	} else {
+		if (args.common.help)
+			print_help(self);
+		else
+			printf("reel %s\n", REEL_VERSION);
+		*ret_status = REEL_STATUS_OK;
+	}
+	return false;
+}
+
+int reel_command_misuse(const struct reel_command *self, const char *fmt, ...)
+{
+	struct reel_err err;
+	char text[sizeof(err.msg)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	reel_err_set(&err, -EINVAL, "%s (see 'reel %s --help')", text, self->name);
+	say(self, err.msg);
+	return REEL_STATUS_USAGE;
+}
+
+int reel_command_fail(const struct reel_command *self, enum reel_status status,
+		      const struct reel_err *err)
+{
+	say(self, err->msg);
+	return (int)status;
+}
+
+void reel_command_note(const struct reel_command *self, const struct reel_common *common,
+		       const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	if (common->quiet)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	say(self, text);
+}
