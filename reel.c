@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The front door: which commands there are, and nothing else. */
 #include <errno.h>
 #include <fcntl.h>

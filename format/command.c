@@ -1,12 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The one file of the library that prints: what all commands say in the same words. */
-#include "format/command.h"
+#include "command.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "format/version.h"
+#include "version.h"
 
 #define HELP_COLUMNS 80
 #define HELP_LEFT_MAX 28 /* a longer left side gets a line of its own */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the front door knows of a command, and the few things all commands say in the same words. The
  * functions below are the only ones of the library that print, and they do so for command files:
@@ -47,8 +48,8 @@
 
 #include <stdbool.h>
 
-#include "format/err.h"
-#include "format/options.h"
+#include "err.h"
+#include "options.h"
 
 /*
  * What a command's end tells a script. When several apply, the first in this order is it: usage,
@@ -59,7 +60,7 @@ enum reel_status {
 	REEL_STATUS_FINDING = 1,
 	REEL_STATUS_USAGE = 2,	    /* or a rule or SQL that does not compile */
 	REEL_STATUS_UNREADABLE = 3, /* nothing could be read; verify: damaged or altered */
-	REEL_STATUS_INCOMPLETE = 4, /* no finding, but losses, damage or a torn end touched the question */
+	REEL_STATUS_INCOMPLETE = 4, /* no finding, but what is missing touched the question */
 	REEL_STATUS_PRIVILEGE = 5,  /* or support in the kernel */
 	REEL_STATUS_IO = 6,	    /* or memory */
 };
@@ -70,7 +71,8 @@ struct reel_command {
 	const char *usage;	 /* the operands */
 	const char *examples[3]; /* two of them */
 	const struct reel_option *options;
-	int (*run)(const struct reel_command *self, int argc, char **argv); /* an enum reel_status */
+	/* Returns an enum reel_status. */
+	int (*run)(const struct reel_command *self, int argc, char **argv);
 };
 
 /*

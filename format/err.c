@@ -1,4 +1,5 @@
-#include "format/err.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "err.h"
 
 #include <stdarg.h>
 #include <stdio.h>

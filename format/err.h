@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Errors that a person will read. A function that can fail for more than one reason returns a
  * negative errno for its caller's code and fills a caller-owned reel_err for its caller's user.

@@ -1,4 +1,5 @@
-#include "format/options.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "options.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -117,7 +118,8 @@ int reel_parse_size(const char *text, uint64_t *ret_bytes, struct reel_err *err)
 	unit = unit_find(size_units, rest, strlen(rest));
 	if (!unit)
 		return reel_err_set(err, -EINVAL,
-				    "'%s' is not a size: use a number of bytes, or K, M, G, T", text);
+				    "'%s' is not a size: bytes, or a number with K, M, G or T",
+				    text);
 	if (__builtin_mul_overflow(bytes, unit->factor, &bytes))
 		return number_err(err, -ERANGE, text);
 
@@ -297,6 +299,7 @@ static int set_parse(const struct reel_option *row, void *field, const char *tex
 	return row->parse(text, field, err);
 }
 
+/* clang-format off */
 static const struct {
 	bool has_value;
 	set_fn set;
@@ -313,6 +316,7 @@ static const struct {
 	[REEL_OPT_CHOICE] = { true, set_choice },
 	[REEL_OPT_PARSE] = { true, set_parse },
 };
+/* clang-format on */
 
 /* The line ----------------------------------------------------------------------------------- */
 
@@ -390,8 +394,8 @@ static int unknown_long(struct line *l, const char *name, size_t len)
 		reel_nearest_offer(&near, row->name);
 
 	if (near.best)
-		return reel_err_set(l->err, -EINVAL,
-				    "unknown option '--%s', did you mean '--%s'?", word, near.best);
+		return reel_err_set(l->err, -EINVAL, "unknown option '--%s', did you mean '--%s'?",
+				    word, near.best);
 	return reel_err_set(l->err, -EINVAL, "unknown option '--%s'", word);
 }
 
@@ -480,9 +484,7 @@ int reel_options_parse(const struct reel_option *table, void *opts, int argc, ch
 			return r;
 	}
 
-	*ret_args = (struct reel_args){
-		.common = l.common, .v = argv + 1, .n = n, .n_before = n_before
-	};
+	*ret_args = (struct reel_args){ l.common, argv + 1, n, n_before };
 	return 0;
 }
 

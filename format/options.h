@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Command-line options as tables. A command owns a plain struct and a table that says, a row an
  * option, where in the struct its value goes; parsing, --help and the check of the manual page all
@@ -14,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "format/err.h"
+#include "err.h"
 
 struct reel_strings {
 	const char **v;

@@ -1,0 +1,200 @@
+# reel: one Makefile for the whole tree. Everything that is made lies under .output/.
+#
+# A new file in a room (format/, replay/, ...) or in tests/unit, tests/fuzz, tests/bench is found
+# by itself. The same sources are built in several flavours, each in a directory of its own:
+#
+#	.output/	what is installed and measured
+#	.output/clang/	the same by the other compiler, for its warnings
+#	.output/asan/	with the address and undefined-behaviour sanitizers
+#	.output/fuzz/	with these and libFuzzer's instrumentation
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+AR ?= ar
+PYTHON ?= /usr/bin/python3
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 600
+
+O := .output
+gen := $(O)/gen
+
+warnings := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	-Wpointer-arith -Wcast-qual -Wundef -Werror -Wno-missing-field-initializers
+common := -std=gnu11 -D_GNU_SOURCE -I. -I$(gen) -g $(warnings) -pthread
+
+hardened := -O2 -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fcf-protection
+sanitized := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+relro := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+
+libs_needed := -lzstd -lxxhash -lsodium -lpthread
+
+ifeq ($(V),1)
+Q :=
+msg = @:
+else
+Q := @
+msg = @printf '  %-6s %s\n' '$(1)' '$(2)'
+endif
+
+# What there is -----------------------------------------------------------------------------------
+
+# The libraries of the program reel, each before those that it needs: a room without its commands.
+# record/ is a program of its own and query/ an extension: they get rules of their own.
+rooms := $(foreach room,replay format,$(if $(filter-out $(room)/cmd_%,$(wildcard $(room)/*.c)),$(room)))
+lib_src = $(filter-out $(1)/cmd_%,$(wildcard $(1)/*.c))
+reel_src := reel.c $(wildcard format/cmd_*.c replay/cmd_*.c)
+
+unit := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_*.c))
+fuzz := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+bench_lib := $(wildcard tests/bench/lib_*.c)
+bench := $(patsubst tests/bench/%.c,%,$(filter-out $(bench_lib),$(wildcard tests/bench/*.c)))
+
+abis := x86_64 i386 x32
+generated := $(abis:%=$(gen)/syscalls_%.h)
+man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
+
+.PHONY: all programs clang asan fuzzers deps test test-built test-quick lint fuzz bench \
+	bench-format demo install clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+all: $(O)/reel ## build the program (the default)
+
+# How it is built ---------------------------------------------------------------------------------
+
+# $(call flavour,directory,compiler,compiler's flags,linker's flags)
+define flavour
+$(1)/obj/%.o: %.c Makefile | $(generated)
+	$$(call msg,CC,$(1:$(O)/%=%: )$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(2) $(common) $(3) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+
+$(foreach room,$(rooms),$(call library,$(1),$(room)))
+
+$(1)/reel: $(reel_src:%.c=$(1)/obj/%.o) $(rooms:%=$(1)/libreel-%.a)
+	$$(call msg,LINK,$$@)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
+
+$(1)/unit/%: $(1)/obj/tests/unit/%.o $(rooms:%=$(1)/libreel-%.a)
+	$$(call msg,LINK,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
+
+$(1)/bench/%: $(1)/obj/tests/bench/%.o $(bench_lib:%.c=$(1)/obj/%.o) $(rooms:%=$(1)/libreel-%.a)
+	$$(call msg,LINK,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
+
+$(1)/fuzz_%: $(1)/obj/tests/fuzz/fuzz_%.o $(rooms:%=$(1)/libreel-%.a)
+	$$(call msg,LINK,$$@)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
+endef
+
+define library
+
+$(1)/libreel-$(2).a: $(patsubst %.c,$(1)/obj/%.o,$(call lib_src,$(2)))
+	$$(call msg,AR,$$@)
+	$$(Q)rm -f $$@
+	$$(Q)$(AR) rcsD $$@ $$^
+
+endef
+
+$(eval $(call flavour,$(O),$(CC),$(hardened),$(relro)))
+$(eval $(call flavour,$(O)/clang,$(CLANG),$(hardened),$(relro)))
+$(eval $(call flavour,$(O)/asan,$(CC),$(sanitized),-pie))
+$(eval $(call flavour,$(O)/fuzz,$(CLANG),$(sanitized) -fsanitize=fuzzer-no-link,-pie -fsanitize=fuzzer))
+
+# The kernel's headers know the calls of each ABI; x32 has the numbers of x86_64 and some of its own,
+# all with one bit set that the tables leave out.
+header_x86_64 := unistd_64.h
+header_i386 := unistd_32.h
+header_x32 := unistd_x32.h
+
+$(generated): $(gen)/syscalls_%.h: Makefile
+	$(call msg,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '#include <asm/$(header_$*)>' | $(CC) -E -dM - | \
+		sed -nE 's/^#define __NR_([a-z0-9_]+) \(?(__X32_SYSCALL_BIT *\+ *)?([0-9]+)\)?$$/[\3] = "\1",/p' | \
+		sort -t'[' -k2n > $@
+	$(Q)test -s $@
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# The other flavours ------------------------------------------------------------------------------
+
+programs: $(O)/reel $(unit:%=$(O)/unit/%) $(bench:%=$(O)/bench/%)
+
+clang: $(O)/clang/reel $(unit:%=$(O)/clang/unit/%) $(bench:%=$(O)/clang/bench/%) ## build all with clang too
+
+asan: $(O)/asan/reel $(unit:%=$(O)/asan/unit/%) ## build with the sanitizers
+
+fuzzers: $(fuzz:%=$(O)/fuzz/%)
+
+# Checks ------------------------------------------------------------------------------------------
+
+packages := binutils clang clang-format file gcc jq libc6-dev libclang-rt-dev libsodium-dev \
+	libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config procps python3 \
+	python3-xxhash python3-zstandard strace xz-utils
+
+deps: ## install what building and testing need (Debian); does nothing when all is there
+	$(Q)command -v dpkg-query >/dev/null || \
+		{ echo "not a Debian system; needed: $(packages)"; exit 0; }; \
+	missing=; \
+	for p in $(packages); do \
+		dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || \
+			missing="$$missing $$p"; \
+	done; \
+	test -n "$$missing" || exit 0; \
+	echo "  DEPS  $$missing"; \
+	as_root=; test "$$(id -u)" = 0 || as_root="sudo -n"; \
+	apt="$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300"; \
+	install="$$apt install -y --no-install-recommends $$missing"; \
+	$$install >/dev/null 2>&1 || { $$apt update && $$install; }
+
+# The packages come first, whatever -j says: only then is it known that the rest can be built.
+test: deps ## install what is missing, build every flavour, run every test
+	+$(Q)$(MAKE) --no-print-directory test-built
+
+test-built: programs clang asan fuzzers
+	$(Q)$(PYTHON) tests/run
+
+test-quick: programs ## unit and command-line tests of the default build only
+	$(Q)$(PYTHON) tests/run --quick
+
+lint: $(O)/reel $(rooms:%=$(O)/libreel-%.a) ## formatting, dependency direction, manual pages
+	$(Q)$(PYTHON) tests/lint
+
+fuzz: $(fuzz:%=fuzz-%) ## run each fuzzer for FUZZ_SECONDS (600)
+
+fuzz-%: $(O)/fuzz/%
+	$(call msg,FUZZ,$* for $(FUZZ_SECONDS) s)
+	$(Q)mkdir -p $(O)/fuzz/corpus/$* tests/fuzz/corpus/$*
+	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+		-artifact_prefix=$(O)/fuzz/$*- -print_final_stats=1 -verbosity=0 \
+		$(O)/fuzz/corpus/$* tests/fuzz/corpus/$*
+
+bench: $(O)/reel $(bench:%=$(O)/bench/%)
+
+bench-format: bench ## measure writing and reading captures
+	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) tests/bench/format.sh
+
+demo: deps ## build and show it at work
+	+$(Q)$(MAKE) --no-print-directory all
+	$(Q)REEL=$(CURDIR)/$(O)/reel SRC=$(CURDIR) tests/demo.sh
+
+# The rest ----------------------------------------------------------------------------------------
+
+install: $(O)/reel ## install under DESTDIR/PREFIX (/usr/local)
+	install -D -m 755 $(O)/reel $(DESTDIR)$(PREFIX)/bin/reel
+	$(foreach page,$(man_pages),install -D -m 644 $(page) \
+		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) :
+
+clean: ## remove all that was made
+	rm -rf $(O)
+
+help: ## show this
+	$(Q)sed -nE 's/^([a-z-]+):.* ## (.*)/  make \1\t\2/p' Makefile | expand -t 22

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One event, as a view into the block it lies in: nothing is copied, and nothing may be kept beyond
+ * the life of the block (for reel_reader_next: until the next call).
+ */
+#ifndef REEL_FORMAT_EVENT_H
+#define REEL_FORMAT_EVENT_H
+
+#include <string.h>
+
+#include "bpf/events.h"
+#include "format/types.h"
+
+struct reel_segment;
+
+struct reel_event {
+	uint64_t ts;
+	uint64_t seq;
+	int64_t ret;
+	uint32_t pid;
+	uint32_t tid;
+	uint16_t cpu;
+	uint16_t call;
+	uint8_t flags;			/* enum ev_flag, EV_WIDE_RET already taken out */
+	uint32_t string_bytes;
+	const struct reel_type *type;	/* of the capture's own schema; never NULL */
+	const uint8_t *fixed;		/* type->fixed_bytes, 8-aligned */
+	const uint8_t *strings;
+	const struct reel_segment *segment;
+};
+
+struct reel_string {
+	const uint8_t *bytes;
+	uint32_t length;
+	uint32_t true_length;		/* EV_UNKNOWN_LENGTH: cut, and nobody knows how much */
+};
+
+static inline bool reel_string_is_cut(const struct reel_string *s)
+{
+	return s->true_length != s->length;
+}
+
+/* The value of a number field, sign-extended; of an address its first eight bytes. */
+uint64_t reel_event_number(const struct reel_event *ev, const struct reel_field *f);
+
+/* The value of a string field. One whose lengths do not add up is given as empty and cut. */
+struct reel_string reel_event_string(const struct reel_event *ev, const struct reel_field *f);
+
+/* Whether all lengths of the event's strings add up. */
+bool reel_event_is_sound(const struct reel_event *ev);
+
+/*
+ * The fixed part as this build's struct: in place, or where the tape's is shorter than ours, copied
+ * into scratch and filled up with zeros. Only for types with schema->as_built.
+ */
+static inline const void *reel_event_as(const struct reel_event *ev, void *scratch, size_t size)
+{
+	if (ev->type->fixed_bytes >= size)
+		return ev->fixed;
+	memset(scratch, 0, size);
+	memcpy(scratch, ev->fixed, ev->type->fixed_bytes);
+	return scratch;
+}
+
+/* An event's name: "1f2e3d4c-0-17", boot id, CPU and seq; the CPU is "r" for the recorder's own. */
+enum { REEL_EVENT_ID_MAX = 48 };
+size_t reel_event_id(const struct reel_event *ev, const uint8_t boot[16],
+		     char text[REEL_EVENT_ID_MAX]);
+
+#endif
