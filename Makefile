@@ -69,7 +69,7 @@ all: $(O)/reel ## build the program (the default)
 # $(call flavour,directory,compiler,compiler's flags,linker's flags)
 define flavour
 $(1)/obj/%.o: %.c Makefile | $(generated)
-	$$(call msg,CC,$(1:$(O)/%=%: )$$<)
+	$$(call msg,CC,$(patsubst $(O)/%,%: ,$(filter-out $(O),$(1)))$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$(2) $(common) $(3) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 
@@ -94,12 +94,13 @@ $(1)/fuzz_%: $(1)/obj/tests/fuzz/fuzz_%.o $(rooms:%=$(1)/libreel-%.a)
 	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
 endef
 
+# The room itself is named too: a source that goes away changes nothing else.
 define library
 
-$(1)/libreel-$(2).a: $(patsubst %.c,$(1)/obj/%.o,$(call lib_src,$(2)))
+$(1)/libreel-$(2).a: $(patsubst %.c,$(1)/obj/%.o,$(call lib_src,$(2))) $(2)
 	$$(call msg,AR,$$@)
 	$$(Q)rm -f $$@
-	$$(Q)$(AR) rcsD $$@ $$^
+	$$(Q)$(AR) rcsD $$@ $$(filter %.o,$$^)
 
 endef
 

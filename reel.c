@@ -99,8 +99,8 @@ static int dispatch(int argc, char **argv)
 }
 
 /*
- * A capture opened while stdout is closed would become stdout, and be written to. The stand-ins are
- * open the wrong way round, so that using them is an error as it was before.
+ * A capture opened while stdout is closed would become stdout, and be written to. The stand-ins
+ * are open the wrong way round, so that using them is an error as it was before.
  */
 static int guard_standard_fds(void)
 {
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 
 	status = dispatch(argc, argv);
 
-	/* A full disk shows itself only now, and an answer that is cut short must not look whole. */
+	/* A full disk shows itself only now; an answer that is cut short must not look whole. */
 	if ((ferror(stdout) | fclose(stdout)) != 0) {
 		fputs("reel: cannot write to standard output\n", stderr);
 		if (status != REEL_STATUS_USAGE && status != REEL_STATUS_PRIVILEGE)

@@ -12,7 +12,7 @@
 #define HELP_COLUMNS 80
 #define HELP_LEFT_MAX 28 /* a longer left side gets a line of its own */
 
-/* File names come from the machine under examination: what they do to a terminal is not ours to pass on. */
+/* File names come from the machine under examination; what they may do to a terminal stays here. */
 static void say(const struct reel_command *self, const char *text)
 {
 	flockfile(stderr);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the front door knows of a command, and the few things all commands say in the same words. The
- * functions below are the only ones of the library that print, and they do so for command files:
- * what was asked for (--help, --version) to stdout, all talk to stderr.
+ * What the front door knows of a command, and the few things that all commands say in the same
+ * words. The functions below are the only ones of the library that print, and they do so for
+ * command files: what was asked for (--help, --version) to stdout, all talk to stderr.
  *
  * A command reads like this:
  *

@@ -13,8 +13,10 @@ struct reel_err {
 	char msg[480];
 };
 
-/* Returns CODE, so that "return reel_err_set(err, -EBADMSG, ...)" is the whole story. ERR may be NULL;
- * arguments may point into ERR's own message, to add to it. */
+/*
+ * Returns CODE, so that "return reel_err_set(err, -EBADMSG, ...)" is the whole story. ERR may be
+ * NULL. Arguments may point into ERR's own message, to add to it.
+ */
 int reel_err_set(struct reel_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

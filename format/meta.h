@@ -21,7 +21,7 @@ struct reel_meta {
 	uint64_t cpus;
 	char host[256];
 	char kernel[256];
-	char arch[32];
+	char arch[72];
 	char program[64];
 	char note[REEL_NOTE_MAX];
 	struct tape_start start;

@@ -98,8 +98,8 @@ int reel_parse_duration(const char *text, uint64_t *ret_ns, struct reel_err *err
 int reel_parse_choice(const char *text, const char *choices, int *ret_index, struct reel_err *err);
 
 /*
- * "Did you mean": start with REEL_NEAREST(word), offer every name, read .best, which stays NULL when
- * nothing was near enough to be worth saying.
+ * "Did you mean": start with REEL_NEAREST(word), offer every name, read .best, which stays NULL
+ * when nothing was near enough to be worth saying.
  */
 struct reel_nearest {
 	const char *word;

@@ -1,4 +1,5 @@
-#include "out.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "format/out.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -8,12 +9,11 @@
 static const char hex_digits[] = "0123456789abcdef";
 
 /* "00" to "99": halves the divisions of a decimal number. */
-static const char digit_pairs[] =
-	"0001020304050607080910111213141516171819"
-	"2021222324252627282930313233343536373839"
-	"4041424344454647484950515253545556575859"
-	"6061626364656667686970717273747576777879"
-	"8081828384858687888990919293949596979899";
+static const char digit_pairs[] = "0001020304050607080910111213141516171819"
+				  "2021222324252627282930313233343536373839"
+				  "4041424344454647484950515253545556575859"
+				  "6061626364656667686970717273747576777879"
+				  "8081828384858687888990919293949596979899";
 
 int out_init(struct reel_out *o, int fd)
 {
@@ -271,9 +271,8 @@ static size_t plain_len(const uint8_t *s, size_t len)
 
 static void json_escape(struct reel_out *o, uint32_t c)
 {
-	static const char letters[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',
-					['\f'] = 'f', ['\r'] = 'r', ['"'] = '"',
-					['\\'] = '\\' };
+	static const char letters[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
+					['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\' };
 
 	out_char(o, '\\');
 	if (c < sizeof(letters) && letters[c]) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A buffered writer of text, to a file descriptor or to memory: fast enough for two million JSON
  * lines a second on one core, and the one place that knows how foreign bytes are made harmless.
@@ -35,7 +36,7 @@ int out_init_mem(struct reel_out *o);
 /* Frees the buffer; what was not flushed is gone. Does nothing to a zeroed struct. */
 void out_done(struct reel_out *o);
 
-/* Hands the buffer to the descriptor. Returns 0 or the first error; to memory it does nothing else. */
+/* Hands the buffer to the descriptor, if there is one. Returns 0 or the first error. */
 int out_flush(struct reel_out *o);
 
 static inline int out_error(const struct reel_out *o)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "format/record.h"
 
-#include <assert.h>
 #include <string.h>
 
 void *reel_record_begin(struct reel_record *r, const struct reel_type *type)
@@ -22,7 +21,8 @@ void reel_record_cut_string(struct reel_record *r, const void *bytes, size_t len
 	size_t room = EV_MAX_PAYLOAD - 4u * r->type->n_strings - r->used;
 	uint16_t kept;
 
-	assert(r->n_strings < r->type->n_strings);
+	if (r->n_strings == r->type->n_strings)
+		return;
 	if (length > room)
 		length = room;
 	kept = (uint16_t)length;

@@ -1,4 +1,5 @@
-#include "timetext.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "format/timetext.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -7,11 +8,12 @@
 #include <strings.h>
 #include <time.h>
 
-#include "err.h"
+#include "format/err.h"
+#include "format/options.h"
 
 #define NS_PER_US 1000ULL
 #define NS_PER_MS 1000000ULL
-#define NS_PER_S  1000000000ULL
+#define NS_PER_S 1000000000ULL
 #define S_PER_DAY 86400LL
 
 /*
@@ -33,8 +35,8 @@ static void date_of_days(int64_t days, int *ret_year, int *ret_month, int *ret_d
 	int64_t z = days + 719468;
 	int64_t century4 = (z >= 0 ? z : z - 146096) / 146097;
 	int64_t day_of_400 = z - century4 * 146097;
-	int64_t year_of = (day_of_400 - day_of_400 / 1460 + day_of_400 / 36524 -
-			   day_of_400 / 146096) / 365;
+	int64_t year_of =
+		(day_of_400 - day_of_400 / 1460 + day_of_400 / 36524 - day_of_400 / 146096) / 365;
 	int64_t day_of = day_of_400 - (365 * year_of + year_of / 4 - year_of / 100);
 	int64_t month_of = (5 * day_of + 2) / 153;
 
@@ -204,93 +206,7 @@ size_t reel_time_format(struct reel_timefmt *f, uint64_t realtime_ns, char ret_t
 	return f->len;
 }
 
-struct unit {
-	const char *name;
-	uint64_t ns;
-};
-
-/* From large to small. */
-static const struct unit units[] = {
-	{ "w", 7 * 86400 * NS_PER_S },
-	{ "d", 86400 * NS_PER_S },
-	{ "h", 3600 * NS_PER_S },
-	{ "m", 60 * NS_PER_S },
-	{ "s", NS_PER_S },
-	{ "ms", NS_PER_MS },
-	{ "us", NS_PER_US },
-	{ "ns", 1 },
-};
-
-#define N_UNITS (sizeof(units) / sizeof(units[0]))
-
-/* Digits up to the first other character; false if there are none or the value is above LIMIT. */
-static bool take_u64(const char **text, uint64_t limit, uint64_t *ret_value)
-{
-	const char *p = *text;
-	uint64_t value = 0;
-
-	if (!is_digit(*p))
-		return false;
-	for (; is_digit(*p); p++) {
-		if (__builtin_mul_overflow(value, 10, &value) ||
-		    __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value) || value > limit)
-			return false;
-	}
-	*text = p;
-	*ret_value = value;
-	return true;
-}
-
-int reel_duration_parse(const char *text, uint64_t *ret_ns, struct reel_err *err)
-{
-	const char *p = text;
-	uint64_t total = 0;
-	size_t next = 0, i;
-
-	do {
-		uint64_t n;
-		size_t len;
-
-		if (!is_digit(*p))
-			return reel_err_set(err, -EINVAL,
-					    "'%.64s' is not a duration: such as 15m, 2h30m or "
-					    "500ms is wanted",
-					    text);
-		if (!take_u64(&p, INT64_MAX, &n))
-			goto too_long;
-		len = strcspn(p, "0123456789");
-		for (i = 0; i < N_UNITS; i++) {
-			if (strlen(units[i].name) == len && !memcmp(units[i].name, p, len))
-				break;
-		}
-		if (len == 0)
-			return reel_err_set(err, -EINVAL,
-					    "'%.64s': a unit is missing after %llu: w, d, h, m, s, "
-					    "ms, us or ns",
-					    text, (unsigned long long)n);
-		if (i == N_UNITS)
-			return reel_err_set(err, -EINVAL,
-					    "'%.64s': '%.*s' is not a unit: whole numbers of w, d, "
-					    "h, m, s, ms, us or ns",
-					    text, len < 64 ? (int)len : 64, p);
-		if (i < next)
-			return reel_err_set(err, -EINVAL,
-					    "'%.64s': units go from large to small, each once",
-					    text);
-		next = i + 1;
-		p += len;
-		if (__builtin_mul_overflow(n, units[i].ns, &n) ||
-		    __builtin_add_overflow(total, n, &total) || total > INT64_MAX)
-			goto too_long;
-	} while (*p != '\0');
-
-	*ret_ns = total;
-	return 0;
-too_long:
-	return reel_err_set(err, -ERANGE, "'%.64s' is longer than 292 years", text);
-}
-
-/* One or two parts of which the second has two digits, or one with a tenth. */
+/* Two units from a minute on, below that one, with a tenth while that says something. */
 size_t reel_duration_format(uint64_t ns, char ret_text[REEL_DURATION_TEXT])
 {
 	static const struct {
@@ -301,6 +217,11 @@ size_t reel_duration_format(uint64_t ns, char ret_text[REEL_DURATION_TEXT])
 		{ "h", "m", 3600 * NS_PER_S, 60 * NS_PER_S },
 		{ "m", "s", 60 * NS_PER_S, NS_PER_S },
 	};
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = { { "s", NS_PER_S }, { "ms", NS_PER_MS }, { "us", NS_PER_US }, { "ns", 1 } };
+	unsigned int whole, tenth;
 	size_t i;
 
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -313,31 +234,31 @@ size_t reel_duration_format(uint64_t ns, char ret_text[REEL_DURATION_TEXT])
 	}
 	if (ns == 0)
 		return (size_t)snprintf(ret_text, REEL_DURATION_TEXT, "0s");
-	for (i = N_UNITS - 4; i < N_UNITS - 1 && ns < units[i].ns; i++)
+	for (i = 0; ns < units[i].ns; i++)
 		;
-	if (ns / units[i].ns < 100 && ns % units[i].ns / (units[i].ns >= 10 ? units[i].ns / 10 : 1))
-		return (size_t)snprintf(ret_text, REEL_DURATION_TEXT, "%u.%u%s",
-					(unsigned int)(ns / units[i].ns),
-					(unsigned int)(ns % units[i].ns / (units[i].ns / 10)),
+	whole = (unsigned int)(ns / units[i].ns);
+	tenth = (unsigned int)(ns % units[i].ns * 10 / units[i].ns);
+	if (whole < 100 && tenth > 0)
+		return (size_t)snprintf(ret_text, REEL_DURATION_TEXT, "%u.%u%s", whole, tenth,
 					units[i].name);
-	return (size_t)snprintf(ret_text, REEL_DURATION_TEXT, "%u%s",
-				(unsigned int)(ns / units[i].ns), units[i].name);
+	return (size_t)snprintf(ret_text, REEL_DURATION_TEXT, "%u%s", whole, units[i].name);
 }
 
 size_t reel_size_format(uint64_t size_bytes, char ret_text[REEL_SIZE_TEXT])
 {
 	static const char *const names[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	unsigned int shift = 10;
+	uint64_t rest;
 
 	if (size_bytes < 1024)
 		return (size_t)snprintf(ret_text, REEL_SIZE_TEXT, "%u B", (unsigned int)size_bytes);
 	while (shift < 60 && size_bytes >> shift >= 1024)
 		shift += 10;
-	/* The ten bits below the unit are enough for one digit, and never overflow. */
+	/* ten times what is below an EiB still fits 64 bits */
+	rest = size_bytes & (((uint64_t)1 << shift) - 1);
 	return (size_t)snprintf(ret_text, REEL_SIZE_TEXT, "%u.%u %s",
 				(unsigned int)(size_bytes >> shift),
-				(unsigned int)((size_bytes >> (shift - 10) & 1023) * 10 / 1024),
-				names[shift / 10 - 1]);
+				(unsigned int)(rest * 10 >> shift), names[shift / 10 - 1]);
 }
 
 static int parse_fraction(const char *text, const char **p, uint32_t *ret_ns, struct reel_err *err)
@@ -448,38 +369,47 @@ static int parse_iso(const char *text, uint64_t *ret_ns, struct reel_err *err)
 	return 0;
 }
 
+/* "@ns": all of 64 bits. */
+static int parse_boottime(const char *text, uint64_t *ret_ns, struct reel_err *err)
+{
+	const char *p = text + 1;
+	uint64_t ns = 0;
+
+	if (!is_digit(*p))
+		return reel_err_set(err, -EINVAL, "'%.64s': nanoseconds must follow @", text);
+	for (; is_digit(*p); p++) {
+		if (__builtin_mul_overflow(ns, 10, &ns) ||
+		    __builtin_add_overflow(ns, (uint64_t)(*p - '0'), &ns))
+			return reel_err_set(err, -ERANGE, "'%.64s' does not fit 64 bits", text);
+	}
+	if (*p != '\0')
+		return reel_err_set(err, -EINVAL, "'%.64s': '%.32s' follows the nanoseconds", text,
+				    p);
+	*ret_ns = ns;
+	return 0;
+}
+
 int reel_time_parse(const char *text, uint64_t now_realtime_ns, struct reel_when *ret_when,
 		    struct reel_err *err)
 {
 	struct reel_when when = { .kind = REEL_WHEN_REALTIME };
-	int r;
+	int r = 0;
 
 	if (text[0] == '\0')
 		return reel_err_set(err, -EINVAL, "a time is missing");
 	if (text[0] == '-') {
 		when.kind = REEL_WHEN_RELATIVE;
-		r = reel_duration_parse(text + 1, &when.ns, err);
-		if (r < 0)
-			return r;
+		r = reel_parse_duration(text + 1, &when.ns, err);
 	} else if (text[0] == '@') {
-		const char *p = text + 1;
-
 		when.kind = REEL_WHEN_BOOTTIME;
-		if (!is_digit(*p))
-			return reel_err_set(err, -EINVAL,
-					    "'%.64s': nanoseconds must follow @", text);
-		if (!take_u64(&p, UINT64_MAX, &when.ns))
-			return reel_err_set(err, -ERANGE, "'%.64s' does not fit 64 bits", text);
-		if (*p != '\0')
-			return reel_err_set(err, -EINVAL,
-					    "'%.64s': '%.32s' follows the nanoseconds", text, p);
+		r = parse_boottime(text, &when.ns, err);
 	} else if (!strcmp(text, "now")) {
 		when.ns = now_realtime_ns;
 	} else {
 		r = parse_iso(text, &when.ns, err);
-		if (r < 0)
-			return r;
 	}
+	if (r < 0)
+		return r;
 	*ret_when = when;
 	return 0;
 }

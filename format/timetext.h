@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Points in time, durations and sizes as text, and back. Nothing here allocates or keeps state of
  * its own; a reel_timefmt belongs to one thread.
@@ -59,10 +60,6 @@ struct reel_when {
  */
 int reel_time_parse(const char *text, uint64_t now_realtime_ns, struct reel_when *ret_when,
 		    struct reel_err *err);
-
-/* "2h30m", "450ms": whole numbers with a unit each (w d h m s ms us ns), from large to small, at
- * most 292 years. */
-int reel_duration_parse(const char *text, uint64_t *ret_ns, struct reel_err *err);
 
 /* 3d04h, 1h02m, 2m05s, 3.2s, 450ms; cut, not rounded. Returns the length. */
 size_t reel_duration_format(uint64_t ns, char ret_text[REEL_DURATION_TEXT]);

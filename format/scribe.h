@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The side of the writer that is slow: it takes packs in the order in which they are given,
+ * compresses and writes them, closes segments and begins new ones, removes old ones, and decides
+ * what to do when the disk is full. Runs in a thread of its own unless the options say otherwise.
+ */
+#ifndef REEL_FORMAT_SCRIBE_H
+#define REEL_FORMAT_SCRIBE_H
+
+#include "format/pack.h"
+#include "format/writer.h"
+
+/* Values of lost.cause, in the order of its labels. */
+enum reel_lost_cause {
+	REEL_LOST_RING,
+	REEL_LOST_MISSED,
+	REEL_LOST_MALFORMED,
+	REEL_LOST_DISK_FULL,
+	REEL_LOST_WRITE_ERROR,
+	REEL_LOST_STOPPED,
+};
+
+struct reel_scribe;
+
+int reel_scribe_open(const struct reel_writer_options *o, struct reel_scribe **ret,
+		     struct reel_err *err);
+uint64_t reel_scribe_first_number(const struct reel_scribe *s);
+
+/* An empty pack; waits until there is one. Fails when nothing can be written any more. */
+int reel_scribe_take(struct reel_scribe *s, struct reel_pack **ret, struct reel_err *err);
+/* Gives it back, filled, to be written. settled: see tape_header. */
+int reel_scribe_give(struct reel_scribe *s, struct reel_pack *p, uint64_t settled,
+		     struct reel_err *err);
+int reel_scribe_rotate(struct reel_scribe *s, struct reel_err *err);
+int reel_scribe_sync_in_time(struct reel_scribe *s, struct reel_err *err);
+
+uint64_t reel_scribe_own_seq(struct reel_scribe *s);
+void reel_scribe_see_time(struct reel_scribe *s, uint64_t now_ns);
+void reel_scribe_see_clock(struct reel_scribe *s, uint64_t boottime_ns, int64_t realtime_ns);
+bool reel_scribe_segment_is_full(const struct reel_scribe *s, uint64_t bytes);
+void reel_scribe_stats(struct reel_scribe *s, struct reel_writer_stats *ret);
+
+/* Both free it. close writes END. */
+int reel_scribe_close(struct reel_scribe *s, struct reel_err *err);
+void reel_scribe_abandon(struct reel_scribe *s);
+
+#endif

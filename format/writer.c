@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The side of the writer that its caller sees: records are sorted into the pack of their stream, and
+ * full or old packs are handed to the scribe (scribe.c), in whose thread they go to disk.
+ */
+#include "format/writer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/record.h"
+#include "format/scribe.h"
+#include "format/types.h"
+
+/* Streams in the order in which they are closed together: clocks first, since everything that
+ * follows is dated by them, and state before the events that it explains. */
+static const uint8_t streams[] = { TAPE_CLOCK, TAPE_GAP, TAPE_STATE, TAPE_EVENTS };
+
+struct reel_writer {
+	struct reel_scribe *scribe;
+	struct reel_pack *packs[TAPE_KINDS];	/* NULL: nothing is pending */
+	uint64_t now_ns;
+	uint64_t settled;
+	uint64_t latency_ns;
+	uint64_t segment_bytes, segment_ns;
+	uint64_t segment_since_ns;
+	uint64_t segment_number;
+	uint64_t events;
+	uint64_t malformed, malformed_told;
+	uint64_t malformed_first, malformed_last;
+	struct {
+		uint16_t fixed_bytes;
+		uint8_t stream;			/* 0: no such type */
+		uint8_t n_strings;
+		const uint16_t *string_offsets;
+	} types[EV_MAX_TYPES];
+};
+
+int reel_writer_open(const struct reel_writer_options *o, struct reel_writer **ret,
+		     struct reel_err *err)
+{
+	struct reel_writer *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return reel_err_set(err, -ENOMEM, "no memory for a writer");
+	w->latency_ns = o->latency_ns ? o->latency_ns : REEL_LATENCY_NS;
+	w->segment_bytes = o->segment_bytes ? o->segment_bytes : REEL_SEGMENT_BYTES;
+	w->segment_ns = o->segment_ns ? o->segment_ns : REEL_SEGMENT_NS;
+	w->now_ns = w->segment_since_ns = o->meta.start.boottime_ns;
+	for (const struct reel_type *t = reel_types; t->name; t++) {
+		w->types[t->id].fixed_bytes = t->fixed_bytes;
+		w->types[t->id].stream = t->stream;
+		w->types[t->id].n_strings = t->n_strings;
+		w->types[t->id].string_offsets = t->string_offsets;
+	}
+	r = reel_scribe_open(o, &w->scribe, err);
+	if (r < 0) {
+		free(w);
+		return r;
+	}
+	w->segment_number = reel_scribe_first_number(w->scribe);
+	*ret = w;
+	return 0;
+}
+
+/*
+ * Until when everything is on tape once the pack of this kind is written: as far as the rounds are
+ * done, but not beyond what waits in the other streams.
+ */
+static uint64_t settled_after(const struct reel_writer *w, unsigned kind)
+{
+	uint64_t settled = w->settled;
+
+	for (unsigned k = 0; k < TAPE_KINDS; k++)
+		if (k != kind && w->packs[k] && w->packs[k]->settled_before < settled)
+			settled = w->packs[k]->settled_before;
+	return settled;
+}
+
+static int close_pack(struct reel_writer *w, unsigned kind, struct reel_err *err)
+{
+	struct reel_pack *p = w->packs[kind];
+
+	if (!p)
+		return 0;
+	w->packs[kind] = NULL;
+	return reel_scribe_give(w->scribe, p, settled_after(w, kind), err);
+}
+
+int reel_writer_flush(struct reel_writer *w, struct reel_err *err)
+{
+	for (unsigned i = 0; i < sizeof(streams); i++) {
+		int r = close_pack(w, streams[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int open_pack(struct reel_writer *w, unsigned kind, struct reel_err *err)
+{
+	struct reel_pack *p;
+	int r = reel_scribe_take(w->scribe, &p, err);
+
+	if (r < 0)
+		return r;
+	reel_pack_reset(p, (uint8_t)kind);
+	p->since_ns = w->now_ns;
+	p->settled_before = w->settled;
+	w->packs[kind] = p;
+	return 0;
+}
+
+/* Full: the streams that must come first go first. */
+static int close_full(struct reel_writer *w, unsigned kind, struct reel_err *err)
+{
+	int r = 0;
+
+	if (kind == TAPE_STATE || kind == TAPE_EVENTS) {
+		r = close_pack(w, TAPE_CLOCK, err);
+		if (r == 0)
+			r = close_pack(w, TAPE_GAP, err);
+	}
+	return r < 0 ? r : close_pack(w, kind, err);
+}
+
+static int add(struct reel_writer *w, const struct ev_header *h, const uint8_t *payload,
+	       struct reel_err *err)
+{
+	unsigned kind = w->types[h->type].stream;
+	int r;
+
+	if (!w->packs[kind]) {
+		r = open_pack(w, kind, err);
+		if (r < 0)
+			return r;
+	}
+	reel_pack_add(w->packs[kind], h, payload, w->types[h->type].fixed_bytes);
+	w->events++;
+	if (h->type == EV_keyframe && payload[offsetof(struct ev_keyframe, edge)] == 0)
+		w->packs[kind]->keyframe = true;
+	return reel_pack_is_full(w->packs[kind]) ? close_full(w, kind, err) : 0;
+}
+
+/* Every length in a record is checked here, where it comes from the kernel; later ones may trust. */
+static bool is_sound(const struct reel_writer *w, const struct ev_header *h, const uint8_t *payload,
+		     size_t length)
+{
+	uint32_t fixed = w->types[h->type].fixed_bytes, n = w->types[h->type].n_strings, sum;
+
+	if (length != sizeof(*h) + h->length || !w->types[h->type].stream || h->length < fixed ||
+	    h->length > EV_MAX_PAYLOAD || h->pid == UINT32_MAX)
+		return false;
+	sum = h->flags & EV_TRUNCATED ? 4 * n : 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t bytes;
+
+		memcpy(&bytes, payload + w->types[h->type].string_offsets[i], sizeof(bytes));
+		sum += bytes;
+	}
+	return sum == h->length - fixed;
+}
+
+static void count_malformed(struct reel_writer *w)
+{
+	if (w->malformed == w->malformed_told)
+		w->malformed_first = w->now_ns;
+	w->malformed_last = w->now_ns;
+	w->malformed++;
+}
+
+static void see_clock(struct reel_writer *w, uint64_t ts, const uint8_t *payload)
+{
+	struct ev_clock clock;
+
+	memcpy(&clock, payload, sizeof(clock));
+	reel_scribe_see_clock(w->scribe, ts, clock.realtime);
+}
+
+int reel_writer_append(struct reel_writer *w, const void *record, size_t length,
+		       struct reel_err *err)
+{
+	const uint8_t *payload = (const uint8_t *)record + sizeof(struct ev_header);
+	struct ev_header h;
+
+	if (length < sizeof(h)) {
+		count_malformed(w);
+		return 0;
+	}
+	memcpy(&h, record, sizeof(h));
+	if (!is_sound(w, &h, payload, length)) {
+		count_malformed(w);
+		return 0;
+	}
+	if (h.type == EV_clock)
+		see_clock(w, h.ts, payload);
+	return add(w, &h, payload, err);
+}
+
+int reel_writer_append_own(struct reel_writer *w, struct ev_header *record, size_t length,
+			   struct reel_err *err)
+{
+	record->cpu = EV_NO_CPU;
+	record->seq = reel_scribe_own_seq(w->scribe);
+	return reel_writer_append(w, record, length, err);
+}
+
+/* What was refused is a loss like any other, and goes on tape. */
+static int tell_malformed(struct reel_writer *w, struct reel_err *err)
+{
+	struct reel_record record;
+	struct ev_lost *lost;
+
+	if (w->malformed == w->malformed_told)
+		return 0;
+	lost = reel_record_begin(&record, reel_type_by_id(EV_lost));
+	lost->first = w->malformed_first;
+	lost->last = w->malformed_last;
+	lost->count = w->malformed - w->malformed_told;
+	lost->lost_cpu = EV_NO_CPU;
+	lost->cause = REEL_LOST_MALFORMED;
+	record.header.ts = w->now_ns;
+	w->malformed_told = w->malformed;
+	return reel_writer_append_own(w, &record.header, reel_record_end(&record), err);
+}
+
+void reel_writer_settle(struct reel_writer *w, uint64_t ts)
+{
+	if (ts > w->settled)
+		w->settled = ts;
+}
+
+int reel_writer_rotate(struct reel_writer *w, struct reel_err *err)
+{
+	int r = reel_writer_flush(w, err);
+
+	if (r == 0)
+		r = reel_scribe_rotate(w->scribe, err);
+	if (r < 0)
+		return r;
+	w->segment_number++;
+	w->segment_since_ns = w->now_ns;
+	return 0;
+}
+
+int reel_writer_tick(struct reel_writer *w, uint64_t now_ns, struct reel_err *err)
+{
+	int r;
+
+	if (now_ns > w->now_ns)
+		w->now_ns = now_ns;
+	reel_scribe_see_time(w->scribe, w->now_ns);
+	r = tell_malformed(w, err);
+	if (r < 0)
+		return r;
+	if (reel_scribe_segment_is_full(w->scribe, w->segment_bytes) ||
+	    w->now_ns - w->segment_since_ns >= w->segment_ns)
+		return reel_writer_rotate(w, err);
+	for (unsigned i = 0; i < sizeof(streams); i++) {
+		const struct reel_pack *p = w->packs[streams[i]];
+
+		if (p && w->now_ns - p->since_ns >= w->latency_ns)
+			return reel_writer_flush(w, err);
+	}
+	return reel_scribe_sync_in_time(w->scribe, err);
+}
+
+uint64_t reel_writer_segment_number(const struct reel_writer *w)
+{
+	return w->segment_number;
+}
+
+void reel_writer_stats(struct reel_writer *w, struct reel_writer_stats *ret)
+{
+	reel_scribe_stats(w->scribe, ret);
+	ret->events = w->events;
+	ret->malformed = w->malformed;
+}
+
+int reel_writer_close(struct reel_writer *w, struct reel_err *err)
+{
+	struct reel_err ignored;
+	int r, end;
+
+	if (!w)
+		return 0;
+	r = tell_malformed(w, err);
+	if (r == 0)
+		r = reel_writer_flush(w, err);
+	/* Also after an error: what can still be written is written, and the first error is told. */
+	end = reel_scribe_close(w->scribe, r < 0 ? &ignored : err);
+	free(w);
+	return r < 0 ? r : end;
+}
+
+void reel_writer_abandon(struct reel_writer *w)
+{
+	if (!w)
+		return;
+	reel_scribe_abandon(w->scribe);
+	free(w);
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+# The same checks as "make lint", as a test.
+exec "${PYTHON:-/usr/bin/python3}" "${SRC:-$(dirname "$0")/../..}/tests/lint"
