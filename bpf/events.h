@@ -88,138 +88,161 @@ enum ev_flag {
  * needs, so that "the machine at T" does not read the rest.
  *	T(id, name, class, stream, other names of it: the calls that end in it, what it says)
  */
-#define EV_TYPES(T)                                                                             \
-	T(1, fork, process, STATE, "clone clone3 vfork", "a new process")                       \
-	T(2, thread, process, STATE, "", "a new thread of the same process")                    \
-	T(3, exec, process, STATE, "execve execveat", "a program is executed")                  \
-	T(4, exit, process, STATE, "exit_group", "the last thread of a process is gone")        \
-	T(5, chdir, process, STATE, "fchdir", "the working directory changes")                  \
-	T(6, setsid, process, STATE, "", "a new session")                                       \
-	T(7, setpgid, process, STATE, "", "a process changes its group")                        \
-	T(8, cgroup_move, process, STATE, "", "a process is moved to another cgroup")           \
-	                                                                                        \
-	T(16, open, file, EVENTS, "openat openat2", "a file is opened")                         \
-	T(17, close, file, EVENTS, "", "a descriptor is closed")                                \
-	T(18, create, file, EVENTS, "creat", "a file is made by creat()")                       \
-	T(19, unlink, file, EVENTS, "unlinkat", "a name of a file is removed")                  \
-	T(20, rename, file, EVENTS, "renameat renameat2", "a file gets another name")           \
-	T(21, link, file, EVENTS, "linkat", "a file gets one more name")                        \
-	T(22, symlink, file, EVENTS, "symlinkat", "a symbolic link is made")                    \
-	T(23, mkdir, file, EVENTS, "mkdirat", "a directory is made")                            \
-	T(24, rmdir, file, EVENTS, "", "a directory is removed")                                \
-	T(25, chmod, file, EVENTS, "fchmod fchmodat fchmodat2", "the mode of a file changes")   \
-	T(26, chown, file, EVENTS, "fchown lchown fchownat", "the owner of a file changes")     \
-	T(27, truncate, file, EVENTS, "ftruncate", "a file is cut or lengthened")               \
-	T(28, mknod, file, EVENTS, "mknodat", "a device, FIFO or socket file is made")          \
-	T(29, setxattr, file, EVENTS,                                                           \
-	  "lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat", \
-	  "an extended attribute is set or removed")                                            \
-	T(30, utimes, file, EVENTS, "utime futimesat utimensat", "the times of a file are set") \
-	T(31, setflags, file, EVENTS, "file_setattr", "the attributes of chattr are set")       \
-	T(32, mount, file, STATE, "", "a file system is mounted")                               \
-	T(33, umount, file, STATE, "umount2", "a file system is unmounted")                     \
-	T(34, move_mount, file, STATE, "", "a mount is attached or moved")                      \
-	T(35, mount_setattr, file, STATE, "", "properties of a mount change")                   \
-	T(36, open_tree, file, EVENTS, "open_tree_attr fspick", "a mount is picked")            \
-	T(37, fsopen, file, EVENTS, "", "a file system context is opened")                      \
-	T(38, fsconfig, file, EVENTS, "", "a file system context is configured")                \
-	T(39, fsmount, file, EVENTS, "", "a mount is made from a context")                      \
-	T(40, open_by_handle, file, EVENTS, "open_by_handle_at", "a file is opened by handle")  \
-	                                                                                        \
-	T(48, read, io, EVENTS, "pread64 readv preadv preadv2", "data is read")                 \
-	T(49, write, io, EVENTS, "pwrite64 writev pwritev pwritev2", "data is written")         \
-	T(50, copy, io, EVENTS, "sendfile splice tee vmsplice copy_file_range",                 \
-	  "data goes from one descriptor to another inside the kernel")                         \
-	T(51, fold, io, EVENTS, "", "totals of the reads and writes of an open file")           \
-	                                                                                        \
-	T(64, socket, net, EVENTS, "socketpair", "a socket is made")                            \
-	T(65, bind, net, EVENTS, "", "a socket gets its own address")                           \
-	T(66, listen, net, EVENTS, "", "a socket waits for connections")                        \
-	T(67, connect, net, EVENTS, "", "a socket connects to a peer")                          \
-	T(68, accept, net, EVENTS, "accept4", "a connection is accepted")                       \
-	T(69, send, net, EVENTS, "sendto sendmsg sendmmsg", "data is sent")                     \
-	T(70, recv, net, EVENTS, "recvfrom recvmsg recvmmsg", "data is received")               \
-	T(71, shutdown, net, EVENTS, "", "a direction of a connection is closed")               \
-	T(72, dns, net, EVENTS, "", "a DNS message")                                            \
-	T(73, flow, net, EVENTS, "", "totals of a TCP socket when it closes")                   \
-	                                                                                        \
-	T(80, setuid, priv, STATE, "setreuid setresuid setfsuid", "user ids change")            \
-	T(81, setgid, priv, STATE, "setregid setresgid setfsgid", "group ids change")           \
-	T(82, setgroups, priv, STATE, "", "supplementary groups change")                        \
-	T(83, capset, priv, STATE, "", "capabilities change")                                   \
-	T(84, prctl, priv, STATE, "", "a process changes a property of itself")                 \
-	T(85, setns, priv, STATE, "", "a process enters a namespace")                           \
-	T(86, unshare, priv, STATE, "", "a process leaves shared namespaces")                   \
-	T(87, chroot, priv, STATE, "", "the root directory changes")                            \
-	T(88, pivot_root, priv, STATE, "", "the root mount changes")                            \
-	T(89, keyctl, priv, EVENTS, "add_key request_key", "a key ring is used")                \
-	T(90, personality, priv, EVENTS, "", "the execution domain changes")                    \
-	T(91, seccomp, priv, EVENTS, "", "a system call filter is installed")                   \
-	T(92, landlock, priv, EVENTS,                                                           \
-	  "landlock_create_ruleset landlock_add_rule landlock_restrict_self",                   \
-	  "a process restricts itself by Landlock")                                             \
-	                                                                                        \
-	T(96, mmap, mem, EVENTS, "", "a file is mapped executable")                             \
-	T(97, mprotect, mem, EVENTS, "pkey_mprotect", "memory is made executable")              \
-	T(98, memfd_create, mem, EVENTS, "memfd_secret", "a file without a name is made")       \
-	T(99, process_vm_readv, mem, EVENTS, "", "memory of another process is read")           \
-	T(100, process_vm_writev, mem, EVENTS, "", "memory of another process is written")      \
-	T(101, ptrace, mem, EVENTS, "", "a process traces another")                             \
-	T(102, userfaultfd, mem, EVENTS, "", "page faults are handled in user space")           \
-	                                                                                        \
-	T(112, init_module, kernel, EVENTS, "", "a kernel module is loaded from memory")        \
-	T(113, finit_module, kernel, EVENTS, "", "a kernel module is loaded from a file")       \
-	T(114, delete_module, kernel, EVENTS, "", "a kernel module is removed")                 \
-	T(115, bpf, kernel, EVENTS, "", "a BPF command")                                        \
-	T(116, perf_event_open, kernel, EVENTS, "", "a performance counter or probe is opened") \
-	T(117, kexec, kernel, EVENTS, "kexec_load kexec_file_load", "another kernel is loaded") \
-	T(118, io_uring_setup, kernel, EVENTS, "", "an io_uring is made")                       \
-	T(119, syslog, kernel, EVENTS, "", "the kernel log is read or cleared")                 \
-	T(120, reboot, kernel, EVENTS, "", "the machine is restarted or stopped")               \
-	T(121, clock_settime, kernel, EVENTS, "settimeofday clock_adjtime adjtimex",            \
-	  "the clock is set")                                                                   \
-	                                                                                        \
-	T(128, dup, ipc, EVENTS, "dup2 dup3", "a descriptor is copied, also by F_DUPFD")        \
-	T(129, pipe, ipc, EVENTS, "pipe2", "a pipe is made")                                    \
-	T(130, kill, ipc, EVENTS, "tkill tgkill pidfd_send_signal rt_sigqueueinfo",             \
-	  "a process sends a signal")                                                           \
-	T(131, pidfd_getfd, ipc, EVENTS, "", "a descriptor is taken from another process")      \
-	T(132, signal, ipc, EVENTS, "", "a deadly signal is delivered")                         \
-	T(133, shm, ipc, EVENTS, "shmget shmat shmdt shmctl", "shared memory is used")          \
-	T(134, tiocsti, ipc, EVENTS, "", "a character is put into a terminal's input")          \
-	T(135, close_range, ipc, EVENTS, "", "a range of descriptors is closed or marked")      \
-	T(136, pass, ipc, EVENTS, "", "descriptors go over a UNIX socket")                      \
-	                                                                                        \
-	T(144, stat, look, EVENTS, "lstat fstat newfstatat statx", "a file is looked at")       \
-	T(145, access, look, EVENTS, "faccessat faccessat2", "access to a file is asked")       \
-	T(146, readlink, look, EVENTS, "readlinkat", "a symbolic link is read")                 \
-	T(147, getdents, look, EVENTS, "getdents64", "a directory is listed")                   \
-	                                                                                        \
-	T(152, sys, sys, EVENTS, "", "any other call")                                          \
-	                                                                                        \
-	T(160, tls, user, EVENTS, "", "a TLS handshake ended")                                  \
-	T(161, tls_setup, user, EVENTS, "", "a TLS library is given a key, file or cipher")     \
-	T(162, line, user, EVENTS, "", "a shell has read a line")                               \
-	                                                                                        \
-	T(176, process, state, STATE, "", "a process as it is")                                 \
-	T(177, task, state, STATE, "", "a further thread of a process, as it is")               \
-	T(178, fd, state, STATE, "", "an open descriptor")                                      \
-	T(179, map, state, STATE, "", "a file that a process has mapped executable")            \
-	T(180, mounted, state, STATE, "", "a mount as it is")                                   \
-	T(181, cgroup, state, STATE, "", "a cgroup appears, is there, or goes")                 \
-	T(182, account, state, STATE, "", "a user or group of the machine")                     \
-	T(183, sock, state, STATE, "", "a socket as it is")                                     \
-	T(184, inflight, state, STATE, "", "the call that a thread is in")                      \
-	T(185, container, state, STATE, "", "what a container runtime says of a container")     \
-	T(186, hash, state, STATE, "", "the SHA-256 of a file that was executed")               \
-	T(187, netif, state, STATE, "", "an address of a network interface")                    \
-	                                                                                        \
-	T(200, clock, tape, CLOCK, "", "what the clocks showed at the same moment")             \
-	T(201, lost, tape, GAP, "", "events that were wanted and are not on tape")              \
-	T(202, retired, tape, GAP, "", "a segment was removed by retention")                    \
-	T(203, coverage, tape, STATE, "", "a hook that works, or not, or a filter that holds")  \
-	T(204, keyframe, tape, STATE, "", "a keyframe begins or ends")                          \
-	T(205, counters, tape, GAP, "", "how many events of a class a CPU has counted so far")  \
+#define EV_TYPES(T)										\
+	T(1, fork, process, STATE, "clone clone3 vfork", "a new process")			\
+	T(2, thread, process, STATE, "", "a new thread of the same process")			\
+	T(3, exec, process, STATE, "execve execveat", "a program is executed")			\
+	T(4, exit, process, STATE, "exit_group", "the last thread of a process is gone")	\
+	T(5, chdir, process, STATE, "fchdir", "the working directory changes")			\
+	T(6, setsid, process, STATE, "", "a new session")					\
+	T(7, setpgid, process, STATE, "", "a process changes its group")			\
+	T(8, cgroup_move, process, STATE, "", "a process is moved to another cgroup")		\
+												\
+	T(16, open, file, EVENTS, "openat openat2", "a file is opened")				\
+	T(17, close, file, EVENTS, "", "a descriptor is closed")				\
+	T(18, create, file, EVENTS, "creat", "a file is made by creat()")			\
+	T(19, unlink, file, EVENTS, "unlinkat", "a name of a file is removed")			\
+	T(20, rename, file, EVENTS, "renameat renameat2", "a file gets another name")		\
+	T(21, link, file, EVENTS, "linkat", "a file gets one more name")			\
+	T(22, symlink, file, EVENTS, "symlinkat", "a symbolic link is made")			\
+	T(23, mkdir, file, EVENTS, "mkdirat", "a directory is made")				\
+	T(24, rmdir, file, EVENTS, "", "a directory is removed")				\
+	T(25, chmod, file, EVENTS, "fchmod fchmodat fchmodat2", "the mode of a file changes")	\
+	T(26, chown, file, EVENTS,								\
+	  "fchown lchown fchownat chown32 fchown32 lchown32",					\
+	  "the owner of a file changes")							\
+	T(27, truncate, file, EVENTS,								\
+	  "ftruncate truncate64 ftruncate64",							\
+	  "a file is cut or lengthened")							\
+	T(28, mknod, file, EVENTS, "mknodat", "a device, FIFO or socket file is made")		\
+	T(29, setxattr, file, EVENTS,								\
+	  "lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr "		\
+	  "removexattrat",									\
+	  "an extended attribute is set or removed")						\
+	T(30, utimes, file, EVENTS,								\
+	  "utime futimesat utimensat utimensat_time64",						\
+	  "the times of a file are set")							\
+	T(31, setflags, file, EVENTS, "file_setattr", "the attributes of chattr are set")	\
+	T(32, mount, file, STATE, "", "a file system is mounted")				\
+	T(33, umount, file, STATE, "umount2", "a file system is unmounted")			\
+	T(34, move_mount, file, STATE, "", "a mount is attached or moved")			\
+	T(35, mount_setattr, file, STATE, "", "properties of a mount change")			\
+	T(36, open_tree, file, EVENTS, "open_tree_attr fspick", "a mount is picked")		\
+	T(37, fsopen, file, EVENTS, "", "a file system context is opened")			\
+	T(38, fsconfig, file, EVENTS, "", "a file system context is configured")		\
+	T(39, fsmount, file, EVENTS, "", "a mount is made from a context")			\
+	T(40, open_by_handle, file, EVENTS, "open_by_handle_at", "a file is opened by handle")	\
+												\
+	T(48, read, io, EVENTS, "pread64 readv preadv preadv2", "data is read")			\
+	T(49, write, io, EVENTS, "pwrite64 writev pwritev pwritev2", "data is written")		\
+	T(50, copy, io, EVENTS,									\
+	  "sendfile splice tee vmsplice copy_file_range sendfile64",				\
+	  "data goes from one descriptor to another inside the kernel")				\
+	T(51, fold, io, EVENTS, "", "totals of the reads and writes of an open file")		\
+												\
+	T(64, socket, net, EVENTS, "socketpair", "a socket is made")				\
+	T(65, bind, net, EVENTS, "", "a socket gets its own address")				\
+	T(66, listen, net, EVENTS, "", "a socket waits for connections")			\
+	T(67, connect, net, EVENTS, "", "a socket connects to a peer")				\
+	T(68, accept, net, EVENTS, "accept4", "a connection is accepted")			\
+	T(69, send, net, EVENTS, "sendto sendmsg sendmmsg", "data is sent")			\
+	T(70, recv, net, EVENTS,								\
+	  "recvfrom recvmsg recvmmsg recvmmsg_time64",						\
+	  "data is received")									\
+	T(71, shutdown, net, EVENTS, "", "a direction of a connection is closed")		\
+	T(72, dns, net, EVENTS, "", "a DNS message")						\
+	T(73, flow, net, EVENTS, "", "totals of a TCP socket when it closes")			\
+												\
+	T(80, setuid, priv, STATE,								\
+	  "setreuid setresuid setfsuid setuid32 setreuid32 setresuid32 setfsuid32",		\
+	  "user ids change")									\
+	T(81, setgid, priv, STATE,								\
+	  "setregid setresgid setfsgid setgid32 setregid32 setresgid32 setfsgid32",		\
+	  "group ids change")									\
+	T(82, setgroups, priv, STATE, "setgroups32", "supplementary groups change")		\
+	T(83, capset, priv, STATE, "", "capabilities change")					\
+	T(84, prctl, priv, STATE, "", "a process changes a property of itself")			\
+	T(85, setns, priv, STATE, "", "a process enters a namespace")				\
+	T(86, unshare, priv, STATE, "", "a process leaves shared namespaces")			\
+	T(87, chroot, priv, STATE, "", "the root directory changes")				\
+	T(88, pivot_root, priv, STATE, "", "the root mount changes")				\
+	T(89, keyctl, priv, EVENTS, "add_key request_key", "a key ring is used")		\
+	T(90, personality, priv, EVENTS, "", "the execution domain changes")			\
+	T(91, seccomp, priv, EVENTS, "", "a system call filter is installed")			\
+	T(92, landlock, priv, EVENTS,								\
+	  "landlock_create_ruleset landlock_add_rule landlock_restrict_self",			\
+	  "a process restricts itself by Landlock")						\
+												\
+	T(96, mmap, mem, EVENTS, "mmap2", "a file is mapped executable")			\
+	T(97, mprotect, mem, EVENTS, "pkey_mprotect", "memory is made executable")		\
+	T(98, memfd_create, mem, EVENTS, "memfd_secret", "a file without a name is made")	\
+	T(99, process_vm_readv, mem, EVENTS, "", "memory of another process is read")		\
+	T(100, process_vm_writev, mem, EVENTS, "", "memory of another process is written")	\
+	T(101, ptrace, mem, EVENTS, "", "a process traces another")				\
+	T(102, userfaultfd, mem, EVENTS, "", "page faults are handled in user space")		\
+												\
+	T(112, init_module, kernel, EVENTS, "", "a kernel module is loaded from memory")	\
+	T(113, finit_module, kernel, EVENTS, "", "a kernel module is loaded from a file")	\
+	T(114, delete_module, kernel, EVENTS, "", "a kernel module is removed")			\
+	T(115, bpf, kernel, EVENTS, "", "a BPF command")					\
+	T(116, perf_event_open, kernel, EVENTS,							\
+	  "",											\
+	  "a performance counter or probe is opened")						\
+	T(117, kexec, kernel, EVENTS,								\
+	  "kexec_load kexec_file_load",								\
+	  "another kernel is loaded")								\
+	T(118, io_uring_setup, kernel, EVENTS, "", "an io_uring is made")			\
+	T(119, syslog, kernel, EVENTS, "", "the kernel log is read or cleared")			\
+	T(120, reboot, kernel, EVENTS, "", "the machine is restarted or stopped")		\
+	T(121, clock_settime, kernel, EVENTS,							\
+	  "settimeofday clock_adjtime adjtimex clock_settime64 clock_adjtime64 stime",		\
+	  "the clock is set")									\
+												\
+	T(128, dup, ipc, EVENTS, "dup2 dup3", "a descriptor is copied, also by F_DUPFD")	\
+	T(129, pipe, ipc, EVENTS, "pipe2", "a pipe is made")					\
+	T(130, kill, ipc, EVENTS,								\
+	  "tkill tgkill pidfd_send_signal rt_sigqueueinfo",					\
+	  "a process sends a signal")								\
+	T(131, pidfd_getfd, ipc, EVENTS, "", "a descriptor is taken from another process")	\
+	T(132, signal, ipc, EVENTS, "", "a deadly signal is delivered")				\
+	T(133, shm, ipc, EVENTS, "shmget shmat shmdt shmctl", "shared memory is used")		\
+	T(134, tiocsti, ipc, EVENTS, "", "a character is put into a terminal's input")		\
+	T(135, close_range, ipc, EVENTS, "", "a range of descriptors is closed or marked")	\
+	T(136, pass, ipc, EVENTS, "", "descriptors go over a UNIX socket")			\
+												\
+	T(144, stat, look, EVENTS,								\
+	  "lstat fstat newfstatat statx stat64 lstat64 fstat64 fstatat64 oldstat "		\
+	  "oldlstat oldfstat",									\
+	  "a file is looked at")								\
+	T(145, access, look, EVENTS, "faccessat faccessat2", "access to a file is asked")	\
+	T(146, readlink, look, EVENTS, "readlinkat", "a symbolic link is read")			\
+	T(147, getdents, look, EVENTS, "getdents64", "a directory is listed")			\
+												\
+	T(152, sys, sys, EVENTS, "", "any other call")						\
+												\
+	T(160, tls, user, EVENTS, "", "a TLS handshake ended")					\
+	T(161, tls_setup, user, EVENTS, "", "a TLS library is given a key, file or cipher")	\
+	T(162, line, user, EVENTS, "", "a shell has read a line")				\
+												\
+	T(176, process, state, STATE, "", "a process as it is")					\
+	T(177, task, state, STATE, "", "a further thread of a process, as it is")		\
+	T(178, fd, state, STATE, "", "an open descriptor")					\
+	T(179, map, state, STATE, "", "a file that a process has mapped executable")		\
+	T(180, mounted, state, STATE, "", "a mount as it is")					\
+	T(181, cgroup, state, STATE, "", "a cgroup appears, is there, or goes")			\
+	T(182, account, state, STATE, "", "a user or group of the machine")			\
+	T(183, sock, state, STATE, "", "a socket as it is")					\
+	T(184, inflight, state, STATE, "", "the call that a thread is in")			\
+	T(185, container, state, STATE, "", "what a container runtime says of a container")	\
+	T(186, hash, state, STATE, "", "the SHA-256 of a file that was executed")		\
+	T(187, netif, state, STATE, "", "an address of a network interface")			\
+												\
+	T(200, clock, tape, CLOCK, "", "what the clocks showed at the same moment")		\
+	T(201, lost, tape, GAP, "", "events that were wanted and are not on tape")		\
+	T(202, retired, tape, GAP, "", "a segment was removed by retention")			\
+	T(203, coverage, tape, STATE, "", "a hook that works, or not, or a filter that holds")	\
+	T(204, keyframe, tape, STATE, "", "a keyframe begins or ends")				\
+	T(205, counters, tape, GAP, "", "how many events of a class a CPU has counted so far")	\
 	T(206, warning, tape, STATE, "", "the recorder noticed something")
 
 /*
@@ -241,11 +264,11 @@ enum ev_flag {
 #define OLDPATH_FROM(F, E) F(E, u8, oldpath_from, HOW)
 
 #define FIELDS_fork(F, E)									\
-	F(E, u64, child_start, "ns") F(E, u64, clone_flags, "clone_flags")			\
+	F(E, u64, child_start, "boottime") F(E, u64, clone_flags, "clone_flags")			\
 	F(E, u64, cgroup, "dec") F(E, u32, child, "pid") F(E, u32, vpid, "pid")			\
 	F(E, u32, pid_ns, "dec")
 #define FIELDS_thread(F, E)									\
-	F(E, u64, child_start, "ns") F(E, u64, clone_flags, "clone_flags")			\
+	F(E, u64, child_start, "boottime") F(E, u64, clone_flags, "clone_flags")			\
 	F(E, u32, child, "pid") F(E, u32, vpid, "pid")
 #define FIELDS_exec(F, E)									\
 	F(E, u64, inode, "dec") F(E, u64, cap_effective, "caps")				\
@@ -260,13 +283,13 @@ enum ev_flag {
 	F(E, u8, deleted, "bool") F(E, u8, upper_layer, "bool")					\
 	F(E, u8, stdin_type, "none|file|pipe|socket|tty|other")
 #define FIELDS_exit(F, E)									\
-	F(E, u64, start, "ns") F(E, u64, cpu_ns, "ns") F(E, u64, read_bytes, "dec")		\
+	F(E, u64, start, "boottime") F(E, u64, cpu_ns, "ns") F(E, u64, read_bytes, "dec")		\
 	F(E, u64, written_bytes, "dec") F(E, u32, code, "dec")					\
 	F(E, u16, signal, "sig") F(E, u8, core_dumped, "bool")
 #define FIELDS_chdir(F, E)									\
 	FILE_ID(F, E) F(E, path, path, "")			\
 	F(E, path_opt, path_arg, "") PATH_FROM(F, E)
-#define FIELDS_setsid(F, E) F(E, result, sid, "")
+#define FIELDS_setsid(F, E) F(E, result, sid, "pid")
 #define FIELDS_setpgid(F, E) F(E, u32, target, "pid") F(E, u32, pgid, "pid")
 #define FIELDS_cgroup_move(F, E)								\
 	F(E, u64, cgroup, "dec") F(E, u32, target, "pid") F(E, path, path, "")
@@ -286,7 +309,7 @@ enum ev_flag {
 	F(E, u32, flags, "rename_flags") TWO_PATHS(F, E) PATH_FROM(F, E) OLDPATH_FROM(F, E)
 #define FIELDS_link(F, E)									\
 	F(E, u32, flags, "at_flags") TWO_PATHS(F, E) PATH_FROM(F, E) OLDPATH_FROM(F, E)
-#define FIELDS_symlink(F, E) F(E, path, target, "") ONE_PATH(F, E) PATH_FROM(F, E)
+#define FIELDS_symlink(F, E) F(E, path, link_target, "") ONE_PATH(F, E) PATH_FROM(F, E)
 #define FIELDS_mkdir(F, E) F(E, u16, mode, "oct") ONE_PATH(F, E) PATH_FROM(F, E)
 #define FIELDS_rmdir(F, E) ONE_PATH(F, E) PATH_FROM(F, E)
 #define FIELDS_chmod(F, E)									\
@@ -294,7 +317,7 @@ enum ev_flag {
 	F(E, u16, mode, "oct") ONE_PATH(F, E) PATH_FROM(F, E)
 #define FIELDS_chown(F, E)									\
 	FILE_ID(F, E) F(E, s32, fd, "fd") F(E, u32, flags, "at_flags")				\
-	F(E, u32, uid, "dec") F(E, u32, gid, "dec") ONE_PATH(F, E) PATH_FROM(F, E)
+	F(E, s32, owner, "dec") F(E, s32, group, "dec") ONE_PATH(F, E) PATH_FROM(F, E)
 #define FIELDS_truncate(F, E)									\
 	F(E, u64, inode, "dec") F(E, u64, size, "dec") F(E, u32, dev, "dev")			\
 	F(E, s32, fd, "fd") ONE_PATH(F, E) PATH_FROM(F, E)
@@ -305,7 +328,7 @@ enum ev_flag {
 	F(E, text, name, "") F(E, bytes_opt, value, "")						\
 	PATH_FROM(F, E) F(E, u8, removed, "bool")
 #define FIELDS_utimes(F, E)									\
-	F(E, u64, inode, "dec") F(E, s64, atime, "ns") F(E, s64, mtime, "ns")			\
+	F(E, u64, inode, "dec") F(E, s64, atime, "realtime") F(E, s64, mtime, "realtime")			\
 	F(E, u32, dev, "dev") F(E, s32, fd, "fd") F(E, u32, flags, "at_flags")			\
 	ONE_PATH(F, E) PATH_FROM(F, E)
 #define FIELDS_setflags(F, E)									\
@@ -335,11 +358,11 @@ enum ev_flag {
 	F(E, u32, attr, "hex")
 #define FIELDS_open_by_handle(F, E)								\
 	F(E, result, fd, "") FILE_ID(F, E) F(E, s32, mount_fd, "fd")				\
-	F(E, u32, flags, "open_flags") ONE_PATH(F, E) F(E, bytes, handle, "") PATH_FROM(F, E)
+	F(E, u32, flags, "open_flags") ONE_PATH(F, E) F(E, bytes, handle, "hex") PATH_FROM(F, E)
 
 #define FIELDS_read(F, E)									\
 	F(E, u64, inode, "dec") F(E, u64, count, "dec") F(E, u32, dev, "dev")			\
-	F(E, s32, fd, "fd") F(E, path_opt, path, "") F(E, bytes_opt, content, "")
+	F(E, s32, fd, "fd") F(E, path_opt, path, "") F(E, bytes_opt, content, "") PATH_FROM(F, E)
 #define FIELDS_write(F, E) FIELDS_read(F, E)
 #define FIELDS_copy(F, E)									\
 	F(E, u64, inode, "dec") F(E, u64, to_inode, "dec") F(E, u64, count, "dec")		\
@@ -347,7 +370,7 @@ enum ev_flag {
 	F(E, s32, to_fd, "fd")
 #define FIELDS_fold(F, E)									\
 	F(E, u64, inode, "dec") F(E, u64, read_bytes, "dec")					\
-	F(E, u64, written_bytes, "dec") F(E, u64, first, "ns") F(E, u64, last, "ns")		\
+	F(E, u64, written_bytes, "dec") F(E, u64, first, "boottime") F(E, u64, last, "boottime")		\
 	F(E, u32, dev, "dev") F(E, s32, fd, "fd") F(E, u32, reads, "dec")			\
 	F(E, u32, writes, "dec")								\
 	F(E, u8, ended_by, "close|dup|close_range|exec|exit|evicted|end")
@@ -383,7 +406,7 @@ enum ev_flag {
 	F(E, u8, direction, "sent|received")
 #define FIELDS_flow(F, E)									\
 	SOCK_ID(F, E) F(E, u64, sent_bytes, "dec") F(E, u64, received_bytes, "dec")		\
-	F(E, u64, first, "ns") SOCK_KIND(F, E)
+	F(E, u64, first, "boottime") SOCK_KIND(F, E)
 
 #define FIELDS_setuid(F, E)									\
 	F(E, u32, uid, "dec") F(E, u32, euid, "dec") F(E, u32, suid, "dec")			\
@@ -393,7 +416,7 @@ enum ev_flag {
 	F(E, u32, gid, "dec") F(E, u32, egid, "dec") F(E, u32, sgid, "dec")			\
 	F(E, u32, fsgid, "dec") F(E, u32, old_gid, "dec") F(E, u32, old_egid, "dec")		\
 	F(E, u32, old_sgid, "dec") F(E, u32, old_fsgid, "dec")
-#define FIELDS_setgroups(F, E) F(E, u32, count, "dec") F(E, bytes, groups, "")
+#define FIELDS_setgroups(F, E) F(E, u32, count, "dec") F(E, bytes, groups, "u32")
 #define FIELDS_capset(F, E)									\
 	F(E, u64, cap_effective, "caps") F(E, u64, cap_permitted, "caps")			\
 	F(E, u64, cap_inheritable, "caps") F(E, u64, old_effective, "caps")			\
@@ -418,12 +441,12 @@ enum ev_flag {
 	F(E, u8, op, "create|add|restrict")
 
 #define FIELDS_mmap(F, E)									\
-	F(E, result, addr, "") F(E, u64, length, "dec") F(E, u64, offset, "hex")		\
+	F(E, result, addr, "hex") F(E, u64, length, "dec") F(E, u64, offset, "hex")		\
 	FILE_ID(F, E) F(E, s32, fd, "fd") F(E, u32, prot, "prot")				\
 	F(E, u32, flags, "map_flags") ONE_PATH(F, E) PATH_FROM(F, E)
 #define FIELDS_mprotect(F, E)									\
 	F(E, u64, addr, "hex") F(E, u64, length, "dec") FILE_ID(F, E)				\
-	F(E, u32, prot, "prot") F(E, u32, old_prot, "prot") F(E, path_opt, path, "")
+	F(E, u32, prot, "prot") F(E, u32, old_prot, "prot") F(E, path_opt, path, "") PATH_FROM(F, E)
 #define FIELDS_memfd_create(F, E)								\
 	F(E, result, fd, "") FILE_ID(F, E) F(E, u32, flags, "memfd_flags")			\
 	F(E, text, name, "")
@@ -433,18 +456,18 @@ enum ev_flag {
 #define FIELDS_ptrace(F, E)									\
 	F(E, u64, addr, "hex") F(E, u64, data, "hex") F(E, u32, target, "pid")			\
 	F(E, u32, request, "ptrace_request")
-#define FIELDS_userfaultfd(F, E) F(E, result, fd, "") F(E, u32, flags, "hex")
+#define FIELDS_userfaultfd(F, E) F(E, result, fd, "") F(E, u32, flags, "fd_flags")
 
 #define FIELDS_init_module(F, E)								\
 	F(E, u64, length, "dec") F(E, text, name, "") F(E, text, params, "")
 #define FIELDS_finit_module(F, E)								\
 	FILE_ID(F, E) F(E, s32, fd, "fd") F(E, u32, flags, "hex") ONE_PATH(F, E)		\
 	F(E, text, name, "") F(E, text, params, "") PATH_FROM(F, E)
-#define FIELDS_delete_module(F, E) F(E, u32, flags, "open_flags") F(E, text, name, "")
+#define FIELDS_delete_module(F, E) F(E, u32, flags, "fd_flags") F(E, text, name, "")
 #define FIELDS_bpf(F, E)									\
 	F(E, u32, cmd, "bpf_cmd") F(E, u32, prog_type, "dec")					\
 	F(E, u32, attach_type, "dec") F(E, u32, object_id, "dec") F(E, s32, fd, "fd")		\
-	F(E, u32, size, "dec") F(E, text_opt, name, "") F(E, path_opt, path, "")
+	F(E, u32, size, "dec") F(E, text_opt, name, "") F(E, path_opt, path, "") PATH_FROM(F, E)
 #define FIELDS_perf_event_open(F, E)								\
 	F(E, result, fd, "") F(E, u64, config, "hex") F(E, u64, addr, "hex")			\
 	F(E, u32, perf_type, "perf_type") F(E, s32, target, "pid")				\
@@ -452,22 +475,22 @@ enum ev_flag {
 #define FIELDS_kexec(F, E)									\
 	F(E, u64, flags, "kexec_flags") F(E, u64, segments, "dec")				\
 	F(E, s32, kernel_fd, "fd") F(E, s32, initrd_fd, "fd")					\
-	F(E, text_opt, cmdline, "") F(E, path_opt, path, "")
+	F(E, text_opt, cmdline, "") F(E, path_opt, path, "") PATH_FROM(F, E)
 #define FIELDS_io_uring_setup(F, E)								\
 	F(E, result, fd, "") F(E, u32, entries, "dec")						\
 	F(E, u32, flags, "io_uring_flags")
 #define FIELDS_syslog(F, E) F(E, u32, action, "syslog_action") F(E, u32, count, "dec")
 #define FIELDS_reboot(F, E) F(E, u32, cmd, "reboot_cmd") F(E, text_opt, text, "")
 #define FIELDS_clock_settime(F, E)								\
-	F(E, s64, time, "ns") F(E, s64, offset, "ns") F(E, u32, clock, "clock_id")		\
+	F(E, s64, time, "realtime") F(E, s64, offset, "ns") F(E, u32, clock, "clock_id")		\
 	F(E, u32, modes, "hex")
 
 #define FIELDS_dup(F, E)									\
 	F(E, result, newfd, "") FILE_ID(F, E) F(E, s32, fd, "fd")				\
-	F(E, u32, flags, "open_flags")
+	F(E, u32, flags, "fd_flags")
 #define FIELDS_pipe(F, E)									\
 	FILE_ID(F, E) F(E, s32, fd, "fd") F(E, s32, fd2, "fd")					\
-	F(E, u32, flags, "open_flags")
+	F(E, u32, flags, "fd_flags")
 #define FIELDS_kill(F, E)									\
 	F(E, s32, target, "pid") F(E, s32, target_tid, "pid") F(E, s32, signal, "sig")		\
 	F(E, s32, fd, "fd")
@@ -482,18 +505,18 @@ enum ev_flag {
 	F(E, u32, flags, "oct") F(E, u32, cmd, "shm_cmd")
 #define FIELDS_tiocsti(F, E) FILE_ID(F, E) F(E, s32, fd, "fd") F(E, u8, character, "hex")
 #define FIELDS_close_range(F, E)								\
-	F(E, u32, fd, "fd") F(E, u32, last_fd, "fd") F(E, u32, flags, "hex")
+	F(E, u32, first_fd, "dec") F(E, u32, last_fd, "dec") F(E, u32, flags, "hex")
 #define FIELDS_pass(F, E)									\
 	F(E, u64, inode, "dec") F(E, s32, fd, "fd") F(E, u32, count, "dec")			\
-	F(E, bytes, fds, "") F(E, u8, direction, "sent|received")
+	F(E, bytes, fds, "u32") F(E, u8, direction, "sent|received")
 
 #define FIELDS_stat(F, E)									\
 	F(E, s32, fd, "fd") F(E, u32, flags, "at_flags") F(E, path, path, "") PATH_FROM(F, E)
 #define FIELDS_access(F, E)									\
 	F(E, u32, access, "access_mode") F(E, u32, flags, "at_flags")				\
 	F(E, path, path, "") PATH_FROM(F, E)
-#define FIELDS_readlink(F, E) F(E, path, path, "") F(E, path_opt, target, "") PATH_FROM(F, E)
-#define FIELDS_getdents(F, E) FILE_ID(F, E) F(E, s32, fd, "fd") F(E, path_opt, path, "")
+#define FIELDS_readlink(F, E) F(E, path, path, "") F(E, path_opt, link_target, "") PATH_FROM(F, E)
+#define FIELDS_getdents(F, E) FILE_ID(F, E) F(E, s32, fd, "fd") F(E, path_opt, path, "") PATH_FROM(F, E)
 
 #define FIELDS_sys(F, E)									\
 	F(E, u64, arg1, "hex") F(E, u64, arg2, "hex") F(E, u64, arg3, "hex")			\
@@ -515,7 +538,7 @@ enum ev_flag {
 	F(E, u32, cgroup_ns, "dec")
 
 #define FIELDS_process(F, E)									\
-	F(E, u64, start, "ns") F(E, u64, parent_start, "ns") F(E, u64, cgroup, "dec")		\
+	F(E, u64, start, "boottime") F(E, u64, parent_start, "boottime") F(E, u64, cgroup, "dec")		\
 	F(E, u64, inode, "dec") F(E, u64, cap_effective, "caps")				\
 	F(E, u64, cap_permitted, "caps") F(E, u64, cap_inheritable, "caps")			\
 	F(E, u64, cap_bounding, "caps") F(E, u64, cap_ambient, "caps")				\
@@ -529,7 +552,7 @@ enum ev_flag {
 	F(E, path_opt, root, "") F(E, args_opt, env, "")					\
 	F(E, u8, kernel_thread, "bool") F(E, u8, seccomp_mode, "off|strict|filter")		\
 	F(E, u8, no_new_privs, "bool") F(E, u8, zombie, "bool")
-#define FIELDS_task(F, E) F(E, u64, start, "ns") F(E, u32, vpid, "pid") F(E, text, comm, "")
+#define FIELDS_task(F, E) F(E, u64, start, "boottime") F(E, u32, vpid, "pid") F(E, text, comm, "")
 #define FIELDS_fd(F, E)										\
 	FILE_ID(F, E) F(E, s32, fd, "fd") F(E, u32, flags, "open_flags")			\
 	F(E, u32, mode, "mode") F(E, path, path, "")
@@ -548,10 +571,10 @@ enum ev_flag {
 	F(E, path_opt, home, "") F(E, path_opt, shell, "")					\
 	F(E, u8, kind, "user|group")
 #define FIELDS_sock(F, E)									\
-	SOCK_ID(F, E) F(E, u32, uid, "dec") F(E, u32, net_ns, "dec") SOCK_KIND(F, E)		\
+	SOCK_ID(F, E) F(E, u32, owner, "dec") F(E, u32, net_ns, "dec") SOCK_KIND(F, E)		\
 	F(E, path_opt, unix_path, "") F(E, u8, status, "dec")
 #define FIELDS_inflight(F, E)									\
-	F(E, u64, since, "ns") F(E, u64, arg1, "hex") F(E, u64, arg2, "hex")			\
+	F(E, u64, since, "boottime") F(E, u64, arg1, "hex") F(E, u64, arg2, "hex")			\
 	F(E, u64, arg3, "hex") F(E, u64, arg4, "hex") F(E, u64, arg5, "hex")			\
 	F(E, u64, arg6, "hex")
 #define FIELDS_container(F, E)									\
@@ -561,27 +584,27 @@ enum ev_flag {
 	F(E, u8, runtime, "unknown|docker|podman|containerd|cri-o")				\
 	F(E, u8, privileged, "bool")
 #define FIELDS_hash(F, E)									\
-	F(E, u64, inode, "dec") F(E, u64, ctime, "ns") F(E, u64, size, "dec")			\
-	F(E, u32, dev, "dev") F(E, path, path, "") F(E, bytes_opt, sha256, "")			\
+	F(E, u64, inode, "dec") F(E, s64, ctime, "realtime") F(E, u64, size, "dec")			\
+	F(E, u32, dev, "dev") F(E, path, path, "") F(E, bytes_opt, sha256, "hex")			\
 	F(E, text_opt, reason, "")
 #define FIELDS_netif(F, E)									\
 	F(E, addr, addr, "") F(E, u32, index, "dec") F(E, u32, net_ns, "dec")			\
-	F(E, text, name, "") F(E, bytes_opt, mac, "") F(E, u8, prefix, "dec")
+	F(E, text, name, "") F(E, bytes_opt, mac, "hex") F(E, u8, prefix, "dec")
 
 #define FIELDS_clock(F, E)									\
-	F(E, s64, realtime, "ns") F(E, u64, monotonic, "ns")					\
+	F(E, s64, realtime, "realtime") F(E, u64, monotonic, "ns")					\
 	F(E, s64, tai_offset, "dec") F(E, u64, max_error, "ns")					\
 	F(E, u32, ntp_status, "hex") F(E, u8, reason, "start|minute|step|end")			\
 	F(E, u8, synchronized, "bool")
 #define FIELDS_lost(F, E)									\
-	F(E, u64, first, "ns") F(E, u64, last, "ns") F(E, u64, count, "dec")			\
+	F(E, u64, first, "boottime") F(E, u64, last, "boottime") F(E, u64, count, "dec")			\
 	F(E, u16, lost_cpu, "dec") F(E, u8, lost_class, "class")				\
 	F(E, u8, cause, "ring full|missed run|malformed|disk full|write error|recorder stopped")
 #define FIELDS_retired(F, E)									\
 	F(E, u64, segment, "hex") F(E, u64, segment_number, "dec")				\
 	F(E, u64, first_block, "dec") F(E, u64, last_block, "dec")				\
-	F(E, u64, first, "ns") F(E, u64, last, "ns") F(E, u64, events, "dec")			\
-	F(E, u64, size, "dec") F(E, bytes, head, "") F(E, text, file, "")
+	F(E, u64, first, "boottime") F(E, u64, last, "boottime") F(E, u64, events, "dec")			\
+	F(E, u64, size, "dec") F(E, bytes, head, "hex") F(E, text, file, "")
 #define FIELDS_coverage(F, E)									\
 	F(E, text, hook, "") F(E, text_opt, types, "") F(E, text_opt, reason, "")		\
 	F(E, u8, status, "loaded|not wanted|not there|refused|filter|partly")

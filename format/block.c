@@ -151,11 +151,11 @@ bool reel_trailer_is_right(const struct tape_header *end, const struct tape_trai
 	return memcmp(&right, t, sizeof(right)) == 0;
 }
 
-/* Passes over what is no block, to the next that is. */
+/* Passes over what is no block, from s->at on, to the next that is. */
 static int find_block(struct reel_scan *s, struct reel_block *ret)
 {
 	static const uint8_t magic[4] = { 'R', 'L', 'B', '1' };
-	size_t from = s->at;
+	size_t from = s->at + 1;
 
 	s->skipped_at = s->at;
 	while (from < s->size) {
@@ -176,23 +176,49 @@ static int find_block(struct reel_scan *s, struct reel_block *ret)
 	return 0;
 }
 
+static size_t behind(const struct reel_scan *s, const struct reel_block *b)
+{
+	size_t at = (size_t)(b->at - s->base) + b->total_bytes;
+	size_t segment_at = b->h.kind == TAPE_META ? (size_t)(b->at - s->base) : s->segment_at;
+	struct tape_trailer t;
+
+	if (b->h.kind != TAPE_END || s->size - at < sizeof(t))
+		return at;
+	memcpy(&t, s->base + at, sizeof(t));
+	if (!reel_trailer_is_right(&b->h, &t, (uint64_t)(b->at - s->base) - segment_at))
+		return at;
+	return at + sizeof(t);
+}
+
+/*
+ * A header may be whole while the rest of its block was never written: then what was put behind the
+ * file, the next segment perhaps, would pass for its body. So a block that is not followed by another
+ * is only believed if its body is sound.
+ */
+static bool is_believable(const struct reel_scan *s, const struct reel_block *b)
+{
+	size_t next = behind(s, b);
+	struct reel_block ignored;
+
+	return next == s->size ||
+	       reel_block_parse(s->base + next, s->size - next, &ignored, NULL) == 0 ||
+	       reel_block_body_is_sound(b);
+}
+
 int reel_scan_next(struct reel_scan *s, struct reel_block *ret)
 {
+	int found = 1;
+
 	s->skipped_bytes = 0;
 	if (s->at == s->size)
 		return 0;
-	if (reel_block_parse(s->base + s->at, s->size - s->at, ret, NULL) < 0 && !find_block(s, ret))
+	if (reel_block_parse(s->base + s->at, s->size - s->at, ret, NULL) < 0 ||
+	    !is_believable(s, ret))
+		found = find_block(s, ret);
+	if (!found)
 		return 0;
 	if (ret->h.kind == TAPE_META)
 		s->segment_at = s->at;
-	s->at += ret->total_bytes;
-	if (ret->h.kind == TAPE_END && s->size - s->at >= sizeof(struct tape_trailer)) {
-		struct tape_trailer t;
-
-		memcpy(&t, s->base + s->at, sizeof(t));
-		if (reel_trailer_is_right(&ret->h, &t,
-					  (uint64_t)(ret->at - s->base) - s->segment_at))
-			s->at += sizeof(t);
-	}
+	s->at = behind(s, ret);
 	return 1;
 }

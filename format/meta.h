@@ -10,7 +10,7 @@
 #include "format/err.h"
 #include "format/tape.h"
 
-enum { REEL_META_MAX = 16 << 10, REEL_NOTE_MAX = 4096 };
+enum { REEL_META_MAX = 16 << 10, REEL_NOTE_MAX = 1024 };
 
 struct reel_meta {
 	uint8_t capture[TAPE_ID_BYTES];
@@ -31,7 +31,7 @@ struct reel_meta {
 	struct tape_cut cut;
 	bool is_derived;
 	struct tape_source source;
-	char chosen[1024];		/* is_derived: which events, as it was asked for */
+	char chosen[512];		/* is_derived: which events, as it was asked for */
 	uint16_t major, minor;
 };
 

@@ -62,6 +62,8 @@ static const struct name_table simple_tables[] = {
 	{ .hint = "fd", .style = NAME_FD },
 	{ .hint = "bool", .style = NAME_BOOL },
 	{ .hint = "ns", .style = NAME_DURATION },
+	{ .hint = "boottime", .style = NAME_BOOTTIME },
+	{ .hint = "realtime", .style = NAME_REALTIME },
 	{ .hint = "dev", .style = NAME_DEVICE },
 	{ .hint = "mode", .style = NAME_MODE },
 	{ .hint = "class", .style = NAME_CLASS },
@@ -275,6 +277,19 @@ static void put_mode(struct reel_out *o, uint64_t value)
 	out_oct(o, value);
 }
 
+static void put_realtime(struct reel_out *o, int64_t ns)
+{
+	struct reel_timefmt f;
+	char text[REEL_TIME_TEXT];
+
+	if (ns < 0) {
+		out_s64(o, ns);
+		return;
+	}
+	reel_timefmt_init(&f, (struct reel_tz){ .kind = REEL_TZ_UTC });
+	out_mem(o, text, reel_time_format(&f, (uint64_t)ns, text));
+}
+
 static void put_duration(struct reel_out *o, uint64_t ns)
 {
 	char text[REEL_DURATION_TEXT];
@@ -339,6 +354,13 @@ void reel_hint_put(struct reel_out *o, const struct reel_hint *h, uint64_t value
 			out_u64(o, value);
 		else
 			out_str(o, value ? "true" : "false");
+		break;
+	case NAME_BOOTTIME:
+		out_char(o, '@');
+		out_u64(o, value);
+		break;
+	case NAME_REALTIME:
+		put_realtime(o, (int64_t)value);
 		break;
 	case NAME_DURATION:
 		put_duration(o, value);

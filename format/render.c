@@ -94,7 +94,7 @@ const char *render_abi(uint16_t call)
 	return NULL;
 }
 
-/* Plans ------------------------------------------------------------------------------------------ */
+/* Plans -------------------------------------------------------------------------------------- */
 
 static bool span_is(const struct render_plan *p, struct render_span s, const char *text, size_t len)
 {
@@ -324,7 +324,7 @@ struct render_plan *render_plan_get(struct reel_renderer *r, const struct reel_t
 	return p;
 }
 
-/* The renderer ----------------------------------------------------------------------------------- */
+/* The renderer ------------------------------------------------------------------------------- */
 
 int reel_renderer_init(struct reel_renderer *r, struct reel_out *out,
 		       const struct reel_render_options *options)

@@ -3,8 +3,9 @@
  * Events as text: one place where the names and the shape of what people and programs read are
  * decided. reel-dump(1) describes the formats.
  *
- * JSON, an object an event: the common keys type, id, host, ts, time, pid, tid, ret, errno, syscall,
- * abi and the flags of honesty that are set, then the fields of the type in the order of its schema.
+ * JSON, an object an event: the common keys type, id, host, ts, time, pid, tid, ret, errno,
+ * syscall, abi and the flags of honesty that are set, then the fields of the type in the order of
+ * its schema.
  *  - A field whose name is a common key gets its type before it: "clock_settime_time".
  *  - Hints do not change numbers, but for lists of labels, "class" and "bool".
  *  - A string that is not UTF-8 is followed by NAME_hex, all of its bytes; one that was cut by

@@ -214,7 +214,7 @@ void render_json(struct reel_renderer *r, struct reel_out *o, const struct rende
 	out_char(o, '}');
 }
 
-/* JSON is the same, seen from further off: a key a line, lists as they are. It has to be our own. */
+/* A key a line, lists as they are. JSON has to be what render_json() makes. */
 void render_pretty(struct reel_out *o, const char *json, size_t len)
 {
 	unsigned int lists = 0;

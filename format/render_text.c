@@ -4,9 +4,9 @@
  *
  *	TIME ID [HOST] PID/TID TYPE(CALL) name=value ... = RET ERRNO [flags]
  *
- * Values have no blank outside of quotes, so that nobody can write a name that looks like the end of
- * a line. Only argv, env and the true length of a cut string look different: argv=(sh -c 'echo hi'),
- * path=/aaa ...(5000).
+ * Values have no blank outside of quotes, so that nobody can write a name that looks like the end
+ * of a line. Only argv, env and the true length of a cut string look different:
+ * argv=(sh -c 'echo hi'), path=/aaa ...(5000).
  */
 #include <string.h>
 
@@ -174,13 +174,21 @@ static void put_by_hint(struct reel_out *o, const struct reel_hint *hint, uint8_
 	}
 }
 
+/* Labels may have blanks. In the plan they are JSON, of which only the quotes are to go. */
+static void put_label(struct reel_out *o, const struct render_plan *p, struct render_span s)
+{
+	out_text_string(o, p->text.buf + s.at + 1, s.len - 2);
+}
+
 static void put_number(struct reel_out *o, const struct render_plan *p,
 		       const struct render_field *f, const struct reel_event *ev)
 {
 	uint64_t value = reel_event_number(ev, f->field);
 
 	put_name(o, f);
-	if (f->form == FORM_ADDR)
+	if (f->form == FORM_LABEL && value < f->n_labels)
+		put_label(o, p, p->labels[f->first_label + value]);
+	else if (f->form == FORM_ADDR)
 		reel_addr_format(o, ev->fixed + f->field->offset);
 	else if (f->is_proto && p->family)
 		reel_proto_put(o, (unsigned int)reel_event_number(ev, p->family), value);

@@ -122,10 +122,10 @@ static const char *get_name(struct decoder *d, bool required, const char *also)
 		return "";
 	}
 	d->at += n;
-	copy = d->text + d->n_text;
 	d->n_text += n + 1;
 	if (!d->fill)
 		return "";
+	copy = d->text + d->n_text - (n + 1);
 	memcpy(copy, s, n);
 	copy[n] = '\0';
 	return copy;
@@ -167,8 +167,10 @@ static void get_type(struct decoder *d, struct reel_schema *s)
 	t.n_fields = (uint8_t)get(d, 1);
 	t.fixed_bytes = (uint16_t)get(d, 2);
 	t.name = get_name(d, true, "");
-	t.fields = d->fields + d->n_fields;
-	t.string_offsets = d->strings + d->n_strings;
+	if (d->fill) {
+		t.fields = d->fields + d->n_fields;
+		t.string_offsets = d->strings + d->n_strings;
+	}
 	if (t.fixed_bytes % 8 || t.fixed_bytes > EV_MAX_PAYLOAD || t.n_fields > EV_MAX_FIELDS)
 		d->failed = true;
 	for (unsigned i = 0; i < t.n_fields && !d->failed; i++)

@@ -137,6 +137,8 @@ unsigned reel_kind_width(uint8_t kind)
 	};
 
 	kind &= REEL_KIND_MASK;
+	if (kind >= REEL_PATH)
+		return 2;	/* a string has its length there, whatever is in it */
 	return kind < COUNT(widths) ? widths[kind] : 0;
 }
 

@@ -62,7 +62,7 @@ static inline bool reel_field_is_string(const struct reel_field *f)
 	return (f->kind & REEL_KIND_MASK) >= REEL_PATH;
 }
 
-/* Bytes that a field takes in the fixed part. 0: a kind that this build does not know. */
+/* Bytes that a field takes in the fixed part; 0 for a result, and for a kind that is not known. */
 unsigned reel_kind_width(uint8_t kind);
 
 /* This build's own. Tables end with an entry whose name is NULL, in order of their ids. */

@@ -36,7 +36,6 @@ enum op_flag {
 	OPF_UNIX = 4,		/* a UNIX socket, else IPv4 */
 	OPF_UDP = 8,
 	OPF_RECEIVED = 16,	/* dns */
-	OPF_PASSED = 32,	/* open: the path is as passed, not found */
 };
 
 struct op {
@@ -92,10 +91,10 @@ struct proc {
 	uint32_t n_tasks;
 	uint64_t cpu_ns, read_bytes, written_bytes;
 	uint32_t code;
-	uint32_t aslr;		/* high bits of the addresses of its libraries */
-	uint32_t mapped;	/* pages below that are taken */
+	uint64_t map_top;	/* libraries go below it */
 	uint16_t plant;
 	uint8_t work;
+	struct task *waiter;	/* until enough children are gone */
 	bool standing;		/* there before the recording began, and after */
 	bool kernel;
 	struct proc *next;	/* of the living, or of the free */
@@ -132,6 +131,10 @@ struct cpu {
 	uint32_t left;			/* of the slice */
 	uint32_t n_ready;
 	uint64_t kept[16], folded[16], filtered[16], lost[16];
+	/* A ring that is full: so many events more are dropped, and what a lost record will say. */
+	uint32_t dropping;
+	uint64_t dropped[16];
+	uint64_t dropped_first, dropped_last;
 };
 
 struct truth_step {

@@ -100,8 +100,7 @@ struct proc *proc_fork(struct machine *m, struct proc *parent, uint64_t ts)
 		memcpy(p->fd_file, parent->fd_file, sizeof(p->fd_file));
 		p->work = parent->work;
 		p->plant = parent->plant;
-		p->aslr = parent->aslr;
-		p->mapped = parent->mapped;
+		p->map_top = parent->map_top;
 		parent->children++;
 	}
 	p->next = m->living;
@@ -121,8 +120,7 @@ void proc_exec(struct machine *m, struct proc *p, struct image *i, uint64_t ts)
 	p->image = i;
 	i->refs++;
 	p->executed = ts;
-	p->aslr = 0x7f0000 | (uint32_t)(rng_next(&m->rng) & 0xffff);
-	p->mapped = (uint32_t)(rng_next(&m->rng) & 0xffff) << 4 | 0xf;
+	p->map_top = 0x7f0000000000 | (rng_next(&m->rng) & 0xfffffff) << 12;
 }
 
 void proc_exit(struct machine *m, struct proc *p, uint64_t ts)

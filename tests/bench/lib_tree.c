@@ -288,6 +288,13 @@ static void add_sets(struct builder *b)
 		set_arg(b, file, arg);
 	}
 	end_set(b, SET_DB, 1.1);
+	begin_set(b, SET_ABSENT);
+	for (unsigned i = 0; i < 500; i++)
+		add(b, DEV_ROOT, i % 4 == 0 ? "/usr/share/locale/C.UTF-8/LC_MESSAGES/%s-%s.mo" :
+				 i % 4 == 1 ? "/usr/local/lib/lib%s%s.so" :
+				 i % 4 == 2 ? "/etc/%s/%s.local" :
+					      "/home/dev/.config/%s/%s.conf", word(b), word(b));
+	end_set(b, SET_ABSENT, 1.1);
 	begin_set(b, SET_DIRS);
 	for (unsigned i = 0; i < 900; i++)
 		add(b, i % 3 ? DEV_ROOT : DEV_HOME, i % 3 ? "/usr/share/%s/%s" : "/home/dev/src/%s/%s",

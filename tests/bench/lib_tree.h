@@ -45,6 +45,7 @@ enum tree_set {
 	SET_DPKG,
 	SET_DB,
 	SET_HEADERS,
+	SET_ABSENT,	/* looked for, and never there */
 	SET_DIRS,
 	SET_COUNT,
 };

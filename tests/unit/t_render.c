@@ -15,6 +15,8 @@ static const uint8_t boot[16] = { 0x1f, 0x2e, 0x3d, 0x4c, 0x55 };
 #define CALL_mmap EV_CALL(EV_ABI_NATIVE, 9)
 #define HEAD "\"id\":\"1f2e3d4c-0-17\",\"ts\":123,\"time\":\"2026-11-21T08:00:00.123456789Z\","
 
+#define LINE "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 "
+
 /* A record and the event it is, as a reader would give it. */
 struct sample {
 	struct reel_record record;
@@ -41,14 +43,16 @@ static void add(struct sample *s, const char *text)
 	reel_record_string(&s->record, text, strlen(text));
 }
 
+/* A literal with NULs in it. */
+#define ADD_BYTES(s, literal) reel_record_string(&(s)->record, literal, sizeof(literal) - 1)
+
 static struct reel_event *end(struct sample *s)
 {
 	size_t n = reel_record_end(&s->record);
 
 	s->ev.fixed = s->record.payload;
 	s->ev.strings = s->record.payload + s->ev.type->fixed_bytes;
-	s->ev.string_bytes =
-		(uint32_t)(n - sizeof(struct ev_header)) - s->ev.type->fixed_bytes;
+	s->ev.string_bytes = (uint32_t)(n - sizeof(struct ev_header)) - s->ev.type->fixed_bytes;
 	s->ev.flags |= s->record.header.flags;
 	return &s->ev;
 }
@@ -79,6 +83,22 @@ static void check(struct sample *s, enum reel_render_format format, const char *
 	start(s, format);
 	put(s);
 	stop(s, want);
+}
+
+/* What comes of an event begins with WANT at the first HERE. */
+static void check_from(struct sample *s, enum reel_render_format format, const char *here,
+		       const char *want)
+{
+	const char *at;
+
+	start(s, format);
+	put(s);
+	out_char(&s->out, '\0');
+	at = strstr(s->out.buf, here);
+	if (!at || strncmp(at, want, strlen(want)) != 0)
+		T_FAIL("not %s: %s", want, s->out.buf);
+	reel_renderer_done(&s->renderer);
+	out_done(&s->out);
 }
 
 static void make_open(struct sample *s)
@@ -113,7 +133,8 @@ TEST(an_open_as_text)
 
 	make_open(&s);
 	check(&s, REEL_RENDER_TEXT,
-	      "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1 open(openat) path=/etc/passwd "
+	      LINE
+	      "1 open(openat) path=/etc/passwd "
 	      "inode=99 dev=8:1 flags=O_RDONLY|O_CLOEXEC mode=0 path_from=object created=no = 3\n");
 }
 
@@ -171,20 +192,17 @@ TEST(columns_of_the_only_type)
 		 ",99,8388609,524288,0,/etc/passwd,,object,no\n");
 }
 
-TEST(an_exec_as_csv_columns)
+TEST(another_type_than_the_columns)
 {
 	struct sample s;
-	struct ev_line *l;
 
 	BEGIN(&s, tls);
 	add(&s, "libssl, \"3\"");
 	s.options.only_type = s.ev.type;
 	end(&s);
-	check(&s, REEL_RENDER_CSV,
-	      "tls," CSV_ROW "0,,,,,0,0,\"libssl, \"\"3\"\"\",,,,,unknown\n");
+	check(&s, REEL_RENDER_CSV, "tls," CSV_ROW "0,,,,,0,0,\"libssl, \"\"3\"\"\",,,,,unknown\n");
 
-	l = BEGIN(&s, line);
-	(void)l;
+	BEGIN(&s, line);
 	s.options.only_type = reel_type_by_id(EV_tls);
 	end(&s);
 	check(&s, REEL_RENDER_CSV, "line," CSV_ROW "0,,,,,,,,,,,,\n");
@@ -197,18 +215,14 @@ TEST(bytes_and_arguments_in_csv_columns)
 	BEGIN(&s, process);
 	add(&s, "a");
 	add(&s, "/a");
-	reel_record_string(&s.record, "a\0b,c\0", 6);
+	ADD_BYTES(&s, "a\0b,c\0");
 	s.options.only_type = s.ev.type;
 	end(&s);
-	start(&s, REEL_RENDER_CSV);
-	put(&s);
-	out_char(&s.out, '\0');
-	CHECK(strstr(s.out.buf, ",a,/a,\"[\"\"a\"\",\"\"b,c\"\"]\",,,,false,off,false,false\n"));
-	reel_renderer_done(&s.renderer);
-	out_done(&s.out);
+	check_from(&s, REEL_RENDER_CSV, ",a,/a",
+		   ",a,/a,\"[\"\"a\"\",\"\"b,c\"\"]\",,,,false,off,false,false\n");
 
 	BEGIN(&s, dns);
-	reel_record_string(&s.record, "\0\x01,", 3);
+	ADD_BYTES(&s, "\0\x01,");
 	s.options.only_type = s.ev.type;
 	end(&s);
 	check(&s, REEL_RENDER_CSV, "dns," CSV_ROW "0,,,,,::,::,0,0,0,0,0,0,0,00012c,sent\n");
@@ -232,13 +246,13 @@ TEST(every_flag_of_honesty)
 	      "\"keyframe\":true,\"partial\":true,\"start\":0,\"cpu_ns\":0,\"read_bytes\":0,"
 	      "\"written_bytes\":0,\"code\":0,\"signal\":0,\"core_dumped\":false}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1 exit start=0ns cpu_ns=0ns "
-	      "read_bytes=0 written_bytes=0 code=0 signal=0 core_dumped=false "
-	      "[fault,truncated,raced,blocked,restarted,keyframe,partial]\n");
+	      LINE "1 exit start=0s cpu_ns=0s "
+		   "read_bytes=0 written_bytes=0 code=0 signal=0 core_dumped=false "
+		   "[fault,truncated,raced,blocked,restarted,keyframe,partial]\n");
 	s.ev.flags = EV_WIDE_RET;
 	check(&s, REEL_RENDER_TEXT,
-	      "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1 exit start=0ns cpu_ns=0ns "
-	      "read_bytes=0 written_bytes=0 code=0 signal=0 core_dumped=false\n");
+	      LINE "1 exit start=0s cpu_ns=0s "
+		   "read_bytes=0 written_bytes=0 code=0 signal=0 core_dumped=false\n");
 }
 
 TEST(a_path_that_is_not_utf8)
@@ -256,8 +270,8 @@ TEST(a_path_that_is_not_utf8)
 	      "\"path\":\"/a\xef\xbf\xbd\\u001b[2J\",\"path_hex\":\"2f61ff1b5b324a\","
 	      "\"path_from\":\"passed\"}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1 rmdir "
-	      "path=\"/a\\xff\\x1b[2J\" path_from=passed = -39 ENOTEMPTY\n");
+	      LINE "1 rmdir "
+		   "path=\"/a\\xff\\x1b[2J\" path_from=passed = -39 ENOTEMPTY\n");
 }
 
 TEST(cut_strings_say_how_long_they_were)
@@ -273,33 +287,15 @@ TEST(cut_strings_say_how_long_they_were)
 	      "\"path\":\"/aaa\",\"path_length\":5000,"
 	      "\"path_arg\":\"\",\"path_arg_length\":null,\"path_from\":\"passed\"}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1 rmdir path=/aaa ...(5000) "
-	      "path_arg=\"\" ...(?) path_from=passed [truncated]\n");
+	      LINE "1 rmdir path=/aaa ...(5000) "
+		   "path_arg=\"\" ...(?) path_from=passed [truncated]\n");
 }
 
-/* What an exec has between its numbers and what comes behind its strings. */
 static void check_exec(struct sample *s, const char *json, const char *text)
 {
-	char *at;
-
 	end(s);
-	start(s, REEL_RENDER_JSON);
-	put(s);
-	out_char(&s->out, '\0');
-	at = strstr(s->out.buf, "\"exe\"");
-	if (!at || strncmp(at, json, strlen(json)))
-		T_FAIL("not %s: %s", json, s->out.buf);
-	reel_renderer_done(&s->renderer);
-	out_done(&s->out);
-
-	start(s, REEL_RENDER_TEXT);
-	put(s);
-	out_char(&s->out, '\0');
-	at = strstr(s->out.buf, " exe=");
-	if (!at || strncmp(at, text, strlen(text)))
-		T_FAIL("not %s: %s", text, s->out.buf);
-	reel_renderer_done(&s->renderer);
-	out_done(&s->out);
+	check_from(s, REEL_RENDER_JSON, "\"exe\"", json);
+	check_from(s, REEL_RENDER_TEXT, " exe=", text);
 }
 
 static void begin_exec(struct sample *s)
@@ -319,7 +315,7 @@ TEST(arguments)
 	struct sample s;
 
 	begin_exec(&s);
-	reel_record_string(&s.record, "sh\0-c\0echo 'a'\0\0x;y\0\xe2\x82\xac=1", 28);
+	ADD_BYTES(&s, "sh\0-c\0echo 'a'\0\0x;y\0\xe2\x82\xac=1");
 	check_exec(&s,
 		   "\"exe\":\"/bin/sh\",\"argv\":[\"sh\",\"-c\",\"echo 'a'\",\"\",\"x;y\","
 		   "\"\xe2\x82\xac=1\"],\"path_from\":",
@@ -327,12 +323,12 @@ TEST(arguments)
 		   "cap_effective=0x1ffffffffff cap_permitted=CAP_NET_ADMIN ");
 
 	begin_exec(&s);
-	check_exec(&s, "\"exe\":\"/bin/sh\",\"argv\":[],\"path_from\":",
-		   " exe=/bin/sh argv=() inode=");
+	check_exec(&s,
+		   "\"exe\":\"/bin/sh\",\"argv\":[],\"path_from\":", " exe=/bin/sh argv=() inode=");
 
 	begin_exec(&s);
-	reel_record_string(&s.record, "", 1);
-	reel_record_string(&s.record, "a\0\0", 3);
+	ADD_BYTES(&s, "\0");
+	ADD_BYTES(&s, "a\0\0");
 	check_exec(&s,
 		   "\"exe\":\"/bin/sh\",\"argv\":[\"\"],\"argv_arg\":[\"a\",\"\"],\"path_from\":",
 		   " exe=/bin/sh argv=('') argv_arg=(a '') inode=");
@@ -350,7 +346,7 @@ TEST(no_argument_reaches_the_terminal_raw)
 	struct sample s;
 
 	begin_exec(&s);
-	reel_record_string(&s.record, "\033[2J\0\xe2\x80\xae\0\xc2\x9b\0a\\b\0t\tb\0\x7f", 23);
+	ADD_BYTES(&s, "\033[2J\0\xe2\x80\xae\0\xc2\x9b\0a\\b\0t\tb\0\x7f");
 	check_exec(&s, "\"exe\":\"/bin/sh\",\"argv\":[\"\\u001b[2J\",\"\xe2\x80\xae\",\"\\u009b\",",
 		   " exe=/bin/sh argv=($'\\x1b[2J' $'\\xe2\\x80\\xae' $'\\xc2\\x9b' 'a\\b' "
 		   "$'t\\tb' $'\\x7f') ");
@@ -375,9 +371,9 @@ TEST(contents)
 	      "\"content\":\"a\\u0000\\n\xef\xbf\xbd\",\"content_hex\":\"61000ae282\","
 	      "\"content_length\":64}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1 write inode=0 "
-	      "count=9223372036854775808 dev=0:0 fd=AT_FDCWD "
-	      "content=\"a\\x00\\n\\xe2\\x82\" ...(64) = 5000000000 [truncated]\n");
+	      LINE "1 write inode=0 "
+		   "count=9223372036854775808 dev=0:0 fd=AT_FDCWD "
+		   "content=\"a\\x00\\n\\xe2\\x82\" ...(64) = 5000000000 [truncated]\n");
 }
 
 TEST(results)
@@ -402,8 +398,7 @@ TEST(results)
 		  "-512,\"errno\":\"ERESTARTSYS\",\"syscall\":\"mmap\",\"restarted\":true,"
 		  "\"fd\":null}",
 		  "(mmap) flags=0x0 = -512 ERESTARTSYS [restarted]" },
-		{ 9, EV_BLOCKED, CALL_mmap,
-		  "9,\"syscall\":\"mmap\",\"blocked\":true,\"fd\":null}",
+		{ 9, EV_BLOCKED, CALL_mmap, "9,\"syscall\":\"mmap\",\"blocked\":true,\"fd\":null}",
 		  "(mmap) flags=0x0 = ? [blocked]" },
 		{ -2, 0, 0, "-2,\"fd\":null}", " flags=0x0" },
 		{ 1, 0, EV_CALL(EV_ABI_NATIVE, 9999), "1,\"syscall\":\"syscall_9999\",\"fd\":1}",
@@ -430,9 +425,7 @@ TEST(results)
 			 "\"flags\":0}\n",
 			 (int)strlen(rows[i].json) - 1, rows[i].json);
 		check(&s, REEL_RENDER_JSON, json);
-		snprintf(text, sizeof(text),
-			 "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1 userfaultfd%s\n",
-			 rows[i].text);
+		snprintf(text, sizeof(text), LINE "1 userfaultfd%s\n", rows[i].text);
 		check(&s, REEL_RENDER_TEXT, text);
 	}
 }
@@ -457,9 +450,9 @@ TEST(addresses)
 	      "\"addr\":\"10.0.0.7\",\"laddr\":\"2001:db8::1\",\"inode\":0,\"fd\":3,\"port\":443,"
 	      "\"lport\":0,\"family\":2,\"sock_type\":1,\"proto\":6}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1 connect addr=10.0.0.7 "
-	      "laddr=2001:db8::1 inode=0 fd=3 port=443 lport=0 family=AF_INET "
-	      "sock_type=SOCK_STREAM proto=IPPROTO_TCP\n");
+	      LINE "1 connect addr=10.0.0.7 "
+		   "laddr=2001:db8::1 inode=0 fd=3 port=443 lport=0 family=AF_INET "
+		   "sock_type=SOCK_STREAM proto=IPPROTO_TCP\n");
 }
 
 TEST(names_that_are_taken)
@@ -497,8 +490,8 @@ TEST(labels_classes_and_truths)
 	      "\"time\":null,\"pid\":1,\"tid\":1,\"ret\":0,\"first\":0,\"last\":0,\"count\":0,"
 	      "\"lost_cpu\":0,\"lost_class\":\"net\",\"cause\":\"write error\"}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      "@123 1f2e3d4c-r-17 \"a\\\"b\\x1b\" 1 lost first=0ns last=0ns count=0 lost_cpu=0 "
-	      "lost_class=net cause=write error\n");
+	      "@123 1f2e3d4c-r-17 \"a\\\"b\\x1b\" 1 lost first=0s last=0s count=0 lost_cpu=0 "
+	      "lost_class=net cause=\"write error\"\n");
 
 	l = BEGIN(&s, lost);
 	l->lost_class = 99;
@@ -509,8 +502,8 @@ TEST(labels_classes_and_truths)
 	      "{\"type\":\"lost\"," HEAD "\"pid\":1,\"tid\":2,\"ret\":0,\"first\":0,\"last\":0,"
 	      "\"count\":0,\"lost_cpu\":0,\"lost_class\":99,\"cause\":6}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1/2 lost first=0ns last=0ns count=0 "
-	      "lost_cpu=0 lost_class=99 cause=6\n");
+	      LINE "1/2 lost first=0s last=0s count=0 "
+		   "lost_cpu=0 lost_class=99 cause=6\n");
 
 	c = BEGIN(&s, clock);
 	c->synchronized = 1;
@@ -600,8 +593,8 @@ TEST(a_type_nobody_knows)
 
 	fixed[0] = 7;
 	fixed[1] = -1;
-	reel_record_string(&s.record, "\1\0\0\0\2\1\0\0\3", 9);
-	reel_record_string(&s.record, "\xde\xad", 2);
+	ADD_BYTES(&s, "\1\0\0\0\2\1\0\0\3");
+	ADD_BYTES(&s, "\xde\xad");
 	add(&s, "x\xff");
 	add(&s, "y");
 	end(&s);
@@ -611,8 +604,8 @@ TEST(a_type_nobody_knows)
 	      "\"odd\":\"x\xef\xbf\xbd\",\"odd_hex\":\"78ff\",\"odd_odd_hex\":\"y\","
 	      "\"odd_n\":4294967295}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      "2026-11-21T08:00:00.123456789Z 1f2e3d4c-0-17 1 odd odd=\"x\\xff\" odd_hex=y type=7 "
-	      "n=0xffffffff n=4294967295 list=[1,258] blob=dead\n");
+	      LINE "1 odd odd=\"x\\xff\" odd_hex=y type=7 "
+		   "n=0xffffffff n=4294967295 list=[1,258] blob=dead\n");
 	s.options.only_type = &odd;
 	check(&s, REEL_RENDER_CSV,
 	      "odd," CSV_ROW "0,,,,,7,-1,\"[1,258]\",dead,78ff,y,4294967295\n");
@@ -687,7 +680,7 @@ TEST(every_type_is_rendered_in_every_format)
 		for (i = 0; i < t->fixed_bytes; i++)
 			fixed[i] = (uint8_t)(0x80 + i * 37);
 		for (i = 0; i < t->n_strings; i++)
-			reel_record_string(&s.record, "a\0b\xff,\"", 6);
+			ADD_BYTES(&s, "a\0b\xff,\"");
 		s.ev.call = CALL_openat;
 		end(&s);
 		CHECK(reel_event_is_sound(&s.ev));

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A filter, applied to one boot of one capture: to the headers of blocks, then to events. */
+#ifndef REEL_FORMAT_SIEVE_H
+#define REEL_FORMAT_SIEVE_H
+
+#include "format/merge.h"
+#include "format/walk.h"
+
+struct reel_sieve {
+	const struct reel_filter *f;
+	const struct reel_clocks *clocks;
+	struct reel_clock_cache clock;
+	uint8_t type_bits[32];
+	bool any_time, any_event;
+};
+
+void reel_sieve_init(struct reel_sieve *s, const struct reel_filter *f,
+		     const struct reel_clocks *clocks);
+
+/* False only if nothing in the block can be wanted. Looks at its bloom filter last. */
+bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_entry *e);
+
+bool reel_sieve_wants_slowly(struct reel_sieve *s, const struct reel_merge_event *e);
+
+static inline bool reel_sieve_wants_event(struct reel_sieve *s, const struct reel_merge_event *e)
+{
+	return (s->any_event && !e->u->segment->is_cut) || reel_sieve_wants_slowly(s, e);
+}
+
+/* Events that the LOST records of a GAP block count, as far as they touch the time that is wanted. */
+uint64_t reel_sieve_count_lost(struct reel_sieve *s, const struct reel_unpacked *u);
+
+#endif

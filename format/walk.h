@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * All events of a capture, or those that a filter lets through, in the order (ts, cpu, seq); those
+ * of several captures by their wall time, each capture's own order kept. Blocks that cannot hold
+ * anything wanted are not decompressed.
+ *
+ * Memory: the blocks whose times overlap, REEL_WALK_BYTES at most. Beyond that, and only then, order
+ * is given up and health.disordered counts.
+ */
+#ifndef REEL_FORMAT_WALK_H
+#define REEL_FORMAT_WALK_H
+
+#include "format/reader.h"
+
+enum { REEL_WALK_BYTES = 256 << 20, REEL_FILTER_PIDS = 64 };
+
+enum reel_moment_kind { REEL_ANYTIME, REEL_REALTIME, REEL_BOOTTIME };
+
+struct reel_moment {
+	enum reel_moment_kind kind;
+	int64_t ns;
+};
+
+struct reel_filter {
+	struct reel_moment from;	/* the first moment that is wanted */
+	struct reel_moment to;		/* the first that is not */
+	bool some_types;		/* only those in types, else all */
+	bool types[EV_MAX_TYPES];
+	unsigned n_pids;		/* 0: all */
+	uint32_t pids[REEL_FILTER_PIDS];
+	uint32_t kinds;			/* bits 1 << enum tape_kind; 0: all */
+	bool beyond_cut;		/* of a cut also what lies around its range, for the state */
+};
+
+struct reel_walk;
+
+struct reel_walk_stats {
+	uint64_t blocks;		/* of events, in all */
+	uint64_t unpacked;		/* that were decompressed */
+	uint64_t events;		/* given to the caller */
+};
+
+int reel_walk_open(const struct reel_reader *r, const struct reel_filter *f,
+		   struct reel_walk **ret, struct reel_err *err);
+
+/* From a pipe, to its end. One capture after the other, if there are several. */
+int reel_walk_stream(int fd, const struct reel_filter *f, struct reel_walk **ret,
+		     struct reel_err *err);
+
+/* A capture directory or segment that is being written: goes on to its END or until *stop. */
+int reel_walk_follow(const char *path, const struct reel_filter *f, const volatile int *stop,
+		     struct reel_walk **ret, struct reel_err *err);
+
+/* 1: an event, valid until the next call. 0: there are no more. */
+int reel_walk_next(struct reel_walk *w, struct reel_event *ret, struct reel_err *err);
+
+/* Of the last event that next gave. */
+int64_t reel_walk_realtime(struct reel_walk *w, const struct reel_event *ev);
+const uint8_t *reel_event_boot(const struct reel_event *ev);
+
+/* What has been found out so far; whole after the last event. Includes what opening found. */
+const struct reel_health *reel_walk_health(const struct reel_walk *w);
+void reel_walk_stats(const struct reel_walk *w, struct reel_walk_stats *ret);
+void reel_walk_close(struct reel_walk *w);
+
+/*
+ * Where to begin to know the state of a boot at ts: when the last keyframe began that was complete
+ * by then; where there is none, when the boot's events begin.
+ */
+int reel_keyframe_before(const struct reel_reader *r, const struct reel_boot *boot, uint64_t ts,
+			 uint64_t *ret_ts, struct reel_err *err);
+
+#endif

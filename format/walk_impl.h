@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the ways of walking have in common: over files (walk.c), over a stream (stream.c). */
+#ifndef REEL_FORMAT_WALK_IMPL_H
+#define REEL_FORMAT_WALK_IMPL_H
+
+#include "format/walk.h"
+
+struct reel_walk_ops {
+	int (*next)(struct reel_walk *w, struct reel_event *ret, struct reel_err *err);
+	int64_t (*realtime)(struct reel_walk *w, const struct reel_event *ev);
+	void (*close)(struct reel_walk *w);
+};
+
+struct reel_walk {
+	const struct reel_walk_ops *ops;
+	struct reel_filter filter;
+	struct reel_health health;
+	struct reel_walk_stats stats;
+};
+
+#endif
