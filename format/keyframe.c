@@ -38,11 +38,10 @@ static int find_end(const struct reel_reader *r, const struct reel_boot *boot, u
 }
 
 int reel_keyframe_before(const struct reel_reader *r, const struct reel_boot *boot, uint64_t ts,
-			 uint64_t *ret_ts, struct reel_err *err)
+			 uint64_t *ret_ts)
 {
 	uint64_t limit = ts;
 
-	(void)err;
 	for (;;) {
 		uint64_t begin = 0, end;
 		bool any = false;

@@ -68,6 +68,6 @@ void reel_walk_close(struct reel_walk *w);
  * by then; where there is none, when the boot's events begin.
  */
 int reel_keyframe_before(const struct reel_reader *r, const struct reel_boot *boot, uint64_t ts,
-			 uint64_t *ret_ts, struct reel_err *err);
+			 uint64_t *ret_ts);
 
 #endif

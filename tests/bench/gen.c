@@ -16,6 +16,7 @@
 #include "format/options.h"
 #include "tests/bench/lib_keyframe.h"
 #include "tests/bench/lib_plan.h"
+#include "tests/bench/lib_stats.h"
 
 enum { ROUND_NS = 20000000, ROUND_EVENTS = 65536 };
 
@@ -27,7 +28,7 @@ struct options {
 };
 
 struct round {
-	size_t end;		/* of its records in the batch */
+	size_t end; /* of its records in the batch */
 	uint64_t settled;
 };
 
@@ -58,32 +59,38 @@ static int parse_count(const char *text, void *field, struct reel_err *err)
 }
 
 static const struct reel_option table[] = {
-	{ "output", 'o', "DIR", REEL_OPT_STRING, offsetof(struct options, directory), "the capture" },
+	{ "output", 'o', "DIR", REEL_OPT_STRING, offsetof(struct options, directory),
+	  "the capture" },
 	{ "events", 'n', "N", REEL_OPT_PARSE, offsetof(struct options, events),
 	  "how many; K and M are thousands and millions (1M)", .parse = parse_count },
-	{ "seed", 's', "N", REEL_OPT_U64, offsetof(struct options, seed), "the same gives the same (1)" },
+	{ "seed", 's', "N", REEL_OPT_U64, offsetof(struct options, seed),
+	  "the same gives the same (1)" },
 	{ "rate", 0, "N", REEL_OPT_PARSE, offsetof(struct options, rate),
 	  "events in a second of the capture (50000)", .parse = parse_count },
 	{ "cpus", 0, "N", REEL_OPT_U32, offsetof(struct options, cpus), "of the machine (4)" },
 	{ "segment-size", 0, "BYTES", REEL_OPT_SIZE, offsetof(struct options, segment_size), "" },
 	{ "block-size", 0, "BYTES", REEL_OPT_SIZE, offsetof(struct options, block_size), "" },
 	{ "level", 0, "N", REEL_OPT_U32, offsetof(struct options, level), "of zstd" },
-	{ "latency-ms", 0, "N", REEL_OPT_U64, offsetof(struct options, latency_ms), "age of a block" },
+	{ "latency-ms", 0, "N", REEL_OPT_U64, offsetof(struct options, latency_ms),
+	  "age of a block" },
 	{ "plants", 0, "N", REEL_OPT_U32, offsetof(struct options, plants),
 	  "sequences to be found (one a million events)" },
 	{ "truth", 0, "FILE", REEL_OPT_STRING, offsetof(struct options, truth),
 	  "where to say what was planted" },
-	{ "start", 0, "NS", REEL_OPT_U64, offsetof(struct options, start), "wall time of the beginning" },
+	{ "start", 0, "NS", REEL_OPT_U64, offsetof(struct options, start),
+	  "wall time of the beginning" },
 	{ "max-pid", 0, "N", REEL_OPT_U32, offsetof(struct options, max_pid),
 	  "pids begin again here (4194304)" },
 	{ "batch", 0, "BYTES", REEL_OPT_SIZE, offsetof(struct options, batch),
 	  "made before they are fed to the writer (64M)" },
-	{ "loss", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, loss), "lose events now and then" },
+	{ "loss", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, loss),
+	  "lose events now and then" },
 	{ "clock-steps", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, clock_steps),
 	  "set the wall clock twice" },
 	{ "no-writer", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, no_writer),
 	  "make the records and throw them away" },
-	{ "no-sync", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, no_sync), "do not wait for the disk" },
+	{ "no-sync", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, no_sync),
+	  "do not wait for the disk" },
 	{ "in-line", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, in_line),
 	  "no thread for the writer" },
 	{ "types", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, types),
@@ -160,8 +167,9 @@ static int make_batch(struct machine *m, struct batch *b, const struct options *
 
 struct feeder {
 	struct own own;
+	struct stats *stats; /* --types */
 	const struct options *options;
-	uint64_t segment, minute, began, fed, bytes, end;
+	uint64_t segment, minute, fed, bytes;
 	unsigned steps;
 };
 
@@ -178,6 +186,8 @@ static int feed_round(struct feeder *f, const uint8_t *at, const uint8_t *end, u
 			if (ret)
 				return ret;
 		}
+		if (f->stats)
+			stats_record(f->stats, at + 8);
 		f->fed++;
 		f->bytes += length;
 		at += 8 + ((length + 7) & ~7ull);
@@ -300,15 +310,19 @@ static void write_plant(FILE *out, const struct machine *m, uint32_t plant)
 		const struct truth_step *s = &m->steps[i];
 
 		if (s->plant == plant)
-			fprintf(out, "%s{\"type\":\"%s\",\"ts\":%llu,\"cpu\":%u,\"seq\":%llu,\"pid\":%u}",
-				n++ ? "," : "", m->types[s->type]->name, (unsigned long long)s->ts, s->cpu,
-				(unsigned long long)s->seq, s->pid);
+			fprintf(out,
+				"%s{\"type\":\"%s\",\"ts\":%llu,\"cpu\":%u,\"seq\":%llu,"
+				"\"pid\":%u}",
+				n++ ? "," : "", m->types[s->type]->name, (unsigned long long)s->ts,
+				s->cpu, (unsigned long long)s->seq, s->pid);
 	}
 	fputs("]}\n", out);
 }
 
 static int write_truth(const struct options *o, const struct machine *m, struct reel_err *err)
 {
+	static const char *const workloads[] = { "build",   "script", "web", "database", "monitor",
+						 "package", "cron",   "ssh", "attack" };
 	FILE *out = fopen(o->truth, "we");
 	bool failed;
 
@@ -322,6 +336,10 @@ static int write_truth(const struct options *o, const struct machine *m, struct 
 		if (m->by_type[i])
 			fprintf(out, "%s\"%s\":%llu", n++ ? "," : "", m->types[i]->name,
 				(unsigned long long)m->by_type[i]);
+	fputs("},\"workloads\":{", out);
+	for (unsigned i = 0; i < WORK_COUNT; i++)
+		fprintf(out, "%s\"%s\":%llu", i ? "," : "", workloads[i],
+			(unsigned long long)m->by_work[i]);
 	fputs("}}\n", out);
 	failed = ferror(out);
 	if (fclose(out) || failed)
@@ -334,7 +352,8 @@ static void report(const struct options *o, const struct machine *m, const struc
 {
 	double n = (double)f->fed;
 
-	printf("{\"events\":%llu,\"own_events\":%llu,\"lost\":%llu,\"plants\":%u,\"capture_s\":%.3f,"
+	printf("{\"events\":%llu,\"own_events\":%llu,\"lost\":%llu,\"plants\":%u,"
+	       "\"capture_s\":%.3f,"
 	       "\"record_bytes_per_event\":%.1f,\"gen_cpu_s\":%.3f,\"gen_ns_per_event\":%.1f",
 	       (unsigned long long)f->fed, (unsigned long long)f->own.records,
 	       (unsigned long long)m->lost, m->planted, (double)(m->now - m->began) / 1e9,
@@ -396,8 +415,13 @@ static int generate(const struct options *o, struct machine *m, struct feeder *f
 static int run(const struct options *o, struct reel_err *err)
 {
 	struct machine_options mo = {
-		.seed = o->seed, .events = o->events, .rate = o->rate, .cpus = o->cpus,
-		.plants = o->plants, .max_pid = o->max_pid, .loss = o->loss,
+		.seed = o->seed,
+		.events = o->events,
+		.rate = o->rate,
+		.cpus = o->cpus,
+		.plants = o->plants,
+		.max_pid = o->max_pid,
+		.loss = o->loss,
 	};
 	struct machine *m = malloc(sizeof(*m));
 	struct reel_writer_stats stats = { 0 };
@@ -414,7 +438,10 @@ static int run(const struct options *o, struct reel_err *err)
 		goto out;
 	}
 	f.own = (struct own){ .m = m, .err = err, .ts = m->began };
+	rng_seed(&f.own.rng, ~o->seed);
 	f.own.realtime_offset = (int64_t)(o->start - m->began);
+	if (o->types)
+		f.stats = stats_new();
 	if (!o->no_writer)
 		ret = open_writer(o, m, &f.own.w, err);
 	if (ret)
@@ -439,7 +466,10 @@ static int run(const struct options *o, struct reel_err *err)
 		ret = write_truth(o, m, err);
 	if (!ret)
 		report(o, m, &f, &t, &stats);
+	if (!ret && f.stats)
+		stats_print(f.stats, stderr);
 out:
+	stats_free(f.stats);
 	machine_done(m);
 	free(m);
 	return ret;
@@ -448,8 +478,13 @@ out:
 int main(int argc, char **argv)
 {
 	struct options o = {
-		.events = 1000000, .seed = 1, .rate = 50000, .cpus = 4, .max_pid = PIDS,
-		.start = 1732150800000000000, .batch = 64 << 20,
+		.events = 1000000,
+		.seed = 1,
+		.rate = 50000,
+		.cpus = 4,
+		.max_pid = PIDS,
+		.start = 1732150800000000000,
+		.batch = 64 << 20,
 	};
 	struct reel_err err = { 0 };
 	struct reel_args args;
@@ -459,16 +494,20 @@ int main(int argc, char **argv)
 		if (!o.plants)
 			o.plants = o.events < 1000000 ? 1 : (uint32_t)(o.events / 1000000);
 		if (args.n || (!o.directory && !o.no_writer))
-			ret = reel_err_set(&err, -EINVAL, "usage: gen -o DIR [-n EVENTS] [-s SEED] ...");
+			ret = reel_err_set(&err, -EINVAL,
+					   "usage: gen -o DIR [-n EVENTS] [-s SEED] ...");
 		else if (!o.cpus || o.cpus > MAX_CPUS || o.max_pid < 4096 || o.max_pid > PIDS)
-			ret = reel_err_set(&err, -EINVAL, "--cpus is 1 to 256, --max-pid 4096 to 4194304");
+			ret = reel_err_set(&err, -EINVAL,
+					   "--cpus is 1 to 256, --max-pid 4096 to 4194304");
 		else if (o.rate > 1000000000 || o.plants > UINT16_MAX || o.start > INT64_MAX)
-			ret = reel_err_set(&err, -EINVAL, "--rate, --plants or --start is too large");
+			ret = reel_err_set(&err, -EINVAL,
+					   "--rate, --plants or --start is too large");
 		else
 			ret = run(&o, &err);
 	} else if (!ret) {
 		for (const struct reel_option *row = table; row->name; row++)
-			printf("  --%-14s %-6s %s\n", row->name, row->arg ? row->arg : "", row->help);
+			printf("  --%-14s %-6s %s\n", row->name, row->arg ? row->arg : "",
+			       row->help);
 	}
 	reel_options_done(table, &o);
 	if (ret)

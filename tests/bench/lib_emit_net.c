@@ -8,21 +8,21 @@
 enum { LOCALHOST = 127u << 24 | 1, THIS_HOST = 10u << 24 | 2 << 8 | 15 };
 
 /* All types with an address have the same fields under other offsets. */
-#define SET_SOCKET(e)                                                                              \
-	do {                                                                                       \
-		(e)->inode = m->tree.files[op->file].inode;                                        \
-		if (op->flags & OPF_UNIX) {                                                        \
-			(e)->family = 1;                                                           \
-			(e)->sock_type = 1;                                                        \
-			break;                                                                     \
-		}                                                                                  \
-		set_address(&(e)->addr, (uint32_t)op->b);                                          \
-		set_address(&(e)->laddr, (uint32_t)op->b >> 24 == 127 ? LOCALHOST : THIS_HOST);    \
-		(e)->port = (uint16_t)(op->b >> 48);                                               \
-		(e)->lport = (uint16_t)(op->b >> 32);                                              \
-		(e)->family = 2;                                                                   \
-		(e)->sock_type = op->flags & OPF_UDP ? 2 : 1;                                      \
-		(e)->proto = op->flags & OPF_UDP ? 17 : 6;                                         \
+#define SET_SOCKET(e)                                                                           \
+	do {                                                                                    \
+		(e)->inode = m->tree.files[op->file].inode;                                     \
+		if (op->flags & OPF_UNIX) {                                                     \
+			(e)->family = 1;                                                        \
+			(e)->sock_type = 1;                                                     \
+			break;                                                                  \
+		}                                                                               \
+		set_address(&(e)->addr, (uint32_t)op->b);                                       \
+		set_address(&(e)->laddr, (uint32_t)op->b >> 24 == 127 ? LOCALHOST : THIS_HOST); \
+		(e)->port = (uint16_t)(op->b >> 48);                                            \
+		(e)->lport = (uint16_t)(op->b >> 32);                                           \
+		(e)->family = 2;                                                                \
+		(e)->sock_type = op->flags & OPF_UDP ? 2 : 1;                                   \
+		(e)->proto = op->flags & OPF_UDP ? 17 : 6;                                      \
 	} while (0)
 
 static void set_address(struct ev_addr *a, uint32_t v4)
@@ -102,7 +102,8 @@ static void emit_transfer(struct machine *m, struct task *t, const struct op *op
 	t->io_first = c->now;
 	add_unix_path(m, op);
 	if (sends && op->ret > 0) {
-		content_make(m, op->flags & (OPF_UNIX | OPF_UDP) ? CONTENT_PACKED : CONTENT_HTTP, content);
+		content_make(m, op->flags & (OPF_UNIX | OPF_UDP) ? CONTENT_PACKED : CONTENT_HTTP,
+			     content);
 		reel_record_string(&m->record, content, op->ret < 64 ? (size_t)op->ret : 64);
 	}
 	emit_end(m, t, c, op->flags);
@@ -112,12 +113,12 @@ static void emit_transfer(struct machine *m, struct task *t, const struct op *op
 static void emit_dns(struct machine *m, struct task *t, const struct op *op, struct cpu *c)
 {
 	static const char *const labels[] = {
-		"api", "cdn", "mail", "static", "deb", "db", "auth", "img", "files", "update",
-		"metrics", "registry", "proxy", "cache", "shop", "login",
+		"api",	 "cdn",	   "mail",    "static",	  "deb",   "db",    "auth", "img",
+		"files", "update", "metrics", "registry", "proxy", "cache", "shop", "login",
 	};
 	static const char *const zones[] = { "example", "debian", "internal", "cloud-test" };
-	struct ev_dns *e = emit_begin(m, t, c, EV_dns, op->flags & OPF_RECEIVED ? NR_recvfrom :
-				      NR_sendto, op->ret);
+	struct ev_dns *e = emit_begin(m, t, c, EV_dns,
+				      op->flags & OPF_RECEIVED ? NR_recvfrom : NR_sendto, op->ret);
 	uint8_t p[160] = { (uint8_t)op->a, (uint8_t)(op->a >> 8), 1, 0, 0, 1 };
 	const char *parts[] = { labels[op->a >> 16 & 15], zones[op->a >> 20 & 3], "org" };
 	size_t n = 12;
@@ -135,7 +136,8 @@ static void emit_dns(struct machine *m, struct task *t, const struct op *op, str
 	p[n + 2] = p[n + 4] = 1;
 	n += 5;
 	if (op->flags & OPF_RECEIVED) {
-		static const uint8_t answer[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 198, 51, 100 };
+		static const uint8_t answer[] = { 0xc0, 12, 0, 1, 0,   1,  0,  0,
+						  1,	44, 0, 4, 198, 51, 100 };
 
 		p[2] = 0x81;
 		p[3] = 0x80;

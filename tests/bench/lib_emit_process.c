@@ -10,8 +10,9 @@ enum { NAMESPACE_FIRST = 0xeffffff8u };
 
 void emit_fork(struct machine *m, struct task *t, const struct proc *child, struct cpu *c)
 {
-	struct ev_fork *e = emit_begin(m, t, c, EV_fork, child->work == WORK_BUILD ? NR_clone3 :
-				       NR_clone, child->pid);
+	struct ev_fork *e = emit_begin(m, t, c, EV_fork,
+				       child->work == WORK_BUILD ? NR_clone3 : NR_clone,
+				       child->pid);
 
 	e->child_start = child->start;
 	e->clone_flags = child->work == WORK_BUILD ? 0x4111 : 0x1200011;

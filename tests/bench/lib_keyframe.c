@@ -35,7 +35,7 @@ static void end(struct own *o)
 	o->m->by_type[r->header.type]++;
 	o->records++;
 	/* What an iterator takes for one. */
-	o->ts += 900 + rng_below(&o->m->rng, 600);
+	o->ts += 900 + rng_below(&o->rng, 600);
 }
 
 void own_clock(struct own *o, enum clock_reason reason)
@@ -45,7 +45,7 @@ void own_clock(struct own *o, enum clock_reason reason)
 	e->realtime = (int64_t)o->ts + o->realtime_offset;
 	e->monotonic = o->ts - 81000000000;
 	e->tai_offset = 37;
-	e->max_error = 1500000 + rng_below(&o->m->rng, 900000);
+	e->max_error = 1500000 + rng_below(&o->rng, 900000);
 	e->reason = (uint8_t)reason;
 	e->synchronized = 1;
 	end(o);
@@ -165,11 +165,17 @@ static bool alive(const struct proc *p, uint64_t ts)
 static void surroundings(struct own *o)
 {
 	static const char *const mounts[][3] = {
-		{ "/", "ext4", "/dev/sda1" }, { "/home", "ext4", "/dev/sda2" },
-		{ "/proc", "proc", "proc" }, { "/sys", "sysfs", "sysfs" }, { "/dev", "devtmpfs", "udev" },
-		{ "/dev/pts", "devpts", "devpts" }, { "/run", "tmpfs", "tmpfs" },
-		{ "/tmp", "tmpfs", "tmpfs" }, { "/sys/fs/cgroup", "cgroup2", "cgroup2" },
-		{ "/sys/fs/bpf", "bpf", "bpf" }, { "/dev/shm", "tmpfs", "tmpfs" },
+		{ "/", "ext4", "/dev/sda1" },
+		{ "/home", "ext4", "/dev/sda2" },
+		{ "/proc", "proc", "proc" },
+		{ "/sys", "sysfs", "sysfs" },
+		{ "/dev", "devtmpfs", "udev" },
+		{ "/dev/pts", "devpts", "devpts" },
+		{ "/run", "tmpfs", "tmpfs" },
+		{ "/tmp", "tmpfs", "tmpfs" },
+		{ "/sys/fs/cgroup", "cgroup2", "cgroup2" },
+		{ "/sys/fs/bpf", "bpf", "bpf" },
+		{ "/dev/shm", "tmpfs", "tmpfs" },
 		{ "/run/user/1000", "tmpfs", "tmpfs" },
 	};
 
@@ -188,7 +194,8 @@ static void surroundings(struct own *o)
 		end(o);
 	}
 	for (unsigned i = 0; i < 60; i++) {
-		static const char *const known[] = { "root", "daemon", "bin", "sys", "www-data", "dev" };
+		static const char *const known[] = { "root", "daemon",	 "bin",
+						     "sys",  "www-data", "dev" };
 		struct ev_account *e = begin(o, EV_account);
 		char name[32];
 
@@ -238,7 +245,7 @@ void own_keyframe(struct own *o)
 void own_counters(struct own *o)
 {
 	for (uint32_t cpu = 0; cpu < o->m->n_cpus; cpu++)
-		for (unsigned class = 1; class < 16; class++) {
+		for (unsigned class = 1; class < 16; class ++) {
 			const struct cpu *c = &o->m->cpus[cpu];
 			struct ev_counters *e;
 
@@ -251,7 +258,7 @@ void own_counters(struct own *o)
 			e->lost = c->lost[class];
 			e->seen = e->kept + e->folded + e->filtered + e->lost;
 			e->counted_cpu = (uint16_t)cpu;
-			e->counted_class = (uint8_t)class;
+			e->counted_class = (uint8_t) class;
 			end(o);
 		}
 }

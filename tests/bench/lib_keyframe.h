@@ -8,11 +8,12 @@
 
 struct own {
 	struct machine *m;
-	struct reel_writer *w;		/* NULL: only counted */
+	struct reel_writer *w; /* NULL: only counted */
 	struct reel_err *err;
 	uint64_t ts;
+	struct rng rng; /* not the machine's: what happens there does not depend on us */
 	uint64_t records;
-	int64_t realtime_offset;	/* realtime - boottime */
+	int64_t realtime_offset; /* realtime - boottime */
 	int ret;
 };
 

@@ -11,13 +11,15 @@
 #include "tests/bench/lib_rand.h"
 #include "tests/bench/lib_tree.h"
 
+/* clang-format off */
 enum op_code {
 	/* No event. */
 	OP_WAIT,		/* until at most a children are left */
 	OP_SLEEP,		/* b ns; another thread takes the CPU */
 	OP_THINK,		/* compute: the slice ends */
 	/* File: the file that it is about; in OP_MISS its name is looked for in directory a. */
-	OP_OPEN, OP_MISS, OP_CLOSE, OP_READ, OP_WRITE, OP_FOLD, OP_COPY, OP_UNLINK, OP_RENAME, OP_LINK,
+	OP_OPEN, OP_MISS, OP_CLOSE, OP_READ, OP_WRITE, OP_FOLD, OP_COPY, OP_UNLINK, OP_RENAME,
+	OP_LINK,
 	OP_SYMLINK, OP_MKDIR, OP_RMDIR, OP_CHMOD, OP_CHOWN, OP_UTIMES, OP_TRUNCATE, OP_MOUNT,
 	OP_MMAP, OP_MPROTECT, OP_MEMFD,
 	OP_FORK,		/* file: enum plan of the child, a and b: for the plan */
@@ -29,13 +31,14 @@ enum op_code {
 	OP_DUP, OP_PIPE, OP_KILL, OP_SIGNAL, OP_PTRACE, OP_VM_WRITEV, OP_FINIT_MODULE, OP_BPF,
 	OP_CLOCK_SETTIME,
 };
+/* clang-format on */
 
 enum op_flag {
-	OPF_STEP = 1,		/* of a planted sequence: goes into the truth */
-	OPF_WRITE = 2,		/* fold: totals of writes */
-	OPF_UNIX = 4,		/* a UNIX socket, else IPv4 */
+	OPF_STEP = 1,  /* of a planted sequence: goes into the truth */
+	OPF_WRITE = 2, /* fold: totals of writes */
+	OPF_UNIX = 4,  /* a UNIX socket, else IPv4 */
 	OPF_UDP = 8,
-	OPF_RECEIVED = 16,	/* dns */
+	OPF_RECEIVED = 16, /* dns */
 };
 
 struct op {
@@ -52,20 +55,29 @@ struct op {
 enum { IMAGE_ARGV = 2400, IMAGE_LIBS = 12 };
 struct image {
 	uint32_t refs;
-	uint32_t exe;		/* a file */
-	uint32_t path;		/* what was executed: the script, else exe */
+	uint32_t exe;  /* a file */
+	uint32_t path; /* what was executed: the script, else exe */
 	uint16_t comm_len;
 	uint16_t argv_len;
 	uint32_t libs[IMAGE_LIBS];
 	uint32_t n_libs;
 	char comm[16];
 	char argv[IMAGE_ARGV];
-	struct image *next;	/* of the free ones */
+	struct image *next; /* of the free ones */
+	struct image *made; /* the one that was made before it */
 };
 
 enum workload {
-	WORK_BUILD, WORK_SCRIPT, WORK_WEB, WORK_DATABASE, WORK_MONITOR, WORK_PACKAGE, WORK_CRON,
-	WORK_SSH, WORK_ATTACK, WORK_COUNT,
+	WORK_BUILD,
+	WORK_SCRIPT,
+	WORK_WEB,
+	WORK_DATABASE,
+	WORK_MONITOR,
+	WORK_PACKAGE,
+	WORK_CRON,
+	WORK_SSH,
+	WORK_ATTACK,
+	WORK_COUNT,
 };
 
 struct creds {
@@ -78,26 +90,26 @@ struct proc {
 	struct proc *parent;
 	uint64_t start, parent_start;
 	uint32_t ppid;
-	uint64_t born, died;	/* died: 0 while it lives */
-	struct image *image, *before;	/* before: until executed */
+	uint64_t born, died;	      /* died: 0 while it lives */
+	struct image *image, *before; /* before: until executed */
 	uint64_t executed;
 	struct creds creds;
 	uint32_t sid, pgid, tty;
-	uint32_t cwd;		/* a file */
+	uint32_t cwd; /* a file */
 	uint64_t cgroup;
-	uint64_t fds;		/* which numbers below 64 are taken */
-	uint32_t fd_file[16];	/* inherited and standing descriptors, for keyframes */
+	uint64_t fds;	      /* which numbers below 64 are taken */
+	uint32_t fd_file[16]; /* inherited and standing descriptors, for keyframes */
 	uint32_t children;
 	uint32_t n_tasks;
 	uint64_t cpu_ns, read_bytes, written_bytes;
 	uint32_t code;
-	uint64_t map_top;	/* libraries go below it */
+	uint64_t map_top; /* libraries go below it */
 	uint16_t plant;
 	uint8_t work;
-	struct task *waiter;	/* until enough children are gone */
-	bool standing;		/* there before the recording began, and after */
+	struct task *waiter; /* until enough children are gone */
+	bool standing;	     /* there before the recording began, and after */
 	bool kernel;
-	struct proc *next;	/* of the living, or of the free */
+	struct proc *next; /* of the living, or of the free */
 	struct proc *prev;
 };
 
@@ -105,15 +117,16 @@ struct task {
 	struct proc *proc;
 	uint32_t tid;
 	uint64_t start;
-	uint64_t ready;		/* may not run before */
+	uint64_t ready; /* may not run before */
 	uint64_t io_first;
 	struct op *ops;
 	uint32_t n, max, at;
 	uint32_t cpu;
-	uint32_t waiting;	/* runs again when its process has at most this many children - 1 */
+	uint32_t waiting; /* runs again when its process has at most this many children - 1 */
 	uint32_t project;
-	bool idle;		/* a standing task without work: gets a plan when there is */
+	bool idle; /* a standing task without work: gets a plan when there is */
 	struct task *next;
+	struct task *made;
 };
 
 /* Records on their way: what a ring of the kernel holds at the end of a round. */
@@ -126,9 +139,9 @@ struct cpu {
 	uint64_t now;
 	uint64_t seq;
 	struct ring ring;
-	struct task *first, *last;	/* ready to run */
+	struct task *first, *last; /* ready to run */
 	struct task *running;
-	uint32_t left;			/* of the slice */
+	uint32_t left; /* of the slice */
 	uint32_t n_ready;
 	uint64_t kept[16], folded[16], filtered[16], lost[16];
 	/* A ring that is full: so many events more are dropped, and what a lost record will say. */
@@ -163,21 +176,25 @@ struct machine {
 	struct state_entry *state_order;
 	uint32_t n_state, max_state;
 
-	uint64_t now;			/* end of the round that is being made */
+	uint64_t now; /* end of the round that is being made */
 	uint64_t began;
 	uint64_t n_events, max_events;
 	uint64_t by_type[EV_MAX_TYPES];
 	uint64_t by_work[WORK_COUNT];
 	uint64_t lost;
-	uint64_t gap_ns, pause_ns;	/* mean between events of a slice, and between slices */
+	uint64_t gap_ns, pause_ns; /* mean between events of a slice, and between slices */
+	uint64_t first_pause_ns;
+	double smooth_rate;
 	double rate;
 
-	uint8_t *pids;			/* taken ones, a bit each */
+	uint8_t *pids; /* taken ones, a bit each */
 	uint32_t next_pid, max_pid;
 	struct proc *living, *dead, *free_procs;
 	struct task *free_tasks, *sleeping;
 	struct image *free_images;
-	struct task *standing[MAX_STANDING];	/* who work is given to, by workload */
+	struct image *all_images;
+	struct task *all_tasks;
+	struct task *standing[MAX_STANDING]; /* who work is given to, by workload */
 	uint8_t standing_work[MAX_STANDING];
 	uint32_t n_standing;
 	uint32_t n_living, n_runnable;
@@ -191,20 +208,22 @@ struct machine {
 
 	/* Files of the plans, looked up once. */
 	struct {
-		uint32_t gcc, cc1, as, ld, collect2, make, dash, bash, ar, ls, grep, sed, cat, sort, wc,
-			find, mawk, date, rm, cp, tar, gzip, python, perl, git, curl, dpkg, apt, sudo,
-			id, chmod, sshd, nginx, php, postgres, cron, run_parts, logrotate, ldconfig, systemd,
-			journald, exporter, rsyslogd, agetty, kmod, truncate, php_cli, whoami, gdb;
+		uint32_t gcc, cc1, as, ld, collect2, make, dash, bash, ar, ls, grep, sed, cat, sort,
+			wc, find, mawk, date, rm, cp, tar, gzip, python, perl, git, curl, dpkg, apt,
+			sudo, id, chmod, sshd, nginx, php, postgres, cron, run_parts, logrotate,
+			ldconfig, systemd, journald, exporter, rsyslogd, agetty, kmod, truncate,
+			php_cli, whoami, gdb;
 	} bin;
 	const struct reel_type *types[EV_MAX_TYPES];
 	struct reel_record record;
-	int err;			/* -ENOMEM has happened: the generator stops */
+	int err; /* -ENOMEM has happened: the generator stops */
 };
 
 /* lib_proc.c */
 struct proc *proc_fork(struct machine *m, struct proc *parent, uint64_t ts);
 struct task *task_new(struct machine *m, struct proc *p, uint32_t tid, uint64_t ts);
 uint32_t pid_new(struct machine *m);
+void pid_free(struct machine *m, uint32_t pid);
 struct image *image_new(struct machine *m, uint32_t exe);
 void image_arg(struct image *i, const char *text);
 void image_args(struct image *i, const char *bytes, size_t length);
@@ -213,6 +232,7 @@ void proc_exit(struct machine *m, struct proc *p, uint64_t ts);
 void task_free(struct machine *m, struct task *t);
 /* Nobody will ask about times before ts any more. */
 void proc_forget(struct machine *m, uint64_t ts);
+void procs_done(struct machine *m);
 const struct image *proc_image_at(const struct proc *p, uint64_t ts);
 
 /* lib_emit.c: the record of an op, into the ring of its CPU or of the state. */

@@ -46,7 +46,8 @@ int16_t plan_open(struct machine *m, struct task *t, uint32_t file, uint32_t fla
 	op->fd = plan_fd(t);
 	op->ret = op->fd;
 	op->a = flags;
-	op->b = flags & O_CREATE ? 0666 | (flags & (O_EXCLUSIVE | O_CUT) ? 2 << 16 : 1 << 16) : 1 << 16;
+	op->b = flags & O_CREATE ? 0666 | (flags & (O_EXCLUSIVE | O_CUT) ? 2 << 16 : 1 << 16) :
+				   1 << 16;
 	return op->fd;
 }
 
@@ -61,7 +62,8 @@ void plan_open_fail(struct machine *m, struct task *t, uint32_t file, uint32_t f
 void plan_absent(struct machine *m, struct task *t, unsigned n)
 {
 	while (n--)
-		plan_open_fail(m, t, tree_pick(&m->tree, SET_ABSENT, &m->rng), O_CLOSE_EXEC, ENOENT);
+		plan_open_fail(m, t, tree_pick(&m->tree, SET_ABSENT, &m->rng), O_CLOSE_EXEC,
+			       ENOENT);
 }
 
 void plan_close(struct machine *m, struct task *t, int16_t fd, uint32_t file)

@@ -46,17 +46,21 @@ static void unpack(struct machine *m, struct task *t, uint32_t files)
 			    CONTENT_LOG, 3000);
 	for (unsigned k = 0; k < files; k++) {
 		uint32_t old = tree_pick(&m->tree, SET_SHARE, &m->rng);
-		uint32_t made = plan_temporary(m, DEV_ROOT, "%.90s.dpkg-new", tree_path(&m->tree, old));
+		uint32_t made =
+			plan_temporary(m, DEV_ROOT, "%.90s.dpkg-new", tree_path(&m->tree, old));
 		struct op *op;
 
 		plan_create(m, t, made, CONTENT_PACKED, m->tree.files[old].size);
 		op = plan_op(m, t, OP_CHOWN, made);
 		op->fd = 8;
 		plan_op(m, t, OP_CHMOD, made)->a = 0644;
-		plan_op(m, t, OP_UTIMES, made)->b = 1690000000000000000ull + (rng_next(&m->rng) >> 12);
+		plan_op(m, t, OP_UTIMES, made)->b =
+			1690000000000000000ull + (rng_next(&m->rng) >> 12);
 		if (rng_chance(&m->rng, 300))
-			plan_op(m, t, OP_LINK, plan_temporary(m, DEV_ROOT, "%.90s.dpkg-tmp",
-							      tree_path(&m->tree, old)))->a = old;
+			plan_op(m, t, OP_LINK,
+				plan_temporary(m, DEV_ROOT, "%.90s.dpkg-tmp",
+					       tree_path(&m->tree, old)))
+				->a = old;
 		plan_op(m, t, OP_RENAME, old)->a = made;
 	}
 	plan_fork(m, t, PLAN_MAINTAINER_SCRIPT, 0, 0);
@@ -80,7 +84,8 @@ static void maintainer_script(struct machine *m, struct task *t)
 		plan_fork(m, t, PLAN_COMMAND, rng_below(&m->rng, CMD_DATE), 0);
 		plan_wait(m, t, 0);
 	}
-	plan_op(m, t, OP_MKDIR, plan_temporary(m, DEV_ROOT, "/etc/p%04x", rng_below(&m->rng, 0xffff)))
+	plan_op(m, t, OP_MKDIR,
+		plan_temporary(m, DEV_ROOT, "/etc/p%04x", rng_below(&m->rng, 0xffff)))
 		->ret = rng_chance(&m->rng, 500) ? -EEXIST : 0;
 	plan_exit(m, t, 0);
 }
@@ -160,7 +165,8 @@ static void ssh(struct machine *m, struct task *t)
 	op->fd = 4;
 	op->a = 1040;
 	op->ret = 1040;
-	op->b = (uint64_t)rng_between(&m->rng, 32768, 60999) << 48 | (uint64_t)22 << 32 | 0x0a000202;
+	op->b = (uint64_t)rng_between(&m->rng, 32768, 60999) << 48 | (uint64_t)22 << 32 |
+		0x0a000202;
 	op = plan_op(m, t, OP_CGROUP_MOVE, 0);
 	op->a = rng_below(&m->rng, 9999);
 	op->b = 9000 + op->a;

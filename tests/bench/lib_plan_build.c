@@ -15,7 +15,8 @@ static const char *arg_of(const struct machine *m, uint32_t file)
 
 static uint32_t temporary_name(struct machine *m, const char *extension)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 	char name[7] = "";
 
 	for (unsigned i = 0; i < 6; i++)

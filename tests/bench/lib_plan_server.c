@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Those who are always there: web server, PHP, database, monitoring, and the parents of the rest. */
+/* Those who are always there: web server, PHP, database, monitoring, parents of the rest. */
 #include <string.h>
 
 #include "tests/bench/lib_emit.h"
 #include "tests/bench/lib_plan.h"
 
-static struct op *net(struct machine *m, struct task *t, enum op_code code, uint32_t file, int16_t fd,
-		      uint64_t ends, uint32_t bytes)
+static struct op *net(struct machine *m, struct task *t, enum op_code code, uint32_t file,
+		      int16_t fd, uint64_t ends, uint32_t bytes)
 {
 	struct op *op = plan_op(m, t, code, file);
 
@@ -26,14 +26,15 @@ static uint64_t client(struct machine *m)
 	return (uint64_t)rng_between(&m->rng, 1024, 65535) << 48 | (uint64_t)443 << 32 | address;
 }
 
-static void static_request(struct machine *m, struct task *t, uint32_t sock, int16_t fd, uint64_t ends)
+static void static_request(struct machine *m, struct task *t, uint32_t sock, int16_t fd,
+			   uint64_t ends)
 {
 	uint32_t file = tree_pick(&m->tree, SET_WWW, &m->rng);
 	int16_t in;
 
 	if (rng_chance(&m->rng, 60)) {
-		plan_open_fail(m, t, tree_pick(&m->tree, SET_ABSENT, &m->rng), O_NOBLOCK | O_CLOSE_EXEC,
-			       ENOENT);
+		plan_open_fail(m, t, tree_pick(&m->tree, SET_ABSENT, &m->rng),
+			       O_NOBLOCK | O_CLOSE_EXEC, ENOENT);
 		net(m, t, OP_SEND, sock, fd, ends, 710);
 		return;
 	}
@@ -61,9 +62,11 @@ static void nginx(struct machine *m, struct task *t)
 			up = plan_fd(t);
 			net(m, t, OP_SOCKET, upstream, up, 0, 0)->flags = OPF_UNIX;
 			net(m, t, OP_CONNECT, upstream, up, F_DB_SOCKET, 0)->flags = OPF_UNIX;
-			net(m, t, OP_SEND, upstream, up, F_DB_SOCKET, rng_between(&m->rng, 500, 1900))
+			net(m, t, OP_SEND, upstream, up, F_DB_SOCKET,
+			    rng_between(&m->rng, 500, 1900))
 				->flags = OPF_UNIX;
-			net(m, t, OP_RECV, upstream, up, F_DB_SOCKET, rng_between(&m->rng, 500, 4096))
+			net(m, t, OP_RECV, upstream, up, F_DB_SOCKET,
+			    rng_between(&m->rng, 500, 4096))
 				->flags = OPF_UNIX;
 			plan_close(m, t, up, upstream);
 			net(m, t, OP_SEND, sock, fd, ends, rng_between(&m->rng, 500, 16000));
@@ -203,7 +206,8 @@ struct standing {
 
 static void stand(struct machine *m, const struct standing *s, unsigned number)
 {
-	struct proc *p = proc_fork(m, m->init, m->began - (uint64_t)rng_below(&m->rng, 3600) * 1000000000);
+	struct proc *p =
+		proc_fork(m, m->init, m->began - (uint64_t)rng_below(&m->rng, 3600) * 1000000000);
 	struct image *i = plan_image(m, s->exe);
 	struct task *t;
 
@@ -215,7 +219,11 @@ static void stand(struct machine *m, const struct standing *s, unsigned number)
 	if (!t)
 		return;
 	p->standing = true;
-	p->creds = (struct creds){ s->uid, s->uid, s->uid, s->uid, s->terminal ? 1000 : UINT32_MAX,
+	p->creds = (struct creds){ s->uid,
+				   s->uid,
+				   s->uid,
+				   s->uid,
+				   s->terminal ? 1000 : UINT32_MAX,
 				   s->terminal ? 2 + number : UINT32_MAX };
 	p->sid = p->pgid = p->pid;
 	p->tty = s->terminal ? 136u << 20 | number : 0;
@@ -239,17 +247,22 @@ void plan_standing(struct machine *m)
 		{ m->bin.bash, "-bash", WORK_BUILD, 1000, 3, true, false },
 		{ m->bin.bash, "-bash", WORK_SCRIPT, 1000, 4, true, false },
 		{ m->bin.bash, "-bash", WORK_PACKAGE, 0, 1, true, false },
+		{ m->bin.bash, "-bash", WORK_ATTACK, 1000, 1, true, false },
+		{ m->bin.bash, "-bash", WORK_ATTACK, 0, 1, true, false },
+		{ m->bin.php, "php-fpm: pool www", WORK_ATTACK, 33, 1, false, false },
 		{ m->bin.nginx, "nginx: worker process", WORK_WEB, 33, 2, false, false },
 		{ m->bin.php, "php-fpm: pool www", WORK_WEB, 33, 6, false, false },
-		{ m->bin.postgres, "/usr/lib/postgresql/15/bin/postgres", WORK_DATABASE, 106, 1, false,
-		  false },
+		{ m->bin.postgres, "/usr/lib/postgresql/15/bin/postgres", WORK_DATABASE, 106, 1,
+		  false, false },
 		{ m->bin.exporter, "/usr/bin/node_exporter", WORK_MONITOR, 998, 2, false, false },
 		{ m->bin.cron, "/usr/sbin/cron", WORK_CRON, 0, 1, false, false },
 		{ m->bin.sshd, "sshd: /usr/sbin/sshd -D [listener]", WORK_SSH, 0, 1, false, false },
-		{ m->bin.journald, "/lib/systemd/systemd-journald", WORK_MONITOR, 0, 1, false, true },
+		{ m->bin.journald, "/lib/systemd/systemd-journald", WORK_MONITOR, 0, 1, false,
+		  true },
 		{ m->bin.rsyslogd, "/usr/sbin/rsyslogd", WORK_MONITOR, 0, 1, false, true },
 		{ m->bin.agetty, "/sbin/agetty", WORK_MONITOR, 0, 6, false, true },
-		{ m->bin.systemd, "/lib/systemd/systemd --user", WORK_MONITOR, 1000, 3, false, true },
+		{ m->bin.systemd, "/lib/systemd/systemd --user", WORK_MONITOR, 1000, 3, false,
+		  true },
 	};
 	struct image *i = plan_image(m, m->bin.systemd);
 	uint32_t next = m->next_pid;

@@ -16,7 +16,8 @@ static void pipeline(struct machine *m, struct task *t)
 	op->a = (uint32_t)out;
 	plan_fork(m, t, PLAN_COMMAND, rng_below(&m->rng, CMD_DATE), (uint64_t)file << 32 | 1);
 	plan_close(m, t, out, file);
-	plan_fork(m, t, PLAN_COMMAND, CMD_GREP + rng_below(&m->rng, 5), (uint64_t)file << 32 | 0x100);
+	plan_fork(m, t, PLAN_COMMAND, CMD_GREP + rng_below(&m->rng, 5),
+		  (uint64_t)file << 32 | 0x100);
 	plan_close(m, t, in, file);
 	plan_wait(m, t, 0);
 }
@@ -40,8 +41,8 @@ static void substitution(struct machine *m, struct task *t)
 static void script(struct machine *m, struct task *t, uint32_t commands)
 {
 	struct image *i = plan_image(m, rng_chance(&m->rng, 500) ? m->bin.bash : m->bin.dash);
-	uint32_t file = m->tree.sets[SET_SHARE].first +
-			alias_next(&m->tree.sets[SET_SHARE].pick, &m->rng);
+	uint32_t file =
+		m->tree.sets[SET_SHARE].first + alias_next(&m->tree.sets[SET_SHARE].pick, &m->rng);
 	int16_t fd;
 
 	image_arg(i, "/bin/sh");
@@ -99,16 +100,18 @@ static void copy_tree(struct machine *m, struct task *t, bool packed)
 	uint32_t from = tree_pick(&m->tree, SET_SHARE, &m->rng);
 
 	for (unsigned k = 0; k < n; k++) {
-		uint32_t source = m->tree.sets[SET_SHARE].first +
-				  (from - m->tree.sets[SET_SHARE].first + k) % m->tree.sets[SET_SHARE].n;
-		uint32_t made = plan_temporary(m, DEV_HOME, "/home/dev/backup/%u/%.60s",
-					       from % 90, tree_path(&m->tree, source) + 11);
+		uint32_t source =
+			m->tree.sets[SET_SHARE].first +
+			(from - m->tree.sets[SET_SHARE].first + k) % m->tree.sets[SET_SHARE].n;
+		uint32_t made = plan_temporary(m, DEV_HOME, "/home/dev/backup/%u/%.60s", from % 90,
+					       tree_path(&m->tree, source) + 11);
 
 		if (!packed)
 			plan_slurp(m, t, source);
 		plan_create(m, t, made, CONTENT_LOG, m->tree.files[source].size);
 		plan_op(m, t, OP_CHMOD, made)->a = 0644;
-		plan_op(m, t, OP_UTIMES, made)->b = 1700000000000000000ull + rng_next(&m->rng) % 1000000;
+		plan_op(m, t, OP_UTIMES, made)->b =
+			1700000000000000000ull + rng_next(&m->rng) % 1000000;
 	}
 }
 
@@ -122,24 +125,32 @@ static void fetch(struct machine *m, struct task *t)
 	plan_slurp(m, t, F_RESOLV);
 	plan_slurp(m, t, F_HOSTS);
 	for (unsigned k = 0; k < 5; k++) {
-		struct op *op = plan_op(m, t, k == 0 ? OP_SOCKET : k == 1 ? OP_CONNECT : k == 4 ?
-					OP_CLOSE : OP_DNS, lookup);
+		struct op *op = plan_op(m, t,
+					k == 0 ? OP_SOCKET :
+					k == 1 ? OP_CONNECT :
+					k == 4 ? OP_CLOSE :
+						 OP_DNS,
+					lookup);
 
 		op->fd = 5;
 		op->flags = OPF_UDP | (k == 3 ? OPF_RECEIVED : 0);
 		op->a = query;
-		op->b = (uint64_t)53 << 48 | (uint64_t)rng_between(&m->rng, 32768, 60999) << 32 | 0x0a000203;
+		op->b = (uint64_t)53 << 48 | (uint64_t)rng_between(&m->rng, 32768, 60999) << 32 |
+			0x0a000203;
 	}
 	fd = plan_fd(t);
 	for (unsigned k = 0; k < 6; k++) {
-		static const enum op_code codes[] = { OP_SOCKET, OP_CONNECT, OP_SEND, OP_RECV, OP_FLOW,
-						      OP_CLOSE };
+		static const enum op_code codes[] = { OP_SOCKET, OP_CONNECT, OP_SEND,
+						      OP_RECV,	 OP_FLOW,    OP_CLOSE };
 		struct op *op = plan_op(m, t, codes[k], file);
 
 		op->fd = fd;
-		op->b = (uint64_t)443 << 48 | (uint64_t)rng_between(&m->rng, 32768, 60999) << 32 | address;
+		op->b = (uint64_t)443 << 48 | (uint64_t)rng_between(&m->rng, 32768, 60999) << 32 |
+			address;
 		op->a = rng_between(&m->rng, 100, 900);
-		op->ret = codes[k] == OP_CONNECT ? -EINPROGRESS : codes[k] == OP_CLOSE ? 0 : (int32_t)op->a;
+		op->ret = codes[k] == OP_CONNECT ? -EINPROGRESS :
+			  codes[k] == OP_CLOSE	 ? 0 :
+						   (int32_t)op->a;
 	}
 	plan_fd_free(t, fd);
 	out = plan_temporary(m, DEV_HOME, "/home/dev/Downloads/%08x", (unsigned)rng_next(&m->rng));
@@ -181,10 +192,10 @@ static void work_of(struct machine *m, struct task *t, enum command command)
 		break;
 	case CMD_RM:
 		for (unsigned n = rng_between(r, 1, 12); n--;)
-			plan_op(m, t, OP_UNLINK, plan_temporary(m, DEV_HOME, "/home/dev/backup/%u/%08x",
-								rng_below(r, 90),
-								(unsigned)rng_next(r)))->ret =
-				rng_chance(r, 200) ? -ENOENT : 0;
+			plan_op(m, t, OP_UNLINK,
+				plan_temporary(m, DEV_HOME, "/home/dev/backup/%u/%08x",
+					       rng_below(r, 90), (unsigned)rng_next(r)))
+				->ret = rng_chance(r, 200) ? -ENOENT : 0;
 		break;
 	case CMD_CP:
 	case CMD_TAR:
@@ -214,9 +225,9 @@ static void work_of(struct machine *m, struct task *t, enum command command)
 static void command(struct machine *m, struct task *t, enum command which, uint64_t b)
 {
 	const uint32_t programs[] = {
-		m->bin.ls, m->bin.grep, m->bin.sed, m->bin.cat, m->bin.sort, m->bin.wc, m->bin.find,
-		m->bin.mawk, m->bin.date, m->bin.rm, m->bin.cp, m->bin.tar, m->bin.python, m->bin.perl,
-		m->bin.git, m->bin.curl,
+		m->bin.ls,     m->bin.grep, m->bin.sed,	 m->bin.cat,  m->bin.sort, m->bin.wc,
+		m->bin.find,   m->bin.mawk, m->bin.date, m->bin.rm,   m->bin.cp,   m->bin.tar,
+		m->bin.python, m->bin.perl, m->bin.git,	 m->bin.curl,
 	};
 	struct image *i = plan_image(m, programs[which]);
 
@@ -226,12 +237,14 @@ static void command(struct machine *m, struct task *t, enum command which, uint6
 		image_args(i, i->comm, i->comm_len);
 	image_args(i, "", 1);
 	for (unsigned n = rng_below(&m->rng, 5); n--;)
-		image_arg(i, tree_path(&m->tree, tree_pick(&m->tree, n % 2 ? SET_SHARE : SET_ETC, &m->rng)));
+		image_arg(i, tree_path(&m->tree,
+				       tree_pick(&m->tree, n % 2 ? SET_SHARE : SET_ETC, &m->rng)));
 	plan_exec_search(m, t, i, rng_below(&m->rng, 2) * 2);
 	plan_exec(m, t, i, rng_chance(&m->rng, 600));
 	work_of(m, t, which);
 	if (b & 0xff) {
-		plan_write(m, t, 1, (uint32_t)(b >> 32), rng_between(&m->rng, 5, 4000), CONTENT_LOG);
+		plan_write(m, t, 1, (uint32_t)(b >> 32), rng_between(&m->rng, 5, 4000),
+			   CONTENT_LOG);
 	} else if (t->proc->tty && rng_chance(&m->rng, 500)) {
 		plan_write(m, t, 1, F_TTY, rng_between(&m->rng, 5, 200), CONTENT_LOG);
 	}

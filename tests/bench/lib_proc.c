@@ -19,9 +19,9 @@ uint32_t pid_new(struct machine *m)
 	return pid;
 }
 
-static void pid_free(struct machine *m, uint32_t pid)
+void pid_free(struct machine *m, uint32_t pid)
 {
-	m->pids[pid >> 3] &= (uint8_t)~(1 << (pid & 7));
+	m->pids[pid >> 3] &= (uint8_t) ~(1 << (pid & 7));
 }
 
 struct image *image_new(struct machine *m, uint32_t exe)
@@ -30,13 +30,16 @@ struct image *image_new(struct machine *m, uint32_t exe)
 	const struct file *f = &m->tree.files[exe];
 	const char *path = tree_path(&m->tree, exe), *name = path + f->path_len;
 
-	if (i)
+	if (i) {
 		m->free_images = i->next;
-	else
+	} else {
 		i = malloc(sizeof(*i));
-	if (!i) {
-		m->err = -ENOMEM;
-		return NULL;
+		if (!i) {
+			m->err = -ENOMEM;
+			return NULL;
+		}
+		i->made = m->all_images;
+		m->all_images = i;
 	}
 	i->refs = 0;
 	i->exe = i->path = exe;
@@ -192,8 +195,15 @@ struct task *task_new(struct machine *m, struct proc *p, uint32_t tid, uint64_t 
 			m->err = -ENOMEM;
 			return NULL;
 		}
+		t->made = m->all_tasks;
+		m->all_tasks = t;
 	}
-	*t = (struct task){ .proc = p, .tid = tid, .start = ts, .ops = t->ops, .max = t->max };
+	*t = (struct task){ .proc = p,
+			    .tid = tid,
+			    .start = ts,
+			    .ops = t->ops,
+			    .max = t->max,
+			    .made = t->made };
 	t->ready = ts;
 	p->n_tasks++;
 	return t;
@@ -205,4 +215,34 @@ void task_free(struct machine *m, struct task *t)
 		pid_free(m, t->tid);
 	t->next = m->free_tasks;
 	m->free_tasks = t;
+}
+
+static void free_procs(struct proc *p)
+{
+	while (p) {
+		struct proc *next = p->next;
+
+		free(p);
+		p = next;
+	}
+}
+
+void procs_done(struct machine *m)
+{
+	free_procs(m->living);
+	free_procs(m->dead);
+	free_procs(m->free_procs);
+	while (m->all_images) {
+		struct image *i = m->all_images;
+
+		m->all_images = i->made;
+		free(i);
+	}
+	while (m->all_tasks) {
+		struct task *t = m->all_tasks;
+
+		m->all_tasks = t->made;
+		free(t->ops);
+		free(t);
+	}
 }

@@ -11,11 +11,11 @@
 #include "format/tape.h"
 #include "tests/bench/lib_plan.h"
 
-enum { SLICE_EVENTS = 39 };	/* mean, as measured on a real machine; README.md */
+enum { SLICE_EVENTS = 39 }; /* mean, as measured on a real machine; README.md */
 
 /* Shares of the events, in parts of a thousand. */
 static const uint16_t shares[WORK_COUNT] = {
-	[WORK_BUILD] = 460, [WORK_SCRIPT] = 220, [WORK_WEB] = 130, [WORK_DATABASE] = 40,
+	[WORK_BUILD] = 460,  [WORK_SCRIPT] = 220, [WORK_WEB] = 130, [WORK_DATABASE] = 40,
 	[WORK_MONITOR] = 60, [WORK_PACKAGE] = 60, [WORK_CRON] = 20, [WORK_SSH] = 10,
 };
 
@@ -88,7 +88,8 @@ static bool give_work(struct machine *m, uint64_t now)
 			}
 		}
 		tried |= 1u << work;
-		for (uint32_t k = 0, from = rng_below(&m->rng, m->n_standing); k < m->n_standing; k++) {
+		for (uint32_t k = 0, from = rng_below(&m->rng, m->n_standing); k < m->n_standing;
+		     k++) {
 			uint32_t at = (from + k) % m->n_standing;
 			struct task *t = m->standing[at];
 
@@ -135,9 +136,10 @@ static void do_fork(struct machine *m, struct task *t, const struct op *op, stru
 /* Threads come and go at once here: who lives on has no events of its own. */
 static void do_thread(struct machine *m, struct task *t, struct cpu *c)
 {
-	struct task child = { .proc = t->proc, .tid = m->next_pid++, .start = c->now - 20000 };
+	struct task child = { .proc = t->proc, .tid = pid_new(m), .start = c->now - 20000 };
 
 	emit_thread(m, t, &child, c);
+	pid_free(m, child.tid);
 }
 
 static void do_exit(struct machine *m, struct task *t, const struct op *op, struct cpu *c)
@@ -243,15 +245,25 @@ static void begin_loss(struct machine *m)
 	m->cpus[rng_below(&m->rng, m->n_cpus)].dropping = rng_between(&m->rng, 10, 5000);
 }
 
-/* Keeps the rate: pauses become shorter when the events are behind the clock. */
-static void steer(struct machine *m)
+/*
+ * Keeps the rate. Who is ahead of the clock should be a little slower for a while, and pauses follow
+ * that slowly, within bounds: else they swing, and a CPU that sleeps for minutes holds up all who
+ * wait for its threads.
+ */
+static void steer(struct machine *m, uint64_t round_ns, uint64_t made)
 {
-	double wanted = m->rate * (double)(m->now - m->began) / 1e9;
+	double ahead = (double)m->n_events - m->rate * (double)(m->now - m->began) / 1e9;
+	double correction = ahead / m->rate / 4, now = (double)made * 1e9 / (double)round_ns;
+	uint64_t step = m->pause_ns / 64 + 1;
 
-	if ((double)m->n_events < wanted)
-		m->pause_ns -= m->pause_ns / 50;
-	else
-		m->pause_ns += m->pause_ns / 50 + 10;
+	correction = correction > 0.5 ? 0.5 : correction < -0.5 ? -0.5 : correction;
+	m->smooth_rate += (now - m->smooth_rate) / 32;
+	if (m->smooth_rate < m->rate * (1 - correction)) {
+		if (m->pause_ns > m->first_pause_ns / 64)
+			m->pause_ns -= step;
+	} else if (m->pause_ns < 4 * m->first_pause_ns) {
+		m->pause_ns += step;
+	}
 }
 
 /* One small ring for all CPUs: what it holds is in the order of time. */
@@ -269,6 +281,8 @@ static void order_state(struct machine *m)
 
 bool machine_round(struct machine *m, uint64_t round_ns)
 {
+	uint64_t before = m->n_events;
+
 	m->now += round_ns;
 	begin_loss(m);
 	if (m->planted < m->n_plants &&
@@ -289,7 +303,7 @@ bool machine_round(struct machine *m, uint64_t round_ns)
 			run_slice(m, c);
 	}
 	order_state(m);
-	steer(m);
+	steer(m, round_ns, m->n_events - before);
 	return m->n_events < m->max_events && !m->err;
 }
 
@@ -299,21 +313,46 @@ static void find_programs(struct machine *m)
 		uint32_t *where;
 		const char *name;
 	} rows[] = {
-		{ &m->bin.gcc, "gcc-12" }, { &m->bin.cc1, "cc1" }, { &m->bin.make, "make" },
-		{ &m->bin.as, "x86_64-linux-gnu-as" }, { &m->bin.ld, "x86_64-linux-gnu-ld.bfd" },
-		{ &m->bin.collect2, "collect2" }, { &m->bin.dash, "dash" }, { &m->bin.bash, "bash" },
-		{ &m->bin.ls, "ls" }, { &m->bin.grep, "grep" }, { &m->bin.sed, "sed" },
-		{ &m->bin.cat, "cat" }, { &m->bin.sort, "sort" }, { &m->bin.wc, "wc" },
-		{ &m->bin.find, "find" }, { &m->bin.mawk, "mawk" }, { &m->bin.date, "date" },
-		{ &m->bin.rm, "rm" }, { &m->bin.cp, "cp" }, { &m->bin.tar, "tar" },
-		{ &m->bin.python, "python3.11" }, { &m->bin.perl, "perl" }, { &m->bin.git, "git" },
-		{ &m->bin.curl, "curl" }, { &m->bin.dpkg, "dpkg" }, { &m->bin.apt, "apt-get" },
-		{ &m->bin.sudo, "sudo" }, { &m->bin.id, "id" }, { &m->bin.chmod, "chmod" },
-		{ &m->bin.sshd, "sshd" }, { &m->bin.nginx, "nginx" }, { &m->bin.php, "php-fpm8.2" },
-		{ &m->bin.postgres, "postgres" }, { &m->bin.cron, "cron" },
-		{ &m->bin.logrotate, "logrotate" }, { &m->bin.systemd, "systemd" },
-		{ &m->bin.journald, "systemd-journald" }, { &m->bin.exporter, "node_exporter" },
-		{ &m->bin.rsyslogd, "rsyslogd" }, { &m->bin.agetty, "agetty" },
+		{ &m->bin.gcc, "gcc-12" },
+		{ &m->bin.cc1, "cc1" },
+		{ &m->bin.make, "make" },
+		{ &m->bin.as, "x86_64-linux-gnu-as" },
+		{ &m->bin.ld, "x86_64-linux-gnu-ld.bfd" },
+		{ &m->bin.collect2, "collect2" },
+		{ &m->bin.dash, "dash" },
+		{ &m->bin.bash, "bash" },
+		{ &m->bin.ls, "ls" },
+		{ &m->bin.grep, "grep" },
+		{ &m->bin.sed, "sed" },
+		{ &m->bin.cat, "cat" },
+		{ &m->bin.sort, "sort" },
+		{ &m->bin.wc, "wc" },
+		{ &m->bin.find, "find" },
+		{ &m->bin.mawk, "mawk" },
+		{ &m->bin.date, "date" },
+		{ &m->bin.rm, "rm" },
+		{ &m->bin.cp, "cp" },
+		{ &m->bin.tar, "tar" },
+		{ &m->bin.python, "python3.11" },
+		{ &m->bin.perl, "perl" },
+		{ &m->bin.git, "git" },
+		{ &m->bin.curl, "curl" },
+		{ &m->bin.dpkg, "dpkg" },
+		{ &m->bin.apt, "apt-get" },
+		{ &m->bin.sudo, "sudo" },
+		{ &m->bin.id, "id" },
+		{ &m->bin.chmod, "chmod" },
+		{ &m->bin.sshd, "sshd" },
+		{ &m->bin.nginx, "nginx" },
+		{ &m->bin.php, "php-fpm8.2" },
+		{ &m->bin.postgres, "postgres" },
+		{ &m->bin.cron, "cron" },
+		{ &m->bin.logrotate, "logrotate" },
+		{ &m->bin.systemd, "systemd" },
+		{ &m->bin.journald, "systemd-journald" },
+		{ &m->bin.exporter, "node_exporter" },
+		{ &m->bin.rsyslogd, "rsyslogd" },
+		{ &m->bin.agetty, "agetty" },
 	};
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -347,7 +386,8 @@ int machine_init(struct machine *m, const struct machine_options *o)
 	spread_exponential(&m->run);
 	gap = (uint64_t)o->cpus * 1000000000 / o->rate;
 	m->gap_ns = gap > 9000 ? 4500 : gap / 2;
-	m->pause_ns = (gap - m->gap_ns) * SLICE_EVENTS / 2;
+	m->pause_ns = m->first_pause_ns = (gap - m->gap_ns) * SLICE_EVENTS / 2;
+	m->smooth_rate = m->rate;
 	for (const struct reel_type *t = reel_types; t->name; t++)
 		m->types[t->id] = t;
 	m->pids = calloc(1, PIDS / 8);
@@ -367,22 +407,9 @@ int machine_init(struct machine *m, const struct machine_options *o)
 	return m->err;
 }
 
-static void free_procs(struct proc *p)
-{
-	while (p) {
-		struct proc *next = p->next;
-
-		free(p);
-		p = next;
-	}
-}
-
 void machine_done(struct machine *m)
 {
-	/* Images, and tasks in the middle of something, are left to the end of the program. */
-	free_procs(m->living);
-	free_procs(m->dead);
-	free_procs(m->free_procs);
+	procs_done(m);
 	for (uint32_t i = 0; m->cpus && i < m->n_cpus; i++)
 		free(m->cpus[i].ring.bytes);
 	free(m->cpus);

@@ -9,6 +9,7 @@
 
 enum { MAX_FILES = 64000, MAX_TEXT = 6 << 20, MAX_BUNDLED = 40000, MAX_BUNDLES = 6000 };
 
+/* clang-format off */
 static const char *const words[] = {
 	"access", "acl", "addr", "alloc", "arch", "array", "async", "atomic", "attr", "audio",
 	"auth", "base", "bitmap", "block", "bridge", "buffer", "builtin", "bus", "cache", "call",
@@ -19,24 +20,30 @@ static const char *const words[] = {
 	"export", "extent", "factory", "fast", "file", "filter", "flags", "font", "format", "frame",
 	"func", "graph", "group", "handler", "hash", "header", "heap", "host", "icon", "image",
 	"index", "info", "init", "inode", "input", "internal", "iter", "journal", "kernel", "key",
-	"label", "layer", "layout", "lexer", "link", "list", "loader", "lock", "log", "loop", "main",
+	"label", "layer", "layout", "lexer", "link", "list", "loader", "lock", "log", "loop",
+	"main",
 	"map", "mask", "math", "memory", "message", "meta", "method", "mode", "model", "module",
 	"monitor", "mutex", "name", "net", "node", "notify", "object", "option", "output", "packet",
 	"page", "parser", "path", "pattern", "peer", "pipe", "plugin", "point", "policy", "pool",
-	"port", "print", "process", "profile", "proto", "proxy", "query", "queue", "random", "range",
+	"port", "print", "process", "profile", "proto", "proxy", "query", "queue", "random",
+	"range",
 	"reader", "record", "region", "render", "request", "resource", "result", "ring", "route",
 	"rule", "scan", "schema", "search", "section", "select", "server", "session", "shader",
 	"signal", "slab", "socket", "sort", "source", "stack", "state", "stats", "stream", "string",
 	"style", "symbol", "sync", "system", "table", "task", "template", "test", "text", "thread",
-	"time", "timer", "token", "trace", "tree", "type", "unit", "update", "user", "util", "value",
+	"time", "timer", "token", "trace", "tree", "type", "unit", "update", "user", "util",
+	"value",
 	"vector", "version", "view", "virtual", "wait", "widget", "window", "worker", "writer",
 };
+/* clang-format on */
 
+/* clang-format off */
 /* The first of their sets; the plans look some of them up by name. */
 static const char *const known_libs[] = {
 	"libc.so.6", "libm.so.6", "libz.so.1.2.13", "libzstd.so.1.5.4", "libgmp.so.10.4.1",
 	"libmpfr.so.6.2.0", "libmpc.so.3.3.1", "libisl.so.23.2.0", "libbfd-2.40-system.so",
-	"libopcodes-2.40-system.so", "libsframe.so.0.0.0", "libctf.so.0.0.0", "libjansson.so.4.14.0",
+	"libopcodes-2.40-system.so", "libsframe.so.0.0.0", "libctf.so.0.0.0",
+	"libjansson.so.4.14.0",
 	"libtinfo.so.6.4", "libselinux.so.1", "libpcre2-8.so.0.11.2", "libacl.so.1.1.2301",
 	"libcap.so.2.66", "libcrypt.so.1.1.0", "libssl.so.3", "libcrypto.so.3", "libpam.so.0.85.1",
 	"libaudit.so.1.0.0", "libsystemd.so.0.35.0", "liblzma.so.5.4.1", "liblz4.so.1.9.4",
@@ -46,22 +53,26 @@ static const char *const known_libs[] = {
 	"libdb-5.3.so", "libpq.so.5.15", "libkrb5.so.3.3", "libnss_systemd.so.2",
 	"libnss_files.so.2", "libresolv.so.2",
 };
+/* clang-format on */
 
+/* clang-format off */
 static const char *const known_bins[] = {
 	"gcc-12", "make", "dash", "bash", "x86_64-linux-gnu-as", "x86_64-linux-gnu-ld.bfd",
 	"x86_64-linux-gnu-ar", "ls", "grep", "sed", "cat", "sort", "uniq", "wc", "head", "find",
 	"xargs", "mawk", "date", "mkdir", "rm", "cp", "mv", "touch", "chmod", "tar", "gzip", "cut",
-	"tr", "basename", "dirname", "uname", "hostname", "id", "whoami", "ps", "python3.11", "perl",
+	"tr", "basename", "dirname", "uname", "hostname", "id", "whoami", "ps", "python3.11",
+	"perl",
 	"git", "curl", "wget", "ssh", "dpkg", "dpkg-deb", "apt-get", "vim.basic", "less", "sleep",
 	"env", "stat", "diff", "expr", "readlink", "tail", "sudo", "crontab", "gdb", "truncate",
 	"pg_dump", "php8.2", "run-parts", "logrotate", "ldconfig.real", "cron", "sshd", "nginx",
 	"php-fpm8.2", "agetty", "rsyslogd", "kmod", "ping", "dpkg-split", "deb-systemd-helper",
 };
+/* clang-format on */
 
 struct builder {
 	struct tree *t;
 	struct rng *r;
-	uint64_t inode;		/* files that are made together have inodes close to each other */
+	uint64_t inode; /* files that are made together have inodes close to each other */
 	int err;
 };
 
@@ -142,7 +153,8 @@ static void add_common(struct builder *b)
 		  "/lib/x86_64-linux-gnu/libc.so.6" },
 		{ F_LOCALE_ALIAS, DEV_ROOT, "/etc/locale.alias", "/usr/share/locale/locale.alias" },
 		{ F_LC_CTYPE, DEV_ROOT, "/usr/lib/locale/C.utf8/LC_CTYPE", NULL },
-		{ F_LC_MESSAGES, DEV_ROOT, "/usr/lib/locale/C.utf8/LC_MESSAGES/SYS_LC_MESSAGES", NULL },
+		{ F_LC_MESSAGES, DEV_ROOT, "/usr/lib/locale/C.utf8/LC_MESSAGES/SYS_LC_MESSAGES",
+		  NULL },
 		{ F_GCONV, DEV_ROOT, "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache", NULL },
 		{ F_NULL, DEV_DEVTMPFS, "/dev/null", NULL },
 		{ F_TTY, DEV_DEVTMPFS, "/dev/tty", NULL },
@@ -199,8 +211,8 @@ static void add_libs(struct builder *b)
 		if (i < sizeof(known_libs) / sizeof(known_libs[0]))
 			file = add(b, DEV_ROOT, "/usr/lib/x86_64-linux-gnu/%s", known_libs[i]);
 		else
-			file = add(b, DEV_ROOT, "/usr/lib/x86_64-linux-gnu/lib%s%s.so.%u.%u.%u", word(b),
-				   word(b), rng_below(b->r, 8), rng_below(b->r, 20),
+			file = add(b, DEV_ROOT, "/usr/lib/x86_64-linux-gnu/lib%s%s.so.%u.%u.%u",
+				   word(b), word(b), rng_below(b->r, 8), rng_below(b->r, 20),
 				   rng_below(b->r, 10));
 		/* Asked for by its soname, through the link from /lib to /usr/lib. */
 		name = tree_path(b->t, file) + strlen("/usr");
@@ -220,7 +232,10 @@ static void add_bins(struct builder *b)
 	for (unsigned i = 0; i < sizeof(known_bins) / sizeof(known_bins[0]); i++)
 		add(b, DEV_ROOT, "/usr/%s/%s",
 		    strstr("cron sshd nginx php-fpm8.2 agetty rsyslogd logrotate ldconfig.real",
-			   known_bins[i]) ? "sbin" : "bin", known_bins[i]);
+			   known_bins[i]) ?
+			    "sbin" :
+			    "bin",
+		    known_bins[i]);
 	add(b, DEV_ROOT, "/usr/lib/gcc/x86_64-linux-gnu/12/cc1");
 	add(b, DEV_ROOT, "/usr/lib/gcc/x86_64-linux-gnu/12/collect2");
 	add(b, DEV_ROOT, "/usr/lib/postgresql/15/bin/postgres");
@@ -235,7 +250,9 @@ static void add_bins(struct builder *b)
 
 static void add_sets(struct builder *b)
 {
-	static const char *const extensions[] = { "png", "css", "js", "html", "svg", "woff2", "jpg" };
+	static const char *const extensions[] = {
+		"png", "css", "js", "html", "svg", "woff2", "jpg"
+	};
 	static const char *const parts[] = { "list", "md5sums", "postinst", "prerm", "conffiles" };
 
 	begin_set(b, SET_ETC);
@@ -246,16 +263,18 @@ static void add_sets(struct builder *b)
 	for (unsigned i = 0; i < 4500; i++) {
 		if (i % 40 == 0)
 			new_directory(b);
-		add(b, DEV_ROOT, "/usr/share/%s-%s/%s/%s_%s.%s", words[i / 400], words[i / 90 % 150],
-		    words[i / 30 % 150], word(b), word(b), i % 3 ? "xml" : "gz");
+		add(b, DEV_ROOT, "/usr/share/%s-%s/%s/%s_%s.%s", words[i / 400],
+		    words[i / 90 % 150], words[i / 30 % 150], word(b), word(b),
+		    i % 3 ? "xml" : "gz");
 	}
 	end_set(b, SET_SHARE, 0.7);
 	begin_set(b, SET_PYTHON);
 	for (unsigned i = 0; i < 1800; i++) {
 		if (i % 25 == 0)
 			new_directory(b);
-		add(b, DEV_ROOT, i % 3 ? "/usr/lib/python3.11/%s/__pycache__/%s_%s.cpython-311.pyc" :
-				 "/usr/lib/python3/dist-packages/%s/__pycache__/%s%s.cpython-311.pyc",
+		add(b, DEV_ROOT,
+		    i % 3 ? "/usr/lib/python3.11/%s/__pycache__/%s_%s.cpython-311.pyc" :
+			    "/usr/lib/python3/dist-packages/%s/__pycache__/%s%s.cpython-311.pyc",
 		    words[i / 25], word(b), word(b));
 	}
 	end_set(b, SET_PYTHON, 1.0);
@@ -266,8 +285,9 @@ static void add_sets(struct builder *b)
 	end_set(b, SET_PHP, 0.9);
 	begin_set(b, SET_WWW);
 	for (unsigned i = 0; i < 1500; i++)
-		add(b, DEV_ROOT, "/var/www/html/%s/%s-%s.%08x.%s", i % 5 ? "static" : "uploads/2024/11",
-		    word(b), word(b), (unsigned)rng_next(b->r), extensions[i % 7]);
+		add(b, DEV_ROOT, "/var/www/html/%s/%s-%s.%08x.%s",
+		    i % 5 ? "static" : "uploads/2024/11", word(b), word(b),
+		    (unsigned)rng_next(b->r), extensions[i % 7]);
 	end_set(b, SET_WWW, 1.0);
 	begin_set(b, SET_LOG);
 	for (unsigned i = 0; i < 60; i++)
@@ -290,15 +310,18 @@ static void add_sets(struct builder *b)
 	end_set(b, SET_DB, 1.1);
 	begin_set(b, SET_ABSENT);
 	for (unsigned i = 0; i < 500; i++)
-		add(b, DEV_ROOT, i % 4 == 0 ? "/usr/share/locale/C.UTF-8/LC_MESSAGES/%s-%s.mo" :
-				 i % 4 == 1 ? "/usr/local/lib/lib%s%s.so" :
-				 i % 4 == 2 ? "/etc/%s/%s.local" :
-					      "/home/dev/.config/%s/%s.conf", word(b), word(b));
+		add(b, DEV_ROOT,
+		    i % 4 == 0 ? "/usr/share/locale/C.UTF-8/LC_MESSAGES/%s-%s.mo" :
+		    i % 4 == 1 ? "/usr/local/lib/lib%s%s.so" :
+		    i % 4 == 2 ? "/etc/%s/%s.local" :
+				 "/home/dev/.config/%s/%s.conf",
+		    word(b), word(b));
 	end_set(b, SET_ABSENT, 1.1);
 	begin_set(b, SET_DIRS);
 	for (unsigned i = 0; i < 900; i++)
-		add(b, i % 3 ? DEV_ROOT : DEV_HOME, i % 3 ? "/usr/share/%s/%s" : "/home/dev/src/%s/%s",
-		    words[i / 5 % 150], word(b));
+		add(b, i % 3 ? DEV_ROOT : DEV_HOME,
+		    i % 3 ? "/usr/share/%s/%s" : "/home/dev/src/%s/%s", words[i / 5 % 150],
+		    word(b));
 	end_set(b, SET_DIRS, 0.6);
 }
 
@@ -336,8 +359,10 @@ static void add_system_headers(struct builder *b)
 {
 	struct tree *t = b->t;
 	static const char *const roots[] = {
-		"/usr/lib/gcc/x86_64-linux-gnu/12/include", "/usr/local/include",
-		"/usr/include/x86_64-linux-gnu", "/usr/include",
+		"/usr/lib/gcc/x86_64-linux-gnu/12/include",
+		"/usr/local/include",
+		"/usr/include/x86_64-linux-gnu",
+		"/usr/include",
 	};
 	uint32_t first, n;
 
@@ -387,17 +412,21 @@ static void add_flags(struct builder *b, struct project *p)
 		struct file *f = &b->t->files[p->search[i]];
 
 		at += (size_t)snprintf(p->flags + at, sizeof(p->flags) - at, "-I%s",
-				       f->arg_len ? b->t->text + f->arg : ".") + 1;
+				       f->arg_len ? b->t->text + f->arg : ".") +
+		      1;
 	}
-	at += (size_t)snprintf(p->flags + at, sizeof(p->flags) - at, "-O2%c-g%c-Wall%c-fPIC", 0, 0, 0);
+	at += (size_t)snprintf(p->flags + at, sizeof(p->flags) - at, "-O2%c-g%c-Wall%c-fPIC", 0, 0,
+			       0);
 	at++;
 	while (at < wanted) {
 		if (rng_chance(b->r, 600))
 			at += (size_t)snprintf(p->flags + at, sizeof(p->flags) - at, "-W%s-%s",
-					       word(b), word(b)) + 1;
+					       word(b), word(b)) +
+			      1;
 		else
 			at += (size_t)snprintf(p->flags + at, sizeof(p->flags) - at,
-					       "-Duse_%s_%s=1", word(b), word(b)) + 1;
+					       "-Duse_%s_%s=1", word(b), word(b)) +
+			      1;
 	}
 	p->flags_len = (uint32_t)at;
 }
@@ -443,9 +472,11 @@ static void add_project(struct builder *b, struct project *p, unsigned number)
 		static const char extension[] = "cod";
 
 		for (unsigned k = 0; k < 3; k++)
-			relative_to(t, add(b, DEV_HOME, "%s/%s/%s/%s_%s%s.%c", root,
-					   k ? "build" : "src", group, one, two, i % 9 ? "" : "2",
-					   extension[k]), p->dir);
+			relative_to(t,
+				    add(b, DEV_HOME, "%s/%s/%s/%s_%s%s.%c", root,
+					k ? "build" : "src", group, one, two, i % 9 ? "" : "2",
+					extension[k]),
+				    p->dir);
 	}
 	p->units_bundles = rng_between(b->r, 3, 11);
 	add_flags(b, p);
@@ -506,7 +537,8 @@ uint32_t tree_find(const struct tree *t, enum tree_set set, const char *name)
 	return 0;
 }
 
-uint32_t tree_temporary(struct tree *t, uint32_t dev, uint64_t inode, const char *path, size_t length)
+uint32_t tree_temporary(struct tree *t, uint32_t dev, uint64_t inode, const char *path,
+			size_t length)
 {
 	uint32_t slot = t->ring_next++ % TREE_RING, file = t->ring_first + slot;
 	uint32_t at = MAX_TEXT + slot * TREE_RING_TEXT;

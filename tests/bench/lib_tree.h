@@ -9,7 +9,7 @@
 
 #include "tests/bench/lib_rand.h"
 
-/* 8:1 ext4 root, 8:2 ext4 home, and what has no device: as the kernel numbers them (major << 20). */
+/* 8:1 ext4 root, 8:2 ext4 home, and what has none: as the kernel numbers them. */
 enum {
 	DEV_ROOT = 8 << 20 | 1,
 	DEV_HOME = 8 << 20 | 2,
@@ -25,12 +25,12 @@ enum {
 struct file {
 	uint64_t inode;
 	uint32_t dev;
-	uint32_t path;		/* in tree.text */
-	uint32_t arg;		/* what a program passes to open it, where that is not the path */
+	uint32_t path; /* in tree.text */
+	uint32_t arg;  /* what a program passes to open it, where that is not the path */
 	uint32_t size;
 	uint16_t path_len;
 	uint16_t arg_len;
-	uint16_t name_at;	/* headers: where the name begins that an #include uses */
+	uint16_t name_at; /* headers: where the name begins that an #include uses */
 };
 
 enum tree_set {
@@ -45,7 +45,7 @@ enum tree_set {
 	SET_DPKG,
 	SET_DB,
 	SET_HEADERS,
-	SET_ABSENT,	/* looked for, and never there */
+	SET_ABSENT, /* looked for, and never there */
 	SET_DIRS,
 	SET_COUNT,
 };
@@ -57,33 +57,36 @@ struct set {
 
 /* Headers that come in one after the other whenever the first of them does. */
 struct bundle {
-	uint32_t first;		/* in tree.bundled */
+	uint32_t first; /* in tree.bundled */
 	uint32_t n;
 };
 
 enum { MAX_PROJECTS = 12, MAX_SEARCH = 8 };
 
 struct project {
-	uint32_t dir;		/* a file: the project's root, cwd of its builds */
-	uint32_t source, n_sources;	/* of source i: +0 .c, +1 .o, +2 .d */
+	uint32_t dir;		    /* a file: the project's root, cwd of its builds */
+	uint32_t source, n_sources; /* of source i: +0 .c, +1 .o, +2 .d */
 	uint32_t makefile;
 	uint32_t header, n_headers;
 	uint32_t bundle, n_bundles;
-	uint32_t units_bundles;	/* how many a source includes */
-	uint32_t search[MAX_SEARCH];	/* directories where the compiler looks first */
+	uint32_t units_bundles;	     /* how many a source includes */
+	uint32_t search[MAX_SEARCH]; /* directories where the compiler looks first */
 	uint32_t n_search;
-	char flags[1400];	/* NUL-separated, as in argv */
+	char flags[1400]; /* NUL-separated, as in argv */
 	uint32_t flags_len;
 	struct alias pick_source, pick_bundle;
 };
 
+/* clang-format off */
 /* Files that nearly every process opens. */
 enum tree_file {
-	F_ROOT, F_LD_CACHE, F_LIBC, F_LOCALE_ALIAS, F_LC_CTYPE, F_LC_MESSAGES, F_GCONV, F_NULL, F_TTY,
+	F_ROOT, F_LD_CACHE, F_LIBC, F_LOCALE_ALIAS, F_LC_CTYPE, F_LC_MESSAGES, F_GCONV, F_NULL,
+	F_TTY,
 	F_PASSWD, F_GROUP, F_SHADOW, F_NSSWITCH, F_RESOLV, F_HOSTS, F_LOCALTIME, F_URANDOM, F_UTMP,
 	F_WTMP, F_AUTH_LOG, F_SYSLOG, F_ACCESS_LOG, F_HISTORY, F_BASHRC, F_PROFILE, F_TMP, F_HOME,
 	F_WWW_ROOT, F_DPKG_STATUS, F_SSHD_CONFIG, F_CROND, F_DB_WAL, F_DB_SOCKET, F_LD_SO, F_COMMON,
 };
+/* clang-format on */
 
 struct tree {
 	char *text;
@@ -99,7 +102,7 @@ struct tree {
 	struct set sets[SET_COUNT];
 	struct project projects[MAX_PROJECTS];
 	uint32_t n_projects;
-	uint32_t system_search[4];	/* where <...> is looked for, after the project's own */
+	uint32_t system_search[4]; /* where <...> is looked for, after the project's own */
 	uint64_t next_inode;
 	uint64_t next_anon;
 };
@@ -118,7 +121,8 @@ static inline uint32_t tree_pick(const struct tree *t, enum tree_set set, struct
 uint32_t tree_find(const struct tree *t, enum tree_set set, const char *name);
 
 /* A file that comes and goes; good for the next TREE_RING of them. */
-uint32_t tree_temporary(struct tree *t, uint32_t dev, uint64_t inode, const char *path, size_t length);
+uint32_t tree_temporary(struct tree *t, uint32_t dev, uint64_t inode, const char *path,
+			size_t length);
 
 static inline const char *tree_path(const struct tree *t, uint32_t file)
 {

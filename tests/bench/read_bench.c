@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How fast a capture is read. One line of JSON for each measurement, RUNS of each:
+ *
+ *	read_bench CAPTURE [RUNS]
+ *
+ * blocks-1, blocks-2   every block decompressed and checked, every event's fields looked at, by one
+ *                      and by two threads, in no particular order: what a scan costs
+ * ordered              the same through reel_walk_next(), in the order of time
+ * no-match             the same for a type and a pid that are nowhere
+ * minute               one minute in the middle
+ * at                   the processes at a moment in the middle, from the last keyframe on
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "format/walk.h"
+
+enum { MOST_RUNS = 50, PIDS = 1 << 22 };
+
+struct result {
+	uint64_t events, blocks, unpacked, check;
+};
+
+struct scan {
+	const struct reel_reader *r;
+	_Atomic uint32_t next;
+	_Atomic uint64_t events, check;
+};
+
+static double now(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Something of everything that an event has, so that nothing is left undone. */
+static inline uint64_t touch(const struct reel_event *ev)
+{
+	return ev->ts ^ ev->seq ^ ev->pid ^ ev->tid ^ (uint64_t)ev->ret ^ ev->call ^
+	       (ev->type->fixed_bytes ? ev->fixed[0] : 0u) ^
+	       (ev->string_bytes ? ev->strings[ev->string_bytes - 1] : 0u);
+}
+
+static void *scan_thread(void *arg)
+{
+	struct scan *s = arg;
+	struct reel_unpacked u = { 0 };
+	uint64_t events = 0, check = 0;
+	uint32_t i;
+
+	while ((i = atomic_fetch_add(&s->next, 1)) < s->r->n_blocks) {
+		struct reel_event ev;
+
+		if (reel_reader_unpack(s->r, i, &u, NULL) < 0)
+			continue;
+		for (uint32_t run = 0; run < u.n_runs; run++) {
+			for (uint32_t k = u.run_at[run]; k < u.run_at[run + 1]; k++) {
+				reel_unpacked_event(&u, run, k, &ev);
+				check += touch(&ev);
+			}
+		}
+		events += u.n_events;
+	}
+	atomic_fetch_add(&s->events, events);
+	atomic_fetch_add(&s->check, check);
+	reel_unpack_done(&u);
+	return NULL;
+}
+
+static struct result scan_blocks(const struct reel_reader *r, unsigned n_threads)
+{
+	struct scan s = { .r = r };
+	pthread_t threads[2];
+
+	for (unsigned i = 1; i < n_threads; i++)
+		if (pthread_create(&threads[i], NULL, scan_thread, &s) != 0)
+			exit(1);
+	scan_thread(&s);
+	for (unsigned i = 1; i < n_threads; i++)
+		pthread_join(threads[i], NULL);
+	return (struct result){ s.events, r->n_blocks, r->n_blocks, s.check };
+}
+
+static struct result scan_1(const struct reel_reader *r)
+{
+	return scan_blocks(r, 1);
+}
+
+static struct result scan_2(const struct reel_reader *r)
+{
+	return scan_blocks(r, 2);
+}
+
+static struct result walk(const struct reel_reader *r, const struct reel_filter *f)
+{
+	struct result result = { 0 };
+	struct reel_walk_stats stats;
+	struct reel_walk *w;
+	struct reel_event ev;
+	struct reel_err err = { 0 };
+
+	if (reel_walk_open(r, f, &w, &err) < 0) {
+		fprintf(stderr, "read_bench: %s\n", err.msg);
+		exit(1);
+	}
+	while (reel_walk_next(w, &ev, &err) > 0)
+		result.check += touch(&ev);
+	reel_walk_stats(w, &stats);
+	result.events = stats.events;
+	result.blocks = stats.blocks;
+	result.unpacked = stats.unpacked;
+	reel_walk_close(w);
+	return result;
+}
+
+static struct result ordered(const struct reel_reader *r)
+{
+	return walk(r, NULL);
+}
+
+static struct result no_match(const struct reel_reader *r)
+{
+	struct reel_filter f = { .some_types = true, .n_pids = 1, .pids = { 4194303 } };
+
+	f.types[EV_open] = true;
+	return walk(r, &f);
+}
+
+static int64_t middle(const struct reel_reader *r)
+{
+	struct reel_clock_cache cache = { 0 };
+	const struct reel_boot *boot = &r->boots[0];
+
+	return reel_clocks_realtime(&boot->clocks, boot->ts_min + (boot->ts_max - boot->ts_min) / 2,
+				    &cache);
+}
+
+static struct result minute(const struct reel_reader *r)
+{
+	struct reel_filter f = { .from = { REEL_REALTIME, middle(r) },
+				 .to = { REEL_REALTIME, middle(r) + 60000000000ll } };
+
+	return walk(r, &f);
+}
+
+/* Which pids are alive at a moment: what the keyframe lists, and forks and exits since. */
+static struct result processes_at(const struct reel_reader *r)
+{
+	const struct reel_boot *boot = &r->boots[0];
+	uint64_t at = boot->ts_min + (boot->ts_max - boot->ts_min) / 2, from;
+	struct reel_filter f = { .some_types = true, .kinds = 1u << TAPE_STATE };
+	uint8_t *alive = calloc(PIDS, 1);
+	struct result result = { 0 };
+	struct reel_walk_stats stats;
+	struct reel_walk *w;
+	struct reel_event ev;
+	struct reel_err err = { 0 };
+
+	if (!alive || reel_keyframe_before(r, boot, at, &from) < 0)
+		exit(1);
+	f.from = (struct reel_moment){ REEL_BOOTTIME, (int64_t)from };
+	f.to = (struct reel_moment){ REEL_BOOTTIME, (int64_t)at };
+	f.types[EV_process] = f.types[EV_fork] = f.types[EV_exit] = true;
+	if (reel_walk_open(r, &f, &w, &err) < 0)
+		exit(1);
+	while (reel_walk_next(w, &ev, &err) > 0) {
+		uint32_t pid = ev.pid;
+		bool is_alive = ev.type->id != EV_exit;
+
+		if (ev.type->id == EV_fork)
+			memcpy(&pid, ev.fixed + offsetof(struct ev_fork, child), sizeof(pid));
+		if (pid >= PIDS)
+			continue;
+		result.events += is_alive && !alive[pid];
+		result.events -= !is_alive && alive[pid];
+		alive[pid] = is_alive;
+	}
+	reel_walk_stats(w, &stats);
+	result.blocks = stats.blocks;
+	result.unpacked = stats.unpacked;
+	reel_walk_close(w);
+	free(alive);
+	return result;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void measure(const char *name, struct result (*what)(const struct reel_reader *),
+		    const struct reel_reader *r, unsigned n_runs)
+{
+	double wall[MOST_RUNS];
+	struct result result = { 0 };
+
+	for (unsigned i = 0; i < n_runs; i++) {
+		double start = now(CLOCK_MONOTONIC);
+
+		result = what(r);
+		wall[i] = now(CLOCK_MONOTONIC) - start;
+	}
+	qsort(wall, n_runs, sizeof(wall[0]), by_value);
+	printf("{\"what\":\"%s\",\"events\":%llu,\"blocks\":%llu,\"unpacked\":%llu,"
+	       "\"min_s\":%.6f,\"median_s\":%.6f,\"max_s\":%.6f,\"m_events_per_s\":%.2f}\n",
+	       name, (unsigned long long)result.events, (unsigned long long)result.blocks,
+	       (unsigned long long)result.unpacked, wall[0], wall[n_runs / 2], wall[n_runs - 1],
+	       (double)result.events / wall[n_runs / 2] / 1e6);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned n_runs = argc > 2 ? (unsigned)atoi(argv[2]) : 5;
+	struct reel_reader *r;
+	struct reel_err err = { 0 };
+	double start = now(CLOCK_MONOTONIC);
+
+	if (argc < 2 || n_runs < 1 || n_runs > MOST_RUNS) {
+		fprintf(stderr, "usage: read_bench CAPTURE [RUNS]\n");
+		return 2;
+	}
+	if (reel_reader_open(argv[1], &r, &err) < 0) {
+		fprintf(stderr, "read_bench: %s\n", err.msg);
+		return 3;
+	}
+	printf("{\"what\":\"open\",\"blocks\":%u,\"segments\":%u,\"bytes\":%llu,\"median_s\":%.6f}\n",
+	       r->n_blocks, r->n_segments, (unsigned long long)r->bytes,
+	       now(CLOCK_MONOTONIC) - start);
+	measure("blocks-1", scan_1, r, n_runs);
+	measure("blocks-2", scan_2, r, n_runs);
+	measure("ordered", ordered, r, n_runs);
+	measure("no-match", no_match, r, n_runs);
+	measure("minute", minute, r, n_runs);
+	measure("at", processes_at, r, n_runs);
+	reel_reader_close(r);
+	return 0;
+}
