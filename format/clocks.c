@@ -28,7 +28,7 @@ int reel_clocks_add(struct reel_clocks *c, uint64_t ts, int64_t realtime_ns)
 	return 0;
 }
 
-int reel_clocks_add_block(struct reel_clocks *c, const struct reel_unpacked *u)
+int reel_clocks_add_block(struct reel_clocks *c, struct reel_unpacked *u)
 {
 	if (!u->schema->as_built[EV_clock])
 		return 0;

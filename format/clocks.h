@@ -23,7 +23,7 @@ struct reel_clocks {
 int reel_clocks_add(struct reel_clocks *c, uint64_t ts, int64_t realtime_ns);
 /* All records of a CLOCK block. */
 struct reel_unpacked;
-int reel_clocks_add_block(struct reel_clocks *c, const struct reel_unpacked *u);
+int reel_clocks_add_block(struct reel_clocks *c, struct reel_unpacked *u);
 void reel_clocks_done(struct reel_clocks *c);
 
 /* The stretch of boottime with one offset in which the last look-up fell. Zero: none yet. */

@@ -36,52 +36,46 @@ uint64_t reel_event_number(const struct reel_event *ev, const struct reel_field 
 	}
 }
 
-static uint32_t kept_length(const struct reel_event *ev, unsigned string)
+static uint32_t true_length_of(const struct reel_string_table *s, uint32_t number, uint32_t length)
 {
-	uint16_t n;
+	uint32_t low = 0, high = s->n_cuts;
 
-	memcpy(&n, ev->fixed + ev->type->string_offsets[string], sizeof(n));
-	return n;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (s->cuts[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < s->n_cuts && s->cuts[low].number == number ? s->cuts[low].true_length : length;
 }
 
-struct reel_string reel_event_string(const struct reel_event *ev, const struct reel_field *f)
+struct reel_string reel_event_string_at(const struct reel_event *ev, uint16_t offset)
 {
-	const struct reel_type *t = ev->type;
-	struct reel_string s = { ev->strings, 0, EV_UNKNOWN_LENGTH };
-	uint32_t before = 0, all = 0, length = 0;
-	unsigned index = 0;
+	const struct reel_string_table *s = ev->strings;
+	uint32_t number = reel_event_string_number(ev, offset), length;
 
-	for (unsigned i = 0; i < t->n_strings; i++) {
-		uint32_t n = kept_length(ev, i);
-
-		if (t->string_offsets[i] == f->offset) {
-			index = i;
-			before = all;
-			length = n;
-		}
-		all += n;
-	}
-	if (ev->flags & EV_TRUNCATED) {
-		if (all + 4 * t->n_strings > ev->string_bytes)
-			return s;
-		memcpy(&s.true_length, ev->strings + all + 4 * index, 4);
-	} else {
-		if (all > ev->string_bytes)
-			return s;
-		s.true_length = length;
-	}
-	s.bytes = ev->strings + before;
-	s.length = length;
-	return s;
+	if (number == 0)
+		return (struct reel_string){ s->bytes, 0, 0 };
+	if (number > s->n)
+		return (struct reel_string){ s->bytes, 0, EV_UNKNOWN_LENGTH };
+	length = s->at[number] - s->at[number - 1];
+	return (struct reel_string){ s->bytes + s->at[number - 1], length,
+				     ev->flags & EV_TRUNCATED ? true_length_of(s, number, length) :
+								length };
 }
 
 bool reel_event_is_sound(const struct reel_event *ev)
 {
-	uint32_t all = ev->flags & EV_TRUNCATED ? 4u * ev->type->n_strings : 0;
+	for (unsigned i = 0; i < ev->type->n_strings; i++) {
+		uint16_t number;
 
-	for (unsigned i = 0; i < ev->type->n_strings; i++)
-		all += kept_length(ev, i);
-	return all == ev->string_bytes;
+		memcpy(&number, ev->fixed + ev->type->string_offsets[i], sizeof(number));
+		if (number > ev->strings->n)
+			return false;
+	}
+	return true;
 }
 
 static char *put_decimal(char *at, uint64_t value)

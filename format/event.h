@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One event, as a view into the block it lies in: nothing is copied, and nothing may be kept beyond
- * the life of the block (for reel_reader_next: until the next call).
+ * the life of the block (for reel_walk_next: until the next call).
  */
 #ifndef REEL_FORMAT_EVENT_H
 #define REEL_FORMAT_EVENT_H
@@ -9,9 +9,22 @@
 #include <string.h>
 
 #include "bpf/events.h"
+#include "format/tape.h"
 #include "format/types.h"
 
 struct reel_segment;
+
+/*
+ * The distinct strings of a block. In the fixed part of an event the u16 of a string field is the
+ * number of its string here, from 1; 0 is the empty one. Equal strings of a block have one number
+ * (unless they were cut), so what is found out about one need not be found out again.
+ */
+struct reel_string_table {
+	uint32_t n, n_cuts;
+	const uint32_t *at;		/* n + 1: where each begins, and where the last ends */
+	const uint8_t *bytes;
+	const struct tape_cut_string *cuts;
+};
 
 struct reel_event {
 	uint64_t ts;
@@ -22,10 +35,9 @@ struct reel_event {
 	uint16_t cpu;
 	uint16_t call;
 	uint8_t flags;			/* enum ev_flag, EV_WIDE_RET already taken out */
-	uint32_t string_bytes;
 	const struct reel_type *type;	/* of the capture's own schema; never NULL */
 	const uint8_t *fixed;		/* type->fixed_bytes, 8-aligned */
-	const uint8_t *strings;
+	const struct reel_string_table *strings;
 	const struct reel_segment *segment;
 };
 
@@ -43,10 +55,25 @@ static inline bool reel_string_is_cut(const struct reel_string *s)
 /* The value of a number field, sign-extended; of an address its first eight bytes. */
 uint64_t reel_event_number(const struct reel_event *ev, const struct reel_field *f);
 
-/* The value of a string field. One whose lengths do not add up is given as empty and cut. */
-struct reel_string reel_event_string(const struct reel_event *ev, const struct reel_field *f);
+/* Number of the string in its block. */
+static inline uint32_t reel_event_string_number(const struct reel_event *ev, uint16_t offset)
+{
+	uint16_t number;
 
-/* Whether all lengths of the event's strings add up. */
+	memcpy(&number, ev->fixed + offset, sizeof(number));
+	return number;
+}
+
+/* The value of a string field. A number that the block has no string for is given as empty and cut. */
+struct reel_string reel_event_string_at(const struct reel_event *ev, uint16_t offset);
+
+static inline struct reel_string reel_event_string(const struct reel_event *ev,
+						   const struct reel_field *f)
+{
+	return reel_event_string_at(ev, f->offset);
+}
+
+/* Whether the block has all strings that the event names. */
 bool reel_event_is_sound(const struct reel_event *ev);
 
 /*

@@ -32,6 +32,9 @@ void reel_feed_close(struct reel_feed *f)
 {
 	if (f->path && f->fd >= 0)
 		close(f->fd);
+	for (size_t i = 0; i < f->n_old_paths; i++)
+		free(f->old_paths[i]);
+	free(f->old_paths);
 	free(f->directory);
 	free(f->path);
 	free(f->buffer);
@@ -91,10 +94,13 @@ static bool is_being_written(const struct reel_feed *f)
 
 static int open_file(struct reel_feed *f, const char *path, struct reel_err *err)
 {
+	char **old = reallocarray(f->old_paths, f->n_old_paths + 1, sizeof(*old));
 	char *copy = strdup(path);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || !copy) {
+	if (old)
+		f->old_paths = old;
+	if (fd < 0 || !copy || !old) {
 		int code = fd < 0 ? -errno : -ENOMEM;
 
 		free(copy);
@@ -102,9 +108,10 @@ static int open_file(struct reel_feed *f, const char *path, struct reel_err *err
 			close(fd);
 		return reel_err_set(err, code, "%s: %s", path, strerror(-code));
 	}
-	if (f->path && f->fd >= 0)
+	if (f->path) {
 		close(f->fd);
-	free(f->path);
+		f->old_paths[f->n_old_paths++] = f->path;
+	}
 	f->path = copy;
 	f->fd = fd;
 	f->start = f->end = 0;
@@ -282,11 +289,16 @@ int reel_feed_next(struct reel_feed *f, struct reel_feed_block *ret, struct reel
 			skip_to_magic(f, &ret->skipped_bytes);
 			continue;
 		}
-		r = read_more(f, err);
+		r = f->is_at_end ? 0 : read_more(f, err);
 		if (r < 0)
 			return r;
+		f->is_at_end = r == 0;
+		if (r == 0 && left) {
+			/* What promised to be longer is cut, but whole blocks may lie behind it. */
+			skip_to_magic(f, &ret->skipped_bytes);
+			continue;
+		}
 		if (r == 0) {
-			ret->skipped_bytes += left;
 			ret->offset = f->position;
 			return 0;
 		}

@@ -329,7 +329,8 @@ static bool check_rows(uint64_t end_offset, const struct tape_row *rows, size_t 
 		struct tape_header h = { .header_bytes = rows[i].header_bytes,
 					 .stored_bytes = rows[i].stored_bytes };
 
-		if (rows[i].offset != at || rows[i].header_bytes < TAPE_HEADER_MIN ||
+		if ((i > 1 && (rows[i].kind == TAPE_META || rows[i].kind == TAPE_SCHEMA)) ||
+		    rows[i].offset != at || rows[i].header_bytes < TAPE_HEADER_MIN ||
 		    rows[i].stored_bytes > TAPE_STORED_MAX || rows[i].raw_bytes > TAPE_RAW_MAX ||
 		    rows[i].n_events > TAPE_EVENTS_MAX)
 			return false;
@@ -392,7 +393,7 @@ static int take_rows(struct reel_indexer *x, const struct reel_file *f, const st
 static int use_table(struct reel_indexer *x, const struct reel_file *f, struct reel_err *err)
 {
 	struct tape_trailer t;
-	struct reel_block end, meta;
+	struct reel_block end, meta, schema;
 	struct reel_item item = { 0 };
 	struct reel_err why;
 	const uint8_t *at, *stop;
@@ -417,8 +418,11 @@ static int use_table(struct reel_indexer *x, const struct reel_file *f, struct r
 		const struct tape_row *rows = (const struct tape_row *)(const void *)item.value;
 		size_t n = item.bytes / sizeof(*rows);
 
-		if (end.h.sequence - meta.h.sequence == n &&
-		    check_rows(t.end_offset, rows, n)) {
+		/* Where one of the two that are read now is broken, the walk says so and goes on. */
+		if (end.h.sequence - meta.h.sequence == n && check_rows(t.end_offset, rows, n) &&
+		    reel_block_parse(f->bytes + rows[1].offset, t.end_offset - rows[1].offset,
+				     &schema, NULL) == 0 &&
+		    schema.h.kind == TAPE_SCHEMA && schema.h.segment == meta.h.segment) {
 			r = take_rows(x, f, &end, t.end_offset, rows, n, err);
 			if (r == 0)
 				r = 1;

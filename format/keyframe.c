@@ -23,11 +23,13 @@ static int find_end(const struct reel_reader *r, const struct reel_boot *boot, u
 		for (uint32_t run = 0; run < u.n_runs; run++) {
 			for (uint32_t k = u.run_at[run]; k < u.run_at[run + 1]; k++) {
 				const struct ev_keyframe *frame;
+				struct ev_keyframe scratch;
+				struct reel_event ev;
 
 				if (u.type[k] != EV_keyframe || u.ts[k] < from)
 					continue;
-				frame = (const struct ev_keyframe *)(const void *)(u.fixed +
-										   u.fixed_at[k]);
+				reel_unpacked_event(&u, run, k, &ev);
+				frame = reel_event_as(&ev, &scratch, sizeof(scratch));
 				if (frame->edge == 1 && u.ts[k] < *ret_ts)
 					*ret_ts = u.ts[k];
 			}

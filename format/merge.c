@@ -101,7 +101,7 @@ int reel_merge_add(struct reel_merge *m, struct reel_merge_slot *slot, struct re
 		m->room = room;
 	}
 	slot->cursors = u->n_chains;
-	slot->bytes = u->raw_room + (size_t)u->events_room * 24;
+	slot->bytes = reel_unpacked_bytes(u);
 	m->bytes += slot->bytes;
 	for (uint32_t i = 0; i < u->n_chains; i++) {
 		struct reel_merge_cursor *c = &m->heap[m->n];

@@ -36,7 +36,7 @@ struct reel_merge {
 
 /* Event i of u, which is in its given run. */
 struct reel_merge_event {
-	const struct reel_unpacked *u;
+	struct reel_unpacked *u;
 	uint32_t run, i;
 };
 

@@ -5,17 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "format/bloom.h"
+
+enum { SLOTS_FIRST = 4096, SLOTS_LAST = 2 * (TAPE_STRINGS_MAX + 1), LANE_BYTES = 4 };
 
 static size_t align8(size_t n)
 {
 	return (n + 7) & ~(size_t)7;
 }
 
-/* Events are at least PACK_EVENT_BYTES, and the one that fills the pack may be of any size. */
+/* Events take at least PACK_EVENT_BYTES, and the one that fills the pack may be of any size. */
 static uint32_t most_events(uint32_t limit_bytes)
 {
 	return limit_bytes / PACK_EVENT_BYTES + 1;
+}
+
+/* A string that is new takes at least its length and a byte. */
+static uint32_t most_strings(uint32_t limit_bytes)
+{
+	uint32_t n = limit_bytes / 3 + EV_MAX_STRINGS;
+
+	return n < TAPE_STRINGS_MAX ? n : TAPE_STRINGS_MAX;
 }
 
 static uint32_t slots_for(uint32_t n)
@@ -29,35 +42,50 @@ static uint32_t slots_for(uint32_t n)
 
 int reel_pack_init(struct reel_pack *p, uint32_t limit_bytes, struct reel_err *err)
 {
-	size_t n = most_events(limit_bytes), heap = limit_bytes + EV_MAX_PAYLOAD + 8;
-	size_t columns = align8(n) * PACK_EVENT_BYTES;
-	uint8_t *at;
+	size_t events = align8(most_events(limit_bytes)), heap = limit_bytes + EV_MAX_PAYLOAD + 8;
+	size_t strings = align8(most_strings(limit_bytes) + 1u), total = 0;
 
 	memset(p, 0, sizeof(*p));
 	p->limit_bytes = limit_bytes;
-	p->pid_slots = slots_for((uint32_t)n);
-	p->memory = calloc(1, columns + n * (sizeof(struct tape_run) + sizeof(struct tape_wide)) +
-				      2 * heap + p->pid_slots * sizeof(uint32_t));
-	if (!p->memory)
-		return reel_err_set(err, -ENOMEM, "no memory for a block of %u bytes", limit_bytes);
-	at = p->memory;
-	n = align8(n);
-#define TAKE(field, bytes) (p->field = (void *)at, at += (bytes))
-	TAKE(ts, n * 4);
-	TAKE(pid, n * 4);
-	TAKE(tid, n * 4);
-	TAKE(ret, n * 4);
-	TAKE(call, n * 2);
-	TAKE(strings_of, n * 2);
-	TAKE(type, n);
-	TAKE(flags, n);
-	n = most_events(limit_bytes);
-	TAKE(runs, n * sizeof(struct tape_run));
-	TAKE(wide, n * sizeof(struct tape_wide));
-	TAKE(pid_set, p->pid_slots * sizeof(uint32_t));
-	TAKE(fixed, align8(heap));
-	TAKE(strings, heap);
-#undef TAKE
+	p->pid_slots = slots_for((uint32_t)events);
+
+	/* The same list twice: for the size of it all, then for the places. */
+	for (int pass = 0; pass < 2; pass++) {
+		size_t at = 0;
+#define PLACE(field, n)                                                               \
+	do {                                                                          \
+		if (pass)                                                             \
+			p->field = (void *)((uint8_t *)p->memory + at);               \
+		at += align8((n) * sizeof(*p->field));                                \
+	} while (0)
+		PLACE(ts, events);
+		PLACE(pid, events);
+		PLACE(tid, events);
+		PLACE(ret, events);
+		PLACE(call, events);
+		PLACE(type, events);
+		PLACE(flags, events);
+		PLACE(runs, events);
+		PLACE(wide, events);
+		PLACE(pid_set, p->pid_slots);
+		PLACE(pid_slots_used, events);
+		PLACE(fixed, heap);
+		PLACE(strings, heap);
+		PLACE(string_lengths, strings);
+		PLACE(string_hashes, strings);
+		PLACE(string_at, strings);
+		PLACE(cuts, strings);
+		PLACE(string_slots, SLOTS_LAST);
+#undef PLACE
+		if (!pass) {
+			total = at;
+			p->memory = calloc(1, total);
+			if (!p->memory)
+				return reel_err_set(err, -ENOMEM,
+						    "no memory for a block of %u bytes", limit_bytes);
+		}
+	}
+	p->slots_in_use = SLOTS_FIRST;
 	return 0;
 }
 
@@ -69,14 +97,18 @@ void reel_pack_done(struct reel_pack *p)
 
 void reel_pack_reset(struct reel_pack *p, uint8_t kind)
 {
-	if (p->n_pids)
-		memset(p->pid_set, 0, p->pid_slots * sizeof(uint32_t));
-	memset(p->has_type, 0, sizeof(p->has_type));
+	for (uint32_t i = 0; i < p->n_pids; i++)
+		p->pid_set[p->pid_slots_used[i]] = 0;
+	if (p->n_strings)
+		memset(p->string_slots, 0, p->slots_in_use * sizeof(*p->string_slots));
+	memset(p->groups, 0, sizeof(p->groups));
 	p->kind = kind;
 	p->keyframe = false;
 	p->raw_bytes = 0;
 	p->n_events = p->n_runs = p->n_wide = 0;
 	p->fixed_bytes = p->string_bytes = 0;
+	p->n_strings = p->n_cuts = 0;
+	p->slots_in_use = SLOTS_FIRST;
 	p->ts_min = UINT64_MAX;
 	p->ts_max = 0;
 	p->n_pids = 0;
@@ -90,26 +122,121 @@ static void add_pid(struct reel_pack *p, uint32_t pid)
 		slot = (slot + 1) & (p->pid_slots - 1);
 	if (!p->pid_set[slot]) {
 		p->pid_set[slot] = pid + 1;
-		p->n_pids++;
+		p->pid_slots_used[p->n_pids++] = slot;
 	}
 	p->last_pid = pid;
 }
 
-void reel_pack_add(struct reel_pack *p, const struct ev_header *h, const uint8_t *payload,
-		   uint32_t fixed_bytes)
+/* Twice as many slots; each string finds its place by the hash that was kept. */
+static void spread_strings(struct reel_pack *p)
 {
-	uint32_t i = p->n_events++, string_bytes = h->length - fixed_bytes;
+	memset(p->string_slots, 0, p->slots_in_use * sizeof(*p->string_slots));
+	p->slots_in_use *= 2;
+	memset(p->string_slots, 0, p->slots_in_use * sizeof(*p->string_slots));
+	for (uint32_t n = 1; n <= p->n_strings; n++) {
+		uint32_t slot = p->string_hashes[n - 1] & (p->slots_in_use - 1);
+
+		while (p->string_slots[slot])
+			slot = (slot + 1) & (p->slots_in_use - 1);
+		p->string_slots[slot] = (uint16_t)n;
+	}
+}
+
+static uint16_t new_string(struct reel_pack *p, const uint8_t *bytes, uint16_t length, uint32_t hash)
+{
+	memcpy(p->strings + p->string_bytes, bytes, length);
+	p->string_lengths[p->n_strings] = length;
+	p->string_hashes[p->n_strings] = hash;
+	p->string_at[p->n_strings] = p->string_bytes;
+	p->string_bytes += length;
+	p->raw_bytes += 2u + length;
+	return (uint16_t)++p->n_strings;
+}
+
+/* Number of the string, which is given one if it has not been met in this block. */
+static uint16_t number_of(struct reel_pack *p, const uint8_t *bytes, uint16_t length)
+{
+	uint32_t hash = (uint32_t)XXH3_64bits(bytes, length), slot;
+
+	if (2 * p->n_strings >= p->slots_in_use && p->slots_in_use < SLOTS_LAST)
+		spread_strings(p);
+	slot = hash & (p->slots_in_use - 1);
+	while (p->string_slots[slot]) {
+		uint32_t i = p->string_slots[slot] - 1u;
+
+		if (p->string_hashes[i] == hash && p->string_lengths[i] == length &&
+		    memcmp(p->strings + p->string_at[i], bytes, length) == 0)
+			return p->string_slots[slot];
+		slot = (slot + 1) & (p->slots_in_use - 1);
+	}
+	return p->string_slots[slot] = new_string(p, bytes, length, hash);
+}
+
+/* Strings go to the table, and in the fixed part their lengths make room for their numbers. */
+static void add_strings(struct reel_pack *p, const struct reel_type *t, uint8_t *fixed,
+			const uint8_t *bytes)
+{
+	for (unsigned i = 0; i < t->n_strings; i++) {
+		uint16_t length, number = 0;
+
+		memcpy(&length, fixed + t->string_offsets[i], sizeof(length));
+		if (length)
+			number = number_of(p, bytes, length);
+		memcpy(fixed + t->string_offsets[i], &number, sizeof(number));
+		bytes += length;
+	}
+}
+
+/* Some of them were cut. Those are told apart from whole ones that look the same, so each is new. */
+static void add_cut_strings(struct reel_pack *p, const struct reel_type *t, uint8_t *fixed,
+			    const uint8_t *bytes)
+{
+	const uint8_t *true_lengths = bytes;
+
+	for (unsigned i = 0; i < t->n_strings; i++) {
+		uint16_t length;
+
+		memcpy(&length, fixed + t->string_offsets[i], sizeof(length));
+		true_lengths += length;
+	}
+	for (unsigned i = 0; i < t->n_strings; i++) {
+		uint16_t length, number = 0;
+		uint32_t true_length;
+
+		memcpy(&length, fixed + t->string_offsets[i], sizeof(length));
+		memcpy(&true_length, true_lengths + 4 * i, sizeof(true_length));
+		if (true_length != length) {
+			number = new_string(p, bytes, length, 0);
+			p->cuts[p->n_cuts++] = (struct tape_cut_string){ number, true_length };
+			p->raw_bytes += sizeof(struct tape_cut_string);
+		} else if (length) {
+			number = number_of(p, bytes, length);
+		}
+		memcpy(fixed + t->string_offsets[i], &number, sizeof(number));
+		bytes += length;
+	}
+}
+
+void reel_pack_add(struct reel_pack *p, const struct reel_type *t, const struct ev_header *h,
+		   const uint8_t *payload)
+{
+	uint32_t i = p->n_events++, fixed_bytes = t->fixed_bytes;
 	struct tape_run *run = &p->runs[p->n_runs - (p->n_runs > 0)];
+	uint8_t *fixed = p->fixed + p->fixed_bytes;
 	uint64_t step = h->ts - p->last_ts;
 
 	p->type[i] = h->type;
 	p->flags[i] = h->flags & (uint8_t)~EV_WIDE_RET;
-	p->call[i] = h->call;
-	p->strings_of[i] = (uint16_t)string_bytes;
 	p->pid[i] = h->pid;
 	p->tid[i] = h->tid - h->pid;
 	p->ret[i] = (int32_t)h->ret;
-	p->raw_bytes += PACK_EVENT_BYTES + h->length;
+	if (!p->groups[h->type].n++) {
+		p->groups[h->type].type = t;
+		p->groups[h->type].usual_call = h->call;
+		p->raw_bytes += sizeof(struct tape_group);
+	}
+	p->call[i] = h->call ^ p->groups[h->type].usual_call;
+	p->raw_bytes += PACK_EVENT_BYTES + fixed_bytes;
 
 	if (p->n_runs && run->cpu == h->cpu && p->next_seq == h->seq && h->ts >= p->last_ts &&
 	    step <= UINT32_MAX) {
@@ -132,25 +259,28 @@ void reel_pack_add(struct reel_pack *p, const struct ev_header *h, const uint8_t
 		p->ts_min = h->ts;
 	if (h->ts > p->ts_max)
 		p->ts_max = h->ts;
-	p->has_type[h->type] = 1;
 	if (h->pid != p->last_pid || !p->n_pids)
 		add_pid(p, h->pid);
 
-	memcpy(p->fixed + p->fixed_bytes, payload, fixed_bytes);
+	memcpy(fixed, payload, fixed_bytes);
 	p->fixed_bytes += fixed_bytes;
-	memcpy(p->strings + p->string_bytes, payload + fixed_bytes, string_bytes);
-	p->string_bytes += string_bytes;
+	if (h->flags & EV_TRUNCATED)
+		add_cut_strings(p, t, fixed, payload + fixed_bytes);
+	else
+		add_strings(p, t, fixed, payload + fixed_bytes);
 }
 
 size_t reel_pack_body_max(uint32_t limit_bytes)
 {
-	return limit_bytes + EV_MAX_PAYLOAD + 2 * sizeof(struct tape_run) +
-	       sizeof(struct tape_body) + TAPE_COLUMNS * (sizeof(struct tape_column) + 8) + 64;
+	return limit_bytes + EV_MAX_PAYLOAD + sizeof(struct tape_body) +
+	       TAPE_COLUMNS * (sizeof(struct tape_column) + 8) + 256;
 }
 
 /* A column of zeros says nothing. Most are not, and show it early. */
-static bool is_zero(const uint8_t *at, size_t bytes)
+static bool is_zero(const void *values, size_t bytes)
 {
+	const uint8_t *at = values;
+
 	return bytes == 0 || (at[0] == 0 && memcmp(at, at + 1, bytes - 1) == 0);
 }
 
@@ -168,7 +298,76 @@ static uint8_t *put(uint8_t *to, const void *from, size_t bytes)
 	return to + align8(bytes);
 }
 
-size_t reel_pack_body(const struct reel_pack *p, uint8_t *body)
+/*
+ * Turns rows into lanes: what stands at the same place in the events of a type comes together, since
+ * it is alike. SCRATCH gets all lanes of a type one behind the other, each 4 * n bytes.
+ */
+static void make_lanes(const struct reel_pack *p, uint8_t *scratch)
+{
+	struct {
+		uint8_t *next;
+		uint32_t stride, width;
+	} of[EV_MAX_TYPES];
+	const uint8_t *row = p->fixed;
+
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
+		if (!p->groups[t].n)
+			continue;
+		of[t].next = scratch;
+		of[t].stride = LANE_BYTES * p->groups[t].n;
+		of[t].width = p->groups[t].type->fixed_bytes;
+		scratch += (size_t)of[t].width * p->groups[t].n;
+	}
+	for (uint32_t i = 0; i < p->n_events; i++) {
+		unsigned t = p->type[i];
+		uint8_t *to = of[t].next;
+
+		of[t].next += LANE_BYTES;
+		for (const uint8_t *end = row + of[t].width; row < end; row += LANE_BYTES) {
+			memcpy(to, row, LANE_BYTES);
+			to += of[t].stride;
+		}
+	}
+}
+
+/* Copies the lanes that are not zero, and notes in the rows of the groups which these are. */
+static uint8_t *put_lanes(const struct reel_pack *p, struct tape_group *groups, uint8_t *to,
+			  const uint8_t *scratch)
+{
+	uint8_t *start = to;
+
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
+		uint32_t bytes = LANE_BYTES * p->groups[t].n;
+
+		if (!bytes)
+			continue;
+		for (unsigned l = 0; l < p->groups[t].type->fixed_bytes / LANE_BYTES; l++) {
+			if (!is_zero(scratch, bytes)) {
+				memcpy(to, scratch, bytes);
+				to += bytes;
+				groups->lanes[l / 64] |= 1ull << l % 64;
+			}
+			scratch += bytes;
+		}
+		groups++;
+	}
+	memset(to, 0, -(size_t)(to - start) & 7);
+	return start + align8((size_t)(to - start));
+}
+
+static uint32_t list_groups(const struct reel_pack *p, struct tape_group *groups)
+{
+	uint32_t n = 0;
+
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		if (p->groups[t].n)
+			groups[n++] = (struct tape_group){ .n = p->groups[t].n,
+							   .usual_call = p->groups[t].usual_call,
+							   .type = (uint8_t)t };
+	return n;
+}
+
+size_t reel_pack_body(const struct reel_pack *p, uint8_t *body, uint8_t *scratch)
 {
 	const struct {
 		const void *values;
@@ -177,7 +376,6 @@ size_t reel_pack_body(const struct reel_pack *p, uint8_t *body)
 		{ p->type, TAPE_COL_TYPE, 1, TAPE_PLAIN },
 		{ p->flags, TAPE_COL_FLAGS, 1, TAPE_PLAIN },
 		{ p->call, TAPE_COL_CALL, 2, TAPE_PLAIN },
-		{ p->strings_of, TAPE_COL_STRINGS, 2, TAPE_PLAIN },
 		{ p->ts, TAPE_COL_TS, 4, TAPE_PLANES },
 		{ p->pid, TAPE_COL_PID, 4, TAPE_PLAIN },
 		{ p->tid, TAPE_COL_TID, 4, TAPE_PLAIN },
@@ -187,12 +385,14 @@ size_t reel_pack_body(const struct reel_pack *p, uint8_t *body)
 		.n_events = p->n_events,
 		.n_runs = p->n_runs,
 		.n_wide = p->n_wide,
-		.fixed_bytes = p->fixed_bytes,
+		.n_strings = p->n_strings,
+		.n_cuts = p->n_cuts,
 		.string_bytes = p->string_bytes,
 	};
+	struct tape_group groups[EV_MAX_TYPES];
 	struct tape_column rows[TAPE_COLUMNS];
 	const void *values[TAPE_COLUMNS];
-	uint8_t *at = body;
+	uint8_t *at = body, *groups_at;
 
 	for (unsigned i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
 		uint32_t bytes = columns[i].width * p->n_events;
@@ -203,9 +403,12 @@ size_t reel_pack_body(const struct reel_pack *p, uint8_t *body)
 		rows[head.n_columns++] = (struct tape_column){ columns[i].id, columns[i].width,
 							       columns[i].encoding, 0, bytes };
 	}
+	head.n_types = list_groups(p, groups);
 	at = put(at, &head, sizeof(head));
 	at = put(at, rows, head.n_columns * sizeof(rows[0]));
 	at = put(at, p->runs, p->n_runs * sizeof(p->runs[0]));
+	groups_at = at;
+	at += head.n_types * sizeof(groups[0]);
 	for (unsigned i = 0; i < head.n_columns; i++) {
 		size_t bytes = rows[i].bytes;
 
@@ -218,7 +421,11 @@ size_t reel_pack_body(const struct reel_pack *p, uint8_t *body)
 		}
 	}
 	at = put(at, p->wide, p->n_wide * sizeof(p->wide[0]));
-	at = put(at, p->fixed, p->fixed_bytes);
+	make_lanes(p, scratch);
+	at = put_lanes(p, groups, at, scratch);
+	put(groups_at, groups, head.n_types * sizeof(groups[0]));
+	at = put(at, p->string_lengths, p->n_strings * sizeof(p->string_lengths[0]));
+	at = put(at, p->cuts, p->n_cuts * sizeof(p->cuts[0]));
 	at = put(at, p->strings, p->string_bytes);
 	return (size_t)(at - body);
 }
@@ -234,14 +441,14 @@ uint32_t reel_pack_bloom_bytes(const struct reel_pack *p)
 
 void reel_pack_bloom(const struct reel_pack *p, uint8_t *bloom, uint32_t bytes)
 {
-	for (uint32_t i = 0; i < p->pid_slots; i++)
-		if (p->pid_set[i])
-			bloom_add(bloom, bytes, p->pid_set[i] - 1);
+	for (uint32_t i = 0; i < p->n_pids; i++)
+		bloom_add(bloom, bytes, p->pid_set[p->pid_slots_used[i]] - 1);
 }
 
 void reel_pack_types(const struct reel_pack *p, uint8_t types[32])
 {
 	memset(types, 0, 32);
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
-		types[t / 8] |= (uint8_t)(p->has_type[t] << t % 8);
+		if (p->groups[t].n)
+			types[t / 8] |= (uint8_t)(1u << t % 8);
 }

@@ -17,11 +17,19 @@ const char *reel_ending_name(enum reel_ending e)
 
 void reel_health_add(struct reel_health *h, const char *path, uint64_t offset, const char *what)
 {
-	struct reel_damage *d = &h->damages[h->n_damages];
+	struct reel_damage *d;
 
 	h->ending = REEL_DAMAGED;
+	/* A block may be come upon more than once. */
+	for (uint64_t i = 0; i < h->n_damages && i < REEL_DAMAGES_MAX; i++) {
+		d = &h->damages[i];
+		if (d->path == path && d->offset == offset &&
+		    strncmp(d->what, what, sizeof(d->what) - 1) == 0)
+			return;
+	}
 	if (h->n_damages++ >= REEL_DAMAGES_MAX)
 		return;
+	d = &h->damages[h->n_damages - 1];
 	d->path = path;
 	d->offset = offset;
 	snprintf(d->what, sizeof(d->what), "%s", what);
@@ -157,6 +165,7 @@ static int find_boots(struct reel_reader *r, struct reel_err *err)
 static int read_clocks(struct reel_reader *r, struct reel_err *err)
 {
 	struct reel_unpacked u = { 0 };
+	struct reel_err why;
 	int result = 0;
 
 	for (uint32_t i = 0; result == 0 && i < r->n_blocks; i++) {
@@ -167,10 +176,21 @@ static int read_clocks(struct reel_reader *r, struct reel_err *err)
 			boot->ts_min = e->ts_min;
 		if (e->n_events && e->ts_max > boot->ts_max)
 			boot->ts_max = e->ts_max;
-		if (e->kind != TAPE_CLOCK || reel_reader_unpack(r, i, &u, NULL) < 0)
-			continue;	/* a broken one is noted when it is walked over */
-		if (reel_clocks_add_block(&boot->clocks, &u) < 0)
+		if (e->kind != TAPE_CLOCK)
+			continue;
+		result = reel_reader_unpack(r, i, &u, &why);
+		if (result == -ENOMEM) {
+			reel_err_set(err, result, "%s", why.msg);
+		} else if (result < 0) {
+			/* A walk may pass it over, and its times are unsure all the same. */
+			const struct reel_segment *s = &r->segments[e->segment];
+
+			reel_health_add(&r->health, s->path,
+					s->path_offset + (uint64_t)(e->at - s->base), why.msg);
+			result = 0;
+		} else if (reel_clocks_add_block(&boot->clocks, &u) < 0) {
 			result = reel_err_set(err, -ENOMEM, "no memory for clocks");
+		}
 	}
 	reel_unpack_done(&u);
 	return result;

@@ -52,3 +52,60 @@ size_t reel_record_end(struct reel_record *r)
 	r->header.length = (uint16_t)r->used;
 	return sizeof(r->header) + r->used;
 }
+
+size_t reel_record_of_event(struct reel_record *r, const struct reel_event *ev)
+{
+	memcpy(reel_record_begin(r, ev->type), ev->fixed, ev->type->fixed_bytes);
+	r->header.ts = ev->ts;
+	r->header.seq = ev->seq;
+	r->header.ret = ev->ret;
+	r->header.pid = ev->pid;
+	r->header.tid = ev->tid;
+	r->header.cpu = ev->cpu;
+	r->header.call = ev->call;
+	r->header.flags = ev->flags & (uint8_t)~EV_TRUNCATED;
+	for (unsigned i = 0; i < ev->type->n_fields; i++) {
+		struct reel_string s;
+
+		if (!reel_field_is_string(&ev->type->fields[i]))
+			continue;
+		s = reel_event_string(ev, &ev->type->fields[i]);
+		reel_record_cut_string(r, s.bytes, s.length, s.true_length);
+	}
+	return reel_record_end(r);
+}
+
+void reel_record_view(struct reel_record *r, struct reel_record_strings *strings,
+		      struct reel_event *ret)
+{
+	uint32_t at = 0, n_cuts = 0;
+
+	for (unsigned i = 0; i < r->n_strings; i++) {
+		uint8_t *slot = r->payload + r->type->string_offsets[i];
+		uint16_t length, number = (uint16_t)(i + 1);
+
+		memcpy(&length, slot, sizeof(length));
+		memcpy(slot, &number, sizeof(number));
+		strings->at[i] = at;
+		at += length;
+		if (r->true_lengths[i] != length)
+			strings->cuts[n_cuts++] =
+				(struct tape_cut_string){ number, r->true_lengths[i] };
+	}
+	strings->at[r->n_strings] = at;
+	strings->table = (struct reel_string_table){ r->n_strings, n_cuts, strings->at,
+						r->payload + r->type->fixed_bytes, strings->cuts };
+	*ret = (struct reel_event){
+		.ts = r->header.ts,
+		.seq = r->header.seq,
+		.ret = r->header.ret,
+		.pid = r->header.pid,
+		.tid = r->header.tid,
+		.cpu = r->header.cpu,
+		.call = r->header.call,
+		.flags = r->header.flags,
+		.type = r->type,
+		.fixed = r->payload,
+		.strings = &strings->table,
+	};
+}

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "bpf/events.h"
+#include "format/event.h"
 #include "format/types.h"
 
 struct reel_record {
@@ -37,7 +38,22 @@ void reel_record_string(struct reel_record *r, const void *bytes, size_t length)
 void reel_record_cut_string(struct reel_record *r, const void *bytes, size_t length,
 			    uint32_t true_length);
 
+/* The record that an event was before it came on tape. The type must be this build's own. */
+size_t reel_record_of_event(struct reel_record *r, const struct reel_event *ev);
+
 /* Closes the record; string fields that were not given are empty. Returns its length in bytes. */
 size_t reel_record_end(struct reel_record *r);
+
+/*
+ * A view of a closed record, as if it lay in a block alone. The view lives as long as both; the record
+ * is changed by it.
+ */
+struct reel_record_strings {
+	struct reel_string_table table;
+	uint32_t at[EV_MAX_STRINGS + 1];
+	struct tape_cut_string cuts[EV_MAX_STRINGS];
+};
+void reel_record_view(struct reel_record *r, struct reel_record_strings *strings,
+		      struct reel_event *ret);
 
 #endif

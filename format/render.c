@@ -37,25 +37,9 @@ bool reel_render_is_common(const char *name)
 void render_strings(const struct reel_event *ev, struct reel_string ret_strings[EV_MAX_STRINGS])
 {
 	const struct reel_type *t = ev->type;
-	unsigned int n = t->n_strings < EV_MAX_STRINGS ? t->n_strings : EV_MAX_STRINGS, i;
-	bool with_true = ev->flags & EV_TRUNCATED;
-	uint32_t all = 0;
 
-	for (i = 0; i < n; i++) {
-		uint16_t kept;
-
-		memcpy(&kept, ev->fixed + t->string_offsets[i], sizeof(kept));
-		ret_strings[i] = (struct reel_string){ ev->strings + all, kept, kept };
-		all += kept;
-	}
-	if (all + (with_true ? 4 * n : 0) > ev->string_bytes) {
-		for (i = 0; i < n; i++)
-			ret_strings[i] = (struct reel_string){ ev->strings, 0, EV_UNKNOWN_LENGTH };
-		return;
-	}
-	if (with_true)
-		for (i = 0; i < n; i++)
-			memcpy(&ret_strings[i].true_length, ev->strings + all + 4 * i, 4);
+	for (unsigned int i = 0; i < t->n_strings && i < EV_MAX_STRINGS; i++)
+		ret_strings[i] = reel_event_string_at(ev, t->string_offsets[i]);
 }
 
 void render_put_syscall(struct reel_out *o, uint16_t call)

@@ -171,7 +171,7 @@ static void get_type(struct decoder *d, struct reel_schema *s)
 		t.fields = d->fields + d->n_fields;
 		t.string_offsets = d->strings + d->n_strings;
 	}
-	if (t.fixed_bytes % 8 || t.fixed_bytes > EV_MAX_PAYLOAD || t.n_fields > EV_MAX_FIELDS)
+	if (t.fixed_bytes % 8 || t.fixed_bytes > TAPE_FIXED_MAX || t.n_fields > EV_MAX_FIELDS)
 		d->failed = true;
 	for (unsigned i = 0; i < t.n_fields && !d->failed; i++)
 		get_field(d, t.fixed_bytes);

@@ -120,7 +120,7 @@ static void add_own(struct reel_scribe *s, struct reel_record *record)
 	record->header.cpu = EV_NO_CPU;
 	record->header.seq = reel_scribe_own_seq(s);
 	record->header.ts = s->now_ns;
-	reel_pack_add(&s->own, &record->header, record->payload, record->type->fixed_bytes);
+	reel_pack_add(&s->own, record->type, &record->header, record->payload);
 	pthread_mutex_lock(&s->lock);
 	s->stats.events++;
 	pthread_mutex_unlock(&s->lock);
@@ -197,15 +197,17 @@ static int make_room(struct reel_scribe *s, struct reel_err *err)
 
 static void count_lost(struct reel_scribe *s, const struct reel_pack *p)
 {
-	for (uint32_t i = 0; i < p->n_events; i++) {
-		unsigned c = reel_type_by_id(p->type[i])->class_id;
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
+		uint32_t n = p->groups[t].n;
+		unsigned c = n ? p->groups[t].type->class_id : 0;
 
-		if (!s->lost[c].count++)
-			s->lost[c].first_ns = p->ts_min;
-		if (p->ts_min < s->lost[c].first_ns)
+		if (!n)
+			continue;
+		if (!s->lost[c].count || p->ts_min < s->lost[c].first_ns)
 			s->lost[c].first_ns = p->ts_min;
 		if (p->ts_max > s->lost[c].last_ns)
 			s->lost[c].last_ns = p->ts_max;
+		s->lost[c].count += n;
 	}
 }
 

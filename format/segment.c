@@ -216,11 +216,11 @@ int reel_segment_put_pack(struct reel_segment_writer *s, const struct reel_pack 
 
 	reel_pack_types(p, h.types);
 	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, level);
-	r = put_block(s, &h, p, s->raw, reel_pack_body(p, s->raw), s->block, s->block_room, err);
+	r = put_block(s, &h, p, s->raw, reel_pack_body(p, s->raw, s->block), s->block, s->block_room, err);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < p->n_events; i++)
-		s->events_of[p->type[i]]++;
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		s->events_of[t] += p->groups[t].n;
 	s->totals.events += p->n_events;
 	if (!s->ts_max || p->ts_min < s->ts_min)
 		s->ts_min = p->ts_min;

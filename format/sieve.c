@@ -98,7 +98,7 @@ bool reel_sieve_wants_slowly(struct reel_sieve *s, const struct reel_merge_event
 	return touches(&f->from, &f->to, ts, ts, real, real);
 }
 
-uint64_t reel_sieve_count_lost(struct reel_sieve *s, const struct reel_unpacked *u)
+uint64_t reel_sieve_count_lost(struct reel_sieve *s, struct reel_unpacked *u)
 {
 	uint64_t lost = 0;
 

@@ -150,7 +150,10 @@ static int take_block(struct stream *s, const struct reel_block *b, uint64_t off
 		return 0;
 	s->walk.stats.blocks++;
 	r = look_into(s, b, segment, err);
-	if (r == 0 && reel_sieve_wants_block(&s->sieve, &s->reader.blocks[0]))
+	if (r == 0 && !segment->schema)
+		reel_health_add(&s->walk.health, segment->path, offset,
+				"the schema of its segment is missing");
+	else if (r == 0 && reel_sieve_wants_block(&s->sieve, &s->reader.blocks[0]))
 		r = enqueue(s, b, err);
 	if (!s->next_boot && b->h.settled > s->settled)
 		s->settled = b->h.settled;

@@ -290,7 +290,9 @@ static int take_segment(struct gathering *g, const struct reel_segment *segment,
 {
 	struct reel_summary *s = g->s;
 	struct reel_span *span = &s->spans[segment->boot - g->r->boots - s->source->first_boot];
-	int r = segment->has_end && !segment->is_cut ? reel_tail_read(segment, tail, err) : -ENODATA;
+	/* What is damaged is counted, since END tells what was there once. */
+	bool trusts_end = segment->has_end && !segment->is_cut && segment->ending == REEL_COMPLETE;
+	int r = trusts_end ? reel_tail_read(segment, tail, err) : -ENODATA;
 
 	if (r == -ENOMEM)
 		return r;

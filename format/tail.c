@@ -101,7 +101,7 @@ int reel_tail_last(const struct reel_segment *s, struct reel_block *ret, uint64_
 	return r;
 }
 
-static bool lock_is_held(const char *path)
+bool reel_tail_is_locked(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	int length = slash ? (int)(slash - path) : 1, fd = -1;
@@ -125,5 +125,5 @@ bool reel_tail_is_being_written(const struct reel_reader *r, const struct reel_s
 
 	return !s->has_end && !s->is_cut &&
 	       s == &r->segments[source->first_segment + source->n_segments - 1] &&
-	       lock_is_held(s->path);
+	       reel_tail_is_locked(s->path);
 }

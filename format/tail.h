@@ -27,4 +27,7 @@ int reel_tail_last(const struct reel_segment *s, struct reel_block *ret, uint64_
  */
 bool reel_tail_is_being_written(const struct reel_reader *r, const struct reel_segment *s);
 
+/* Whether a recorder holds the lock of the directory that the file at PATH lies in. */
+bool reel_tail_is_locked(const char *path);
+
 #endif

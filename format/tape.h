@@ -45,6 +45,8 @@ enum {
 	TAPE_EVENTS_MAX = 1 << 18,
 	TAPE_BLOOM_MAX = 32 << 10,
 	TAPE_ROWS_MAX = 50000,
+	TAPE_FIXED_MAX = 512,			/* of a type's struct */
+	TAPE_STRINGS_MAX = 0xffff,
 };
 
 enum tape_kind {
@@ -101,26 +103,35 @@ _Static_assert(sizeof(struct tape_trailer) == 16, "tape_trailer");
  *	struct tape_body
  *	struct tape_column [n_columns]
  *	struct tape_run [n_runs]	these cover the events in order
+ *	struct tape_group [n_types]	the types that occur, by rising id
  *	the columns, in the order of their rows; one that is all zero is left out
  *	struct tape_wide [n_wide]	high halves of results, by rising index
- *	fixed parts of the events	fixed_bytes
- *	strings of the events		string_bytes
+ *	lanes				the fixed parts of the events: for each group, for each 4 bytes
+ *					of its struct that are not zero in all of its events: these
+ *					4 bytes of each event of the type, in order
+ *	u16 [n_strings]			length of each distinct string
+ *	struct tape_cut_string [n_cuts]	by rising number
+ *	the strings			string_bytes, one behind the other
+ *
+ * In a fixed part on tape the u16 of a string field is the number of the string: from 1, in the order
+ * of the table above; 0 is the empty string, not cut.
  */
 struct tape_body {
 	uint32_t n_events;
 	uint32_t n_runs;
 	uint32_t n_wide;
 	uint32_t n_columns;
-	uint32_t fixed_bytes;
+	uint32_t n_types;
+	uint32_t n_strings;
+	uint32_t n_cuts;
 	uint32_t string_bytes;
 };
-_Static_assert(sizeof(struct tape_body) == 24, "tape_body");
+_Static_assert(sizeof(struct tape_body) == 32, "tape_body");
 
 enum tape_column_id {
 	TAPE_COL_TYPE = 1,			/* 1 byte */
 	TAPE_COL_FLAGS,				/* 1 */
-	TAPE_COL_CALL,				/* 2 */
-	TAPE_COL_STRINGS,			/* 2: bytes that the event has in the strings part */
+	TAPE_COL_CALL,				/* 2: exclusive or with the usual call of its type */
 	TAPE_COL_TS,				/* 4: ns after the event before it in its run */
 	TAPE_COL_PID,				/* 4 */
 	TAPE_COL_TID,				/* 4: tid - pid */
@@ -141,6 +152,23 @@ struct tape_column {
 	uint32_t bytes;				/* width * n_events */
 };
 _Static_assert(sizeof(struct tape_column) == 8, "tape_column");
+
+/* The events of one type. */
+struct tape_group {
+	uint32_t n;
+	uint16_t usual_call;
+	uint8_t type;
+	uint8_t reserved;
+	uint64_t lanes[2];			/* bit i: bytes 4i to 4i+3 of the struct are there */
+};
+_Static_assert(sizeof(struct tape_group) == 24, "tape_group");
+
+/* A string that was longer before it was recorded. */
+struct tape_cut_string {
+	uint32_t number;
+	uint32_t true_length;			/* all ones: nobody knows */
+};
+_Static_assert(sizeof(struct tape_cut_string) == 8, "tape_cut_string");
 
 /* Events that follow each other on one CPU: seq rises by one, ts never falls. */
 struct tape_run {

@@ -11,17 +11,20 @@ static int malformed(struct reel_err *err, const char *what)
 	return reel_err_set(err, -EBADMSG, "block is malformed: %s", what);
 }
 
-/* Grows a buffer that may lose what is in it. */
-static void *room_for(void *buffer, size_t *room, size_t bytes, bool zero)
+/* Makes room in a buffer, whose content may be lost; new room is zero. */
+#define RESERVE(buffer, bytes) reserve(&(buffer).memory, &(buffer).room, (bytes))
+
+static void *reserve(void **memory, size_t *room, size_t bytes)
 {
 	void *larger;
 
-	if (bytes <= *room && buffer)
-		return buffer;
-	larger = zero ? calloc(1, bytes) : malloc(bytes);
+	if (bytes <= *room && *memory)
+		return *memory;
+	larger = calloc(1, bytes + 64);
 	if (!larger)
 		return NULL;
-	free(buffer);
+	free(*memory);
+	*memory = larger;
 	*room = bytes;
 	return larger;
 }
@@ -44,18 +47,14 @@ static const void *take(struct rest *rest, uint64_t bytes)
 	return piece;
 }
 
-static const struct {
-	uint8_t width;
-} known_columns[TAPE_COLUMNS] = {
-	[TAPE_COL_TYPE] = { 1 }, [TAPE_COL_FLAGS] = { 1 },   [TAPE_COL_CALL] = { 2 },
-	[TAPE_COL_STRINGS] = { 2 }, [TAPE_COL_TS] = { 4 },   [TAPE_COL_PID] = { 4 },
-	[TAPE_COL_TID] = { 4 },	 [TAPE_COL_RET] = { 4 },
+static const uint8_t known_widths[TAPE_COLUMNS] = {
+	[TAPE_COL_TYPE] = 1, [TAPE_COL_FLAGS] = 1, [TAPE_COL_CALL] = 2, [TAPE_COL_TS] = 4,
+	[TAPE_COL_PID] = 4,  [TAPE_COL_TID] = 4,   [TAPE_COL_RET] = 4,
 };
 
-static void join_planes(uint8_t *to, const uint8_t *from, size_t n)
+static void join_planes(uint32_t *value, const uint8_t *from, size_t n)
 {
 	const uint8_t *p1 = from + n, *p2 = p1 + n, *p3 = p2 + n;
-	uint32_t *value = (uint32_t *)(void *)to;
 
 	for (size_t i = 0; i < n; i++)
 		value[i] = from[i] | (uint32_t)p1[i] << 8 | (uint32_t)p2[i] << 16 |
@@ -65,107 +64,165 @@ static void join_planes(uint8_t *to, const uint8_t *from, size_t n)
 static int take_columns(struct reel_unpacked *u, struct rest *rest, const struct tape_column *rows,
 			uint32_t n_columns, const void *columns[TAPE_COLUMNS], struct reel_err *err)
 {
-	size_t planes_used = 0;
+	bool planes_used = false;
 
 	for (uint32_t i = 0; i < n_columns; i++) {
 		const struct tape_column *row = &rows[i];
-		const uint8_t *values = take(rest, row->bytes);
+		const void *values = take(rest, row->bytes);
 
 		if (!values || row->bytes != (uint64_t)row->width * u->n_events)
 			return malformed(err, "a column is cut");
 		if (row->id == 0 || row->id >= TAPE_COLUMNS)
 			continue;	/* of a later version */
-		if (row->width != known_columns[row->id].width || columns[row->id])
+		if (row->width != known_widths[row->id] || columns[row->id])
 			return malformed(err, "a column has a wrong shape");
-		if (row->encoding == TAPE_PLANES && row->width == 4) {
-			/* Room for one column is kept; a second one in planes is no bytes we write. */
-			if (planes_used)
-				return malformed(err, "two columns in planes");
-			u->planes = room_for(u->planes, &u->planes_room, row->bytes + 8, false);
-			if (!u->planes)
+		if (row->encoding == TAPE_PLANES && row->width == 4 && !planes_used) {
+			if (!RESERVE(u->planes, row->bytes))
 				return reel_err_set(err, -ENOMEM, "no memory for a block");
-			join_planes(u->planes, values, u->n_events);
-			planes_used = row->bytes;
-			values = u->planes;
+			join_planes(u->planes.memory, values, u->n_events);
+			planes_used = true;	/* there is room for one, and nobody writes more */
+			values = u->planes.memory;
 		} else if (row->encoding != TAPE_PLAIN) {
 			return malformed(err, "a column in an unknown encoding");
 		}
 		columns[row->id] = values;
 	}
+	if (!RESERVE(u->zeros, 4ull * u->n_events))
+		return reel_err_set(err, -ENOMEM, "no memory for a block");
+	for (unsigned id = 1; id < TAPE_COLUMNS; id++)
+		if (!columns[id])
+			columns[id] = u->zeros.memory;
 	return 0;
 }
 
-/* Columns that are all zero were left out. */
-static int fill_columns(struct reel_unpacked *u, const void *columns[TAPE_COLUMNS],
+/* Whose lanes lie where, and where their rows will be. */
+static int take_groups(struct reel_unpacked *u, struct rest *rest, const struct tape_group *groups,
+		       uint32_t n_types, struct reel_err *err)
+{
+	uint64_t lane_bytes = 0, row_bytes = 0;
+	const uint8_t *lanes = rest->at;
+	int last = -1;
+
+	for (uint32_t i = 0; i < n_types; i++) {
+		const struct tape_group *g = &groups[i];
+		uint32_t width = u->schema->fixed_bytes[g->type];
+		struct reel_group *to = &u->groups[g->type];
+
+		if (g->type <= last || g->n == 0 || g->n > u->n_events)
+			return malformed(err, "its types are not in order");
+		if (width == REEL_NO_TYPE)
+			return malformed(err, "an event of a type that its schema lacks");
+		if ((width < 512 && g->lanes[width / 256] >> width / 4 % 64) ||
+		    (width < 256 && g->lanes[1]))
+			return malformed(err, "a type has more than its schema says");
+		*to = (struct reel_group){ .n = g->n,
+					   .usual_call = g->usual_call,
+					   .lanes_there = { g->lanes[0], g->lanes[1] } };
+		to->lanes = lanes + lane_bytes;
+		lane_bytes += 4ull * g->n *
+			      (unsigned)(__builtin_popcountll(g->lanes[0]) +
+					 __builtin_popcountll(g->lanes[1]));
+		row_bytes += (uint64_t)width * g->n;
+		last = g->type;
+	}
+	/* Lanes that are left out cost nothing on tape, so the rows are bounded for themselves. */
+	if (row_bytes > 4ull * TAPE_RAW_MAX)
+		return malformed(err, "its events are too large");
+	if (!take(rest, lane_bytes))
+		return malformed(err, "a type is cut");
+	if (!RESERVE(u->rows, row_bytes))
+		return reel_err_set(err, -ENOMEM, "no memory for a block");
+	row_bytes = 0;
+	for (uint32_t i = 0; i < n_types; i++) {
+		u->groups[groups[i].type].rows = (uint8_t *)u->rows.memory + row_bytes;
+		row_bytes += (uint64_t)u->schema->fixed_bytes[groups[i].type] * groups[i].n;
+	}
+	return 0;
+}
+
+void reel_unpacked_make_rows(struct reel_unpacked *u, unsigned type)
+{
+	struct reel_group *g = &u->groups[type];
+	uint32_t width = u->schema->fixed_bytes[type];
+	const uint8_t *lane = g->lanes;
+
+	for (uint32_t l = 0; l < width / 4; l++) {
+		bool is_there = g->lanes_there[l / 64] >> l % 64 & 1;
+		uint8_t *to = g->rows + 4 * l;
+
+		for (uint32_t i = 0; i < g->n; i++, to += width) {
+			if (is_there)
+				memcpy(to, lane + 4 * (size_t)i, 4);
+			else
+				memset(to, 0, 4);
+		}
+		lane += is_there ? 4 * (size_t)g->n : 0;
+	}
+	g->has_rows = true;
+}
+
+static int take_strings(struct reel_unpacked *u, struct rest *rest, const struct tape_body *head,
 			struct reel_err *err)
 {
-	for (unsigned id = 1; id < TAPE_COLUMNS; id++) {
-		if (columns[id])
-			continue;
-		u->zeros = room_for(u->zeros, &u->zeros_room, 4ull * u->n_events + 8, true);
-		if (!u->zeros)
-			return reel_err_set(err, -ENOMEM, "no memory for a block");
+	const uint16_t *lengths = take(rest, head->n_strings * sizeof(*lengths));
+	const struct tape_cut_string *cuts = take(rest, head->n_cuts * sizeof(*cuts));
+	const uint8_t *bytes = take(rest, head->string_bytes);
+	uint32_t *at = RESERVE(u->string_at, (head->n_strings + 1) * sizeof(*at));
+	uint32_t sum = 0;
+
+	if (!lengths || !cuts || !bytes || rest->bytes)
+		return malformed(err, "its parts do not add up");
+	if (!at)
+		return reel_err_set(err, -ENOMEM, "no memory for a block");
+	for (uint32_t i = 0; i < head->n_strings; i++) {
+		at[i] = sum;
+		sum += lengths[i];
 	}
-	for (unsigned id = 1; id < TAPE_COLUMNS; id++)
-		if (!columns[id])
-			columns[id] = u->zeros;
+	at[head->n_strings] = sum;
+	if (sum != head->string_bytes)
+		return malformed(err, "lengths of strings do not add up");
+	for (uint32_t i = 0; i < head->n_cuts; i++)
+		if (cuts[i].number == 0 || cuts[i].number > head->n_strings ||
+		    (i && cuts[i].number <= cuts[i - 1].number))
+			return malformed(err, "cut strings are not in order");
+	u->strings = (struct reel_string_table){ head->n_strings, head->n_cuts, at, bytes, cuts };
 	return 0;
 }
 
 static int make_room(struct reel_unpacked *u, struct reel_err *err)
 {
-	size_t n = (size_t)u->n_events + 1, runs = (size_t)u->n_runs + 1, room;
+	size_t n = u->n_events, runs = (size_t)u->n_runs + 1;
+	uint64_t *events = RESERVE(u->events, n * 12);
+	uint32_t *run_tables = RESERVE(u->run_tables, runs * 12);
 
-	if (n > u->events_room || !u->worked_out) {
-		room = 0;
-		u->worked_out = room_for(u->worked_out, &room, n * 16 + 16, false);
-		u->events_room = u->worked_out ? (uint32_t)n : 0;
-	}
-	if (runs > u->runs_room || !u->worked_out_runs) {
-		room = 0;
-		u->worked_out_runs = room_for(u->worked_out_runs, &room, runs * 12, false);
-		u->runs_room = u->worked_out_runs ? (uint32_t)runs : 0;
-	}
 	if (!u->tail_of_cpu)
 		u->tail_of_cpu = calloc(0x10000, sizeof(uint32_t));
-	if (!u->worked_out || !u->worked_out_runs || !u->tail_of_cpu)
+	if (!events || !run_tables || !u->tail_of_cpu)
 		return reel_err_set(err, -ENOMEM, "no memory for a block");
-	u->ts = u->worked_out;
-	u->fixed_at = (uint32_t *)(u->ts + u->events_room);
-	u->string_at = u->fixed_at + u->events_room;
-	u->run_at = u->worked_out_runs;
-	u->next_run = u->run_at + u->runs_room;
-	u->chains = u->next_run + u->runs_room;
+	u->ts = events;
+	u->row = (uint32_t *)(events + n);
+	u->run_at = run_tables;
+	u->next_run = u->run_at + runs;
+	u->chains = u->next_run + runs;
 	return 0;
 }
 
-/* Times, and where the parts of each event lie. */
-static int work_out_events(struct reel_unpacked *u, const uint32_t *steps,
-			   const uint16_t *strings_of, const struct tape_body *head,
-			   struct reel_err *err)
+/* Times, and which of its type each event is. */
+static int work_out_events(struct reel_unpacked *u, const uint32_t *steps, struct reel_err *err)
 {
-	const uint16_t *fixed_bytes = u->schema->fixed_bytes;
-	uint64_t fixed = 0, strings = 0;
-	uint32_t i = 0;
+	uint32_t count[EV_MAX_TYPES] = { 0 }, i = 0;
 
 	for (uint32_t r = 0; r < u->n_runs; r++) {
+		uint32_t n = u->runs[r].n;
 		uint64_t ts = u->runs[r].ts;
-		uint32_t end = i + u->runs[r].n;
 
 		u->run_at[r] = i;
-		if (u->runs[r].n == 0 || u->runs[r].n > u->n_events || end > u->n_events)
+		if (n == 0 || n > u->n_events - i)
 			return malformed(err, "runs do not cover the events");
-		for (; i < end; i++) {
-			uint32_t bytes = fixed_bytes[u->type[i]];
-
-			if (bytes == REEL_NO_TYPE)
-				return malformed(err, "an event of a type that its schema lacks");
+		for (uint32_t end = i + n; i < end; i++) {
 			ts += steps[i];
 			u->ts[i] = ts;
-			u->fixed_at[i] = (uint32_t)fixed;
-			u->string_at[i] = (uint32_t)strings;
-			fixed += bytes;
-			strings += strings_of[i];
+			u->row[i] = count[u->type[i]]++;
 		}
 		if (ts < u->runs[r].ts)
 			return malformed(err, "time runs over");
@@ -173,10 +230,9 @@ static int work_out_events(struct reel_unpacked *u, const uint32_t *steps,
 	u->run_at[u->n_runs] = i;
 	if (i != u->n_events)
 		return malformed(err, "runs do not cover the events");
-	if (fixed != head->fixed_bytes || strings != head->string_bytes)
-		return malformed(err, "lengths of the events do not add up");
-	u->fixed_at[i] = (uint32_t)fixed;
-	u->string_at[i] = (uint32_t)strings;
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		if (count[t] != u->groups[t].n)
+			return malformed(err, "types are not counted rightly");
 	return 0;
 }
 
@@ -209,8 +265,8 @@ static int check_wide(const struct reel_unpacked *u, struct reel_err *err)
 }
 
 /* The header is what blocks are skipped by, so it must not say less than is there. */
-static int check_header(const struct reel_unpacked *u, const struct tape_header *h,
-			struct reel_err *err)
+static int check_times(const struct reel_unpacked *u, const struct tape_header *h,
+		       struct reel_err *err)
 {
 	for (uint32_t r = 0; r < u->n_runs; r++)
 		if (u->runs[r].ts < h->ts_min || u->ts[u->run_at[r + 1] - 1] > h->ts_max)
@@ -224,58 +280,61 @@ int reel_unpack(struct reel_unpacked *u, const struct reel_block *b,
 {
 	const void *columns[TAPE_COLUMNS] = { 0 };
 	const struct tape_column *rows;
+	const struct tape_group *groups;
 	struct tape_body head;
 	struct rest rest;
 	int r;
 
 	if (!u->zstd)
 		u->zstd = ZSTD_createDCtx();
-	u->raw = room_for(u->raw, &u->raw_room, b->h.raw_bytes + 8, false);
-	if (!u->zstd || !u->raw)
+	if (!u->zstd || !RESERVE(u->raw, b->h.raw_bytes))
 		return reel_err_set(err, -ENOMEM, "no memory for a block");
-	r = reel_block_inflate(b, u->zstd, u->raw, err);
+	r = reel_block_inflate(b, u->zstd, u->raw.memory, err);
 	if (r < 0)
 		return r;
 	u->schema = schema;
 	u->segment = segment;
-	rest = (struct rest){ u->raw, b->h.raw_bytes };
+	memset(u->groups, 0, sizeof(u->groups));
+	rest = (struct rest){ u->raw.memory, b->h.raw_bytes };
 	if (rest.bytes < sizeof(head))
 		return malformed(err, "it is too short");
 	memcpy(&head, take(&rest, sizeof(head)), sizeof(head));
 	if (head.n_events != b->h.n_events || head.n_events > TAPE_EVENTS_MAX ||
-	    head.n_runs > head.n_events || head.n_wide > head.n_events || head.n_columns > 64)
+	    head.n_runs > head.n_events || head.n_wide > head.n_events || head.n_columns > 64 ||
+	    head.n_types > EV_MAX_TYPES || head.n_strings > TAPE_STRINGS_MAX ||
+	    head.n_cuts > head.n_strings)
 		return malformed(err, "its counts do not agree");
 	u->n_events = head.n_events;
 	u->n_runs = head.n_runs;
 	u->n_wide = head.n_wide;
 	rows = take(&rest, head.n_columns * sizeof(*rows));
 	u->runs = take(&rest, head.n_runs * sizeof(struct tape_run));
-	if (!rows || !u->runs)
+	groups = take(&rest, head.n_types * sizeof(struct tape_group));
+	if (!rows || !u->runs || !groups)
 		return malformed(err, "it is too short");
 	r = take_columns(u, &rest, rows, head.n_columns, columns, err);
-	if (r == 0)
-		r = fill_columns(u, columns, err);
 	if (r < 0)
 		return r;
-	u->wide = take(&rest, head.n_wide * sizeof(struct tape_wide));
-	u->fixed = take(&rest, head.fixed_bytes);
-	u->strings = take(&rest, head.string_bytes);
-	if (!u->wide || !u->fixed || !u->strings || rest.bytes)
-		return malformed(err, "its parts do not add up");
 	u->type = columns[TAPE_COL_TYPE];
 	u->flags = columns[TAPE_COL_FLAGS];
 	u->call = columns[TAPE_COL_CALL];
 	u->pid = columns[TAPE_COL_PID];
 	u->tid = columns[TAPE_COL_TID];
 	u->ret = columns[TAPE_COL_RET];
-
-	r = make_room(u, err);
+	u->wide = take(&rest, head.n_wide * sizeof(struct tape_wide));
+	if (!u->wide)
+		return malformed(err, "it is too short");
+	r = take_groups(u, &rest, groups, head.n_types, err);
 	if (r == 0)
-		r = work_out_events(u, columns[TAPE_COL_TS], columns[TAPE_COL_STRINGS], &head, err);
+		r = take_strings(u, &rest, &head, err);
+	if (r == 0)
+		r = make_room(u, err);
+	if (r == 0)
+		r = work_out_events(u, columns[TAPE_COL_TS], err);
 	if (r == 0)
 		r = check_wide(u, err);
 	if (r == 0)
-		r = check_header(u, &b->h, err);
+		r = check_times(u, &b->h, err);
 	if (r == 0)
 		link_runs(u);
 	return r;
@@ -298,14 +357,22 @@ int64_t reel_unpacked_wide_ret(const struct reel_unpacked *u, uint32_t i)
 	return (int64_t)((uint64_t)(uint32_t)u->wide[low].high << 32 | (uint32_t)u->ret[i]);
 }
 
+size_t reel_unpacked_bytes(const struct reel_unpacked *u)
+{
+	return u->raw.room + u->events.room + u->run_tables.room + u->string_at.room +
+	       u->zeros.room + u->planes.room + u->rows.room;
+}
+
 void reel_unpack_done(struct reel_unpacked *u)
 {
 	ZSTD_freeDCtx(u->zstd);
-	free(u->raw);
-	free(u->worked_out);
-	free(u->worked_out_runs);
-	free(u->zeros);
-	free(u->planes);
+	free(u->raw.memory);
+	free(u->events.memory);
+	free(u->run_tables.memory);
+	free(u->string_at.memory);
+	free(u->zeros.memory);
+	free(u->planes.memory);
+	free(u->rows.memory);
 	free(u->tail_of_cpu);
 	memset(u, 0, sizeof(*u));
 }

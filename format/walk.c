@@ -203,12 +203,19 @@ static void count_losses(struct indexed *x)
 	struct reel_unpacked u = { 0 };
 
 	for (uint32_t i = 0; i < x->r->n_blocks; i++) {
-		const struct reel_boot *boot = x->r->segments[x->r->blocks[i].segment].boot;
+		const struct reel_entry *e = &x->r->blocks[i];
+		const struct reel_segment *s = &x->r->segments[e->segment];
 		struct reel_sieve sieve;
+		struct reel_err why;
 
-		if (x->r->blocks[i].kind != TAPE_GAP || reel_reader_unpack(x->r, i, &u, NULL) < 0)
+		if (e->kind != TAPE_GAP)
 			continue;
-		reel_sieve_init(&sieve, &x->walk.filter, &boot->clocks);
+		if (reel_reader_unpack(x->r, i, &u, &why) < 0) {
+			reel_health_add(&x->walk.health, s->path,
+					s->path_offset + (uint64_t)(e->at - s->base), why.msg);
+			continue;
+		}
+		reel_sieve_init(&sieve, &x->walk.filter, &s->boot->clocks);
 		x->walk.health.lost += reel_sieve_count_lost(&sieve, &u);
 	}
 	reel_unpack_done(&u);

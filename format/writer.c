@@ -29,12 +29,7 @@ struct reel_writer {
 	uint64_t events;
 	uint64_t malformed, malformed_told;
 	uint64_t malformed_first, malformed_last;
-	struct {
-		uint16_t fixed_bytes;
-		uint8_t stream;			/* 0: no such type */
-		uint8_t n_strings;
-		const uint16_t *string_offsets;
-	} types[EV_MAX_TYPES];
+	const struct reel_type *types[EV_MAX_TYPES];	/* NULL: no such type */
 };
 
 int reel_writer_open(const struct reel_writer_options *o, struct reel_writer **ret,
@@ -49,12 +44,8 @@ int reel_writer_open(const struct reel_writer_options *o, struct reel_writer **r
 	w->segment_bytes = o->segment_bytes ? o->segment_bytes : REEL_SEGMENT_BYTES;
 	w->segment_ns = o->segment_ns ? o->segment_ns : REEL_SEGMENT_NS;
 	w->now_ns = w->segment_since_ns = o->meta.start.boottime_ns;
-	for (const struct reel_type *t = reel_types; t->name; t++) {
-		w->types[t->id].fixed_bytes = t->fixed_bytes;
-		w->types[t->id].stream = t->stream;
-		w->types[t->id].n_strings = t->n_strings;
-		w->types[t->id].string_offsets = t->string_offsets;
-	}
+	for (const struct reel_type *t = reel_types; t->name; t++)
+		w->types[t->id] = t;
 	r = reel_scribe_open(o, &w->scribe, err);
 	if (r < 0) {
 		free(w);
@@ -130,7 +121,8 @@ static int close_full(struct reel_writer *w, unsigned kind, struct reel_err *err
 static int add(struct reel_writer *w, const struct ev_header *h, const uint8_t *payload,
 	       struct reel_err *err)
 {
-	unsigned kind = w->types[h->type].stream;
+	const struct reel_type *t = w->types[h->type];
+	unsigned kind = t->stream;
 	int r;
 
 	if (!w->packs[kind]) {
@@ -138,7 +130,7 @@ static int add(struct reel_writer *w, const struct ev_header *h, const uint8_t *
 		if (r < 0)
 			return r;
 	}
-	reel_pack_add(w->packs[kind], h, payload, w->types[h->type].fixed_bytes);
+	reel_pack_add(w->packs[kind], t, h, payload);
 	w->events++;
 	if (h->type == EV_keyframe && payload[offsetof(struct ev_keyframe, edge)] == 0)
 		w->packs[kind]->keyframe = true;
@@ -149,19 +141,20 @@ static int add(struct reel_writer *w, const struct ev_header *h, const uint8_t *
 static bool is_sound(const struct reel_writer *w, const struct ev_header *h, const uint8_t *payload,
 		     size_t length)
 {
-	uint32_t fixed = w->types[h->type].fixed_bytes, n = w->types[h->type].n_strings, sum;
+	const struct reel_type *t = w->types[h->type];
+	uint32_t sum;
 
-	if (length != sizeof(*h) + h->length || !w->types[h->type].stream || h->length < fixed ||
+	if (!t || length != sizeof(*h) + h->length || h->length < t->fixed_bytes ||
 	    h->length > EV_MAX_PAYLOAD || h->pid == UINT32_MAX)
 		return false;
-	sum = h->flags & EV_TRUNCATED ? 4 * n : 0;
-	for (uint32_t i = 0; i < n; i++) {
+	sum = t->fixed_bytes + (h->flags & EV_TRUNCATED ? 4u * t->n_strings : 0);
+	for (unsigned i = 0; i < t->n_strings; i++) {
 		uint16_t bytes;
 
-		memcpy(&bytes, payload + w->types[h->type].string_offsets[i], sizeof(bytes));
+		memcpy(&bytes, payload + t->string_offsets[i], sizeof(bytes));
 		sum += bytes;
 	}
-	return sum == h->length - fixed;
+	return sum == h->length;
 }
 
 static void count_malformed(struct reel_writer *w)

@@ -9,7 +9,8 @@
  * call: a thread of the writer's own does what is slow, and appending waits only when all of its
  * buffers are full. One thread appends, settles, ticks and closes.
  *
- * Memory: REEL_WRITER_BUFFERS packs of about 2.5 block_bytes, and 80 bytes a block of the open segment.
+ * Memory: REEL_WRITER_BUFFERS packs, each 9 block_bytes at most and about 2.5 as a rule, and 80 bytes
+ * a block of the open segment.
  */
 #ifndef REEL_FORMAT_WRITER_H
 #define REEL_FORMAT_WRITER_H
@@ -44,10 +45,10 @@ struct reel_writer_options {
 };
 
 enum {
-	REEL_BLOCK_BYTES = 256 << 10,
+	REEL_BLOCK_BYTES = 512 << 10,
 	REEL_SEGMENT_BYTES = 256 << 20,
-	REEL_WRITER_BUFFERS = 16,
-	REEL_LEVEL = 1,
+	REEL_WRITER_BUFFERS = 8,
+	REEL_LEVEL = -1,
 };
 #define REEL_LATENCY_NS (500ull * 1000 * 1000)
 #define REEL_SEGMENT_NS (3600ull * 1000 * 1000 * 1000)

@@ -23,7 +23,8 @@ enum { ROUND_NS = 20000000, ROUND_EVENTS = 65536 };
 struct options {
 	const char *directory, *truth;
 	uint64_t events, seed, rate, segment_size, block_size, latency_ms, start, batch;
-	uint32_t cpus, plants, level, max_pid;
+	uint32_t cpus, plants, max_pid;
+	int level;
 	bool loss, clock_steps, no_writer, in_line, no_sync, types;
 };
 
@@ -58,6 +59,18 @@ static int parse_count(const char *text, void *field, struct reel_err *err)
 	return 0;
 }
 
+/* zstd's fast levels are negative. */
+static int parse_level(const char *text, void *field, struct reel_err *err)
+{
+	char *end;
+	long level = strtol(text, &end, 10);
+
+	if (!*text || *end || level < -50 || level > 19)
+		return reel_err_set(err, -EINVAL, "'%s' is no level of zstd", text);
+	*(int *)field = (int)level;
+	return 0;
+}
+
 static const struct reel_option table[] = {
 	{ "output", 'o', "DIR", REEL_OPT_STRING, offsetof(struct options, directory),
 	  "the capture" },
@@ -70,7 +83,8 @@ static const struct reel_option table[] = {
 	{ "cpus", 0, "N", REEL_OPT_U32, offsetof(struct options, cpus), "of the machine (4)" },
 	{ "segment-size", 0, "BYTES", REEL_OPT_SIZE, offsetof(struct options, segment_size), "" },
 	{ "block-size", 0, "BYTES", REEL_OPT_SIZE, offsetof(struct options, block_size), "" },
-	{ "level", 0, "N", REEL_OPT_U32, offsetof(struct options, level), "of zstd" },
+	{ "level", 0, "N", REEL_OPT_PARSE, offsetof(struct options, level), "of zstd",
+	  .parse = parse_level },
 	{ "latency-ms", 0, "N", REEL_OPT_U64, offsetof(struct options, latency_ms),
 	  "age of a block" },
 	{ "plants", 0, "N", REEL_OPT_U32, offsetof(struct options, plants),
@@ -274,7 +288,7 @@ static int open_writer(const struct options *o, const struct machine *m, struct 
 	w->block_bytes = (uint32_t)o->block_size;
 	w->segment_bytes = o->segment_size;
 	w->latency_ns = o->latency_ms * 1000000;
-	w->level = (int)o->level;
+	w->level = o->level;
 	w->in_line = o->in_line;
 	w->sync = o->no_sync ? REEL_SYNC_NONE : REEL_SYNC_SECONDS;
 	set_meta(&w->meta, o, m);

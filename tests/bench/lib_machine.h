@@ -208,11 +208,10 @@ struct machine {
 
 	/* Files of the plans, looked up once. */
 	struct {
-		uint32_t gcc, cc1, as, ld, collect2, make, dash, bash, ar, ls, grep, sed, cat, sort,
-			wc, find, mawk, date, rm, cp, tar, gzip, python, perl, git, curl, dpkg, apt,
-			sudo, id, chmod, sshd, nginx, php, postgres, cron, run_parts, logrotate,
-			ldconfig, systemd, journald, exporter, rsyslogd, agetty, kmod, truncate,
-			php_cli, whoami, gdb;
+		uint32_t gcc, cc1, as, ld, collect2, make, dash, bash, ls, grep, sed, cat, sort, wc,
+			find, mawk, date, rm, cp, tar, python, perl, git, curl, dpkg, apt, sudo, id,
+			chmod, sshd, nginx, php, postgres, cron, logrotate, systemd, journald,
+			exporter, rsyslogd, agetty;
 	} bin;
 	const struct reel_type *types[EV_MAX_TYPES];
 	struct reel_record record;

@@ -68,6 +68,21 @@ static void unpack(struct machine *m, struct task *t, uint32_t files)
 	plan_exit(m, t, 0);
 }
 
+/* A service is started again: with a /tmp of its own, and a socket that waits. */
+static void restart(struct machine *m, struct task *t)
+{
+	static const enum op_code codes[] = { OP_SOCKET, OP_BIND, OP_LISTEN, OP_CLOSE };
+	uint32_t sock = plan_socket(m);
+
+	plan_op(m, t, OP_MOUNT, F_TMP)->b = 6;
+	for (unsigned k = 0; k < 4; k++) {
+		struct op *op = plan_op(m, t, codes[k], sock);
+
+		op->fd = 3;
+		op->b = (uint64_t)(8000 + rng_below(&m->rng, 90)) << 48 | (127u << 24 | 1);
+	}
+}
+
 static void maintainer_script(struct machine *m, struct task *t)
 {
 	struct image *i = plan_image(m, m->bin.dash);
@@ -84,6 +99,11 @@ static void maintainer_script(struct machine *m, struct task *t)
 		plan_fork(m, t, PLAN_COMMAND, rng_below(&m->rng, CMD_DATE), 0);
 		plan_wait(m, t, 0);
 	}
+	if (rng_chance(&m->rng, 200))
+		restart(m, t);
+	plan_op(m, t, OP_SYMLINK,
+		plan_temporary(m, DEV_ROOT, "/etc/alternatives/p%04x", rng_below(&m->rng, 0xffff)))
+		->a = tree_pick(&m->tree, SET_BIN, &m->rng);
 	plan_op(m, t, OP_MKDIR,
 		plan_temporary(m, DEV_ROOT, "/etc/p%04x", rng_below(&m->rng, 0xffff)))
 		->ret = rng_chance(&m->rng, 500) ? -EEXIST : 0;
@@ -104,6 +124,8 @@ static void cron_job(struct machine *m, struct task *t, bool rotates)
 	image_arg(i, "cd / && run-parts --report /etc/cron.hourly");
 	plan_exec(m, t, i, false);
 	plan_op(m, t, OP_CHDIR, F_ROOT);
+	if (rng_chance(&m->rng, 30))
+		plan_op(m, t, OP_CLOCK_SETTIME, 0)->b = 1732150800000000000;
 	if (rotates) {
 		plan_fork(m, t, PLAN_LOGROTATE, 0, 0);
 		plan_wait(m, t, 0);

@@ -192,7 +192,7 @@ static void work_of(struct machine *m, struct task *t, enum command command)
 		break;
 	case CMD_RM:
 		for (unsigned n = rng_between(r, 1, 12); n--;)
-			plan_op(m, t, OP_UNLINK,
+			plan_op(m, t, rng_chance(r, 150) ? OP_RMDIR : OP_UNLINK,
 				plan_temporary(m, DEV_HOME, "/home/dev/backup/%u/%08x",
 					       rng_below(r, 90), (unsigned)rng_next(r)))
 				->ret = rng_chance(r, 200) ? -ENOENT : 0;
@@ -250,6 +250,11 @@ static void command(struct machine *m, struct task *t, enum command which, uint6
 	}
 	plan_close(m, t, 1, b ? (uint32_t)(b >> 32) : F_TTY);
 	plan_close(m, t, 2, F_TTY);
+	if (rng_chance(&m->rng, 2)) {
+		plan_op(m, t, OP_SIGNAL, 0)->b = 11;
+		plan_exit(m, t, 0);
+		return;
+	}
 	plan_exit(m, t, which == CMD_GREP && rng_chance(&m->rng, 300));
 }
 

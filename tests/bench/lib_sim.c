@@ -246,9 +246,9 @@ static void begin_loss(struct machine *m)
 }
 
 /*
- * Keeps the rate. Who is ahead of the clock should be a little slower for a while, and pauses follow
- * that slowly, within bounds: else they swing, and a CPU that sleeps for minutes holds up all who
- * wait for its threads.
+ * Keeps the rate. Who is ahead of the clock should be a little slower for a while, and pauses
+ * follow that slowly, within bounds: else they swing, and a CPU that sleeps for minutes holds up
+ * all who wait for its threads.
  */
 static void steer(struct machine *m, uint64_t round_ns, uint64_t made)
 {

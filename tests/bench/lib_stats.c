@@ -11,7 +11,8 @@ enum { PATHS = 1 << 21, PIDS_MAX = 1 << 22, CPUS = 256, GAPS = 64, INODES = 1 <<
 
 struct stats {
 	uint64_t n, bytes, types[EV_MAX_TYPES], type_bytes[EV_MAX_TYPES];
-	uint64_t opens, absent, refused, with_arg, path_bytes, arg_bytes, argv_bytes, argv_max;
+	uint64_t opens, absent, refused, with_arg, path_bytes, arg_bytes, argv_bytes, argv_max,
+		n_execs;
 	uint64_t gaps[GAPS], n_gaps, gap_sum, runs, last_ts[CPUS];
 	uint32_t last_tid[CPUS];
 	uint32_t *pids;	 /* events of each */
@@ -104,6 +105,7 @@ void stats_record(struct stats *s, const void *record)
 	} else if (h->type == EV_exec) {
 		const struct ev_exec *e = (const struct ev_exec *)(h + 1);
 
+		s->n_execs++;
 		s->argv_bytes += e->argv;
 		s->argv_max = s->argv_max > e->argv ? s->argv_max : e->argv;
 	}
@@ -176,7 +178,9 @@ void stats_print(struct stats *s, FILE *out)
 		100 * (double)s->absent / opens, 100 * (double)s->refused / opens);
 	fprintf(out, "open: path, mean             %.1f bytes\n", (double)s->path_bytes / opens);
 	fprintf(out, "open: passed otherwise       %.1f %%\n", 100 * (double)s->with_arg / opens);
-	fprintf(out, "argv: longest                %llu bytes\n", (unsigned long long)s->argv_max);
+	fprintf(out, "argv: mean, longest          %.0f, %llu bytes\n",
+		(double)s->argv_bytes / (double)(s->n_execs ? s->n_execs : 1),
+		(unsigned long long)s->argv_max);
 	print_skew(out, "pids", s->pids, PIDS_MAX);
 	print_skew(out, "paths opened", s->paths, PATHS);
 	print_skew(out, "inodes opened", s->inodes, INODES);

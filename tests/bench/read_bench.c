@@ -43,9 +43,16 @@ static double now(clockid_t clock)
 /* Something of everything that an event has, so that nothing is left undone. */
 static inline uint64_t touch(const struct reel_event *ev)
 {
-	return ev->ts ^ ev->seq ^ ev->pid ^ ev->tid ^ (uint64_t)ev->ret ^ ev->call ^
-	       (ev->type->fixed_bytes ? ev->fixed[0] : 0u) ^
-	       (ev->string_bytes ? ev->strings[ev->string_bytes - 1] : 0u);
+	uint64_t check = ev->ts ^ ev->seq ^ ev->pid ^ ev->tid ^ (uint64_t)ev->ret ^ ev->call;
+
+	if (ev->type->fixed_bytes)
+		check ^= ev->fixed[0];
+	if (ev->type->n_strings) {
+		struct reel_string s = reel_event_string_at(ev, ev->type->string_offsets[0]);
+
+		check ^= s.length ? s.bytes[s.length - 1] : 0u;
+	}
+	return check;
 }
 
 static void *scan_thread(void *arg)

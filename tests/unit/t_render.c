@@ -20,6 +20,7 @@ static const uint8_t boot[16] = { 0x1f, 0x2e, 0x3d, 0x4c, 0x55 };
 /* A record and the event it is, as a reader would give it. */
 struct sample {
 	struct reel_record record;
+	struct reel_record_strings strings;
 	struct reel_event ev;
 	struct reel_renderer renderer;
 	struct reel_out out;
@@ -48,12 +49,13 @@ static void add(struct sample *s, const char *text)
 
 static struct reel_event *end(struct sample *s)
 {
-	size_t n = reel_record_end(&s->record);
+	struct reel_event view;
 
-	s->ev.fixed = s->record.payload;
-	s->ev.strings = s->record.payload + s->ev.type->fixed_bytes;
-	s->ev.string_bytes = (uint32_t)(n - sizeof(struct ev_header)) - s->ev.type->fixed_bytes;
-	s->ev.flags |= s->record.header.flags;
+	reel_record_end(&s->record);
+	reel_record_view(&s->record, &s->strings, &view);
+	s->ev.fixed = view.fixed;
+	s->ev.strings = view.strings;
+	s->ev.flags |= view.flags;
 	return &s->ev;
 }
 
@@ -246,12 +248,12 @@ TEST(every_flag_of_honesty)
 	      "\"keyframe\":true,\"partial\":true,\"start\":0,\"cpu_ns\":0,\"read_bytes\":0,"
 	      "\"written_bytes\":0,\"code\":0,\"signal\":0,\"core_dumped\":false}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      LINE "1 exit start=0s cpu_ns=0s "
+	      LINE "1 exit start=@0 cpu_ns=0s "
 		   "read_bytes=0 written_bytes=0 code=0 signal=0 core_dumped=false "
 		   "[fault,truncated,raced,blocked,restarted,keyframe,partial]\n");
 	s.ev.flags = EV_WIDE_RET;
 	check(&s, REEL_RENDER_TEXT,
-	      LINE "1 exit start=0s cpu_ns=0s "
+	      LINE "1 exit start=@0 cpu_ns=0s "
 		   "read_bytes=0 written_bytes=0 code=0 signal=0 core_dumped=false\n");
 }
 
@@ -386,29 +388,29 @@ TEST(results)
 	} rows[] = {
 		{ 0x7f0000000000, 0, CALL_mmap,
 		  "139637976727552,\"syscall\":\"mmap\",\"fd\":139637976727552}",
-		  "(mmap) flags=0x0 = 139637976727552" },
+		  "(mmap) flags=0 = 139637976727552" },
 		{ -1, 0, CALL_mmap, "-1,\"errno\":\"EPERM\",\"syscall\":\"mmap\",\"fd\":null}",
-		  "(mmap) flags=0x0 = -1 EPERM" },
+		  "(mmap) flags=0 = -1 EPERM" },
 		{ -4095, 0, CALL_mmap,
 		  "-4095,\"errno\":\"errno_4095\",\"syscall\":\"mmap\",\"fd\":null}",
-		  "(mmap) flags=0x0 = -4095 errno_4095" },
+		  "(mmap) flags=0 = -4095 errno_4095" },
 		{ -4096, 0, CALL_mmap, "-4096,\"syscall\":\"mmap\",\"fd\":null}",
-		  "(mmap) flags=0x0 = -4096" },
+		  "(mmap) flags=0 = -4096" },
 		{ -512, EV_RESTARTED, CALL_mmap,
 		  "-512,\"errno\":\"ERESTARTSYS\",\"syscall\":\"mmap\",\"restarted\":true,"
 		  "\"fd\":null}",
-		  "(mmap) flags=0x0 = -512 ERESTARTSYS [restarted]" },
+		  "(mmap) flags=0 = -512 ERESTARTSYS [restarted]" },
 		{ 9, EV_BLOCKED, CALL_mmap, "9,\"syscall\":\"mmap\",\"blocked\":true,\"fd\":null}",
-		  "(mmap) flags=0x0 = ? [blocked]" },
-		{ -2, 0, 0, "-2,\"fd\":null}", " flags=0x0" },
+		  "(mmap) flags=0 = ? [blocked]" },
+		{ -2, 0, 0, "-2,\"fd\":null}", " flags=0" },
 		{ 1, 0, EV_CALL(EV_ABI_NATIVE, 9999), "1,\"syscall\":\"syscall_9999\",\"fd\":1}",
-		  "(syscall_9999) flags=0x0 = 1" },
+		  "(syscall_9999) flags=0 = 1" },
 		{ 1, 0, EV_CALL(EV_ABI_COMPAT, 5),
 		  "1,\"syscall\":\"open\",\"abi\":\"i386\",\"fd\":1}",
-		  "(open,i386) flags=0x0 = 1" },
+		  "(open,i386) flags=0 = 1" },
 		{ 1, 0, EV_CALL(EV_ABI_X32, 2), "1,\"syscall\":\"open\",\"abi\":\"x32\",\"fd\":1}",
-		  "(open,x32) flags=0x0 = 1" },
-		{ INT64_MIN, 0, 0, "-9223372036854775808,\"fd\":null}", " flags=0x0" },
+		  "(open,x32) flags=0 = 1" },
+		{ INT64_MIN, 0, 0, "-9223372036854775808,\"fd\":null}", " flags=0" },
 	};
 	char json[512], text[512];
 	struct sample s;
@@ -490,7 +492,7 @@ TEST(labels_classes_and_truths)
 	      "\"time\":null,\"pid\":1,\"tid\":1,\"ret\":0,\"first\":0,\"last\":0,\"count\":0,"
 	      "\"lost_cpu\":0,\"lost_class\":\"net\",\"cause\":\"write error\"}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      "@123 1f2e3d4c-r-17 \"a\\\"b\\x1b\" 1 lost first=0s last=0s count=0 lost_cpu=0 "
+	      "@123 1f2e3d4c-r-17 \"a\\\"b\\x1b\" 1 lost first=@0 last=@0 count=0 lost_cpu=0 "
 	      "lost_class=net cause=\"write error\"\n");
 
 	l = BEGIN(&s, lost);
@@ -502,7 +504,7 @@ TEST(labels_classes_and_truths)
 	      "{\"type\":\"lost\"," HEAD "\"pid\":1,\"tid\":2,\"ret\":0,\"first\":0,\"last\":0,"
 	      "\"count\":0,\"lost_cpu\":0,\"lost_class\":99,\"cause\":6}\n");
 	check(&s, REEL_RENDER_TEXT,
-	      LINE "1/2 lost first=0s last=0s count=0 "
+	      LINE "1/2 lost first=@0 last=@0 count=0 "
 		   "lost_cpu=0 lost_class=99 cause=6\n");
 
 	c = BEGIN(&s, clock);
@@ -547,7 +549,7 @@ TEST(objects_over_several_lines)
 	check(&s, REEL_RENDER_PRETTY,
 	      "{\n  \"type\": \"readlink\",\n  \"id\": \"1f2e3d4c-0-17\",\n  \"ts\": 123,\n"
 	      "  \"time\": \"2026-11-21T08:00:00.123456789Z\",\n  \"pid\": 1,\n  \"tid\": 1,\n"
-	      "  \"ret\": 0,\n  \"path\": \"/a:{,\\\"\\\\\",\n  \"target\": \"b}\",\n"
+	      "  \"ret\": 0,\n  \"path\": \"/a:{,\\\"\\\\\",\n  \"link_target\": \"b}\",\n"
 	      "  \"path_from\": \"passed\"\n}\n");
 }
 

@@ -101,14 +101,10 @@ static int in_order(const void *a, const void *b)
 
 static bool is_same(const struct reel_event *ev, const struct ev_header *h)
 {
-	const uint8_t *payload = (const uint8_t *)(h + 1);
+	static struct reel_record again;
+	size_t length = reel_record_of_event(&again, ev);
 
-	return ev->ts == h->ts && ev->seq == h->seq && ev->ret == h->ret && ev->pid == h->pid &&
-	       ev->tid == h->tid && ev->cpu == h->cpu && ev->call == h->call &&
-	       ev->flags == h->flags && ev->type->id == h->type &&
-	       ev->type->fixed_bytes + ev->string_bytes == h->length &&
-	       memcmp(ev->fixed, payload, ev->type->fixed_bytes) == 0 &&
-	       memcmp(ev->strings, payload + ev->type->fixed_bytes, ev->string_bytes) == 0 &&
+	return length == sizeof(*h) + h->length && memcmp(&again, h, length) == 0 &&
 	       reel_event_is_sound(ev);
 }
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of verifying share: files and chains (verify.c), segments, what is in blocks. */
+#ifndef REEL_FORMAT_VERIFY_IMPL_H
+#define REEL_FORMAT_VERIFY_IMPL_H
+
+#include "format/block.h"
+#include "format/meta.h"
+#include "format/schema.h"
+#include "format/unpack.h"
+#include "format/verify.h"
+
+/* Where the blocks of a capture have come to. */
+struct verify_chain {
+	bool has_begun;
+	uint64_t segment, sequence, number;
+	uint8_t head[TAPE_TAG_BYTES];
+	uint8_t boot[TAPE_ID_BYTES];
+	bool goes_on;			/* its last segment ended because the next one goes on */
+	bool was_cut;
+	const char *open_path;		/* of its last segment, where that has no END */
+	uint64_t open_torn_bytes;
+	uint64_t settled;
+	struct tape_previous before;	/* what the first segment names */
+	bool has_before, before_was_retired;
+};
+
+/* The segment at hand. */
+struct verify_segment {
+	bool is_open, is_cut, is_derived, has_end, lacks_schema, is_newer;
+	uint64_t id;
+	uint64_t offset;		/* of its META in the file */
+	uint64_t n_blocks;
+	uint64_t settled;
+	struct reel_schema *schema;
+	struct tape_row *rows;		/* as END must have them, TAPE_ROWS_MAX at most */
+	uint32_t n_rows, rows_room;
+	struct tape_totals totals;
+	uint64_t events_of[EV_MAX_TYPES];
+	bool was_counted;		/* all of its events could be looked at */
+};
+
+/* What the sequence numbers of one CPU say, over one run of a recorder. */
+struct verify_cpu {
+	uint64_t min, max, n;
+};
+
+struct verifier {
+	struct reel_verification *v;
+	struct verify_chain *chains;	/* of each of v->captures */
+	unsigned at;			/* the capture at hand */
+	const struct reel_file *file;
+	struct reel_block b;		/* the block at hand */
+	uint64_t offset;
+	struct verify_segment segment;
+	struct reel_unpacked u;
+	struct reel_meta meta;
+	uint64_t cut_left;		/* segments that a cut has announced */
+
+	struct verify_cpu *cpus;
+	uint16_t *cpus_used;
+	uint8_t *cpu_is_used;
+	uint32_t n_cpus_used;
+	uint64_t accounted;		/* by LOST records, in this run of the recorder */
+	bool may_have_holes;		/* what is not here would fill them */
+	uint64_t own_disorder;
+	bool no_memory;
+};
+
+static inline struct reel_verified *verify_capture(struct verifier *x)
+{
+	return &x->v->captures[x->at];
+}
+
+/* What is found at the block at hand, at an offset of the file, about the capture as a whole. */
+void verify_damage(struct verifier *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void verify_damage_at(struct verifier *x, uint64_t offset, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void verify_note(struct verifier *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* verify_segment.c: a block in its place in segment and capture. */
+void verify_take_block(struct verifier *x);
+void verify_close_segment(struct verifier *x);
+void verify_finish_recording(struct verifier *x);
+int verify_select_capture(struct verifier *x, const struct reel_meta *meta);
+
+/* verify_block.c: what is in a block. */
+void verify_frame(struct verifier *x);
+void verify_schema(struct verifier *x);
+void verify_events(struct verifier *x);
+/* verify_end.c */
+void verify_end(struct verifier *x);
+void verify_items(struct verifier *x, const uint8_t *at, const uint8_t *end);
+void verify_note_row(struct verifier *x);
+
+#endif
