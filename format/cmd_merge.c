@@ -10,6 +10,7 @@
 #include "format/collect.h"
 #include "format/command.h"
 #include "format/outcome.h"
+#include "format/tail.h"
 #include "format/timetext.h"
 
 struct merge_options {
@@ -148,6 +149,18 @@ static int put_all(struct merge *m, const char *directory)
 	return r < 0 ? reel_command_fail(m->self, reel_status_of(r), &err) : REEL_STATUS_OK;
 }
 
+/* The worst of the segments; one that goes on is not bad. */
+static enum reel_ending ending_of(const struct reel_reader *r)
+{
+	enum reel_ending worst = REEL_COMPLETE;
+
+	for (unsigned i = 0; i < r->n_segments; i++)
+		if (r->segments[i].ending > worst &&
+		    !reel_tail_is_being_written(r, &r->segments[i]))
+			worst = r->segments[i].ending;
+	return worst;
+}
+
 static int merge(struct merge *m, const struct merge_options *o, const struct reel_args *args)
 {
 	uint64_t linked = 0, copied = 0, bytes = 0;
@@ -172,12 +185,16 @@ static int merge(struct merge *m, const struct merge_options *o, const struct re
 	reel_command_note(m->self, &args->common,
 			  "%u captures in %s, %s: %llu files linked, %llu copied", m->n_made,
 			  o->output, size, (unsigned long long)linked, (unsigned long long)copied);
-	for (unsigned i = 0; i < m->n; i++)
-		if (m->readers[i]->health.ending >= REEL_TORN)
-			reel_command_note(m->self, &args->common,
-					  "%s: is %s, and was taken over so", args->v[i],
-					  reel_ending_name(m->readers[i]->health.ending));
-	return REEL_STATUS_OK;
+	for (unsigned i = 0; i < m->n; i++) {
+		enum reel_ending ending = ending_of(m->readers[i]);
+
+		if (ending == REEL_COMPLETE)
+			continue;
+		reel_command_note(m->self, &args->common, "%s: is %s, and was taken over so",
+				  args->v[i], reel_ending_name(ending));
+		status = REEL_STATUS_INCOMPLETE;
+	}
+	return status;
 }
 
 static int merge_run(const struct reel_command *self, int argc, char **argv)

@@ -50,9 +50,9 @@ void reel_collection_done(struct reel_collection *c)
 	for (unsigned i = 0; i < c->n_names; i++)
 		free(c->names[i]);
 	free(c->names);
-	free(c->path);
 	if (c->path && c->fd >= 0)
 		close(c->fd);
+	free(c->path);
 	memset(c, 0, sizeof(*c));
 	c->fd = -1;
 }

@@ -33,9 +33,7 @@ void reel_collection_undo(struct reel_collection *c);
 /* Frees the struct only. */
 void reel_collection_done(struct reel_collection *c);
 
-/*
- * Writes all of it. 0 or -errno.
- */
+/* All of it, or -errno. */
 int reel_write_whole(int fd, const void *bytes, size_t n);
 
 #endif

@@ -15,6 +15,8 @@
 
 #include "format/block.h"
 
+enum { STUB_MAX = 32 << 10 };
+
 static bool is_segment_name(const char *name)
 {
 	size_t n = strlen(name), suffix = strlen(TAPE_SUFFIX);
@@ -102,6 +104,25 @@ int reel_directory_note_finished(struct reel_directory *d, const char *name, uin
 	return 0;
 }
 
+static uint64_t number_in(const char *name)
+{
+	const char *dash = strrchr(name, '-');
+
+	return dash && dash[1] >= '0' && dash[1] <= '9' ? strtoull(dash + 1, NULL, 10) : 0;
+}
+
+/* What a writer leaves that dies before the first block of a segment is whole. */
+static bool is_stub(const struct mapping *m, const char *name)
+{
+	struct reel_scan scan = { .base = m->bytes, .size = m->size };
+	struct reel_block b;
+	size_t n = m->size < 4 ? m->size : 4;
+
+	return number_in(name) && m->size <= STUB_MAX &&
+	       (n == 0 || memcmp(m->bytes, &(uint32_t){ TAPE_MAGIC }, n) == 0) &&
+	       reel_scan_next(&scan, &b) == 0;
+}
+
 static int note_existing(struct reel_directory *d, const char *name, struct reel_err *err)
 {
 	struct reel_meta *meta = malloc(sizeof(*meta));
@@ -114,9 +135,12 @@ static int note_existing(struct reel_directory *d, const char *name, struct reel
 	r = map_segment(d, name, &m, &st, err);
 	if (r < 0)
 		goto out;
-	/* A file that died before its META was written has nothing to say and no number to keep. */
-	if (read_meta(&m, meta, err) < 0)
+	if (read_meta(&m, meta, err) < 0) {
+		/* Its number is free, and so must be its name. */
+		if (d->lock_fd >= 0 && is_stub(&m, name))
+			reel_directory_discard(d, name);
 		goto out;
+	}
 	r = reel_directory_note_finished(d, name, meta->number, m.size,
 					 st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec, err);
 out:
@@ -134,6 +158,8 @@ static int list_segments(struct reel_directory *d, bool *ret_others, struct reel
 	int r = 0;
 
 	*ret_others = false;
+	d->n_finished = 0;
+	d->finished_bytes = 0;
 	if (!dir) {
 		r = reel_err_set(err, -errno, "%s: %s", d->path, strerror(errno));
 		if (fd >= 0)
@@ -168,6 +194,8 @@ static int find_end(struct reel_directory *d, const struct reel_finished *f,
 	scan.base = m.bytes;
 	scan.size = m.size;
 	while (r == 0 && reel_scan_next(&scan, &b) > 0) {
+		if (b.h.settled > d->last_settled)
+			d->last_settled = b.h.settled;
 		ret->segment = b.h.segment;
 		ret->sequence = b.h.sequence;
 		memcpy(ret->head, b.tag, sizeof(ret->head));
@@ -218,6 +246,10 @@ int reel_directory_open(struct reel_directory *d, const char *path, bool *ret_is
 				 path);
 		goto out;
 	}
+	/* Until now the writer before may have been at work. */
+	r = list_segments(d, &others, err);
+	if (r < 0)
+		goto out;
 	*ret_is_new = d->n_finished == 0;
 	if (d->n_finished)
 		r = find_end(d, &d->finished[d->n_finished - 1], ret_meta, ret_last, err);
@@ -277,6 +309,11 @@ int reel_directory_create(struct reel_directory *d, const struct reel_meta *meta
 	(void)fsync(d->fd);	/* some file systems cannot, and then know the name anyway */
 	*ret_fd = fd;
 	return 0;
+}
+
+void reel_directory_discard(struct reel_directory *d, const char *name)
+{
+	unlinkat(d->fd, name, 0);
 }
 
 int reel_directory_describe(struct reel_directory *d, const struct reel_finished *f,

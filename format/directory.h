@@ -32,6 +32,7 @@ struct reel_directory {
 	struct reel_finished *finished;	/* by rising number */
 	unsigned n_finished, room;
 	uint64_t finished_bytes;
+	uint64_t last_settled;		/* the greatest of the last segment that was found */
 };
 
 /*
@@ -47,6 +48,8 @@ void reel_directory_close(struct reel_directory *d);
 /* A new file for the segment that meta describes; its name goes to NAME. */
 int reel_directory_create(struct reel_directory *d, const struct reel_meta *meta,
 			  char name[REEL_SEGMENT_NAME_MAX], int *ret_fd, struct reel_err *err);
+/* Takes it back: nothing could be written to it. */
+void reel_directory_discard(struct reel_directory *d, const char *name);
 int reel_directory_note_finished(struct reel_directory *d, const char *name, uint64_t number,
 				 uint64_t size, int64_t ended_realtime_ns, struct reel_err *err);
 

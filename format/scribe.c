@@ -13,7 +13,7 @@
 
 enum {
 	JOBS = 64,
-	PACKS_IN_LINE = TAPE_KINDS + 1,
+	PACKS_IN_LINE = 4,	/* one a stream: what is given comes back at once */
 	OWN_PACK_BYTES = 16 << 10,
 	SYNC_BYTES = 16 << 20,
 };
@@ -58,14 +58,33 @@ struct reel_scribe {
 	uint64_t settled;
 	uint64_t synced_ns;
 	bool is_full;				/* the disk: only the last words are written */
+	bool reserve_is_used;			/* since the disk was full at a change of segments */
 	struct {
 		uint64_t count, first_ns, last_ns;
 	} lost[EV_MAX_TYPES];			/* by class, after is_full */
 };
 
-static int begin_segment(struct reel_scribe *s, struct reel_err *err)
+static bool is_no_room(int r)
+{
+	return r == -ENOSPC || r == -EDQUOT;
+}
+
+/* Whether there is hope that a second attempt succeeds. */
+static bool use_reserve(struct reel_scribe *s)
+{
+	if (!s->has_directory || s->reserve_is_used)
+		return false;
+	reel_directory_free_reserve(&s->directory);
+	s->reserve_is_used = true;
+	return true;
+}
+
+/* Where a segment cannot be begun, nothing is left of it. */
+static int try_segment(struct reel_scribe *s, struct reel_err *err)
 {
 	struct reel_segment_writer *seg = &s->segment;
+	uint64_t sequence = seg->sequence;
+	uint8_t head[TAPE_TAG_BYTES];
 	int fd = seg->fd, r;
 
 	s->meta.start.boottime_ns = s->now_ns;
@@ -75,11 +94,29 @@ static int begin_segment(struct reel_scribe *s, struct reel_err *err)
 		if (r < 0)
 			return r;
 	}
+	memcpy(head, seg->head, sizeof(head));
 	r = reel_segment_begin(seg, fd, &s->meta, err);
-	s->segment_bytes = seg->offset;
-	s->segment_blocks = seg->n_rows;
-	s->stats.segments++;
+	if (r < 0 && s->has_directory) {
+		seg->sequence = sequence;
+		memcpy(seg->head, head, sizeof(head));
+		(void)reel_segment_close(seg, NULL);
+		reel_directory_discard(&s->directory, s->name);
+	}
 	return r;
+}
+
+static int begin_segment(struct reel_scribe *s, struct reel_err *err)
+{
+	int r = try_segment(s, err);
+
+	if (is_no_room(r) && use_reserve(s))
+		r = try_segment(s, err);
+	if (r < 0)
+		return r;
+	s->segment_bytes = s->segment.offset;
+	s->segment_blocks = s->segment.n_rows;
+	s->stats.segments++;
+	return 0;
 }
 
 static int end_segment(struct reel_scribe *s, enum tape_end_reason reason, struct reel_err *err)
@@ -87,7 +124,11 @@ static int end_segment(struct reel_scribe *s, enum tape_end_reason reason, struc
 	struct reel_segment_writer *seg = &s->segment;
 	int r = reel_segment_put_end(seg, reason, err);
 
-	if (r == 0 && s->sync != REEL_SYNC_NONE)
+	if (is_no_room(r) && use_reserve(s))
+		r = reel_segment_put_end(seg, reason, err);
+	if (r < 0)
+		return r;
+	if (s->sync != REEL_SYNC_NONE)
 		r = reel_segment_sync(seg, err);
 	s->meta.has_previous = true;
 	s->meta.previous.segment = seg->id;
@@ -109,6 +150,8 @@ static int put_own(struct reel_scribe *s, struct reel_err *err)
 {
 	int r = reel_segment_put_pack(&s->segment, &s->own, s->settled, s->level, err);
 
+	if (is_no_room(r) && use_reserve(s))
+		r = reel_segment_put_pack(&s->segment, &s->own, s->settled, s->level, err);
 	reel_pack_reset(&s->own, TAPE_GAP);
 	return r;
 }
@@ -119,7 +162,8 @@ static void add_own(struct reel_scribe *s, struct reel_record *record)
 
 	record->header.cpu = EV_NO_CPU;
 	record->header.seq = reel_scribe_own_seq(s);
-	record->header.ts = s->now_ns;
+	/* The last tick may be older than what was promised since. */
+	record->header.ts = s->now_ns > s->settled ? s->now_ns : s->settled;
 	reel_pack_add(&s->own, record->type, &record->header, record->payload);
 	pthread_mutex_lock(&s->lock);
 	s->stats.events++;
@@ -155,9 +199,14 @@ static int retire_oldest(struct reel_scribe *s, struct reel_err *err)
 		r = reel_segment_sync(&s->segment, err);
 	if (r == 0)
 		r = reel_directory_remove_oldest(&s->directory, err);
-	if (r == 0)
-		s->stats.retired++;
-	return r;
+	if (r < 0)
+		return r;
+	s->stats.retired++;
+	if (s->reserve_is_used) {
+		reel_directory_keep_reserve(&s->directory);
+		s->reserve_is_used = false;
+	}
+	return 0;
 }
 
 static bool oldest_is_too_old(const struct reel_scribe *s)
@@ -184,14 +233,23 @@ static int retire(struct reel_scribe *s, struct reel_err *err)
 /* The disk is full. Either the oldest segment makes room, or from now on everything is lost. */
 static int make_room(struct reel_scribe *s, struct reel_err *err)
 {
-	int r;
-
 	if (!s->has_directory || !s->drop_oldest || !s->directory.n_finished)
 		return -ENOSPC;
-	reel_directory_free_reserve(&s->directory);
-	r = retire_oldest(s, err);
+	return retire_oldest(s, err);
+}
+
+static int change_segment(struct reel_scribe *s, struct reel_err *err)
+{
+	int r = end_segment(s, TAPE_ROTATED, err);
+
 	if (r == 0)
-		reel_directory_keep_reserve(&s->directory);
+		r = begin_segment(s, err);
+	if (r == 0 && s->reserve_is_used && make_room(s, err) < 0)
+		r = reel_err_set(err, -ENOSPC, "cannot go on after segment %llu: %s",
+				 (unsigned long long)s->meta.number - 1, strerror(ENOSPC));
+	/* What comes now cannot be kept, but there is a segment to say so in. */
+	if (r < 0)
+		s->is_full = true;
 	return r;
 }
 
@@ -239,10 +297,11 @@ static int write_pack(struct reel_scribe *s, struct reel_pack *p, uint64_t settl
 		count_lost(s, p);
 		return 0;
 	}
-	s->settled = settled;
+	if (settled < s->settled)
+		settled = s->settled;
 	for (;;) {
 		r = reel_segment_put_pack(&s->segment, p, settled, level_for_load(s), err);
-		if ((r != -ENOSPC && r != -EDQUOT) || make_room(s, err) < 0)
+		if (!is_no_room(r) || make_room(s, err) < 0)
 			break;
 	}
 	if (r < 0) {
@@ -250,6 +309,7 @@ static int write_pack(struct reel_scribe *s, struct reel_pack *p, uint64_t settl
 		count_lost(s, p);
 		return r;
 	}
+	s->settled = settled;	/* not before, since RETIRED may have come between */
 	s->segment_bytes = s->segment.offset;
 	s->segment_blocks = s->segment.n_rows;
 	pthread_mutex_lock(&s->lock);
@@ -274,9 +334,7 @@ static int do_job(struct reel_scribe *s, const struct job *job, struct reel_err 
 	case JOB_ROTATE:
 		if (s->is_full)
 			return 0;
-		r = end_segment(s, TAPE_ROTATED, err);
-		if (r == 0)
-			r = begin_segment(s, err);
+		r = change_segment(s, err);
 		s->rotations--;
 		return r < 0 ? r : retire(s, err);
 	case JOB_SYNC:
@@ -445,6 +503,9 @@ static int open_directory(struct reel_scribe *s, const char *path, struct reel_e
 		s->meta.previous = last;
 		s->segment.sequence = last.sequence + 1;
 		memcpy(s->segment.head, last.head, TAPE_TAG_BYTES);
+		/* What was settled in this boot stays so. */
+		if (memcmp(s->meta.boot, before->boot, sizeof(s->meta.boot)) == 0)
+			s->settled = s->directory.last_settled;
 	}
 	reel_directory_keep_reserve(&s->directory);
 out:
@@ -547,9 +608,8 @@ static int put_last_words(struct reel_scribe *s, struct reel_err *err)
 		lost->count = s->lost[c].count;
 		lost->lost_cpu = EV_NO_CPU;
 		lost->lost_class = (uint8_t)c;
-		lost->cause = s->failed.code == -ENOSPC || s->failed.code == -EDQUOT ?
-				      REEL_LOST_DISK_FULL :
-				      REEL_LOST_WRITE_ERROR;
+		lost->cause = is_no_room(s->failed.code) ? REEL_LOST_DISK_FULL :
+							   REEL_LOST_WRITE_ERROR;
 		add_own(s, &record);
 	}
 	return s->own.n_events ? put_own(s, err) : 0;

@@ -82,13 +82,16 @@ static int close_pack(struct reel_writer *w, unsigned kind, struct reel_err *err
 
 int reel_writer_flush(struct reel_writer *w, struct reel_err *err)
 {
-	for (unsigned i = 0; i < sizeof(streams); i++) {
-		int r = close_pack(w, streams[i], err);
+	int result = 0;
 
-		if (r < 0)
-			return r;
+	/* Also after an error: what was not given to the scribe is not counted as lost. */
+	for (unsigned i = 0; i < sizeof(streams); i++) {
+		int r = close_pack(w, streams[i], result < 0 ? NULL : err);
+
+		if (result == 0)
+			result = r;
 	}
-	return 0;
+	return result;
 }
 
 static int open_pack(struct reel_writer *w, unsigned kind, struct reel_err *err)
@@ -108,14 +111,16 @@ static int open_pack(struct reel_writer *w, unsigned kind, struct reel_err *err)
 /* Full: the streams that must come first go first. */
 static int close_full(struct reel_writer *w, unsigned kind, struct reel_err *err)
 {
-	int r = 0;
+	int first = 0, r;
 
 	if (kind == TAPE_STATE || kind == TAPE_EVENTS) {
-		r = close_pack(w, TAPE_CLOCK, err);
-		if (r == 0)
-			r = close_pack(w, TAPE_GAP, err);
+		first = close_pack(w, TAPE_CLOCK, err);
+		r = close_pack(w, TAPE_GAP, first < 0 ? NULL : err);
+		if (first == 0)
+			first = r;
 	}
-	return r < 0 ? r : close_pack(w, kind, err);
+	r = close_pack(w, kind, first < 0 ? NULL : err);
+	return first < 0 ? first : r;
 }
 
 static int add(struct reel_writer *w, const struct ev_header *h, const uint8_t *payload,
@@ -276,13 +281,14 @@ void reel_writer_stats(struct reel_writer *w, struct reel_writer_stats *ret)
 int reel_writer_close(struct reel_writer *w, struct reel_err *err)
 {
 	struct reel_err ignored;
-	int r, end;
+	int r, flushed, end;
 
 	if (!w)
 		return 0;
 	r = tell_malformed(w, err);
+	flushed = reel_writer_flush(w, r < 0 ? &ignored : err);
 	if (r == 0)
-		r = reel_writer_flush(w, err);
+		r = flushed;
 	/* Also after an error: what can still be written is written, and the first error is told. */
 	end = reel_scribe_close(w->scribe, r < 0 ? &ignored : err);
 	free(w);
