@@ -34,6 +34,7 @@ static bool within_limits(const struct tape_header *h)
 
 	return h->header_bytes >= TAPE_HEADER_MIN + h->bloom_bytes && h->header_bytes % 8 == 0 &&
 	       h->header_bytes <= TAPE_HEADER_MAX && bloom_is_power &&
+	       (h->bloom_bytes == 0 || h->bloom_bytes >= 8) &&
 	       h->bloom_bytes <= TAPE_BLOOM_MAX && h->raw_bytes <= TAPE_RAW_MAX &&
 	       h->stored_bytes <= TAPE_STORED_MAX && h->n_events <= TAPE_EVENTS_MAX;
 }
@@ -192,16 +193,16 @@ static size_t behind(const struct reel_scan *s, const struct reel_block *b)
 
 /*
  * A header may be whole while the rest of its block was never written: then what was put behind the
- * file, the next segment perhaps, would pass for its body. So a block that is not followed by another
- * is only believed if its body is sound.
+ * file, the next segment perhaps, would pass for its body. So a block that is not followed by another,
+ * the last one too, is only believed if its body is sound.
  */
 static bool is_believable(const struct reel_scan *s, const struct reel_block *b)
 {
 	size_t next = behind(s, b);
 	struct reel_block ignored;
 
-	return next == s->size ||
-	       reel_block_parse(s->base + next, s->size - next, &ignored, NULL) == 0 ||
+	return (next < s->size &&
+		reel_block_parse(s->base + next, s->size - next, &ignored, NULL) == 0) ||
 	       reel_block_body_is_sound(b);
 }
 

@@ -301,8 +301,8 @@ int reel_directory_create(struct reel_directory *d, const struct reel_meta *meta
 	safe_host(meta->host, host, sizeof(host));
 	gmtime_r(&seconds, &tm);
 	strftime(utc, sizeof(utc), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(name, REEL_SEGMENT_NAME_MAX, "%s-%s-%06llu" TAPE_SUFFIX, host, utc,
-		 (unsigned long long)meta->number);
+	snprintf(name, REEL_SEGMENT_NAME_MAX, "%s-%06llu-%s" TAPE_SUFFIX, host,
+		 (unsigned long long)meta->number, utc);
 	fd = openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return reel_err_set(err, -errno, "%s/%s: %s", d->path, name, strerror(errno));

@@ -3,7 +3,7 @@
  * A capture directory while it is written to: one writer holds its lock, new segments get names that
  * nobody had before, and the oldest finished ones can be removed.
  *
- *	HOST-20261121T084201Z-000017.rls	a segment, its start in UTC and its number
+ *	HOST-000017-20261121T084201Z.rls	a segment, its number and its start in UTC
  *	.lock					held by the writer
  *	.reserve				room for the last words when the disk is full
  */

@@ -42,11 +42,13 @@ void reel_feed_close(struct reel_feed *f)
 	f->fd = -1;
 }
 
-/* The number at the end of a segment's name, by which they follow each other. */
+/* The number in a segment's name, HOST-NUMBER-UTC, by which they follow each other. */
 static unsigned long long number_of(const char *name)
 {
 	const char *dash = strrchr(name, '-');
 
+	while (dash && dash > name && *--dash != '-')
+		;
 	return dash ? strtoull(dash + 1, NULL, 10) : 0;
 }
 

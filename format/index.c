@@ -111,7 +111,9 @@ static int begin_segment(struct reel_indexer *x, const struct reel_block *b, uin
 		damage(x, offset, "META does not match its checksum");
 		return 0;
 	}
-	if (reel_meta_decode(b->body, b->h.stored_bytes, &s->meta, &why) < 0) {
+	r = reel_meta_decode(b->body, b->h.stored_bytes, &s->meta, &why);
+	if (r < 0) {
+		s->is_refused = r == -EPROTONOSUPPORT;
 		damage(x, offset, why.msg);
 		return 0;
 	}
@@ -250,21 +252,25 @@ int reel_index_block(struct reel_indexer *x, const struct reel_block *b, uint64_
 
 	if (b->h.kind == TAPE_META)
 		r = begin_segment(x, b, offset, err);
-	else if (!s || b->h.segment != s->id) {
+	else if ((!s || b->h.segment != s->id) && b->h.kind != TAPE_SCHEMA) {
+		damage(x, offset, "a block of a segment whose beginning is missing");
+		return 0;
+	} else if (!s || b->h.segment != s->id) {
 		reel_index_close_segment(x, offset);
 		r = open_segment(x, b, offset, err);
 		if (r == 0)
 			damage(x, offset, "the beginning of the segment is missing");
 	}
 	s = current(x);
-	if (r < 0 || !s)
+	if (r < 0 || !s || (s->is_refused && b->h.kind != TAPE_META))
 		return r;
-	if (b->h.sequence != x->next_sequence && !s->is_cut) {
-		damage(x, offset, b->h.sequence > x->next_sequence ?
-					  "blocks are missing before this one" :
-					  "this block stands in the wrong place");
-		if (b->h.sequence > x->next_sequence)
-			x->health->missing_blocks += b->h.sequence - x->next_sequence;
+	if (b->h.sequence < x->next_sequence) {
+		damage(x, offset, "a block that stands in the wrong place");
+		return 0;
+	}
+	if (b->h.sequence > x->next_sequence && !s->is_cut) {
+		damage(x, offset, "blocks are missing before this one");
+		x->health->missing_blocks += b->h.sequence - x->next_sequence;
 	}
 	x->next_sequence = b->h.sequence + 1;
 	s->last_sequence = b->h.sequence;

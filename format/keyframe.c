@@ -30,7 +30,7 @@ static int find_end(const struct reel_reader *r, const struct reel_boot *boot, u
 					continue;
 				reel_unpacked_event(&u, run, k, &ev);
 				frame = reel_event_as(&ev, &scratch, sizeof(scratch));
-				if (frame->edge == 1 && u.ts[k] < *ret_ts)
+				if (frame->edge == 1 && frame->complete && u.ts[k] < *ret_ts)
 					*ret_ts = u.ts[k];
 			}
 		}

@@ -38,6 +38,7 @@ static const struct row {
 	TEXT(TAPE_META_NOTE, note),
 	VALUE(TAPE_META_CONFIG, config),
 	VALUE(TAPE_META_CPUS, cpus),
+	VALUE(TAPE_META_RUN, run),
 	VALUE(TAPE_META_START, start),
 	FLAGGED(TAPE_META_PREVIOUS, previous, has_previous),
 	FLAGGED(TAPE_META_CUT, cut, is_cut),
@@ -118,6 +119,7 @@ static void take_item(struct reel_meta *m, const struct reel_item *item)
 
 		if (r->tag != item->tag)
 			continue;
+		memset(base + r->offset, 0, r->bytes);
 		memcpy(base + r->offset, item->value, item->bytes < room ? item->bytes : room);
 		if (r->how == IS_FLAGGED)
 			*(bool *)(base + r->flag) = true;
@@ -214,7 +216,8 @@ void reel_meta_this_machine(struct reel_meta *m)
 
 int reel_meta_new_capture(struct reel_meta *m)
 {
-	if (getrandom(m->capture, sizeof(m->capture), 0) != sizeof(m->capture))
+	if (getrandom(m->capture, sizeof(m->capture), 0) != sizeof(m->capture) ||
+	    getrandom(&m->run, sizeof(m->run), 0) != sizeof(m->run))
 		return -EIO;
 	return 0;
 }

@@ -19,6 +19,7 @@ struct reel_meta {
 	uint8_t config[32];
 	uint64_t number;		/* of the segment in its capture, from 1 */
 	uint64_t cpus;
+	uint64_t run;			/* random, one for each time a recorder ran */
 	char host[256];
 	char kernel[256];
 	char arch[72];
@@ -37,6 +38,7 @@ struct reel_meta {
 
 /* Fills in the machine, boot, host, kernel, architecture and program; nothing of it can fail. */
 void reel_meta_this_machine(struct reel_meta *m);
+/* Fresh ids of a capture and a run. */
 int reel_meta_new_capture(struct reel_meta *m);
 
 size_t reel_meta_encode(const struct reel_meta *m, uint8_t buffer[REEL_META_MAX]);

@@ -63,6 +63,7 @@ struct reel_segment {
 	uint64_t torn_bytes;
 	bool has_end;
 	uint64_t end_reason;
+	bool is_refused;		/* written by a newer reel, in a way that this one cannot read */
 	bool is_cut;			/* blocks may be missing; only this range is shown: */
 	int64_t cut_from_ns, cut_to_ns;
 	unsigned source;

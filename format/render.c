@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/reader.h"
 #include "format/render_plan.h"
 
 const struct render_flag render_flags[] = {
@@ -32,6 +33,18 @@ bool reel_render_is_common(const char *name)
 		if (!strcmp(f->name, name))
 			return true;
 	return false;
+}
+
+const char *render_class_name(const struct reel_event *ev, uint64_t id)
+{
+	const struct reel_class *own;
+
+	if (id >= EV_MAX_TYPES)
+		return NULL;
+	if (ev->segment && ev->segment->schema)
+		return ev->segment->schema->classes[id];
+	own = reel_class_by_id((unsigned)id);
+	return own ? own->name : NULL;
 }
 
 void render_strings(const struct reel_event *ev, struct reel_string ret_strings[EV_MAX_STRINGS])

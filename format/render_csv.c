@@ -51,7 +51,7 @@ static void put_number(struct reel_out *o, const struct render_plan *p,
 		       const struct render_field *f, const struct reel_event *ev)
 {
 	uint64_t value = reel_event_number(ev, f->field);
-	const struct reel_class *class;
+	const char *class_name;
 
 	switch (f->form) {
 	case FORM_LABEL:
@@ -63,9 +63,9 @@ static void put_number(struct reel_out *o, const struct render_plan *p,
 		}
 		break;
 	case FORM_CLASS:
-		class = value < EV_MAX_TYPES ? reel_class_by_id((unsigned int)value) : NULL;
-		if (class) {
-			out_str(o, class->name);
+		class_name = render_class_name(ev, value);
+		if (class_name) {
+			out_str(o, class_name);
 			return;
 		}
 		break;

@@ -91,7 +91,7 @@ static void put_number(struct reel_out *o, const struct render_plan *p,
 		       const struct render_field *f, const struct reel_event *ev)
 {
 	uint64_t value = reel_event_number(ev, f->field);
-	const struct reel_class *class;
+	const char *class_name;
 
 	render_put_span(o, p, f->json);
 	switch (f->form) {
@@ -102,9 +102,9 @@ static void put_number(struct reel_out *o, const struct render_plan *p,
 			render_put_raw(o, f->field, value);
 		break;
 	case FORM_CLASS:
-		class = value < EV_MAX_TYPES ? reel_class_by_id((unsigned int)value) : NULL;
-		if (class)
-			out_json_string(o, class->name, strlen(class->name));
+		class_name = render_class_name(ev, value);
+		if (class_name)
+			out_json_string(o, class_name, strlen(class_name));
 		else
 			render_put_raw(o, f->field, value);
 		break;

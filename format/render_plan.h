@@ -59,6 +59,9 @@ struct render_plan {
 struct render_plan *render_plan_get(struct reel_renderer *r, const struct reel_type *type);
 
 /* All strings of an event: one pass, where reel_event_string() needs one for each. */
+/* As the capture's own SCHEMA has it; NULL: no such class. */
+const char *render_class_name(const struct reel_event *ev, uint64_t id);
+
 void render_strings(const struct reel_event *ev, struct reel_string ret_strings[EV_MAX_STRINGS]);
 
 static inline void render_put_span(struct reel_out *o, const struct render_plan *p,

@@ -562,6 +562,8 @@ int reel_scribe_open(const struct reel_writer_options *o, struct reel_scribe **r
 	s->keep_ns = o->keep_ns;
 	s->meta = o->meta;
 	s->meta.number = 1;
+	/* A later run in the same boot must not give the same names to its own records again. */
+	s->own_seq = o->meta.start.boottime_ns;
 	s->now_ns = s->synced_ns = o->meta.start.boottime_ns;
 	s->realtime_offset = o->meta.start.realtime_ns - (int64_t)o->meta.start.boottime_ns;
 	if (block_bytes < PACK_LIMIT_MIN || block_bytes > PACK_LIMIT_MAX) {

@@ -212,6 +212,7 @@ enum tape_meta_tag {
 	TAPE_META_PREVIOUS,			/* struct tape_previous */
 	TAPE_META_CUT,				/* struct tape_cut */
 	TAPE_META_SOURCE,			/* struct tape_source, then text: what was chosen */
+	TAPE_META_RUN,				/* u64: which run of the recorder wrote it */
 };
 
 struct tape_start {

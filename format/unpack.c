@@ -256,6 +256,12 @@ static void link_runs(struct reel_unpacked *u)
 
 static int check_wide(const struct reel_unpacked *u, struct reel_err *err)
 {
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < u->n_events; i++)
+		n += (u->flags[i] & EV_WIDE_RET) != 0;
+	if (n != u->n_wide)
+		return malformed(err, "wide results are not counted rightly");
 	for (uint32_t i = 0; i < u->n_wide; i++)
 		if (u->wide[i].index >= u->n_events ||
 		    (i && u->wide[i].index <= u->wide[i - 1].index) ||
@@ -265,9 +271,12 @@ static int check_wide(const struct reel_unpacked *u, struct reel_err *err)
 }
 
 /* The header is what blocks are skipped by, so it must not say less than is there. */
-static int check_times(const struct reel_unpacked *u, const struct tape_header *h,
-		       struct reel_err *err)
+static int check_header(const struct reel_unpacked *u, const struct tape_header *h,
+			struct reel_err *err)
 {
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		if (u->groups[t].n && !(h->types[t / 8] & 1u << t % 8))
+			return malformed(err, "a type that its header does not name");
 	for (uint32_t r = 0; r < u->n_runs; r++)
 		if (u->runs[r].ts < h->ts_min || u->ts[u->run_at[r + 1] - 1] > h->ts_max)
 			return malformed(err, "events are outside the time that its header gives");
@@ -334,7 +343,7 @@ int reel_unpack(struct reel_unpacked *u, const struct reel_block *b,
 	if (r == 0)
 		r = check_wide(u, err);
 	if (r == 0)
-		r = check_times(u, &b->h, err);
+		r = check_header(u, &b->h, err);
 	if (r == 0)
 		link_runs(u);
 	return r;

@@ -229,6 +229,9 @@ void reel_writer_settle(struct reel_writer *w, uint64_t ts)
 {
 	if (ts > w->settled)
 		w->settled = ts;
+	/* What the recorder itself has to say comes later than what is settled. */
+	if (ts > w->now_ns)
+		w->now_ns = ts;
 }
 
 int reel_writer_rotate(struct reel_writer *w, struct reel_err *err)

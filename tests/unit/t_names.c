@@ -343,6 +343,9 @@ TEST(all_hints_of_the_contract_are_known)
 		for (unsigned i = 0; i < t->n_fields; i++) {
 			const char *hint = t->fields[i].hint;
 
+			/* How bytes are shown is no name of a value. */
+			if (reel_field_is_string(&t->fields[i]))
+				continue;
 			if (reel_hint_init(&h, hint) < 0)
 				T_FAIL("%s.%s: no hint %s", t->name, t->fields[i].name, hint);
 		}
