@@ -160,8 +160,11 @@ static int conclude(struct cut *c)
 {
 	char line[REEL_HEALTH_LINE];
 
-	reel_command_note(c->self, &c->args.common, "%llu segments, %llu events",
-			  (unsigned long long)c->done.segments, (unsigned long long)c->done.events);
+	reel_command_note(c->self, &c->args.common, "%llu %s in %llu %s",
+			  (unsigned long long)c->done.events,
+			  c->done.events == 1 ? "event" : "events",
+			  (unsigned long long)c->done.segments,
+			  c->done.segments == 1 ? "segment" : "segments");
 	c->health.lost = 0;
 	if (!reel_health_touches(&c->health, c->reader, &c->filter))
 		return REEL_STATUS_OK;

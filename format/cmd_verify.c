@@ -28,9 +28,9 @@ static const struct reel_option verify_table[] = {
 /* The worst that is true of a capture. */
 static const char *result_of(const struct reel_verified *c)
 {
-	if (c->n_damages || !c->is_known)
+	if (c->n_damages)
 		return "damaged";
-	if (c->torn_bytes)
+	if (c->torn_bytes || !c->is_known)
 		return "torn";
 	if (c->unclean_segments)
 		return "unclean";
@@ -40,21 +40,25 @@ static const char *result_of(const struct reel_verified *c)
 static enum reel_status status_of(const struct reel_verification *v)
 {
 	enum reel_status status = REEL_STATUS_OK;
+	bool any = false;
 
 	for (unsigned i = 0; i < v->n; i++) {
 		const struct reel_verified *c = &v->captures[i];
 
-		if (c->n_damages || !c->is_known)
+		if (c->n_damages)
 			return REEL_STATUS_UNREADABLE;
 		if (c->torn_bytes || c->unclean_segments)
 			status = REEL_STATUS_INCOMPLETE;
+		any |= c->is_known;
 	}
-	return status;
+	return any ? status : REEL_STATUS_UNREADABLE;
 }
 
 /* What is to be known of a capture beside its findings, as sentences from 0 on. */
 static bool remark(const struct reel_verified *c, unsigned i, char *text, size_t size)
 {
+	/* In which there are holes by design. */
+	bool is_part = c->is_derived || c->cut_segments;
 	const struct {
 		uint64_t n;
 		const char *fmt;
@@ -67,7 +71,8 @@ static bool remark(const struct reel_verified *c, unsigned i, char *text, size_t
 		{ c->is_derived, "derived: events were chosen from another capture" },
 		{ c->head_is_missing ? c->first_number : 0,
 		  "begins with segment %llu: those before it are not here, and were not retired" },
-		{ c->missing_events, "%llu events are missing between those that are here" },
+		{ is_part ? 0 : c->missing_events,
+		  "%llu events are missing between those that are here" },
 		{ c->accounted_events, "%llu events were told as lost" },
 		{ c->sealed_blocks, "%llu blocks are sealed: their tags need the key" },
 		{ c->encrypted_blocks, "%llu blocks are encrypted: what is in them was not checked" },

@@ -44,18 +44,16 @@ static void plan_boot(const struct reel_reader *r, const struct reel_boot *boot,
 		      const struct reel_cut_range *range, struct reel_cut_boot *ret)
 {
 	const struct reel_clocks *c = &boot->clocks;
-	int64_t from, to;
-	uint64_t ts;
+	uint64_t first = boot->ts_min, last = boot->ts_max;
 
-	if (!boot->ts_max)
+	/* Without a clock all times are 0, which is in the range only if it is open at that end. */
+	if (!boot->ts_max || (!c->n && range->from_ns > 0) ||
+	    (c->n && !reel_moment_span(boot, range->from_ns, range->to_ns, &first, &last)) ||
+	    last < boot->ts_min)
 		return;
-	reel_clocks_range(c, boot->ts_min, boot->ts_max, &from, &to);
-	if (to < range->from_ns || from >= range->to_ns)
-		return;
-	ret->boot = boot;
-	ret->state_from = boot->ts_min;
-	if (reel_moment_ts(boot, range->from_ns, &ts) && ts > boot->ts_min)
-		(void)reel_keyframe_before(r, boot, ts, &ret->state_from);
+	*ret = (struct reel_cut_boot){ .boot = boot, .state_from = boot->ts_min, .last = last };
+	if (first > boot->ts_min)
+		(void)reel_keyframe_before(r, boot, first, &ret->state_from);
 	for (size_t i = 0; i < c->n && c->list[i].ts <= ret->state_from; i++)
 		ret->clock_from = c->list[i].ts;
 }
@@ -133,7 +131,7 @@ static bool wants(struct cutter *x, uint32_t i)
 	reel_clocks_range(&boot->clocks, e->ts_min, e->ts_max, &from, &to);
 	switch (e->kind) {
 	case TAPE_STATE:
-		return e->ts_max >= plan->state_from && from < x->range.to_ns;
+		return e->ts_max >= plan->state_from && e->ts_min <= plan->last;
 	case TAPE_EVENTS:
 		return to >= x->range.from_ns && from < x->range.to_ns;
 	case TAPE_GAP:

@@ -17,11 +17,12 @@ struct reel_cut_range {
 	int64_t from_ns, to_ns;
 };
 
-/* What of a boot belongs to the time: state records from state_from on, and the clock before them. */
+/* What of a boot belongs to the time, in its ts. */
 struct reel_cut_boot {
 	const struct reel_boot *boot;	/* NULL: nothing of it */
-	uint64_t state_from;
-	uint64_t clock_from;
+	uint64_t state_from;		/* its state is told from here on */
+	uint64_t clock_from;		/* and that is dated from here on */
+	uint64_t last;			/* still in the time */
 };
 
 /*

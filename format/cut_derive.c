@@ -43,7 +43,7 @@ static bool wants(const struct deriver *x, const struct reel_event *ev, int64_t 
 	const struct reel_segment *s = ev->segment;
 
 	if (ev->type->stream == TAPE_STATE)
-		return ev->ts >= plan->state_from && realtime < x->range.to_ns &&
+		return ev->ts >= plan->state_from && ev->ts <= plan->last &&
 		       (ev->pid == 0 || is_chosen_pid(x->f, ev->pid));
 	if (s->is_cut && (realtime < s->cut_from_ns || realtime >= s->cut_to_ns))
 		return false;
@@ -94,10 +94,8 @@ static bool wants_ahead(const struct deriver *x, const struct reel_event *ev)
 	const struct ev_lost *lost;
 	int64_t from, to;
 
-	if (ev->type->id == EV_clock) {
-		reel_clocks_range(&boot->clocks, ev->ts, ev->ts, &from, &to);
-		return ev->ts >= plan->clock_from && from < x->range.to_ns;
-	}
+	if (ev->type->id == EV_clock)
+		return ev->ts >= plan->clock_from && ev->ts <= plan->last;
 	if (ev->type->id != EV_lost || !ev->segment->schema->as_built[EV_lost])
 		return false;
 	lost = reel_event_as(ev, &scratch, sizeof(scratch));
@@ -226,29 +224,28 @@ static int put_all(struct deriver *x, struct reel_walk *walk, struct reel_err *e
 	return more < 0 ? more : r;
 }
 
-/* What the walk must give: also the state, from where it begins, of which `wants` sorts out the rest. */
+/* What the walk must give: also the state, from where it begins, of which `wants` takes its part. */
 static void widen(const struct deriver *x, struct reel_filter *ret)
 {
-	int64_t from = x->range.from_ns;
+	struct reel_cut_range wide = x->range;
 
 	for (unsigned i = 0; i < x->r->n_boots; i++) {
 		const struct reel_cut_boot *plan = &x->boots[i];
-		int64_t earliest, latest;
-		uint64_t until = plan->state_from;
+		int64_t from, to;
 
 		if (!plan->boot)
 			continue;
-		/* A clock that was set back makes some of them earlier than the first. */
-		if (plan->boot->ts_max > until)
-			until = plan->boot->ts_max;
-		reel_clocks_range(&plan->boot->clocks, plan->state_from, until, &earliest, &latest);
-		if (earliest < from)
-			from = earliest;
+		/* A clock that was set makes them lie anywhere. */
+		reel_clocks_range(&plan->boot->clocks, plan->state_from, plan->last, &from, &to);
+		if (from < wide.from_ns)
+			wide.from_ns = from;
+		if (to >= wide.to_ns)
+			wide.to_ns = to < INT64_MAX ? to + 1 : to;
 	}
 	*ret = *x->f;
 	ret->kinds = 1u << TAPE_STATE | 1u << TAPE_EVENTS;
-	ret->from = (struct reel_moment){ REEL_REALTIME, from };
-	ret->to = (struct reel_moment){ REEL_REALTIME, x->range.to_ns };
+	ret->from = (struct reel_moment){ REEL_REALTIME, wide.from_ns };
+	ret->to = (struct reel_moment){ REEL_REALTIME, wide.to_ns };
 	ret->beyond_cut = true;
 	for (unsigned i = 0; i < x->r->n_segments; i++) {
 		const struct reel_schema *s = x->r->segments[i].schema;

@@ -39,22 +39,84 @@ int reel_moment_parse(const char *text, const struct reel_reader *r, struct reel
 	return 0;
 }
 
-bool reel_moment_ts(const struct reel_boot *boot, int64_t realtime_ns, uint64_t *ret_ts)
+/* A stretch of the boot with one offset of the wall clock: from its first ts to its last. */
+struct stretch {
+	uint64_t first, last;
+	int64_t offset_ns;
+};
+
+/* false: there is nothing of the boot in it. */
+static bool stretch_of(const struct reel_boot *boot, size_t i, struct stretch *ret)
 {
 	const struct reel_clocks *c = &boot->clocks;
+	uint64_t first = i ? c->list[i].ts : 0, end = i + 1 < c->n ? c->list[i + 1].ts : UINT64_MAX;
 
-	for (size_t i = c->n; i-- > 0;) {
-		uint64_t from = i ? c->list[i].ts : 0;
-		uint64_t to = i + 1 < c->n ? c->list[i + 1].ts : UINT64_MAX;
-		int64_t ts;
+	if (first >= end || first > boot->ts_max)
+		return false;
+	*ret = (struct stretch){ first, end - 1, c->list[i].offset_ns };
+	if (ret->last > boot->ts_max)
+		ret->last = boot->ts_max;
+	return true;
+}
 
-		if (from >= to || __builtin_sub_overflow(realtime_ns, c->list[i].offset_ns, &ts) ||
-		    ts < 0 || (uint64_t)ts < from)
+/* The ts at a wall time by that offset, or the end of all times that are too far. */
+static uint64_t ts_at(const struct stretch *s, int64_t realtime_ns)
+{
+	int64_t ts;
+
+	if (__builtin_sub_overflow(realtime_ns, s->offset_ns, &ts))
+		return s->offset_ns < 0 ? UINT64_MAX : 0;
+	return ts < 0 ? 0 : (uint64_t)ts;
+}
+
+bool reel_moment_ts(const struct reel_boot *boot, int64_t realtime_ns, uint64_t *ret_ts)
+{
+	bool found = false;
+
+	for (size_t i = boot->clocks.n; i-- > 0;) {
+		struct stretch s;
+		uint64_t ts;
+
+		if (!stretch_of(boot, i, &s))
 			continue;
-		*ret_ts = (uint64_t)ts < to ? (uint64_t)ts : to - 1;
-		return true;
+		ts = ts_at(&s, realtime_ns);
+		if (ts >= s.first && ts <= s.last) {
+			*ret_ts = ts;
+			return true;
+		}
+		if (ts > s.last && !found) {
+			*ret_ts = s.last;
+			found = true;
+		}
 	}
-	return false;
+	return found;
+}
+
+bool reel_moment_span(const struct reel_boot *boot, int64_t from_ns, int64_t to_ns,
+		      uint64_t *ret_first, uint64_t *ret_last)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < boot->clocks.n; i++) {
+		uint64_t first, end;
+		struct stretch s;
+
+		if (!stretch_of(boot, i, &s))
+			continue;
+		first = ts_at(&s, from_ns);
+		end = ts_at(&s, to_ns);
+		if (first < s.first)
+			first = s.first;
+		if (end > s.last)
+			end = s.last + 1;
+		if (first >= end)
+			continue;
+		if (!found)
+			*ret_first = first;
+		*ret_last = end - 1;
+		found = true;
+	}
+	return found;
 }
 
 /* Calls FN with each word between commas. */

@@ -13,8 +13,16 @@
 int reel_moment_parse(const char *text, const struct reel_reader *r, struct reel_moment *ret,
 		      struct reel_err *err);
 
-/* The last ts of the boot whose wall time is not after realtime_ns; false: the boot began later. */
+/*
+ * The ts at which the boot was at that wall time; where the clock was set over it, the last one
+ * before, and at most that of the last event. A wall time that came twice is taken as the later one.
+ * false: the boot began later.
+ */
 bool reel_moment_ts(const struct reel_boot *boot, int64_t realtime_ns, uint64_t *ret_ts);
+
+/* The first and the last ts of the boot between two wall times, the second not included. */
+bool reel_moment_span(const struct reel_boot *boot, int64_t from_ns, int64_t to_ns,
+		      uint64_t *ret_first, uint64_t *ret_last);
 
 /*
  * Types by their names or those of calls, with commas between, also those that only the capture

@@ -2,6 +2,7 @@
 #include "format/segment.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -262,6 +263,8 @@ int reel_segment_sync(struct reel_segment_writer *s, struct reel_err *err)
 		return 0;
 	if (fdatasync(s->fd) < 0)
 		return reel_err_set(err, -errno, "cannot sync the segment: %s", strerror(errno));
+	/* What is safe on disk need not fill the memory of the machine that is watched. */
+	(void)posix_fadvise(s->fd, 0, 0, POSIX_FADV_DONTNEED);
 	s->unsynced_bytes = 0;
 	return 0;
 }

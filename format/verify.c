@@ -169,9 +169,14 @@ static void find_place(struct verifier *x, const struct reel_file *file, struct 
 /* Bytes that are no block, before the block at hand or at the end of the file. */
 static void take_gap(struct verifier *x, size_t at, size_t bytes, bool before_meta)
 {
+	static const uint8_t magic[4] = { 'R', 'L', 'E', '1' };
+	const uint8_t *last = x->file->bytes + at + bytes - sizeof(magic);
 	struct verify_segment *s = &x->segment;
+	/* A trailer is written last of all, so what stands before one was whole once. */
+	bool was_whole = bytes >= sizeof(struct tape_trailer) &&
+			 memcmp(last, magic, sizeof(magic)) == 0;
 
-	if (before_meta && s->is_open && !s->has_end) {
+	if (before_meta && s->is_open && !s->has_end && !was_whole) {
 		verify_capture(x)->torn_bytes += bytes;
 		x->chains[x->at].open_torn_bytes = bytes;
 		return;

@@ -137,6 +137,9 @@ static void follow_chain(struct verifier *x)
 
 	if (h->sequence <= chain->sequence) {
 		verify_damage(x, "this segment stands in the wrong place, or twice");
+		/* Everything in it comes too late then, which need not be said again. */
+		chain->settled = 0;
+		chain->goes_on = false;
 		return;
 	}
 	if (h->sequence != chain->sequence + 1) {

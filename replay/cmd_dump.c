@@ -61,7 +61,7 @@ static const struct reel_option dump_table[] = {
 /* Where the state of a boot at the time of --at is told, in its ts. */
 struct era {
 	const struct reel_boot *boot;
-	uint64_t from;
+	uint64_t from, to;
 };
 
 struct dump {
@@ -122,7 +122,7 @@ static const char *misuse_of(const struct dump *d)
 static int choose_eras(struct dump *d, const struct reel_moment *at, struct reel_err *err)
 {
 	const struct reel_reader *r = d->reader;
-	uint64_t from = UINT64_MAX;
+	uint64_t from = UINT64_MAX, to = 0;
 
 	d->eras = calloc(r->n_sources + 1u, sizeof(*d->eras));
 	if (!d->eras)
@@ -139,15 +139,18 @@ static int choose_eras(struct dump *d, const struct reel_moment *at, struct reel
 			if (!boot->ts_max || ts < boot->ts_min)
 				continue;
 			d->eras[i].boot = boot;
+			d->eras[i].to = ts;
 			(void)reel_keyframe_before(r, boot, ts, &d->eras[i].from);
 			if (d->eras[i].from < from)
 				from = d->eras[i].from;
+			if (ts > to)
+				to = ts;
 		}
 	}
 	if (from == UINT64_MAX)
 		return reel_err_set(err, -EINVAL, "--at is before everything that was recorded");
 	d->filter.from = (struct reel_moment){ REEL_BOOTTIME, (int64_t)from };
-	d->filter.to = (struct reel_moment){ at->kind, at->ns + (at->ns < INT64_MAX) };
+	d->filter.to = (struct reel_moment){ REEL_BOOTTIME, (int64_t)to + 1 };
 	d->filter.kinds = 1u << TAPE_STATE;
 	d->filter.beyond_cut = true;
 	return 0;
@@ -240,7 +243,7 @@ static bool is_in_era(const struct dump *d, const struct reel_event *ev)
 	if (!d->eras)
 		return true;
 	era = &d->eras[ev->segment->source];
-	return ev->segment->boot == era->boot && ev->ts >= era->from;
+	return ev->segment->boot == era->boot && ev->ts >= era->from && ev->ts <= era->to;
 }
 
 static int print_events(struct dump *d, struct reel_err *err)
