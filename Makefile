@@ -24,7 +24,7 @@ warnings := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototype
 	-Wpointer-arith -Wcast-qual -Wundef -Werror -Wno-missing-field-initializers
 common := -std=gnu11 -D_GNU_SOURCE -I. -I$(gen) -g $(warnings) -pthread
 
-hardened := -O3 -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fcf-protection
+hardened := -O2 -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fcf-protection
 sanitized := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 relro := -pie -Wl,-z,relro,-z,now,-z,noexecstack

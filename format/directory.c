@@ -104,13 +104,6 @@ int reel_directory_note_finished(struct reel_directory *d, const char *name, uin
 	return 0;
 }
 
-static uint64_t number_in(const char *name)
-{
-	const char *dash = strrchr(name, '-');
-
-	return dash && dash[1] >= '0' && dash[1] <= '9' ? strtoull(dash + 1, NULL, 10) : 0;
-}
-
 /* What a writer leaves that dies before the first block of a segment is whole. */
 static bool is_stub(const struct mapping *m, const char *name)
 {
@@ -118,7 +111,7 @@ static bool is_stub(const struct mapping *m, const char *name)
 	struct reel_block b;
 	size_t n = m->size < 4 ? m->size : 4;
 
-	return number_in(name) && m->size <= STUB_MAX &&
+	return strchr(name, '-') && m->size <= STUB_MAX &&
 	       (n == 0 || memcmp(m->bytes, &(uint32_t){ TAPE_MAGIC }, n) == 0) &&
 	       reel_scan_next(&scan, &b) == 0;
 }

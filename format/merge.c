@@ -5,6 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void lend_tools(struct reel_merge *m, struct reel_unpacked *u)
+{
+	u->zstd = m->tools.zstd;
+	u->tail_of_cpu = m->tools.tail_of_cpu;
+	m->tools.zstd = NULL;
+	m->tools.tail_of_cpu = NULL;
+}
+
+static void take_tools_back(struct reel_merge *m, struct reel_unpacked *u)
+{
+	if (!u->zstd && !u->tail_of_cpu)
+		return;
+	m->tools.zstd = u->zstd;
+	m->tools.tail_of_cpu = u->tail_of_cpu;
+	u->zstd = NULL;
+	u->tail_of_cpu = NULL;
+}
+
 struct reel_merge_slot *reel_merge_slot(struct reel_merge *m)
 {
 	if (m->n_used == m->n_slots) {
@@ -20,6 +38,7 @@ struct reel_merge_slot *reel_merge_slot(struct reel_merge *m)
 			return NULL;
 		m->slots[m->n_slots++] = slot;
 	}
+	lend_tools(m, &m->slots[m->n_used]->u);
 	return m->slots[m->n_used++];
 }
 
@@ -27,6 +46,7 @@ void reel_merge_drop(struct reel_merge *m, struct reel_merge_slot *slot)
 {
 	size_t i = 0;
 
+	take_tools_back(m, &slot->u);
 	while (m->slots[i] != slot)
 		i++;
 	m->bytes -= slot->bytes;
@@ -89,6 +109,7 @@ int reel_merge_add(struct reel_merge *m, struct reel_merge_slot *slot, struct re
 {
 	const struct reel_unpacked *u = &slot->u;
 
+	take_tools_back(m, &slot->u);
 	if (m->n + u->n_chains > m->room) {
 		size_t room = 2 * (m->n + u->n_chains);
 		struct reel_merge_cursor *heap = reallocarray(m->heap, room, sizeof(*heap));
@@ -101,7 +122,8 @@ int reel_merge_add(struct reel_merge *m, struct reel_merge_slot *slot, struct re
 		m->room = room;
 	}
 	slot->cursors = u->n_chains;
-	slot->bytes = reel_unpacked_bytes(u);
+	slot->bytes = sizeof(*slot) + reel_unpacked_bytes(u) +
+		      2 * u->n_chains * sizeof(struct reel_merge_cursor);
 	m->bytes += slot->bytes;
 	for (uint32_t i = 0; i < u->n_chains; i++) {
 		struct reel_merge_cursor *c = &m->heap[m->n];
@@ -152,6 +174,7 @@ void reel_merge_done(struct reel_merge *m)
 		reel_unpack_done(&m->slots[i]->u);
 		free(m->slots[i]);
 	}
+	reel_unpack_done(&m->tools);
 	free(m->slots);
 	free(m->heap);
 	memset(m, 0, sizeof(*m));

@@ -32,6 +32,7 @@ struct reel_merge {
 	size_t n_slots, n_used;
 	struct reel_merge_slot *spent;	/* its last event was given out by the last call */
 	size_t bytes;			/* of the blocks in use */
+	struct reel_unpacked tools;	/* what only unpacking needs: once, not for each slot */
 };
 
 /* Event i of u, which is in its given run. */

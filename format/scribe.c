@@ -439,10 +439,23 @@ int reel_scribe_rotate(struct reel_scribe *s, struct reel_err *err)
 	return give_job(s, (struct job){ .what = JOB_ROTATE }, err);
 }
 
+static int tell_failure(struct reel_scribe *s, struct reel_err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	r = s->failed.code;
+	if (r < 0)
+		reel_err_set(err, r, "%s", s->failed.msg);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* Where nothing is due, and nothing happens, a failure must be heard of all the same. */
 int reel_scribe_sync_in_time(struct reel_scribe *s, struct reel_err *err)
 {
 	if (s->sync != REEL_SYNC_SECONDS || s->now_ns - s->synced_ns < SYNC_NS)
-		return 0;
+		return tell_failure(s, err);
 	s->synced_ns = s->now_ns;
 	return give_job(s, (struct job){ .what = JOB_SYNC }, err);
 }

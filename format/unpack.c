@@ -140,24 +140,32 @@ static int take_groups(struct reel_unpacked *u, struct rest *rest, const struct 
 	return 0;
 }
 
+/* Rows from FROM on, a few at a time, so that they stay in the nearest cache until they are whole. */
+static void make_some_rows(struct reel_group *g, uint32_t width, uint32_t from, uint32_t n)
+{
+	const uint8_t *lane = g->lanes + 4 * (size_t)from;
+	uint8_t *rows = g->rows + (size_t)width * from;
+
+	memset(rows, 0, (size_t)width * n);
+	for (uint32_t l = 0; l < width / 4; l++) {
+		uint8_t *to = rows + 4 * l;
+
+		if (!(g->lanes_there[l / 64] >> l % 64 & 1))
+			continue;
+		for (uint32_t i = 0; i < n; i++, to += width)
+			memcpy(to, lane + 4 * (size_t)i, 4);
+		lane += 4 * (size_t)g->n;
+	}
+}
+
 void reel_unpacked_make_rows(struct reel_unpacked *u, unsigned type)
 {
 	struct reel_group *g = &u->groups[type];
-	uint32_t width = u->schema->fixed_bytes[type];
-	const uint8_t *lane = g->lanes;
+	const uint32_t some = 256;
 
-	for (uint32_t l = 0; l < width / 4; l++) {
-		bool is_there = g->lanes_there[l / 64] >> l % 64 & 1;
-		uint8_t *to = g->rows + 4 * l;
-
-		for (uint32_t i = 0; i < g->n; i++, to += width) {
-			if (is_there)
-				memcpy(to, lane + 4 * (size_t)i, 4);
-			else
-				memset(to, 0, 4);
-		}
-		lane += is_there ? 4 * (size_t)g->n : 0;
-	}
+	for (uint32_t i = 0; i < g->n; i += some)
+		make_some_rows(g, u->schema->fixed_bytes[type], i,
+			       g->n - i < some ? g->n - i : some);
 	g->has_rows = true;
 }
 

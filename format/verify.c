@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/reader.h"
 #include "format/tail.h"
 #include "format/verify_impl.h"
 
@@ -102,12 +103,10 @@ int verify_select_capture(struct verifier *x, const struct reel_meta *meta)
 	    memcmp(verify_capture(x)->capture, id, TAPE_ID_BYTES) == 0)
 		return 0;
 	if (v->n)
-		verify_finish_recording(x);
+		verify_finish_recording(x);	/* segments come sorted, so that it is over */
 	for (unsigned i = 0; i < v->n; i++) {
 		if (v->captures[i].is_known == !!meta &&
 		    memcmp(v->captures[i].capture, id, TAPE_ID_BYTES) == 0) {
-			/* Captures that take turns in a file: the account of each is cut in pieces. */
-			x->may_have_holes = true;
 			x->at = i;
 			return 0;
 		}
@@ -130,44 +129,105 @@ int verify_select_capture(struct verifier *x, const struct reel_meta *meta)
 	return 0;
 }
 
-/* Files -------------------------------------------------------------------------------------- */
+/* Segments ----------------------------------------------------------------------------------- */
 
-/* In the order of capture and number, by the META that each begins with; what has none goes last. */
-struct place {
+/* From a META to the next one or to the end of the file; what no META precedes is one, too. */
+struct stretch {
 	const struct reel_file *file;
+	uint64_t offset, bytes;
 	uint8_t capture[TAPE_ID_BYTES];
 	uint64_t number;
-	bool is_known;
+	uint64_t cut_lacks;		/* a cut: how many of its segments are not there */
+	bool is_known, is_cut;
 };
 
-static int by_place(const void *a, const void *b)
+struct stretches {
+	struct stretch *list;
+	unsigned n, room;
+};
+
+/* In the order of capture and number, however the files lie; what belongs to no capture goes last. */
+static int by_number(const void *a, const void *b)
 {
-	const struct place *x = a, *y = b;
+	const struct stretch *x = a, *y = b;
 	int order = y->is_known - x->is_known;
 
 	if (order == 0)
 		order = memcmp(x->capture, y->capture, TAPE_ID_BYTES);
 	if (order == 0)
 		order = (x->number > y->number) - (x->number < y->number);
-	return order ? order : strcmp(x->file->path, y->file->path);
+	if (order == 0)
+		order = strcmp(x->file->path, y->file->path);
+	return order ? order : (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-static void find_place(struct verifier *x, const struct reel_file *file, struct place *ret)
+static int add_stretch(struct stretches *all, const struct stretch *one)
 {
-	struct reel_block b;
+	if (all->n == REEL_SEGMENTS_MAX)
+		return -E2BIG;
+	if (all->n == all->room) {
+		unsigned room = all->room ? 2 * all->room : 16;
+		struct stretch *list = reallocarray(all->list, room, sizeof(*list));
 
-	*ret = (struct place){ .file = file };
-	if (reel_block_parse(file->bytes, file->size, &b, NULL) < 0 || b.h.kind != TAPE_META ||
-	    b.h.flags & TAPE_ZSTD ||
-	    reel_meta_decode(b.body, b.h.stored_bytes, &x->meta, NULL) < 0)
-		return;
-	ret->is_known = true;
-	ret->number = x->meta.number;
-	memcpy(ret->capture, x->meta.capture, TAPE_ID_BYTES);
+		if (!list)
+			return -ENOMEM;
+		all->list = list;
+		all->room = room;
+	}
+	all->list[all->n++] = *one;
+	return 0;
 }
 
-/* Bytes that are no block, before the block at hand or at the end of the file. */
-static void take_gap(struct verifier *x, size_t at, size_t bytes, bool before_meta)
+static bool read_meta(struct verifier *x, const struct reel_block *b)
+{
+	return b->h.kind == TAPE_META && !(b->h.flags & (TAPE_ZSTD | TAPE_ENCRYPTED)) &&
+	       reel_block_body_is_sound(b) &&
+	       reel_meta_decode(b->body, b->h.stored_bytes, &x->meta, NULL) == 0;
+}
+
+/* What a META that can be read says of the stretch, and of those that a cut before it announced. */
+static void describe(struct verifier *x, struct stretch *one, struct stretches *all, unsigned *cut,
+		     uint64_t *cut_left)
+{
+	one->is_known = true;
+	one->number = x->meta.number;
+	memcpy(one->capture, x->meta.capture, TAPE_ID_BYTES);
+	if (x->meta.is_cut) {
+		*cut = all->n;
+		*cut_left = one->cut_lacks = x->meta.cut.n_segments;
+	} else if (*cut_left) {
+		one->is_cut = true;
+		all->list[*cut].cut_lacks = --*cut_left;
+	}
+}
+
+static int divide_file(struct verifier *x, const struct reel_file *f, struct stretches *all)
+{
+	struct reel_scan scan = { .base = f->bytes, .size = f->size };
+	struct stretch one = { .file = f };
+	uint64_t cut_left = 0;
+	struct reel_block b;
+	unsigned cut = 0;
+	int r = 0;
+
+	while (r == 0 && reel_scan_next(&scan, &b) > 0) {
+		uint64_t at = (uint64_t)(b.at - scan.base);
+
+		if (b.h.kind != TAPE_META)
+			continue;
+		one.bytes = at - one.offset;
+		if (at)
+			r = add_stretch(all, &one);
+		one = (struct stretch){ .file = f, .offset = at };
+		if (read_meta(x, &b))
+			describe(x, &one, all, &cut, &cut_left);
+	}
+	one.bytes = f->size - one.offset;
+	return r < 0 ? r : add_stretch(all, &one);
+}
+
+/* Bytes that are no block, before the block at hand or at the end of the segment. */
+static void take_gap(struct verifier *x, uint64_t at, uint64_t bytes, bool is_end)
 {
 	static const uint8_t magic[4] = { 'R', 'L', 'E', '1' };
 	const uint8_t *last = x->file->bytes + at + bytes - sizeof(magic);
@@ -176,85 +236,76 @@ static void take_gap(struct verifier *x, size_t at, size_t bytes, bool before_me
 	bool was_whole = bytes >= sizeof(struct tape_trailer) &&
 			 memcmp(last, magic, sizeof(magic)) == 0;
 
-	if (before_meta && s->is_open && !s->has_end && !was_whole) {
+	if (is_end && s->is_open && !s->has_end && !was_whole) {
 		verify_capture(x)->torn_bytes += bytes;
 		x->chains[x->at].open_torn_bytes = bytes;
 		return;
 	}
 	x->may_have_holes = true;
 	if (s->is_open && s->has_end)
-		verify_damage_at(x, at, "%zu bytes behind END that do not belong to it", bytes);
+		verify_damage_at(x, at, "%llu bytes behind END that do not belong to it",
+				 (unsigned long long)bytes);
 	else
-		verify_damage_at(x, at, "%zu bytes that are no block", bytes);
-}
-
-/* The trailer behind the END at hand; without it the write of END has not come to its end. */
-static void check_trailer(struct verifier *x, const struct reel_scan *scan)
-{
-	size_t end = (size_t)(x->b.at - scan->base) + x->b.total_bytes;
-
-	if (scan->at - end == sizeof(struct tape_trailer)) {
-		verify_capture(x)->bytes += sizeof(struct tape_trailer);
-		return;
-	}
-	if (scan->size - end < sizeof(struct tape_trailer))
-		x->segment.has_end = false;
-	else
-		verify_damage_at(x, end, "the trailer behind END is missing or wrong");
+		verify_damage_at(x, at, "%llu bytes that are no block", (unsigned long long)bytes);
 }
 
 /* A file without one whole block: what a recorder leaves that dies at once, or something else. */
-static void take_nothing(struct verifier *x)
+static void take_nothing(struct verifier *x, const struct stretch *one)
 {
 	static const uint8_t magic[4] = { 'R', 'L', 'B', '1' };
-	size_t n = x->file->size < sizeof(magic) ? x->file->size : sizeof(magic);
+	size_t n = one->bytes < sizeof(magic) ? one->bytes : sizeof(magic);
 
-	if (n == 0 || memcmp(x->file->bytes, magic, n) == 0) {
-		verify_capture(x)->torn_bytes += x->file->size;
+	if (n == 0 || memcmp(one->file->bytes + one->offset, magic, n) == 0) {
+		verify_capture(x)->torn_bytes += one->bytes;
 		verify_capture(x)->unclean_segments++;
-		verify_note(x, "%s: ends before its first block does", x->file->path);
+		verify_note(x, "%s: ends before its first block does", one->file->path);
 	} else {
-		verify_damage_at(x, 0, "no block is in this file");
+		verify_damage_at(x, one->offset, "no block is in this file");
 	}
 }
 
-static int take_file(struct verifier *x, const struct place *place)
+static int enter_capture(struct verifier *x, const struct stretch *one)
 {
-	struct reel_scan scan = { .base = place->file->bytes, .size = place->file->size };
+	if (!one->is_known)
+		return verify_select_capture(x, NULL);
+	memcpy(x->meta.capture, one->capture, TAPE_ID_BYTES);
+	return verify_select_capture(x, &x->meta);
+}
+
+static int take_stretch(struct verifier *x, const struct stretch *one)
+{
+	struct reel_scan scan = { .base = one->file->bytes + one->offset, .size = one->bytes };
 	bool any = false;
 	int r;
 
-	x->file = place->file;
-	x->offset = 0;
-	x->cut_left = 0;
-	/* What precedes the first META belongs to the capture that the file is of, if that is known. */
-	r = place->is_known ? 0 : verify_select_capture(x, NULL);
-	if (place->is_known) {
-		memset(&x->meta, 0, sizeof(x->meta));
-		memcpy(x->meta.capture, place->capture, TAPE_ID_BYTES);
-		r = verify_select_capture(x, &x->meta);
-	}
+	x->file = one->file;
+	x->offset = one->offset;
+	x->is_cut = one->is_cut;
+	r = enter_capture(x, one);
 	if (r < 0)
 		return r;
 	while (reel_scan_next(&scan, &x->b) > 0) {
-		x->offset = (uint64_t)(x->b.at - scan.base);
+		uint64_t end = (uint64_t)(x->b.at - scan.base) + x->b.total_bytes;
+
+		x->offset = one->offset + (uint64_t)(x->b.at - scan.base);
 		if (scan.skipped_bytes)
-			take_gap(x, scan.skipped_at, scan.skipped_bytes,
-				 x->b.h.kind == TAPE_META);
+			take_gap(x, one->offset + scan.skipped_at, scan.skipped_bytes, false);
 		verify_take_block(x);
-		if (x->b.h.kind == TAPE_END && x->segment.is_open && !x->segment.is_cut)
-			check_trailer(x, &scan);
 		if (x->no_memory)
 			return -ENOMEM;
+		if (x->b.h.kind == TAPE_END && scan.at == end)
+			verify_note(x, "the trailer behind END of segment %llu is missing or wrong",
+				    (unsigned long long)x->chains[x->at].number);
+		verify_capture(x)->bytes += scan.at - end;
 		any = true;
 	}
 	if (!any)
-		take_nothing(x);
+		take_nothing(x, one);
 	else if (scan.skipped_bytes)
-		take_gap(x, scan.skipped_at, scan.skipped_bytes, true);
-	if (x->cut_left)
-		verify_damage_at(x, 0, "the cut lacks %llu of the segments that it announces",
-				 (unsigned long long)x->cut_left);
+		take_gap(x, one->offset + scan.skipped_at, scan.skipped_bytes, true);
+	if (one->cut_lacks)
+		verify_damage_at(x, one->offset, "%llu of the segments of this cut are missing",
+				 (unsigned long long)one->cut_lacks);
 	verify_close_segment(x);
 	return 0;
 }
@@ -277,27 +328,28 @@ static void conclude(struct verifier *x)
 
 static int verify_files(struct verifier *x, struct reel_err *err)
 {
-	struct place *places = calloc(x->v->files.n + 1u, sizeof(*places));
+	struct stretches all = { 0 };
 	int r = 0;
 
 	x->cpus = calloc(N_CPUS, sizeof(*x->cpus));
 	x->cpus_used = calloc(N_CPUS, sizeof(*x->cpus_used));
 	x->cpu_is_used = calloc(N_CPUS, sizeof(*x->cpu_is_used));
-	if (!places || !x->cpus || !x->cpus_used || !x->cpu_is_used)
+	if (!x->cpus || !x->cpus_used || !x->cpu_is_used)
 		r = -ENOMEM;
 	for (unsigned i = 0; r == 0 && i < x->v->files.n; i++)
-		find_place(x, &x->v->files.list[i], &places[i]);
-	if (r == 0)
-		qsort(places, x->v->files.n, sizeof(*places), by_place);
-	for (unsigned i = 0; r == 0 && i < x->v->files.n; i++)
-		r = take_file(x, &places[i]);
+		r = divide_file(x, &x->v->files.list[i], &all);
+	if (r == 0 && all.n)
+		qsort(all.list, all.n, sizeof(*all.list), by_number);
+	for (unsigned i = 0; r == 0 && i < all.n; i++)
+		r = take_stretch(x, &all.list[i]);
 	if (r == 0) {
 		verify_finish_recording(x);
 		conclude(x);
 	}
-	free(places);
+	free(all.list);
 	if (r == -E2BIG)
-		return reel_err_set(err, r, "more than %u captures", REEL_VERIFIED_MAX);
+		return reel_err_set(err, r, "more than %u captures, or %u segments",
+				    REEL_VERIFIED_MAX, REEL_SEGMENTS_MAX);
 	return r < 0 ? reel_err_set(err, r, "no memory to verify with") : 0;
 }
 

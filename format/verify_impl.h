@@ -22,6 +22,7 @@ struct verify_chain {
 	uint64_t settled;
 	struct tape_previous before;	/* what the first segment names */
 	bool has_before, before_was_retired;
+	bool is_falling;		/* said once that what is settled falls */
 };
 
 /* The segment at hand. */
@@ -54,7 +55,7 @@ struct verifier {
 	struct verify_segment segment;
 	struct reel_unpacked u;
 	struct reel_meta meta;
-	uint64_t cut_left;		/* segments that a cut has announced */
+	bool is_cut;			/* a cut has announced the segment at hand */
 
 	struct verify_cpu *cpus;
 	uint16_t *cpus_used;
@@ -62,7 +63,6 @@ struct verifier {
 	uint32_t n_cpus_used;
 	uint64_t accounted;		/* by LOST records, in this run of the recorder */
 	bool may_have_holes;		/* what is not here would fill them */
-	uint64_t own_disorder;
 	bool no_memory;
 };
 
@@ -77,11 +77,13 @@ void verify_damage_at(struct verifier *x, uint64_t offset, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void verify_note(struct verifier *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* verify.c: of what no META belongs to, if that is NULL. */
+int verify_select_capture(struct verifier *x, const struct reel_meta *meta);
+
 /* verify_segment.c: a block in its place in segment and capture. */
 void verify_take_block(struct verifier *x);
 void verify_close_segment(struct verifier *x);
 void verify_finish_recording(struct verifier *x);
-int verify_select_capture(struct verifier *x, const struct reel_meta *meta);
 
 /* verify_block.c: what is in a block. */
 void verify_frame(struct verifier *x);

@@ -204,13 +204,10 @@ static void take_cut(struct verifier *x)
 	struct reel_verified *c = verify_capture(x);
 
 	verify_close_segment(x);
-	if (x->cut_left)
-		verify_damage(x, "the cut before this one lacks %llu segments", ULL(x->cut_left));
-	if (h->sequence || !is_zero(h->link, TAPE_TAG_BYTES))
+	if (h->sequence || !is_zero(h->link, TAPE_TAG_BYTES) || x->meta.has_previous)
 		verify_damage(x, "a cut is announced by a block that claims a place in a chain");
 	if (x->meta.cut.from_realtime_ns >= x->meta.cut.to_realtime_ns)
 		verify_damage(x, "a cut of no time at all");
-	x->cut_left = x->meta.cut.n_segments;
 	c->blocks++;
 	c->bytes += x->b.total_bytes;
 }
@@ -242,10 +239,7 @@ static void take_meta(struct verifier *x)
 	open_segment(x);
 	verify_frame(x);
 	verify_items(x, x->b.body, x->b.body + x->b.h.stored_bytes);
-	if (x->cut_left) {
-		x->cut_left--;
-		x->segment.is_cut = true;
-	}
+	x->segment.is_cut = x->is_cut;
 	place_segment(x);
 }
 
@@ -293,10 +287,7 @@ static void take_content(struct verifier *x)
 		verify_events(x);
 		break;
 	case TAPE_END:
-		if (s->is_cut)
-			verify_damage(x, "END in a segment that was cut");
-		else
-			verify_end(x);
+		verify_end(x);
 		break;
 	default:
 		if (h->kind >= TAPE_PRIVATE)

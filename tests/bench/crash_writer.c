@@ -75,9 +75,8 @@ static size_t make_event(struct reel_record *rec, uint64_t number, uint64_t *ran
 {
 	struct ev_open *open = reel_record_begin(rec, reel_type_by_id(EV_open));
 	char path[64];
-	int n = snprintf(path, sizeof(path), "/tmp/%llu-%016llx%016llx",
-			 (unsigned long long)number, (unsigned long long)draw(random),
-			 (unsigned long long)draw(random));
+	int n = snprintf(path, sizeof(path), "/tmp/%llu-%016llx%016llx", (unsigned long long)number,
+			 (unsigned long long)draw(random), (unsigned long long)draw(random));
 
 	open->inode = number;
 	reel_record_string(rec, path, (size_t)n);
@@ -295,10 +294,10 @@ static int check(const char *path)
 	       (unsigned long long)f.lost, (unsigned long long)f.retired,
 	       (unsigned long long)f.segments, (unsigned long long)f.damages,
 	       reel_ending_name(f.ending),
-	       !f.has_end			  ? "none" :
+	       !f.has_end		      ? "none" :
 	       f.end_reason == TAPE_DISK_FULL ? "full" :
-	       f.end_reason == TAPE_ROTATED	  ? "rotated" :
-						    "ended");
+	       f.end_reason == TAPE_ROTATED   ? "rotated" :
+						"ended");
 	return !f.in_order;
 }
 
@@ -306,7 +305,7 @@ static int check(const char *path)
 
 /* What the writer says before it dies: nothing of it is lost by being killed. */
 struct progress {
-	_Atomic uint64_t sure;		/* up to this number all is written */
+	_Atomic uint64_t sure; /* up to this number all is written */
 	_Atomic uint64_t is_open;
 	char error[480];
 };
@@ -429,8 +428,8 @@ static int kill_writers(const struct options *all)
 {
 	uint64_t random = all->seed * 2654435761 + 88172645463325252ull;
 	struct tally t = { 0 };
-	struct progress *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct progress *p =
+		mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED || (mkdir(all->output, 0700) < 0 && errno != EEXIST))
 		return 1;

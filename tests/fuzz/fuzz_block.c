@@ -19,7 +19,9 @@ enum { COMPRESSED = 1, SHORT_TIME = 2, WRONG_COUNT = 4, RAW = 8, BODY_MAX = 64 <
 /* A header that fits what the body says of itself. */
 static struct tape_header header_for(unsigned how, uint8_t kind, const uint8_t *body, size_t n)
 {
-	struct tape_header h = { .magic = TAPE_MAGIC, .kind = kind, .header_bytes = TAPE_HEADER_MIN };
+	struct tape_header h = { .magic = TAPE_MAGIC,
+				 .kind = kind,
+				 .header_bytes = TAPE_HEADER_MIN };
 
 	h.segment = 1;
 	h.raw_bytes = (uint32_t)n;

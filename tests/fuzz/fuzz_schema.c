@@ -86,7 +86,8 @@ static void fuzz_meta(const uint8_t *data, size_t size)
 
 	if (reel_meta_decode(data, size, &meta, &err) < 0)
 		return;
-	MUST(memchr(meta.host, 0, sizeof(meta.host)) && memchr(meta.kernel, 0, sizeof(meta.kernel)) &&
+	MUST(memchr(meta.host, 0, sizeof(meta.host)) &&
+	     memchr(meta.kernel, 0, sizeof(meta.kernel)) &&
 	     memchr(meta.arch, 0, sizeof(meta.arch)) && memchr(meta.note, 0, sizeof(meta.note)) &&
 	     memchr(meta.program, 0, sizeof(meta.program)) &&
 	     memchr(meta.chosen, 0, sizeof(meta.chosen)));

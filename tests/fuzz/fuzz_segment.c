@@ -104,7 +104,8 @@ static bool put_piece(struct making *m, const struct piece *p, const uint8_t *bo
 	if (ROOM - m->n < h.header_bytes + 256u)
 		return false;
 	memset(m->file + m->n + sizeof(h), 0, h.header_bytes - sizeof(h));
-	memset(m->file + m->n + h.header_bytes - TAPE_SUM_BYTES - bloom_bytes, p->bloom, bloom_bytes);
+	memset(m->file + m->n + h.header_bytes - TAPE_SUM_BYTES - bloom_bytes, p->bloom,
+	       bloom_bytes);
 	if (!put_body(m, p, &h, body))
 		return false;
 	memcpy(m->file + m->n, &h, sizeof(h));

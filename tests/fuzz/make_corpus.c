@@ -18,12 +18,12 @@
 #include "format/writer.h"
 #include "tests/fuzz/piece.h"
 
-#define MUST(cond)                                         \
-	do {                                               \
-		if (!(cond)) {                             \
-			fprintf(stderr, "%s\n", #cond);    \
-			exit(1);                           \
-		}                                          \
+#define MUST(cond)                                      \
+	do {                                            \
+		if (!(cond)) {                          \
+			fprintf(stderr, "%s\n", #cond); \
+			exit(1);                        \
+		}                                       \
 	} while (0)
 
 enum { ROOM = 1 << 20 };
@@ -63,8 +63,8 @@ static void put_name(struct seed *s, const char *name)
 	put(s, name, strlen(name));
 }
 
-static const uint8_t few[] = { EV_fork,	     EV_exec,	  EV_open, EV_close, EV_connect,
-			       EV_clock,     EV_lost,	  EV_retired, EV_keyframe, EV_sys };
+static const uint8_t few[] = { EV_fork,	 EV_exec, EV_open,    EV_close,	   EV_connect,
+			       EV_clock, EV_lost, EV_retired, EV_keyframe, EV_sys };
 
 static void put_schema(struct seed *s, const uint8_t *types, uint32_t n)
 {
@@ -250,7 +250,7 @@ static void put_piece(struct seed *s, const struct reel_block *b, unsigned flags
 		n = schema.n;
 	}
 	if (b->h.kind == TAPE_END)
-		n = 16;		/* the reason; the table is made for what there will be */
+		n = 16; /* the reason; the table is made for what there will be */
 	p.body_bytes = (uint16_t)n;
 	put(s, &p, sizeof(p));
 	put(s, body, n);

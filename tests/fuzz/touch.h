@@ -66,7 +66,8 @@ static inline void touch_fields(const struct reel_event *ev)
 	for (unsigned i = 0; i < type->n_fields; i++) {
 		const struct reel_field *f = &type->fields[i];
 
-		MUST(f->name && f->hint && f->offset + reel_kind_width(f->kind) <= type->fixed_bytes);
+		MUST(f->name && f->hint &&
+		     f->offset + reel_kind_width(f->kind) <= type->fixed_bytes);
 		if (reel_field_is_string(f)) {
 			struct reel_string s = reel_event_string(ev, f);
 

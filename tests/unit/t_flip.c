@@ -29,7 +29,7 @@ struct truth {
 };
 
 struct place {
-	size_t at, end;			/* end: behind its padding */
+	size_t at, end; /* end: behind its padding */
 	uint8_t kind;
 };
 
@@ -43,7 +43,7 @@ struct tape {
 	size_t n_events;
 	struct place blocks[MOST_BLOCKS];
 	size_t n_blocks;
-	uint32_t block_of[MOST];	/* of each event */
+	uint32_t block_of[MOST]; /* of each event */
 };
 
 /* Events are told apart by these, and nothing else is compared to find one. */
@@ -103,13 +103,22 @@ static void append(struct writing *x, struct reel_record *rec)
 	CHECK_EQ(reel_writer_append(x->w, &rec->header, reel_record_end(rec), &err), 0);
 }
 
+/* As the recorder has them that it makes itself. */
+static void append_own(struct writing *x, struct reel_record *rec)
+{
+	struct reel_err err;
+
+	rec->header.ts = x->ts += draw() % 5000;
+	CHECK_EQ(reel_writer_append_own(x->w, &rec->header, reel_record_end(rec), &err), 0);
+}
+
 static void append_clock(struct writing *x)
 {
 	struct reel_record rec;
 	struct ev_clock *clock = reel_record_begin(&rec, reel_type_by_id(EV_clock));
 
 	clock->realtime = 1700000000000000000 + (int64_t)x->ts + (int64_t)(draw() % 1000000);
-	append(x, &rec);
+	append_own(x, &rec);
 }
 
 static void append_lost(struct writing *x)
@@ -120,7 +129,7 @@ static void append_lost(struct writing *x)
 	lost->first = x->ts;
 	lost->last = x->ts + 10;
 	lost->count = 3;
-	append(x, &rec);
+	append_own(x, &rec);
 }
 
 static void append_open(struct writing *x)
@@ -265,13 +274,13 @@ static void free_tape(struct tape *t)
 
 /* What one reading gave. */
 struct seen {
-	int code;			/* of opening, or of the walk where it failed */
+	int code; /* of opening, or of the walk where it failed */
 	bool has[MOST];
-	size_t n, n_dated;		/* events; those of them with their true wall time */
-	size_t n_wrong;			/* never written so, or given twice, or out of order */
+	size_t n, n_dated; /* events; those of them with their true wall time */
+	size_t n_wrong;	   /* never written so, or given twice, or out of order */
 	struct reel_health health;
 	uint64_t last_ts;
-	uint8_t last_boot;		/* the order of time holds within one */
+	uint8_t last_boot; /* the order of time holds within one */
 };
 
 static bool says_something(const struct seen *s)
@@ -593,8 +602,8 @@ static void verify_flips(struct tape *t, bool thorough)
 			put_byte(t, at, t->bytes[at] ^ masks[m]);
 			if (is_found(t))
 				continue;
-			T_FAIL("byte %zu ^ %02x (block of kind %d at %zu) is not found", at, masks[m],
-			       hit ? hit->kind : 0, hit ? hit->at : 0);
+			T_FAIL("byte %zu ^ %02x (block of kind %d at %zu) is not found", at,
+			       masks[m], hit ? hit->kind : 0, hit ? hit->at : 0);
 			complaints++;
 		}
 		put_byte(t, at, t->bytes[at]);

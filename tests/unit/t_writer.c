@@ -43,7 +43,8 @@ static uint64_t draw(struct tape *t)
 
 static struct reel_writer_options options(const char *directory)
 {
-	struct reel_writer_options o = { .directory = directory, .in_line = true,
+	struct reel_writer_options o = { .directory = directory,
+					 .in_line = true,
 					 .sync = REEL_SYNC_NONE };
 
 	memset(o.meta.boot, 1, sizeof(o.meta.boot));
@@ -90,7 +91,8 @@ static void put_clock(struct tape *t, int64_t realtime)
 	struct ev_clock *clock = reel_record_begin(&rec, reel_type_by_id(EV_clock));
 
 	clock->realtime = realtime;
-	put(t, &rec, 0);
+	rec.header.ts = t->ts;
+	CHECK_EQ(reel_writer_append_own(t->w, &rec.header, reel_record_end(&rec), &t->err), 0);
 }
 
 static void put_keyframe(struct tape *t, uint8_t edge)
@@ -378,13 +380,13 @@ TEST(names_are_safe)
 	static const struct {
 		const char *host, *in_name;
 	} rows[] = {
-		{ "plain-host.example", "plain-host.example-20231114T221320Z-000001.rls" },
-		{ "../../etc", "_./.." },
-		{ "-rf", "_rf-2" },
-		{ ".hidden", "_hidden-2" },
-		{ "a b\n\x1b[31m", "a_b___31m-2" },
-		{ "", "_-2" },
-		{ "h\xc3\xb6st", "h__st-2" },
+		{ "plain-host.example", "plain-host.example-000001-20231114T221320Z.rls" },
+		{ "../../etc", "_._.._etc-0" },
+		{ "-rf", "_rf-0" },
+		{ ".hidden", "_hidden-0" },
+		{ "a b\n\x1b[31m", "a_b___31m-0" },
+		{ "", "_-0" },
+		{ "h\xc3\xb6st", "h__st-0" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -398,7 +400,7 @@ TEST(names_are_safe)
 		end(&t);
 		look(&all, o.directory);
 		CHECK_EQ(all.n, 1);
-		if (i != 1 && strncmp(all.name[0], rows[i].in_name, strlen(rows[i].in_name)) != 0)
+		if (strncmp(all.name[0], rows[i].in_name, strlen(rows[i].in_name)) != 0)
 			T_FAIL("\"%s\" became %s", rows[i].host, all.name[0]);
 		CHECK(!strchr(all.name[0], '/') && all.name[0][0] != '.' && all.name[0][0] != '-');
 		snprintf(path, sizeof(path), "%s/%s", o.directory, all.name[0]);
@@ -447,8 +449,8 @@ TEST(a_stub_is_no_obstacle)
 {
 	struct reel_writer_options o = options("stub.reel");
 	struct tape t = { 0 };
-	const char *const stubs[] = { "host-20231114T221320Z-000001.rls",
-				      "host-20231114T221320Z-000002.rls" };
+	const char *const stubs[] = { "host-000001-20231114T221320Z.rls",
+				      "host-000002-20231114T221320Z.rls" };
 
 	CHECK_EQ(mkdir(o.directory, 0700), 0);
 	for (unsigned i = 0; i < 2; i++) {
@@ -495,8 +497,8 @@ TEST(what_may_be_a_segment_is_kept)
 TEST(wall_time_follows_the_clocks)
 {
 	static const struct {
-		uint64_t at;		/* s after the start */
-		int64_t step;		/* against what would be, s */
+		uint64_t at;  /* s after the start */
+		int64_t step; /* against what would be, s */
 	} clocks[] = { { 10, 0 }, { 20, 3600 }, { 30, -7200 }, { 30, -7100 }, { 45, 0 } };
 	struct reel_writer_options o = options("clocks.reel");
 	struct tape t = { 0 };
@@ -711,10 +713,9 @@ static void gather(struct reel_walk *w, struct list *l)
 			l->room = l->room ? 2 * l->room : 4096;
 			l->v = reallocarray(l->v, l->room, sizeof(*l->v));
 		}
-		l->v[l->n++] = (struct known){ ev.ts,	   ev.seq,
-					       reel_walk_realtime(w, &ev),
-					       ev.pid,	   ev.cpu,
-					       ev.type->id, ev.type->stream };
+		l->v[l->n++] = (struct known){ ev.ts,	       ev.seq, reel_walk_realtime(w, &ev),
+					       ev.pid,	       ev.cpu, ev.type->id,
+					       ev.type->stream };
 	}
 }
 
@@ -895,7 +896,7 @@ TEST(blocks_without_anything_wanted_are_not_read)
 /* Memory ------------------------------------------------------------------------------------- */
 
 /* Every block spans the whole time, so that all of them would have to be open at once. */
-static size_t write_overlapping(const char *directory)
+static size_t write_overlapping(const char *directory, unsigned n_blocks, unsigned n_events)
 {
 	struct reel_writer_options o = options(directory);
 	struct tape t = { 0 };
@@ -903,13 +904,13 @@ static size_t write_overlapping(const char *directory)
 
 	o.block_bytes = 2 << 20;
 	begin(&t, &o);
-	for (unsigned block = 0; block < 150; block++) {
+	for (unsigned block = 0; block < n_blocks; block++) {
 		struct reel_record rec;
 		size_t length;
 
-		reel_record_begin(&rec, reel_type_by_id(EV_exec));
+		reel_record_begin(&rec, reel_type_by_id(EV_process));
 		length = reel_record_end(&rec);
-		for (unsigned i = 0; i < 9000; i++, n++) {
+		for (unsigned i = 0; i < n_events; i++, n++) {
 			rec.header.ts = SECOND + i * 1000ull;
 			rec.header.cpu = (uint16_t)block;
 			rec.header.seq = i;
@@ -923,47 +924,63 @@ static size_t write_overlapping(const char *directory)
 
 static size_t allocated(void)
 {
-	struct mallinfo2 m = mallinfo2();	/* of a sanitizer: nothing */
+	struct mallinfo2 m = mallinfo2(); /* of a sanitizer: nothing */
 
 	return m.uordblks + m.hblkhd;
 }
 
-static void read_overlapping(struct reel_walk *w, size_t n_events)
+/* Returns what was taken beyond what was there before, in bytes. */
+static size_t read_overlapping(const struct reel_reader *r, size_t n_events, bool *ret_disordered)
 {
+	size_t n = 0, before = allocated(), most = before;
+	struct reel_walk *w = walked(r, NULL);
 	struct reel_err err;
 	struct reel_event ev;
-	size_t n = 0, most = 0, before = allocated();
 
 	while (reel_walk_next(w, &ev, &err) > 0) {
 		if (n++ % 5000 == 0 && allocated() > most)
 			most = allocated();
 	}
 	CHECK_EQ(n, n_events);
-	CHECK(reel_walk_health(w)->disordered > 0);
-	if (most > before && most - before > REEL_WALK_BYTES + (32u << 20))
-		T_FAIL("%zu MiB were taken", (most - before) >> 20);
-	printf("# %zu events, %zu MiB at most, %llu not in order\n", n, (most - before) >> 20,
-	       (unsigned long long)reel_walk_health(w)->disordered);
+	*ret_disordered = reel_walk_health(w)->disordered > 0;
 	reel_walk_close(w);
+	return most - before;
 }
 
 TEST(memory_is_bounded)
 {
-	size_t n = write_overlapping("overlap.reel");
+	size_t n = write_overlapping("overlap.reel", 180, 9000), got = 0, most;
 	struct reel_reader *r = opened("overlap.reel");
 	struct reel_walk *w;
 	struct reel_err err;
+	struct reel_event ev;
+	bool disordered;
 	int stop = 0;
 
-	read_overlapping(walked(r, NULL), n);
+	most = read_overlapping(r, n, &disordered);
+	CHECK(disordered);
+	if (most > REEL_WALK_BYTES + (16u << 20))
+		T_FAIL("%zu MiB were taken", most >> 20);
 	reel_reader_close(r);
 	REQUIRE(reel_walk_follow("overlap.reel", NULL, &stop, &w, &err) == 0);
-	struct reel_event ev;
-	size_t got = 0;
 	while (reel_walk_next(w, &ev, &err) > 0)
 		got++;
 	CHECK_EQ(got, n);
 	reel_walk_close(w);
+}
+
+/* Blocks that hold little take little, however many of them overlap. */
+TEST(small_blocks_take_little_memory)
+{
+	size_t n = write_overlapping("many_small.reel", 2000, 2), most;
+	struct reel_reader *r = opened("many_small.reel");
+	bool disordered;
+
+	most = read_overlapping(r, n, &disordered);
+	CHECK(!disordered);
+	if (most > 64u << 20)
+		T_FAIL("%zu MiB were taken", most >> 20);
+	reel_reader_close(r);
 }
 
 /* Threads ------------------------------------------------------------------------------------ */
@@ -1119,5 +1136,6 @@ TEST(appending_after_an_error)
 	}
 	CHECK(failed > 1000);
 	CHECK_EQ(reel_writer_tick(w, 100 * SECOND, &err), -EPIPE);
+	CHECK(strstr(err.msg, "Broken pipe") != NULL);
 	CHECK_EQ(reel_writer_close(w, &err), -EPIPE);
 }
