@@ -34,9 +34,9 @@ static bool within_limits(const struct tape_header *h)
 
 	return h->header_bytes >= TAPE_HEADER_MIN + h->bloom_bytes && h->header_bytes % 8 == 0 &&
 	       h->header_bytes <= TAPE_HEADER_MAX && bloom_is_power &&
-	       (h->bloom_bytes == 0 || h->bloom_bytes >= 8) &&
-	       h->bloom_bytes <= TAPE_BLOOM_MAX && h->raw_bytes <= TAPE_RAW_MAX &&
-	       h->stored_bytes <= TAPE_STORED_MAX && h->n_events <= TAPE_EVENTS_MAX;
+	       (h->bloom_bytes == 0 || h->bloom_bytes >= 8) && h->bloom_bytes <= TAPE_BLOOM_MAX &&
+	       h->raw_bytes <= TAPE_RAW_MAX && h->stored_bytes <= TAPE_STORED_MAX &&
+	       h->n_events <= TAPE_EVENTS_MAX;
 }
 
 int reel_block_parse(const uint8_t *at, size_t available, struct reel_block *ret,
@@ -193,8 +193,8 @@ static size_t behind(const struct reel_scan *s, const struct reel_block *b)
 
 /*
  * A header may be whole while the rest of its block was never written: then what was put behind the
- * file, the next segment perhaps, would pass for its body. So a block that is not followed by another,
- * the last one too, is only believed if its body is sound.
+ * file, the next segment perhaps, would pass for its body. So a block that is not followed by
+ * another, the last one too, is only believed if its body is sound.
  */
 static bool is_believable(const struct reel_scan *s, const struct reel_block *b)
 {

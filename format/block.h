@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One block among the bytes of a segment: its header, its checks, and the walk from one to the next. */
+/* One block among the bytes of a segment: its header, its checks, and the walk from one to the
+ * next. */
 #ifndef REEL_FORMAT_BLOCK_H
 #define REEL_FORMAT_BLOCK_H
 
@@ -51,7 +52,8 @@ int reel_block_inflate(const struct reel_block *b, struct ZSTD_DCtx_s *zstd, uin
 		       struct reel_err *err);
 
 /* The trailer behind an END. */
-void reel_trailer_make(const struct tape_header *end, uint64_t end_offset, struct tape_trailer *ret);
+void reel_trailer_make(const struct tape_header *end, uint64_t end_offset,
+		       struct tape_trailer *ret);
 bool reel_trailer_is_right(const struct tape_header *end, const struct tape_trailer *t,
 			   uint64_t end_offset);
 
@@ -63,7 +65,7 @@ struct reel_scan {
 	const uint8_t *base;
 	size_t size;
 	size_t at;			/* where the next block is expected */
-	size_t skipped_at;		/* of the last step: bytes that are no block, and how many */
+	size_t skipped_at;	/* of the last step: bytes that are no block, and how many */
 	size_t skipped_bytes;
 	size_t segment_at;		/* where the segment of the last block begins */
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The filter in a block's header that says which pids are certainly not in it. Four bits a pid, in a
- * table of 12 to 24 bits a pid: it is wrong about a pid that is not there in 0.1 to 0.7 % of cases.
+ * The filter in a block's header that says which pids are certainly not in it. Four bits a pid, in
+ * a table of 12 to 24 bits a pid: it is wrong about a pid that is not there in 0.1 to 0.7 % of
+ * cases.
  */
 #ifndef REEL_FORMAT_BLOOM_H
 #define REEL_FORMAT_BLOOM_H

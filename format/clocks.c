@@ -101,7 +101,8 @@ void reel_clocks_range(const struct reel_clocks *c, uint64_t ts_min, uint64_t ts
 		return;
 	for (size_t i = clock_at(c, ts_min); i < c->n && (i == 0 || c->list[i].ts <= ts_max); i++) {
 		uint64_t from = i && c->list[i].ts > ts_min ? c->list[i].ts : ts_min;
-		uint64_t to = i + 1 < c->n && c->list[i + 1].ts < ts_max ? c->list[i + 1].ts : ts_max;
+		uint64_t to = i + 1 < c->n && c->list[i + 1].ts < ts_max ? c->list[i + 1].ts :
+									   ts_max;
 		int64_t a = realtime_of(from, c->list[i].offset_ns);
 		int64_t b = realtime_of(to, c->list[i].offset_ns);
 

@@ -16,7 +16,7 @@ struct reel_clock {
 };
 
 struct reel_clocks {
-	struct reel_clock *list;	/* by rising ts; of equal ones the later record is the last */
+	struct reel_clock *list; /* by rising ts; of equal ones the later record is the last */
 	size_t n, room;
 };
 

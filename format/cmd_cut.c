@@ -26,7 +26,8 @@ static const struct reel_option cut_table[] = {
 	{ "from", 0, "TIME", REEL_OPT_STRING, AT(from),
 	  "nothing before TIME: 2026-11-21T08:00:00Z, -15m before the end, or @NS since boot" },
 	{ "to", 0, "TIME", REEL_OPT_STRING, AT(to), "nothing at or after TIME" },
-	{ "pid", 0, "PID,...", REEL_OPT_LIST, AT(pids), "only of these processes; may be repeated" },
+	{ "pid", 0, "PID,...", REEL_OPT_LIST, AT(pids),
+	  "only of these processes; may be repeated" },
 	{ "type", 0, "NAME,...", REEL_OPT_LIST, AT(types),
 	  "only of these types, besides what tells the state; may be repeated" },
 	{ 0 },
@@ -155,7 +156,7 @@ static int cut_to_file(struct cut *c)
 	return status;
 }
 
-/* What was lost when it was recorded is told in the cut; what is broken is not there to be told of. */
+/* What was lost when it was recorded is told in the cut; what is broken is told here only. */
 static int conclude(struct cut *c)
 {
 	char line[REEL_HEALTH_LINE];
@@ -211,7 +212,7 @@ const struct reel_command reel_cmd_cut = {
 	.summary = "a part of a capture: of a time, of processes, of types of events",
 	.usage = "CAPTURE",
 	.examples = { "reel cut --from -15m -o last.rls web1.reel",
-		      "reel cut --pid 4711 --type exec,connect -o - web1.reel | ssh lab tee x.rls" },
+		      "reel cut --pid 4711 --type exec -o - web1.reel | ssh lab tee x.rls" },
 	.options = cut_table,
 	.run = cut_run,
 };

@@ -21,7 +21,8 @@ struct keep_options {
 static const struct reel_option keep_table[] = {
 	{ "output", 'o', "DIR", REEL_OPT_STRING, AT(output),
 	  "where to; a directory that is not there yet" },
-	{ "last", 0, "DURATION", REEL_OPT_DURATION, AT(last), "what touches the last 15m, 1h30m, 7d" },
+	{ "last", 0, "DURATION", REEL_OPT_DURATION, AT(last),
+	  "what touches the last 15m, 1h30m, 7d" },
 	{ "from", 0, "TIME", REEL_OPT_STRING, AT(from),
 	  "what touches TIME or later: 2026-11-21T08:00:00Z, -15m before the end, @NS" },
 	{ "to", 0, "TIME", REEL_OPT_STRING, AT(to), "what begins before TIME" },
@@ -99,8 +100,9 @@ static int keep(const struct reel_command *self, const struct keep_options *o,
 			  (unsigned long long)c.linked, (unsigned long long)c.copied);
 	status = (int)judge(r, wanted);
 	if (status != REEL_STATUS_OK)
-		reel_command_note(self, &args->common,
-				  "some of them are damaged or have no proper end, and were kept so");
+		reel_command_note(
+			self, &args->common,
+			"some of them are damaged or have no proper end, and were kept so");
 out:
 	reel_collection_done(&c);
 	reel_reader_close(r);

@@ -119,7 +119,8 @@ static int open_all(struct merge *m, const struct reel_args *args)
 		m->n++;
 		m->n_sources += m->readers[i]->n_sources;
 		if (is_mixed_cut(m->readers[i]))
-			return reel_command_misuse(m->self, "%s: cuts of several captures in one file",
+			return reel_command_misuse(m->self,
+						   "%s: cuts of several captures in one file",
 						   args->v[i]);
 	}
 	m->made = calloc(m->n_sources + 1u, sizeof(*m->made));

@@ -75,7 +75,7 @@ static bool remark(const struct reel_verified *c, unsigned i, char *text, size_t
 		  "%llu events are missing between those that are here" },
 		{ c->accounted_events, "%llu events were told as lost" },
 		{ c->sealed_blocks, "%llu blocks are sealed: their tags need the key" },
-		{ c->encrypted_blocks, "%llu blocks are encrypted: what is in them was not checked" },
+		{ c->encrypted_blocks, "%llu blocks are encrypted: their events were not checked" },
 	};
 
 	for (unsigned k = 0; k < sizeof(remarks) / sizeof(remarks[0]); k++) {
@@ -230,7 +230,8 @@ static void print_json(struct reel_out *o, const struct reel_verified *c)
 	out_char(o, '\n');
 }
 
-static int print_all(const struct reel_command *self, const struct reel_verification *v, bool as_json)
+static int print_all(const struct reel_command *self, const struct reel_verification *v,
+		     bool as_json)
 {
 	struct reel_out out = { 0 };
 	struct reel_err err;

@@ -20,8 +20,8 @@ struct reel_collection {
 int reel_collection_make(struct reel_collection *c, const char *path, struct reel_err *err);
 
 /*
- * Puts in the segments i of the reader for which wanted[i] is set. A file that somebody still writes
- * to is copied up to its last sound block; parts of a file that were cut together stay together.
+ * Puts in the segments i of the reader for which wanted[i] is set. A file that somebody still
+ * writes to is copied up to its last sound block; what was cut into one file stays together.
  */
 int reel_collection_put(struct reel_collection *c, const struct reel_reader *r, const bool *wanted,
 			struct reel_err *err);

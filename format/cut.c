@@ -34,7 +34,7 @@ static int to_realtime(const struct reel_reader *r, const struct reel_moment *m,
 		return 0;
 	if (r->n_boots != 1)
 		return reel_err_set(err, -EINVAL,
-				    "@%lld: the capture has %u boots, and each has times of its own",
+				    "@%lld: the capture has %u boots, each with times of its own",
 				    (long long)m->ns, r->n_boots);
 	*ret = reel_clocks_realtime(&r->boots[0].clocks, (uint64_t)m->ns, &cache);
 	return 0;

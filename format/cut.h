@@ -41,8 +41,8 @@ int reel_cut_by_time(const struct reel_reader *r, const struct reel_filter *f, i
  * whole unless processes are chosen; then of it what they did and what belongs to none. *health is
  * that of the reading.
  */
-int reel_cut_by_content(const struct reel_reader *r, const struct reel_filter *f, const char *chosen,
-			int fd, struct reel_cut *ret, struct reel_health *health,
-			struct reel_err *err);
+int reel_cut_by_content(const struct reel_reader *r, const struct reel_filter *f,
+			const char *chosen, int fd, struct reel_cut *ret,
+			struct reel_health *health, struct reel_err *err);
 
 #endif

@@ -59,10 +59,11 @@ static int append(struct deriver *x, const struct reel_event *ev, struct reel_er
 
 	if (!own || !ev->segment->schema->as_built[own->id] ||
 	    own->fixed_bytes != ev->type->fixed_bytes || own->n_strings != ev->type->n_strings)
-		return reel_err_set(err, -EPROTONOSUPPORT,
-				    "'%s' was recorded by a reel that knows it otherwise; a cut by time "
-				    "alone keeps it as it is",
-				    ev->type->name);
+		return reel_err_set(
+			err, -EPROTONOSUPPORT,
+			"'%s' was recorded by a reel that knows it otherwise; a cut by time "
+			"alone keeps it as it is",
+			ev->type->name);
 	if (!reel_event_is_sound(ev)) {
 		x->n_unsound++;
 		return 0;
@@ -85,7 +86,7 @@ static int append(struct deriver *x, const struct reel_event *ev, struct reel_er
 	return reel_writer_append(x->writer, &record->header, reel_record_end(record), err);
 }
 
-/* Clocks, and what was lost in the time. They go first, so that no promise about times is broken. */
+/* Clocks, and what was lost in the time. They go first, so that no promise of times is broken. */
 static bool wants_ahead(const struct deriver *x, const struct reel_event *ev)
 {
 	const struct reel_boot *boot = ev->segment->boot;
@@ -115,7 +116,8 @@ static int put_ahead(struct deriver *x, const struct reel_boot *boot, struct ree
 		    reel_reader_unpack(x->r, i, &x->u, NULL) < 0)
 			continue;	/* the walk will say that it is broken */
 		for (uint32_t run = 0; r == 0 && run < x->u.n_runs; run++) {
-			for (uint32_t k = x->u.run_at[run]; r == 0 && k < x->u.run_at[run + 1]; k++) {
+			for (uint32_t k = x->u.run_at[run]; r == 0 && k < x->u.run_at[run + 1];
+			     k++) {
 				struct reel_event ev;
 
 				reel_unpacked_event(&x->u, run, k, &ev);
@@ -190,7 +192,7 @@ static int put_event(struct deriver *x, const struct reel_event *ev, struct reel
 
 	if (r < 0)
 		return r;
-	/* They come in order unless that would have taken too much memory: then no promise is made. */
+	/* They come in order unless that would take too much memory: then nothing is promised. */
 	if (ev->ts >= x->settled) {
 		x->settled = ev->ts;
 		reel_writer_settle(x->writer, ev->ts);
@@ -224,7 +226,7 @@ static int put_all(struct deriver *x, struct reel_walk *walk, struct reel_err *e
 	return more < 0 ? more : r;
 }
 
-/* What the walk must give: also the state, from where it begins, of which `wants` takes its part. */
+/* What the walk must give: also the state, from where it begins; `wants` takes its part of it. */
 static void widen(const struct deriver *x, struct reel_filter *ret)
 {
 	struct reel_cut_range wide = x->range;
@@ -261,9 +263,9 @@ static void widen(const struct deriver *x, struct reel_filter *ret)
 		ret->pids[ret->n_pids++] = 0;
 }
 
-int reel_cut_by_content(const struct reel_reader *r, const struct reel_filter *f, const char *chosen,
-			int fd, struct reel_cut *ret, struct reel_health *health,
-			struct reel_err *err)
+int reel_cut_by_content(const struct reel_reader *r, const struct reel_filter *f,
+			const char *chosen, int fd, struct reel_cut *ret,
+			struct reel_health *health, struct reel_err *err)
 {
 	char unsound[64];
 	struct deriver *x = calloc(1, sizeof(*x));
@@ -276,7 +278,8 @@ int reel_cut_by_content(const struct reel_reader *r, const struct reel_filter *f
 		return reel_err_set(err, -ENOMEM, "no memory for a cut");
 	*x = (struct deriver){ .r = r, .f = f, .chosen = chosen, .fd = fd, .done = ret };
 	if (strlen(chosen) >= sizeof(((struct reel_meta *)0)->chosen))
-		result = reel_err_set(err, -EINVAL, "what is chosen is too long to be written down");
+		result =
+			reel_err_set(err, -EINVAL, "what is chosen is too long to be written down");
 	else
 		result = reel_cut_plan(r, f, &x->range, &x->boots, err);
 	if (result < 0)

@@ -135,7 +135,8 @@ static int note_existing(struct reel_directory *d, const char *name, struct reel
 		goto out;
 	}
 	r = reel_directory_note_finished(d, name, meta->number, m.size,
-					 st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec, err);
+					 st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec,
+					 err);
 out:
 	unmap(&m);
 	free(meta);
@@ -216,10 +217,11 @@ int reel_directory_open(struct reel_directory *d, const char *path, bool *ret_is
 	}
 	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->fd < 0) {
-		r = errno == ENOTDIR ?
-			    reel_err_set(err, -ENOTDIR, "%s: not a directory, so no capture can be "
-					 "continued in it", path) :
-			    reel_err_set(err, -errno, "%s: %s", path, strerror(errno));
+		r = errno == ENOTDIR ? reel_err_set(err, -ENOTDIR,
+						    "%s: not a directory, so no capture can be "
+						    "continued in it",
+						    path) :
+				       reel_err_set(err, -errno, "%s: %s", path, strerror(errno));
 		goto out;
 	}
 	r = list_segments(d, &others, err);
@@ -272,7 +274,8 @@ static void safe_host(const char *host, char *to, size_t size)
 	size_t n = strnlen(host, size - 1);
 
 	for (size_t i = 0; i < n; i++) {
-		bool plain = (host[i] >= 'a' && host[i] <= 'z') || (host[i] >= 'A' && host[i] <= 'Z') ||
+		bool plain = (host[i] >= 'a' && host[i] <= 'z') ||
+			     (host[i] >= 'A' && host[i] <= 'Z') ||
 			     (host[i] >= '0' && host[i] <= '9') || host[i] == '_' ||
 			     (i > 0 && (host[i] == '-' || host[i] == '.'));
 
@@ -299,7 +302,7 @@ int reel_directory_create(struct reel_directory *d, const struct reel_meta *meta
 	fd = openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return reel_err_set(err, -errno, "%s/%s: %s", d->path, name, strerror(errno));
-	(void)fsync(d->fd);	/* some file systems cannot, and then know the name anyway */
+	(void)fsync(d->fd); /* some file systems cannot, and then know the name anyway */
 	*ret_fd = fd;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A capture directory while it is written to: one writer holds its lock, new segments get names that
- * nobody had before, and the oldest finished ones can be removed.
+ * A capture directory while it is written to: one writer holds its lock, new segments get names
+ * that nobody had before, and the oldest finished ones can be removed.
  *
  *	HOST-000017-20261121T084201Z.rls	a segment, its number and its start in UTC
  *	.lock					held by the writer
@@ -36,9 +36,9 @@ struct reel_directory {
 };
 
 /*
- * Opens or makes the directory and takes its lock. -EBUSY: another writer has it; -ENOTDIR, -EEXIST:
- * it is no capture. For a capture that exists, *ret_meta is that of its last segment, and *ret_last
- * names its last sound block; for a new one *ret_is_new is set.
+ * Opens or makes the directory and takes its lock. -EBUSY: another writer has it; -ENOTDIR,
+ * -EEXIST: it is no capture. For a capture that exists, *ret_meta is that of its last segment, and
+ * *ret_last names its last sound block; for a new one *ret_is_new is set.
  */
 int reel_directory_open(struct reel_directory *d, const char *path, bool *ret_is_new,
 			struct reel_meta *ret_meta, struct tape_previous *ret_last,

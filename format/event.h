@@ -64,7 +64,8 @@ static inline uint32_t reel_event_string_number(const struct reel_event *ev, uin
 	return number;
 }
 
-/* The value of a string field. A number that the block has no string for is given as empty and cut. */
+/* The value of a string field. A number that the block has no string for is given as empty and
+ * cut. */
 struct reel_string reel_event_string_at(const struct reel_event *ev, uint16_t offset);
 
 static inline struct reel_string reel_event_string(const struct reel_event *ev,

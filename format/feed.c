@@ -52,7 +52,8 @@ static unsigned long long number_of(const char *name)
 	return dash ? strtoull(dash + 1, NULL, 10) : 0;
 }
 
-/* Name of the segment that comes next after the given one; NULL: the first. False: there is none. */
+/* Name of the segment that comes next after the given one; NULL: the first. False: there is
+ * none. */
 static bool find_next(const char *directory, const char *after, char *ret, size_t size)
 {
 	unsigned long long last = after ? number_of(after) : 0, best = 0;
@@ -127,7 +128,8 @@ static int open_next(struct reel_feed *f, struct reel_err *err)
 	char name[256], *path;
 	int r;
 
-	if (!f->directory || !find_next(f->directory, slash ? slash + 1 : f->path, name, sizeof(name)))
+	if (!f->directory ||
+	    !find_next(f->directory, slash ? slash + 1 : f->path, name, sizeof(name)))
 		return 0;
 	if (asprintf(&path, "%s/%s", f->directory, name) < 0)
 		return reel_err_set(err, -ENOMEM, "no memory for a path");
@@ -183,8 +185,8 @@ static int make_room(struct reel_feed *f, struct reel_err *err)
 }
 
 /*
- * 1: there is more in the buffer. 0: there will not be. 2: the next file has begun, and what is left
- * of the last one is given up.
+ * 1: there is more in the buffer. 0: there will not be. 2: the next file has begun, and what is
+ * left of the last one is given up.
  */
 static int read_more(struct reel_feed *f, struct reel_err *err)
 {
@@ -220,8 +222,8 @@ static int read_more(struct reel_feed *f, struct reel_err *err)
 			const char *slash = strrchr(f->path, '/');
 
 			/* A writer that has begun the next file will add nothing to this one. */
-			if (f->directory &&
-			    find_next(f->directory, slash ? slash + 1 : f->path, name, sizeof(name)))
+			if (f->directory && find_next(f->directory, slash ? slash + 1 : f->path,
+						      name, sizeof(name)))
 				last_try = true;
 			else
 				poll(NULL, 0, POLL_MS);
@@ -282,7 +284,8 @@ int reel_feed_next(struct reel_feed *f, struct reel_feed_block *ret, struct reel
 	for (;;) {
 		size_t left = f->end - f->start;
 
-		r = left ? reel_block_parse(f->buffer + f->start, left, &ret->block, NULL) : -ENODATA;
+		r = left ? reel_block_parse(f->buffer + f->start, left, &ret->block, NULL) :
+			   -ENODATA;
 		if (r == 0 && !reel_block_body_is_sound(&ret->block))
 			r = -EBADMSG;
 		if (r == 0)

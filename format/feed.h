@@ -9,24 +9,24 @@
 
 struct reel_feed {
 	int fd;
-	bool follows;			/* waits for more at the end of the file */
+	bool follows;		/* waits for more at the end of the file */
 	const volatile int *stop;
-	char *directory;		/* follows: where the segments lie; NULL for one file */
-	char *path;			/* of the file that is read; NULL: standard input */
-	char **old_paths;		/* of those before it: what was found in them refers to theirs */
+	char *directory;	/* follows: where the segments lie; NULL for one file */
+	char *path;		/* of the file that is read; NULL: standard input */
+	char **old_paths;	/* of those before it: what was found in them refers to theirs */
 	size_t n_old_paths;
 	uint8_t *buffer;
 	size_t start, end, room;
-	uint64_t position;		/* of the buffer's start in the file */
-	uint64_t segment_at;		/* of the last META */
-	bool is_at_end;			/* nothing more comes into the buffer */
-	bool is_behind_end;		/* the last block was this END: */
+	uint64_t position;	/* of the buffer's start in the file */
+	uint64_t segment_at;	/* of the last META */
+	bool is_at_end;		/* nothing more comes into the buffer */
+	bool is_behind_end;	/* the last block was this END: */
 	struct tape_header last_end;
 	uint64_t end_at;
 };
 
 struct reel_feed_block {
-	struct reel_block block;	/* valid until the next call */
+	struct reel_block block;		/* valid until the next call */
 	uint64_t offset;
 	uint64_t skipped_at, skipped_bytes;	/* before it, or at the end, that were no block */
 };

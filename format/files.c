@@ -13,7 +13,7 @@
 
 #include "format/tape.h"
 
-enum { DEEPEST = 2 };	/* a directory of captures, as merge makes it */
+enum { DEEPEST = 2 }; /* a directory of captures, as merge makes it */
 
 int reel_files_is_segment(const char *name)
 {

@@ -326,7 +326,8 @@ static int walk_headers(struct reel_indexer *x, const struct reel_file *f, struc
 	return r;
 }
 
-/* Whether the table accounts for every byte before END, so that nothing can lie between the blocks. */
+/* Whether the table accounts for every byte before END, so that nothing can lie between the
+ * blocks. */
 static bool check_rows(uint64_t end_offset, const struct tape_row *rows, size_t n)
 {
 	uint64_t at = 0;
@@ -344,12 +345,13 @@ static bool check_rows(uint64_t end_offset, const struct tape_row *rows, size_t 
 		if (at > end_offset)
 			return false;
 	}
-	return n >= 2 && at == end_offset && rows[0].kind == TAPE_META && rows[1].kind == TAPE_SCHEMA;
+	return n >= 2 && at == end_offset && rows[0].kind == TAPE_META &&
+	       rows[1].kind == TAPE_SCHEMA;
 }
 
-static int take_rows(struct reel_indexer *x, const struct reel_file *f, const struct reel_block *end, 
-		     uint64_t end_offset, const struct tape_row *rows, size_t n,
-		     struct reel_err *err)
+static int take_rows(struct reel_indexer *x, const struct reel_file *f,
+		     const struct reel_block *end, uint64_t end_offset, const struct tape_row *rows,
+		     size_t n, struct reel_err *err)
 {
 	int r = 0;
 
@@ -424,7 +426,8 @@ static int use_table(struct reel_indexer *x, const struct reel_file *f, struct r
 		const struct tape_row *rows = (const struct tape_row *)(const void *)item.value;
 		size_t n = item.bytes / sizeof(*rows);
 
-		/* Where one of the two that are read now is broken, the walk says so and goes on. */
+		/* Where one of the two that are read now is broken, the walk says so and goes
+		 * on. */
 		if (end.h.sequence - meta.h.sequence == n && check_rows(t.end_offset, rows, n) &&
 		    reel_block_parse(f->bytes + rows[1].offset, t.end_offset - rows[1].offset,
 				     &schema, NULL) == 0 &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Objects of JSON, for the commands that print a few: where a comma belongs is kept track of here. */
+/* Objects of JSON, for the commands that print a few: it is known here where a comma belongs. */
 #ifndef REEL_FORMAT_JSON_H
 #define REEL_FORMAT_JSON_H
 

@@ -19,28 +19,30 @@ static const struct row {
 	uint16_t how;
 	uint16_t bytes;
 	size_t offset;
-	size_t flag;			/* IS_FLAGGED: the bool that says whether it is there */
+	size_t flag; /* IS_FLAGGED: the bool that says whether it is there */
 } rows[] = {
-#define VALUE(tag, field) { tag, 0, sizeof(((struct reel_meta *)0)->field), \
-			    offsetof(struct reel_meta, field), 0 }
-#define TEXT(tag, field) { tag, IS_TEXT, sizeof(((struct reel_meta *)0)->field), \
-			   offsetof(struct reel_meta, field), 0 }
-#define FLAGGED(tag, field, is) { tag, IS_FLAGGED, sizeof(((struct reel_meta *)0)->field), \
-				  offsetof(struct reel_meta, field), offsetof(struct reel_meta, is) }
-	VALUE(TAPE_META_CAPTURE, capture),
-	VALUE(TAPE_META_NUMBER, number),
-	VALUE(TAPE_META_MACHINE, machine),
-	VALUE(TAPE_META_BOOT, boot),
-	TEXT(TAPE_META_HOST, host),
-	TEXT(TAPE_META_KERNEL, kernel),
-	TEXT(TAPE_META_ARCH, arch),
-	TEXT(TAPE_META_PROGRAM, program),
-	TEXT(TAPE_META_NOTE, note),
-	VALUE(TAPE_META_CONFIG, config),
-	VALUE(TAPE_META_CPUS, cpus),
-	VALUE(TAPE_META_RUN, run),
-	VALUE(TAPE_META_START, start),
-	FLAGGED(TAPE_META_PREVIOUS, previous, has_previous),
+#define VALUE(tag, field)                                                                          \
+	{                                                                                          \
+		tag, 0, sizeof(((struct reel_meta *)0)->field), offsetof(struct reel_meta, field), \
+			0                                                                          \
+	}
+#define TEXT(tag, field)                                              \
+	{                                                             \
+		tag, IS_TEXT, sizeof(((struct reel_meta *)0)->field), \
+			offsetof(struct reel_meta, field), 0          \
+	}
+#define FLAGGED(tag, field, is)                                                           \
+	{                                                                                 \
+		tag, IS_FLAGGED, sizeof(((struct reel_meta *)0)->field),                  \
+			offsetof(struct reel_meta, field), offsetof(struct reel_meta, is) \
+	}
+	VALUE(TAPE_META_CAPTURE, capture),   VALUE(TAPE_META_NUMBER, number),
+	VALUE(TAPE_META_MACHINE, machine),   VALUE(TAPE_META_BOOT, boot),
+	TEXT(TAPE_META_HOST, host),	     TEXT(TAPE_META_KERNEL, kernel),
+	TEXT(TAPE_META_ARCH, arch),	     TEXT(TAPE_META_PROGRAM, program),
+	TEXT(TAPE_META_NOTE, note),	     VALUE(TAPE_META_CONFIG, config),
+	VALUE(TAPE_META_CPUS, cpus),	     VALUE(TAPE_META_RUN, run),
+	VALUE(TAPE_META_START, start),	     FLAGGED(TAPE_META_PREVIOUS, previous, has_previous),
 	FLAGGED(TAPE_META_CUT, cut, is_cut),
 #undef VALUE
 #undef TEXT
@@ -158,7 +160,7 @@ int reel_meta_decode(const void *body, size_t length, struct reel_meta *ret, str
 		return reel_err_set(err, r, "META is malformed");
 	if (ret->major != TAPE_MAJOR || incompatible)
 		return reel_err_set(err, -EPROTONOSUPPORT,
-				    "written in format %u.%u (features 0x%llx), which needs a newer "
+				    "written in format %u.%u (features 0x%llx), needing a newer "
 				    "reel than %s",
 				    ret->major, ret->minor, (unsigned long long)incompatible,
 				    REEL_VERSION);

@@ -121,7 +121,8 @@ bool reel_moment_span(const struct reel_boot *boot, int64_t from_ns, int64_t to_
 
 /* Calls FN with each word between commas. */
 static int each_word(const struct reel_strings *lists,
-		     int (*fn)(const char *word, size_t length, void *context, struct reel_err *err),
+		     int (*fn)(const char *word, size_t length, void *context,
+			       struct reel_err *err),
 		     void *context, struct reel_err *err)
 {
 	for (size_t i = 0; i < lists->n; i++) {

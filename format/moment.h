@@ -15,8 +15,8 @@ int reel_moment_parse(const char *text, const struct reel_reader *r, struct reel
 
 /*
  * The ts at which the boot was at that wall time; where the clock was set over it, the last one
- * before, and at most that of the last event. A wall time that came twice is taken as the later one.
- * false: the boot began later.
+ * before, and at most that of the last event. Of a wall time that came twice the later one is
+ * taken. false: the boot began later.
  */
 bool reel_moment_ts(const struct reel_boot *boot, int64_t realtime_ns, uint64_t *ret_ts);
 

@@ -41,16 +41,16 @@ bool reel_health_line(const struct reel_health *h, unsigned i, char text[REEL_HE
 		  "segments have no END: their writer died, or still writes" },
 		{ h->lost, "event was lost when this was recorded",
 		  "events were lost when this was recorded" },
-		{ h->disordered, "event is out of order, since the order would take too much memory",
-		  "events are out of order, since the order would take too much memory" },
+		{ h->disordered, "event is out of order, since order would take too much memory",
+		  "events are out of order, since order would take too much memory" },
 	};
 	uint64_t listed = h->n_damages < REEL_DAMAGES_MAX ? h->n_damages : REEL_DAMAGES_MAX;
 
 	if (i < listed) {
 		const struct reel_damage *d = &h->damages[i];
 
-		snprintf(text, REEL_HEALTH_LINE, "%s: damaged at byte %llu: %s", d->path ? d->path : "?",
-			 (unsigned long long)d->offset, d->what);
+		snprintf(text, REEL_HEALTH_LINE, "%s: damaged at byte %llu: %s",
+			 d->path ? d->path : "?", (unsigned long long)d->offset, d->what);
 		return true;
 	}
 	i -= (unsigned)listed;
@@ -63,8 +63,8 @@ bool reel_health_line(const struct reel_health *h, unsigned i, char text[REEL_HE
 	return false;
 }
 
-void reel_segment_range(const struct reel_reader *r, const struct reel_segment *s, int64_t *ret_from,
-			int64_t *ret_to)
+void reel_segment_range(const struct reel_reader *r, const struct reel_segment *s,
+			int64_t *ret_from, int64_t *ret_to)
 {
 	uint64_t ts_min = UINT64_MAX, ts_max = 0;
 

@@ -22,7 +22,7 @@ bool reel_health_touches(const struct reel_health *h, const struct reel_reader *
 			 const struct reel_filter *f);
 
 /* Wall time from the first to the last event of a segment; without events, of its beginning. */
-void reel_segment_range(const struct reel_reader *r, const struct reel_segment *s, int64_t *ret_from,
-			int64_t *ret_to);
+void reel_segment_range(const struct reel_reader *r, const struct reel_segment *s,
+			int64_t *ret_from, int64_t *ret_to);
 
 #endif

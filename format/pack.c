@@ -52,11 +52,11 @@ int reel_pack_init(struct reel_pack *p, uint32_t limit_bytes, struct reel_err *e
 	/* The same list twice: for the size of it all, then for the places. */
 	for (int pass = 0; pass < 2; pass++) {
 		size_t at = 0;
-#define PLACE(field, n)                                                               \
-	do {                                                                          \
-		if (pass)                                                             \
-			p->field = (void *)((uint8_t *)p->memory + at);               \
-		at += align8((n) * sizeof(*p->field));                                \
+#define PLACE(field, n)                                                 \
+	do {                                                            \
+		if (pass)                                               \
+			p->field = (void *)((uint8_t *)p->memory + at); \
+		at += align8((n) * sizeof(*p->field));                  \
 	} while (0)
 		PLACE(ts, events);
 		PLACE(pid, events);
@@ -82,7 +82,8 @@ int reel_pack_init(struct reel_pack *p, uint32_t limit_bytes, struct reel_err *e
 			p->memory = calloc(1, total);
 			if (!p->memory)
 				return reel_err_set(err, -ENOMEM,
-						    "no memory for a block of %u bytes", limit_bytes);
+						    "no memory for a block of %u bytes",
+						    limit_bytes);
 		}
 	}
 	p->slots_in_use = SLOTS_FIRST;
@@ -142,7 +143,8 @@ static void spread_strings(struct reel_pack *p)
 	}
 }
 
-static uint16_t new_string(struct reel_pack *p, const uint8_t *bytes, uint16_t length, uint32_t hash)
+static uint16_t new_string(struct reel_pack *p, const uint8_t *bytes, uint16_t length,
+			   uint32_t hash)
 {
 	memcpy(p->strings + p->string_bytes, bytes, length);
 	p->string_lengths[p->n_strings] = length;
@@ -187,7 +189,8 @@ static void add_strings(struct reel_pack *p, const struct reel_type *t, uint8_t 
 	}
 }
 
-/* Some of them were cut. Those are told apart from whole ones that look the same, so each is new. */
+/* Some of them were cut. Those are told apart from whole ones that look the same, so each is
+ * new. */
 static void add_cut_strings(struct reel_pack *p, const struct reel_type *t, uint8_t *fixed,
 			    const uint8_t *bytes)
 {
@@ -299,8 +302,8 @@ static uint8_t *put(uint8_t *to, const void *from, size_t bytes)
 }
 
 /*
- * Turns rows into lanes: what stands at the same place in the events of a type comes together, since
- * it is alike. SCRATCH gets all lanes of a type one behind the other, each 4 * n bytes.
+ * Turns rows into lanes: what stands at the same place in the events of a type comes together,
+ * since it is alike. SCRATCH gets all lanes of a type one behind the other, each 4 * n bytes.
  */
 static void make_lanes(const struct reel_pack *p, uint8_t *scratch)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A block while it is being filled: records come in as the kernel wrote them and are split into
- * columns, fixed parts and strings. Each distinct string is kept once. Adding is a few stores, a copy
- * and a look-up for each string; what costs more is done once, when the block is closed.
+ * columns, fixed parts and strings. Each distinct string is kept once. Adding is a few stores, a
+ * copy and a look-up for each string; what costs more is done once, when the block is closed.
  */
 #ifndef REEL_FORMAT_PACK_H
 #define REEL_FORMAT_PACK_H
@@ -45,8 +45,8 @@ struct reel_pack {
 	uint16_t *string_lengths;
 	struct tape_cut_string *cuts;
 
-	/* Which strings are there: a hash table of their numbers, of which a part is in use that grows
-	 * with them, so that a block with few strings stays in the cache. */
+	/* Which strings are there: a hash table of their numbers, of which a part is in use that
+	 * grows with them, so that a block with few strings stays in the cache. */
 	uint16_t *string_slots;
 	uint32_t *string_hashes;
 	uint32_t *string_at;
@@ -75,8 +75,7 @@ void reel_pack_reset(struct reel_pack *p, uint8_t kind);
 
 static inline bool reel_pack_is_full(const struct reel_pack *p)
 {
-	return p->raw_bytes >= p->limit_bytes ||
-	       p->n_strings > TAPE_STRINGS_MAX - EV_MAX_STRINGS;
+	return p->raw_bytes >= p->limit_bytes || p->n_strings > TAPE_STRINGS_MAX - EV_MAX_STRINGS;
 }
 
 /* The pack must not be full, and the lengths in the record must add up. */

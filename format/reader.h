@@ -3,10 +3,10 @@
  * Reads captures: a directory of segments, a directory of such directories (as merge makes it), one
  * segment, several of them concatenated, or standard input; also while it is being written.
  *
- * Opening looks at the headers of blocks only, or at the table in END, and at the CLOCK blocks. What
- * is found broken is never an error of the reading: it is passed over and noted in the health, which
- * every command shows. After opening, a reader does not change: several threads may unpack blocks,
- * each into a reel_unpacked of its own.
+ * Opening looks at the headers of blocks only, or at the table in END, and at the CLOCK blocks.
+ * What is found broken is never an error of the reading: it is passed over and noted in the health,
+ * which every command shows. After opening, a reader does not change: several threads may unpack
+ * blocks, each into a reel_unpacked of its own.
  *
  * Memory: about 100 bytes a block, so 40 MB for 30 GB of tape, beside what a walk needs.
  */
@@ -26,10 +26,10 @@
 #include "format/unpack.h"
 
 enum reel_ending {
-	REEL_COMPLETE,			/* END is there */
-	REEL_UNCLEAN,			/* the last block is sound, but no END: a writer died or goes on */
-	REEL_TORN,			/* bytes behind the last sound block */
-	REEL_DAMAGED,			/* something in the middle is broken or missing */
+	REEL_COMPLETE,		/* END is there */
+	REEL_UNCLEAN,		/* the last block is sound, but no END: a writer died or goes on */
+	REEL_TORN,		/* bytes behind the last sound block */
+	REEL_DAMAGED,		/* something in the middle is broken or missing */
 };
 
 /* One boot of one machine, as one capture saw it: events of different boots never mix. */
@@ -63,7 +63,7 @@ struct reel_segment {
 	uint64_t torn_bytes;
 	bool has_end;
 	uint64_t end_reason;
-	bool is_refused;		/* written by a newer reel, in a way that this one cannot read */
+	bool is_refused;		/* by a newer reel, in a way that this one cannot read */
 	bool is_cut;			/* blocks may be missing; only this range is shown: */
 	int64_t cut_from_ns, cut_to_ns;
 	unsigned source;
@@ -98,7 +98,7 @@ struct reel_health {
 	uint64_t torn_bytes;
 	uint64_t unclean_segments;
 	uint64_t lost;			/* events, by the LOST records that were read */
-	uint64_t disordered;		/* events given later than their time, to bound the memory */
+	uint64_t disordered;	/* events given later than their time, to bound the memory */
 };
 
 struct reel_reader {
@@ -117,8 +117,8 @@ struct reel_reader {
 };
 
 /*
- * Opens what lies at PATH. -ENOENT and others of open(); -ENODATA: there is no segment in it at all.
- * A pipe or "-" cannot be opened so, only walked: see walk.h.
+ * Opens what lies at PATH. -ENOENT and others of open(); -ENODATA: there is no segment in it at
+ * all. A pipe or "-" cannot be opened so, only walked: see walk.h.
  */
 int reel_reader_open(const char *path, struct reel_reader **ret, struct reel_err *err);
 /* Several captures as one, as if they had been merged. */

@@ -17,7 +17,8 @@ void *reel_record_begin(struct reel_record *r, const struct reel_type *type)
 void reel_record_cut_string(struct reel_record *r, const void *bytes, size_t length,
 			    uint32_t true_length)
 {
-	/* Room for all true lengths is kept free, since a later string may be the one that is cut. */
+	/* Room for all true lengths is kept free, since a later string may be the one that is
+	 * cut. */
 	size_t room = EV_MAX_PAYLOAD - 4u * r->type->n_strings - r->used;
 	uint16_t kept;
 
@@ -94,7 +95,8 @@ void reel_record_view(struct reel_record *r, struct reel_record_strings *strings
 	}
 	strings->at[r->n_strings] = at;
 	strings->table = (struct reel_string_table){ r->n_strings, n_cuts, strings->at,
-						r->payload + r->type->fixed_bytes, strings->cuts };
+						     r->payload + r->type->fixed_bytes,
+						     strings->cuts };
 	*ret = (struct reel_event){
 		.ts = r->header.ts,
 		.seq = r->header.seq,

@@ -5,8 +5,8 @@
  *
  *	struct ev_open *o = reel_record_begin(&rec, open_type);
  *	o->flags = O_RDONLY;
- *	reel_record_string(&rec, path, strlen(path));		strings in the order of their fields,
- *	reel_record_string(&rec, "", 0);			each one of them
+ *	reel_record_string(&rec, path, strlen(path));	strings in the order of their fields,
+ *	reel_record_string(&rec, "", 0);		each one of them
  *	reel_writer_append(w, &rec.header, reel_record_end(&rec), err);
  */
 #ifndef REEL_FORMAT_RECORD_H
@@ -29,7 +29,8 @@ struct reel_record {
 	uint32_t true_lengths[EV_MAX_STRINGS];
 };
 
-/* Returns the fixed part, all zero, for the caller to fill in. The header is zero but for the type. */
+/* Returns the fixed part, all zero, for the caller to fill in. The header is zero but for the
+ * type. */
 void *reel_record_begin(struct reel_record *r, const struct reel_type *type);
 
 /* The next string. What does not fit any more is cut, and the record says so. */
@@ -45,8 +46,8 @@ size_t reel_record_of_event(struct reel_record *r, const struct reel_event *ev);
 size_t reel_record_end(struct reel_record *r);
 
 /*
- * A view of a closed record, as if it lay in a block alone. The view lives as long as both; the record
- * is changed by it.
+ * A view of a closed record, as if it lay in a block alone. The view lives as long as both; the
+ * record is changed by it.
  */
 struct reel_record_strings {
 	struct reel_string_table table;

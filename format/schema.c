@@ -273,7 +273,7 @@ int reel_schema_decode(const void *body, size_t length, struct reel_schema **ret
 	fill.strings = (uint16_t *)(fill.fields + count.n_fields);
 	fill.text = (char *)(fill.strings + count.n_strings);
 	get_all(&fill, s);
-	if (fill.failed) {	/* only the second pass knows that an id stands there twice */
+	if (fill.failed) { /* only the second pass knows that an id stands there twice */
 		reel_schema_free(s);
 		return reel_err_set(err, -EBADMSG, "schema names a type twice");
 	}

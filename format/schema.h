@@ -18,7 +18,8 @@ struct reel_schema {
 	const struct reel_type *types[EV_MAX_TYPES];	/* NULL: no such type */
 	uint16_t fixed_bytes[EV_MAX_TYPES];		/* REEL_NO_TYPE: no such type */
 	uint8_t n_strings[EV_MAX_TYPES];
-	bool as_built[EV_MAX_TYPES];	/* this build's struct begins as the tape's does, or the reverse */
+	/* Of this build's struct and the tape's the one begins as the other. */
+	bool as_built[EV_MAX_TYPES];
 	const char *classes[EV_MAX_TYPES];
 	void *memory;
 };

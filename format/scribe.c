@@ -13,7 +13,7 @@
 
 enum {
 	JOBS = 64,
-	PACKS_IN_LINE = 4,	/* one a stream: what is given comes back at once */
+	PACKS_IN_LINE = 4, /* one a stream: what is given comes back at once */
 	OWN_PACK_BYTES = 16 << 10,
 	SYNC_BYTES = 16 << 20,
 };
@@ -41,27 +41,27 @@ struct reel_scribe {
 	unsigned first_job, n_jobs;
 	struct reel_pack *free[REEL_WRITER_BUFFERS];
 	unsigned n_free;
-	struct reel_err failed;			/* code 0: all is well */
+	struct reel_err failed; /* code 0: all is well */
 	struct reel_writer_stats stats;
 	bool abandoned;
 	_Atomic uint64_t now_ns, own_seq, segment_bytes, segment_blocks;
-	_Atomic unsigned rotations;		/* asked for and not done yet */
-	_Atomic int64_t realtime_offset;	/* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	_Atomic unsigned rotations;	 /* asked for and not done yet */
+	_Atomic int64_t realtime_offset; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 
 	/* The scribe's own thread. */
 	pthread_t thread;
-	struct reel_meta meta;			/* of the open segment */
+	struct reel_meta meta; /* of the open segment */
 	struct reel_segment_writer segment;
 	struct reel_directory directory;
 	char name[REEL_SEGMENT_NAME_MAX];
-	struct reel_pack own;			/* for what it has to say itself */
+	struct reel_pack own; /* for what it has to say itself */
 	uint64_t settled;
 	uint64_t synced_ns;
-	bool is_full;				/* the disk: only the last words are written */
-	bool reserve_is_used;			/* since the disk was full at a change of segments */
+	bool is_full;	      /* the disk: only the last words are written */
+	bool reserve_is_used; /* since the disk was full at a change of segments */
 	struct {
 		uint64_t count, first_ns, last_ns;
-	} lost[EV_MAX_TYPES];			/* by class, after is_full */
+	} lost[EV_MAX_TYPES]; /* by class, after is_full */
 };
 
 static bool is_no_room(int r)
@@ -216,12 +216,17 @@ static bool oldest_is_too_old(const struct reel_scribe *s)
 	return s->keep_ns && s->directory.finished[0].ended_realtime_ns < now - (int64_t)s->keep_ns;
 }
 
+static bool is_too_much(const struct reel_scribe *s)
+{
+	uint64_t bytes = s->directory.finished_bytes + s->segment.offset;
+
+	return s->keep_bytes && bytes > s->keep_bytes;
+}
+
 static int retire(struct reel_scribe *s, struct reel_err *err)
 {
 	while (s->has_directory && s->directory.n_finished &&
-	       ((s->keep_bytes &&
-		 s->directory.finished_bytes + s->segment.offset > s->keep_bytes) ||
-		oldest_is_too_old(s))) {
+	       (is_too_much(s) || oldest_is_too_old(s))) {
 		int r = retire_oldest(s, err);
 
 		if (r < 0)
@@ -309,7 +314,7 @@ static int write_pack(struct reel_scribe *s, struct reel_pack *p, uint64_t settl
 		count_lost(s, p);
 		return r;
 	}
-	s->settled = settled;	/* not before, since RETIRED may have come between */
+	s->settled = settled; /* not before, since RETIRED may have come between */
 	s->segment_bytes = s->segment.offset;
 	s->segment_blocks = s->segment.n_rows;
 	pthread_mutex_lock(&s->lock);

@@ -78,7 +78,8 @@ static int write_whole(struct reel_segment_writer *s, const uint8_t *from, size_
 	return 0;
 }
 
-static int note_row(struct reel_segment_writer *s, const struct tape_header *h, struct reel_err *err)
+static int note_row(struct reel_segment_writer *s, const struct tape_header *h,
+		    struct reel_err *err)
 {
 	struct tape_row *row;
 
@@ -112,9 +113,9 @@ static int note_row(struct reel_segment_writer *s, const struct tape_header *h, 
  * Makes the block in the buffer and writes it. h has kind, flags and what is said of the events; p,
  * if not NULL, gives the filter of its pids.
  */
-static int put_block(struct reel_segment_writer *s, struct tape_header *h, const struct reel_pack *p,
-		     const uint8_t *raw, size_t raw_bytes, uint8_t *block, size_t room,
-		     struct reel_err *err)
+static int put_block(struct reel_segment_writer *s, struct tape_header *h,
+		     const struct reel_pack *p, const uint8_t *raw, size_t raw_bytes,
+		     uint8_t *block, size_t room, struct reel_err *err)
 {
 	uint8_t *bloom = block + sizeof(*h), *body;
 	size_t total;
@@ -132,8 +133,9 @@ static int put_block(struct reel_segment_writer *s, struct tape_header *h, const
 		reel_pack_bloom(p, bloom, h->bloom_bytes);
 	body = block + h->header_bytes;
 	if (h->flags & TAPE_ZSTD) {
-		size_t n = ZSTD_compress2(s->zstd, body, room - h->header_bytes - TAPE_TAG_BYTES - 8,
-					  raw, raw_bytes);
+		size_t n = ZSTD_compress2(s->zstd, body,
+					  room - h->header_bytes - TAPE_TAG_BYTES - 8, raw,
+					  raw_bytes);
 
 		if (ZSTD_isError(n))
 			return reel_err_set(err, -EIO, "zstd: %s", ZSTD_getErrorName(n));
@@ -217,7 +219,8 @@ int reel_segment_put_pack(struct reel_segment_writer *s, const struct reel_pack 
 
 	reel_pack_types(p, h.types);
 	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, level);
-	r = put_block(s, &h, p, s->raw, reel_pack_body(p, s->raw, s->block), s->block, s->block_room, err);
+	r = put_block(s, &h, p, s->raw, reel_pack_body(p, s->raw, s->block), s->block,
+		      s->block_room, err);
 	if (r < 0)
 		return r;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
@@ -237,7 +240,8 @@ int reel_segment_put_end(struct reel_segment_writer *s, enum tape_end_reason rea
 	size_t rows_bytes = s->n_rows * sizeof(struct tape_row);
 	size_t room = rows_bytes + sizeof(s->events_of) + 1024;
 	uint64_t why = reason;
-	uint8_t *raw = malloc(room), *block = malloc(block_room(room) + sizeof(struct tape_trailer));
+	uint8_t *raw = malloc(room),
+		*block = malloc(block_room(room) + sizeof(struct tape_trailer));
 	uint8_t *at = raw;
 	int r;
 

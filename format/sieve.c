@@ -61,7 +61,8 @@ bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_entry 
 	/* A header that is not sound is left to be found out when the block is unpacked. */
 	memcpy(&h, e->at, sizeof(h));
 	if (h.magic != TAPE_MAGIC || h.header_bytes != e->header_bytes ||
-	    h.header_bytes < TAPE_HEADER_MIN + h.bloom_bytes || (h.bloom_bytes & (h.bloom_bytes - 1)))
+	    h.header_bytes < TAPE_HEADER_MIN + h.bloom_bytes ||
+	    (h.bloom_bytes & (h.bloom_bytes - 1)))
 		return true;
 	for (unsigned i = 0; i < f->n_pids; i++)
 		if (bloom_may_have(e->at + h.header_bytes - TAPE_SUM_BYTES - h.bloom_bytes,

@@ -27,7 +27,8 @@ static inline bool reel_sieve_wants_event(struct reel_sieve *s, const struct ree
 	return (s->any_event && !e->u->segment->is_cut) || reel_sieve_wants_slowly(s, e);
 }
 
-/* Events that the LOST records of a GAP block count, as far as they touch the time that is wanted. */
+/* Events that the LOST records of a GAP block count, as far as they touch the time that is
+ * wanted. */
 uint64_t reel_sieve_count_lost(struct reel_sieve *s, struct reel_unpacked *u);
 
 #endif

@@ -22,21 +22,21 @@ struct waiting {
 struct stream {
 	struct reel_walk walk;
 	struct reel_feed feed;
-	struct reel_reader reader;	/* segments as they come; their blocks go to the queue */
+	struct reel_reader reader; /* segments as they come; their blocks go to the queue */
 	struct reel_indexer indexer;
-	struct reel_boot **boots;	/* all that came, since segments refer to theirs */
+	struct reel_boot **boots; /* all that came, since segments refer to theirs */
 	unsigned n_boots;
-	struct reel_boot *boot;		/* whose events are given out */
-	struct reel_boot *next_boot;	/* begins when all of this one's are given out */
+	struct reel_boot *boot;	     /* whose events are given out */
+	struct reel_boot *next_boot; /* begins when all of this one's are given out */
 
-	struct waiting *queue;		/* by falling ts_min: the next one is the last */
+	struct waiting *queue; /* by falling ts_min: the next one is the last */
 	size_t n_queue, queue_room, queue_bytes;
 	uint64_t settled;
 	struct reel_merge merge;
 	struct reel_sieve sieve;
 	struct reel_merge_event head;
 	struct reel_unpacked scratch;
-	bool has_ended;			/* nothing more will come */
+	bool has_ended; /* nothing more will come */
 };
 
 /* Segments may move when one more comes; what refers to one moves along. */
@@ -173,8 +173,9 @@ static int load_block(struct stream *s, struct reel_err *err)
 	if (slot) {
 		r = reel_block_parse(w.bytes, w.size, &b, &why);
 		if (r == 0)
-			r = segment->schema ? reel_unpack(&slot->u, &b, segment->schema, segment, &why) :
-					      reel_err_set(&why, -EBADMSG, "the schema is missing");
+			r = segment->schema ?
+				    reel_unpack(&slot->u, &b, segment->schema, segment, &why) :
+				    reel_err_set(&why, -EBADMSG, "the schema is missing");
 	}
 	free(w.bytes);
 	if (r == 0) {
@@ -251,7 +252,8 @@ static int stream_next(struct reel_walk *w, struct reel_event *ret, struct reel_
 			reel_sieve_init(&s->sieve, &w->filter, &s->boot->clocks);
 		} else if (s->has_ended) {
 			if (!s->reader.n_segments)
-				return reel_err_set(err, -ENODATA, "%s: no segment of a capture is in it",
+				return reel_err_set(err, -ENODATA,
+						    "%s: no segment of a capture is in it",
 						    reel_feed_path(&s->feed));
 			return 0;
 		} else {

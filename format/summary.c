@@ -332,12 +332,13 @@ static int take_source(struct gathering *g, const struct reel_source *source,
 		s->from_ns = all.from_ns;
 		s->to_ns = all.to_ns;
 	}
-	s->head_is_missing = first->meta.has_previous && !first->is_cut && !g->predecessor_was_retired;
+	s->head_is_missing = first->meta.has_previous && !first->is_cut &&
+			     !g->predecessor_was_retired;
 	return r;
 }
 
-int reel_summarize(const struct reel_reader *r, struct reel_summary **ret, struct reel_health *health,
-		   struct reel_err *err)
+int reel_summarize(const struct reel_reader *r, struct reel_summary **ret,
+		   struct reel_health *health, struct reel_err *err)
 {
 	struct gathering g = { .r = r, .health = health };
 	struct reel_summary *list = calloc(r->n_sources + 1u, sizeof(*list));

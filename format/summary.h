@@ -64,9 +64,9 @@ struct reel_summary {
 	struct reel_cover *covers;
 	uint32_t n_covers, covers_room;
 	struct reel_retirement retired;
-	bool head_is_missing;		/* something came before it, and no RETIRED says where it went */
+	bool head_is_missing;		/* something came before it, and no RETIRED says so */
 	bool is_cut, is_derived;
-	enum reel_ending ending;	/* the worst of its segments; one being written is complete */
+	enum reel_ending ending;	/* the worst of its segments that do not go on */
 	bool is_being_written;
 	uint64_t unclean_segments, torn_segments, damaged_segments;
 };
@@ -75,8 +75,8 @@ struct reel_summary {
  * Of each source, in an array that the caller releases with reel_summary_free(). Blocks that cannot
  * be read are noted in health, which the caller has copied from the reader or zeroed.
  */
-int reel_summarize(const struct reel_reader *r, struct reel_summary **ret, struct reel_health *health,
-		   struct reel_err *err);
+int reel_summarize(const struct reel_reader *r, struct reel_summary **ret,
+		   struct reel_health *health, struct reel_err *err);
 void reel_summary_free(struct reel_summary *list, const struct reel_reader *r);
 
 #endif

@@ -16,8 +16,8 @@ struct reel_tail {
 int reel_tail_read(const struct reel_segment *s, struct reel_tail *ret, struct reel_err *err);
 
 /*
- * The last block of the segment whose body is sound; *ret_bytes counts from META up to its end, with
- * the trailer if it has one. -ENODATA: there is none.
+ * The last block of the segment whose body is sound; *ret_bytes counts from META up to its end,
+ * with the trailer if it has one. -ENODATA: there is none.
  */
 int reel_tail_last(const struct reel_segment *s, struct reel_block *ret, uint64_t *ret_bytes);
 

@@ -58,7 +58,7 @@ enum tape_kind {
 	TAPE_CLOCK,
 	TAPE_END,
 	TAPE_KINDS,
-	TAPE_PRIVATE = 128,			/* this and above: never defined here, always skipped */
+	TAPE_PRIVATE = 128,		/* this and above: never defined here, always skipped */
 };
 
 enum tape_block_flag {
@@ -76,17 +76,17 @@ struct tape_header {
 	uint16_t header_bytes;
 	uint32_t stored_bytes;
 	uint32_t raw_bytes;
-	uint64_t segment;			/* random, never 0 */
-	uint64_t sequence;			/* of the block in its capture, across segments */
-	uint64_t ts_min;			/* of the events in it; 0 and 0 where there are none */
+	uint64_t segment;		/* random, never 0 */
+	uint64_t sequence;		/* of the block in its capture, across segments */
+	uint64_t ts_min;		/* of the events in it; 0 and 0 where there are none */
 	uint64_t ts_max;
-	uint64_t settled;			/* every event before this is in this block or before it */
+	uint64_t settled;		/* every event before this is in this block or before it */
 	uint32_t n_events;
-	uint16_t bloom_bytes;			/* a power of two, or 0: no filter, any pid may be in it */
+	uint16_t bloom_bytes;		/* a power of two, or 0: no filter, any pid may be in it */
 	uint16_t reserved;
-	uint8_t types[32];			/* bit t: an event of type t is in it */
-	uint8_t link[TAPE_TAG_BYTES];		/* tag of the block before; of the first block: zeros */
-	uint64_t body_sum;			/* XXH3-64 of the stored body, seeded like the header's */
+	uint8_t types[32];		/* bit t: an event of type t is in it */
+	uint8_t link[TAPE_TAG_BYTES];	/* tag of the block before; of the first block: zeros */
+	uint64_t body_sum;		/* XXH3-64 of the stored body, seeded like the header's */
 };
 _Static_assert(sizeof(struct tape_header) == 136, "tape_header");
 
@@ -106,15 +106,15 @@ _Static_assert(sizeof(struct tape_trailer) == 16, "tape_trailer");
  *	struct tape_group [n_types]	the types that occur, by rising id
  *	the columns, in the order of their rows; one that is all zero is left out
  *	struct tape_wide [n_wide]	high halves of results, by rising index
- *	lanes				the fixed parts of the events: for each group, for each 4 bytes
- *					of its struct that are not zero in all of its events: these
+ *	lanes				the fixed parts: for each group, for each 4 bytes of its
+ *					struct that are not zero in all of its events: these
  *					4 bytes of each event of the type, in order
  *	u16 [n_strings]			length of each distinct string
  *	struct tape_cut_string [n_cuts]	by rising number
  *	the strings			string_bytes, one behind the other
  *
- * In a fixed part on tape the u16 of a string field is the number of the string: from 1, in the order
- * of the table above; 0 is the empty string, not cut.
+ * In a fixed part on tape the u16 of a string field is the number of the string: from 1, in the
+ * order of the table above; 0 is the empty string, not cut.
  */
 struct tape_body {
 	uint32_t n_events;
@@ -129,19 +129,19 @@ struct tape_body {
 _Static_assert(sizeof(struct tape_body) == 32, "tape_body");
 
 enum tape_column_id {
-	TAPE_COL_TYPE = 1,			/* 1 byte */
-	TAPE_COL_FLAGS,				/* 1 */
-	TAPE_COL_CALL,				/* 2: exclusive or with the usual call of its type */
-	TAPE_COL_TS,				/* 4: ns after the event before it in its run */
-	TAPE_COL_PID,				/* 4 */
-	TAPE_COL_TID,				/* 4: tid - pid */
-	TAPE_COL_RET,				/* 4: low half, signed */
+	TAPE_COL_TYPE = 1,		/* 1 byte */
+	TAPE_COL_FLAGS,			/* 1 */
+	TAPE_COL_CALL,			/* 2: exclusive or with the usual call of its type */
+	TAPE_COL_TS,			/* 4: ns after the event before it in its run */
+	TAPE_COL_PID,			/* 4 */
+	TAPE_COL_TID,			/* 4: tid - pid */
+	TAPE_COL_RET,			/* 4: low half, signed */
 	TAPE_COLUMNS,
 };
 
 enum tape_encoding {
 	TAPE_PLAIN,
-	TAPE_PLANES,				/* lowest byte of every value, then the next byte ... */
+	TAPE_PLANES,		/* lowest byte of every value, then the next byte ... */
 };
 
 struct tape_column {
@@ -159,7 +159,7 @@ struct tape_group {
 	uint16_t usual_call;
 	uint8_t type;
 	uint8_t reserved;
-	uint64_t lanes[2];			/* bit i: bytes 4i to 4i+3 of the struct are there */
+	uint64_t lanes[2];		/* bit i: bytes 4i to 4i+3 of the struct are there */
 };
 _Static_assert(sizeof(struct tape_group) == 24, "tape_group");
 
@@ -195,24 +195,24 @@ struct tape_item {
 _Static_assert(sizeof(struct tape_item) == 8, "tape_item");
 
 enum tape_meta_tag {
-	TAPE_META_VERSION = 1,			/* u16 major, u16 minor, u32 0 */
-	TAPE_META_INCOMPATIBLE,			/* u64: a reader that does not know a bit must refuse */
-	TAPE_META_CAPTURE,			/* 16 bytes */
-	TAPE_META_NUMBER,			/* u64: of the segment in its capture, from 1 */
-	TAPE_META_MACHINE,			/* 16 bytes, machine id */
-	TAPE_META_BOOT,				/* 16 bytes, boot id */
-	TAPE_META_HOST,				/* text, as all that follow down to NOTE */
+	TAPE_META_VERSION = 1,		/* u16 major, u16 minor, u32 0 */
+	TAPE_META_INCOMPATIBLE,		/* u64: a reader that does not know a bit must refuse */
+	TAPE_META_CAPTURE,		/* 16 bytes */
+	TAPE_META_NUMBER,		/* u64: of the segment in its capture, from 1 */
+	TAPE_META_MACHINE,		/* 16 bytes, machine id */
+	TAPE_META_BOOT,			/* 16 bytes, boot id */
+	TAPE_META_HOST,			/* text, as all that follow down to NOTE */
 	TAPE_META_KERNEL,
 	TAPE_META_ARCH,
 	TAPE_META_PROGRAM,
 	TAPE_META_NOTE,
-	TAPE_META_CONFIG,			/* 32 bytes, hash of the recorder's configuration */
-	TAPE_META_CPUS,				/* u64 */
-	TAPE_META_START,			/* struct tape_start */
-	TAPE_META_PREVIOUS,			/* struct tape_previous */
-	TAPE_META_CUT,				/* struct tape_cut */
-	TAPE_META_SOURCE,			/* struct tape_source, then text: what was chosen */
-	TAPE_META_RUN,				/* u64: which run of the recorder wrote it */
+	TAPE_META_CONFIG,		/* 32 bytes, hash of the recorder's configuration */
+	TAPE_META_CPUS,			/* u64 */
+	TAPE_META_START,		/* struct tape_start */
+	TAPE_META_PREVIOUS,		/* struct tape_previous */
+	TAPE_META_CUT,			/* struct tape_cut */
+	TAPE_META_SOURCE,		/* struct tape_source, then text: what was chosen */
+	TAPE_META_RUN,			/* u64: which run of the recorder wrote it */
 };
 
 struct tape_start {

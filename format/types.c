@@ -45,8 +45,8 @@ enum {
 #define WIDTH_args_opt 2
 
 #define ADD_WIDTH(type, kind, name, hint) +WIDTH_##kind
-#define T(id, type, class, stream, aliases, doc)                                                   \
-	_Static_assert(sizeof(struct ev_##type) - (0 FIELDS_##type(ADD_WIDTH, type)) < 8,          \
+#define T(id, type, class, stream, aliases, doc)                                          \
+	_Static_assert(sizeof(struct ev_##type) - (0 FIELDS_##type(ADD_WIDTH, type)) < 8, \
 		       "hole in struct ev_" #type);
 EV_TYPES(T)
 #undef T
@@ -93,8 +93,8 @@ EV_TYPES(T)
 #define STRING_ROW(type, kind, name, hint) STRING_##kind(type, name)
 
 /* A last row ends each table, also where it would be empty. */
-#define T(id, type, class, stream, aliases, doc)                                                   \
-	static const struct reel_field fields_##type[] = { FIELDS_##type(FIELD_ROW, type){ 0 } };  \
+#define T(id, type, class, stream, aliases, doc)                                                  \
+	static const struct reel_field fields_##type[] = { FIELDS_##type(FIELD_ROW, type){ 0 } }; \
 	static const uint16_t strings_##type[] = { FIELDS_##type(STRING_ROW, type) 0xffff };
 EV_TYPES(T)
 #undef T
@@ -102,19 +102,19 @@ EV_TYPES(T)
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 const struct reel_type reel_types[] = {
-#define T(type_id, type, class, block_kind, other_names, what)                                     \
-	{                                                                                          \
-		.name = #type,                                                                     \
-		.aliases = other_names,                                                            \
-		.doc = what,                                                                       \
-		.fields = fields_##type,                                                           \
-		.string_offsets = strings_##type,                                                  \
-		.fixed_bytes = sizeof(struct ev_##type),                                           \
-		.id = type_id,                                                                     \
-		.class_id = EV_CLASS_##class,                                                      \
-		.stream = TAPE_##block_kind,                                                       \
-		.n_fields = COUNT(fields_##type) - 1,                                              \
-		.n_strings = COUNT(strings_##type) - 1,                                            \
+#define T(type_id, type, class, block_kind, other_names, what) \
+	{                                                      \
+		.name = #type,                                 \
+		.aliases = other_names,                        \
+		.doc = what,                                   \
+		.fields = fields_##type,                       \
+		.string_offsets = strings_##type,              \
+		.fixed_bytes = sizeof(struct ev_##type),       \
+		.id = type_id,                                 \
+		.class_id = EV_CLASS_##class,                  \
+		.stream = TAPE_##block_kind,                   \
+		.n_fields = COUNT(fields_##type) - 1,          \
+		.n_strings = COUNT(strings_##type) - 1,        \
 	},
 	EV_TYPES(T)
 #undef T
@@ -131,14 +131,13 @@ const struct reel_class reel_classes[] = {
 unsigned reel_kind_width(uint8_t kind)
 {
 	static const uint8_t widths[] = {
-		[REEL_U8] = 1,	 [REEL_U16] = 2,  [REEL_U32] = 4,   [REEL_U64] = 8,  [REEL_S32] = 4,
-		[REEL_S64] = 8,	 [REEL_ADDR] = 16, [REEL_PATH] = 2, [REEL_TEXT] = 2, [REEL_BYTES] = 2,
-		[REEL_ARGS] = 2,
+		[REEL_U8] = 1,	[REEL_U16] = 2, [REEL_U32] = 4,	  [REEL_U64] = 8,
+		[REEL_S32] = 4, [REEL_S64] = 8, [REEL_ADDR] = 16,
 	};
 
 	kind &= REEL_KIND_MASK;
 	if (kind >= REEL_PATH)
-		return 2;	/* a string has its length there, whatever is in it */
+		return 2; /* a string has its length there, whatever is in it */
 	return kind < COUNT(widths) ? widths[kind] : 0;
 }
 

@@ -73,14 +73,14 @@ static int take_columns(struct reel_unpacked *u, struct rest *rest, const struct
 		if (!values || row->bytes != (uint64_t)row->width * u->n_events)
 			return malformed(err, "a column is cut");
 		if (row->id == 0 || row->id >= TAPE_COLUMNS)
-			continue;	/* of a later version */
+			continue; /* of a later version */
 		if (row->width != known_widths[row->id] || columns[row->id])
 			return malformed(err, "a column has a wrong shape");
 		if (row->encoding == TAPE_PLANES && row->width == 4 && !planes_used) {
 			if (!RESERVE(u->planes, row->bytes))
 				return reel_err_set(err, -ENOMEM, "no memory for a block");
 			join_planes(u->planes.memory, values, u->n_events);
-			planes_used = true;	/* there is room for one, and nobody writes more */
+			planes_used = true; /* there is room for one, and nobody writes more */
 			values = u->planes.memory;
 		} else if (row->encoding != TAPE_PLAIN) {
 			return malformed(err, "a column in an unknown encoding");
@@ -140,7 +140,8 @@ static int take_groups(struct reel_unpacked *u, struct rest *rest, const struct 
 	return 0;
 }
 
-/* Rows from FROM on, a few at a time, so that they stay in the nearest cache until they are whole. */
+/* Rows from FROM on, a few at a time, so that they stay in the nearest cache until they are
+ * whole. */
 static void make_some_rows(struct reel_group *g, uint32_t width, uint32_t from, uint32_t n)
 {
 	const uint8_t *lane = g->lanes + 4 * (size_t)from;

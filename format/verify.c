@@ -22,8 +22,7 @@ static struct reel_finding *place_for(struct reel_verified *c, enum reel_finding
 	if (c->n_findings < REEL_FINDINGS_MAX) {
 		if ((c->n_findings & (c->n_findings - 1)) == 0) {
 			unsigned room = c->n_findings ? 2 * c->n_findings : 1;
-			struct reel_finding *list =
-				reallocarray(c->findings, room, sizeof(*list));
+			struct reel_finding *list = reallocarray(c->findings, room, sizeof(*list));
 
 			if (!list)
 				return NULL;
@@ -146,7 +145,7 @@ struct stretches {
 	unsigned n, room;
 };
 
-/* In the order of capture and number, however the files lie; what belongs to no capture goes last. */
+/* In the order of capture and number, however the files lie; what is of no capture goes last. */
 static int by_number(const void *a, const void *b)
 {
 	const struct stretch *x = a, *y = b;
@@ -274,7 +273,9 @@ static int enter_capture(struct verifier *x, const struct stretch *one)
 
 static int take_stretch(struct verifier *x, const struct stretch *one)
 {
-	struct reel_scan scan = { .base = one->file->bytes + one->offset, .size = one->bytes };
+	/* An empty file has no bytes, not even an address of them. */
+	struct reel_scan scan = { .base = one->bytes ? one->file->bytes + one->offset : NULL,
+				  .size = one->bytes };
 	bool any = false;
 	int r;
 
@@ -353,7 +354,8 @@ static int verify_files(struct verifier *x, struct reel_err *err)
 	return r < 0 ? reel_err_set(err, r, "no memory to verify with") : 0;
 }
 
-int reel_verify(char *const *paths, unsigned n, struct reel_verification **ret, struct reel_err *err)
+int reel_verify(char *const *paths, unsigned n, struct reel_verification **ret,
+		struct reel_err *err)
 {
 	struct verifier *x = calloc(1, sizeof(*x));
 	struct reel_verification *v = calloc(1, sizeof(*v));

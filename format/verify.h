@@ -47,7 +47,7 @@ struct reel_verified {
 	uint64_t torn_bytes, unclean_segments, cut_segments;
 	uint64_t sealed_blocks, encrypted_blocks;
 	bool is_derived, is_being_written;
-	bool head_is_missing;		/* segments came before it, and no RETIRED record names them */
+	bool head_is_missing;		/* something came before it, and no RETIRED says so */
 	uint64_t n_damages;
 	unsigned n_findings;		/* listed; damages go before notes when room is short */
 	struct reel_finding *findings;
@@ -60,7 +60,8 @@ struct reel_verification {
 };
 
 /* Fails only if the files cannot be opened at all, or for want of memory. */
-int reel_verify(char *const *paths, unsigned n, struct reel_verification **ret, struct reel_err *err);
+int reel_verify(char *const *paths, unsigned n, struct reel_verification **ret,
+		struct reel_err *err);
 void reel_verification_free(struct reel_verification *v);
 
 #endif

@@ -243,7 +243,8 @@ static void compare_header(struct verifier *x, const struct seen *seen)
 	if (seen->n_wide != x->u.n_wide)
 		verify_damage(x, "wide results are not those that the flags announce");
 	if (seen->n_unsound)
-		verify_damage(x, "%u events have strings that are not as they say", seen->n_unsound);
+		verify_damage(x, "%u events have strings that are not as they say",
+			      seen->n_unsound);
 	if (seen->n_strange)
 		verify_damage(x, "%u events belong to another kind of block", seen->n_strange);
 }
@@ -256,7 +257,7 @@ static void check_settled(struct verifier *x)
 	check_promise(x, chain->settled);
 	if (settled > chain->settled)
 		chain->settled = settled;
-	/* The greatest counts, so that a lesser one does no harm; but no recorder of ours writes it. */
+	/* The greatest counts, so that a lesser one does no harm; but no recorder writes it. */
 	if (settled < x->segment.settled && !chain->is_falling) {
 		chain->is_falling = true;
 		verify_note(x, "what is settled falls in segment %llu",

@@ -44,8 +44,8 @@ void verify_finish_recording(struct verifier *x)
 	}
 	if (missing > x->accounted && !x->may_have_holes && !c->n_damages)
 		verify_damage_at(x, 0,
-				 "%llu events are missing between those that are here, but only %llu "
-				 "were told as lost",
+				 "%llu events are missing between those that are here, but only "
+				 "%llu were told as lost",
 				 ULL(missing), ULL(x->accounted));
 	c->missing_events += missing;
 	c->accounted_events += x->accounted;
@@ -93,7 +93,7 @@ static void open_segment(struct verifier *x)
 	s->is_newer = x->meta.minor > TAPE_MINOR;
 }
 
-/* The first block of a capture that is here: it is the first of all, or says what came before it. */
+/* The first block of a capture that is here is the first of all, or says what came before. */
 static void begin_chain(struct verifier *x)
 {
 	struct verify_chain *chain = chain_of(x);

@@ -10,16 +10,16 @@
 #include "format/sieve.h"
 #include "format/walk_impl.h"
 
-/* A capture on its way through its boots: the blocks of one boot in the order of their first event. */
+/* A capture on its way through its boots: the blocks of one, in the order of their first event. */
 struct lane {
 	const struct reel_source *source;
 	unsigned next_boot;
 	const struct reel_boot *boot;
-	uint32_t *order;		/* of this boot */
+	uint32_t *order; /* of this boot */
 	uint32_t n, next;
 	struct reel_merge merge;
 	struct reel_sieve sieve;
-	struct reel_merge_event head;	/* the next event of the lane */
+	struct reel_merge_event head; /* the next event of the lane */
 	bool has_head, is_done;
 };
 
@@ -28,7 +28,7 @@ struct indexed {
 	const struct reel_reader *r;
 	struct lane *lanes;
 	unsigned n_lanes;
-	struct lane *given;		/* whose head was given out last */
+	struct lane *given; /* whose head was given out last */
 };
 
 struct order {
@@ -112,7 +112,8 @@ static int advance(struct indexed *x, struct lane *l, struct reel_err *err)
 {
 	l->has_head = false;
 	while (!l->is_done) {
-		uint64_t bound = l->next < l->n ? x->r->blocks[l->order[l->next]].ts_min : UINT64_MAX;
+		uint64_t bound = l->next < l->n ? x->r->blocks[l->order[l->next]].ts_min :
+						  UINT64_MAX;
 		uint64_t head = reel_merge_head(&l->merge);
 		bool is_over = l->merge.bytes > REEL_WALK_BYTES && head != UINT64_MAX;
 		int r;
@@ -221,8 +222,8 @@ static void count_losses(struct indexed *x)
 	reel_unpack_done(&u);
 }
 
-int reel_walk_open(const struct reel_reader *r, const struct reel_filter *f,
-		   struct reel_walk **ret, struct reel_err *err)
+int reel_walk_open(const struct reel_reader *r, const struct reel_filter *f, struct reel_walk **ret,
+		   struct reel_err *err)
 {
 	struct indexed *x = calloc(1, sizeof(*x));
 	int result = 0;

@@ -4,8 +4,8 @@
  * of several captures by their wall time, each capture's own order kept. Blocks that cannot hold
  * anything wanted are not decompressed.
  *
- * Memory: the blocks whose times overlap, REEL_WALK_BYTES at most. Beyond that, and only then, order
- * is given up and health.disordered counts.
+ * Memory: the blocks whose times overlap, REEL_WALK_BYTES at most. Beyond that, and only then,
+ * order is given up and health.disordered counts.
  */
 #ifndef REEL_FORMAT_WALK_H
 #define REEL_FORMAT_WALK_H
@@ -29,7 +29,7 @@ struct reel_filter {
 	unsigned n_pids;		/* 0: all */
 	uint32_t pids[REEL_FILTER_PIDS];
 	uint32_t kinds;			/* bits 1 << enum tape_kind; 0: all */
-	bool beyond_cut;		/* of a cut also what lies around its range, for the state */
+	bool beyond_cut;	/* of a cut also what lies around its range, for the state */
 };
 
 struct reel_walk;
@@ -40,8 +40,8 @@ struct reel_walk_stats {
 	uint64_t events;		/* given to the caller */
 };
 
-int reel_walk_open(const struct reel_reader *r, const struct reel_filter *f,
-		   struct reel_walk **ret, struct reel_err *err);
+int reel_walk_open(const struct reel_reader *r, const struct reel_filter *f, struct reel_walk **ret,
+		   struct reel_err *err);
 
 /* From a pipe, to its end. One capture after the other, if there are several. */
 int reel_walk_stream(int fd, const struct reel_filter *f, struct reel_walk **ret,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The side of the writer that its caller sees: records are sorted into the pack of their stream, and
- * full or old packs are handed to the scribe (scribe.c), in whose thread they go to disk.
+ * The side of the writer that its caller sees: records are sorted into the pack of their stream,
+ * and full or old packs are handed to the scribe (scribe.c), in whose thread they go to disk.
  */
 #include "format/writer.h"
 
@@ -19,7 +19,7 @@ static const uint8_t streams[] = { TAPE_CLOCK, TAPE_GAP, TAPE_STATE, TAPE_EVENTS
 
 struct reel_writer {
 	struct reel_scribe *scribe;
-	struct reel_pack *packs[TAPE_KINDS];	/* NULL: nothing is pending */
+	struct reel_pack *packs[TAPE_KINDS]; /* NULL: nothing is pending */
 	uint64_t now_ns;
 	uint64_t settled;
 	uint64_t latency_ns;
@@ -29,7 +29,7 @@ struct reel_writer {
 	uint64_t events;
 	uint64_t malformed, malformed_told;
 	uint64_t malformed_first, malformed_last;
-	const struct reel_type *types[EV_MAX_TYPES];	/* NULL: no such type */
+	const struct reel_type *types[EV_MAX_TYPES]; /* NULL: no such type */
 };
 
 int reel_writer_open(const struct reel_writer_options *o, struct reel_writer **ret,
@@ -142,7 +142,7 @@ static int add(struct reel_writer *w, const struct ev_header *h, const uint8_t *
 	return reel_pack_is_full(w->packs[kind]) ? close_full(w, kind, err) : 0;
 }
 
-/* Every length in a record is checked here, where it comes from the kernel; later ones may trust. */
+/* Every length in a record is checked here, where it comes from the kernel. Others may trust it. */
 static bool is_sound(const struct reel_writer *w, const struct ev_header *h, const uint8_t *payload,
 		     size_t length)
 {
@@ -292,7 +292,7 @@ int reel_writer_close(struct reel_writer *w, struct reel_err *err)
 	flushed = reel_writer_flush(w, r < 0 ? &ignored : err);
 	if (r == 0)
 		r = flushed;
-	/* Also after an error: what can still be written is written, and the first error is told. */
+	/* After an error, too: what still can be is written, and the first error is told. */
 	end = reel_scribe_close(w->scribe, r < 0 ? &ignored : err);
 	free(w);
 	return r < 0 ? r : end;

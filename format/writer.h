@@ -9,8 +9,8 @@
  * call: a thread of the writer's own does what is slow, and appending waits only when all of its
  * buffers are full. One thread appends, settles, ticks and closes.
  *
- * Memory: REEL_WRITER_BUFFERS packs, each 9 block_bytes at most and about 2.5 as a rule, and 80 bytes
- * a block of the open segment.
+ * Memory: REEL_WRITER_BUFFERS packs, each 9 block_bytes at most and about 2.5 as a rule, and 80
+ * bytes a block of the open segment.
  */
 #ifndef REEL_FORMAT_WRITER_H
 #define REEL_FORMAT_WRITER_H
@@ -28,19 +28,19 @@ enum reel_sync {
 };
 
 struct reel_writer_options {
-	const char *directory;		/* the capture; made if it is not there, else continued */
-	int fd;				/* instead of a directory: one segment to here, e.g. standard output */
-	struct reel_meta meta;		/* machine, host, note ...; ids of an existing capture win */
+	const char *directory;	/* the capture; made if it is not there, else continued */
+	int fd;		/* instead of a directory: one segment to here, e.g. standard output */
+	struct reel_meta meta;	/* machine, host, note ...; ids of an existing capture win */
 
-	uint32_t block_bytes;		/* 0 in any of these: the default */
-	uint64_t latency_ns;		/* a block is written at this age */
+	uint32_t block_bytes;	/* 0 in any of these: the default */
+	uint64_t latency_ns;	/* a block is written at this age */
 	uint64_t segment_bytes;
 	uint64_t segment_ns;
-	uint64_t keep_bytes;		/* 0: everything is kept */
+	uint64_t keep_bytes;	/* 0: everything is kept */
 	uint64_t keep_ns;
-	bool drop_oldest;		/* on a full disk remove the oldest segment and go on */
-	bool in_line;			/* no thread: for tools whose input waits anyway */
-	int level;			/* zstd's, 0: the default; lower ones are taken under load */
+	bool drop_oldest;	/* on a full disk remove the oldest segment and go on */
+	bool in_line;		/* no thread: for tools whose input waits anyway */
+	int level;		/* zstd's, 0: the default; lower ones are taken under load */
 	enum reel_sync sync;
 };
 

@@ -44,7 +44,8 @@ static const struct reel_option dump_table[] = {
 	{ "to", 0, "TIME", REEL_OPT_STRING, AT(to), "nothing at or after TIME" },
 	{ "type", 0, "NAME,...", REEL_OPT_LIST, AT(types),
 	  "only of these types, or of those that these calls end in; may be repeated" },
-	{ "pid", 0, "PID,...", REEL_OPT_LIST, AT(pids), "only of these processes; may be repeated" },
+	{ "pid", 0, "PID,...", REEL_OPT_LIST, AT(pids),
+	  "only of these processes; may be repeated" },
 	{ "at", 0, "TIME", REEL_OPT_STRING, AT(at),
 	  "the records that tell the state at TIME: from the last keyframe before it on" },
 	{ "follow", 0, NULL, REEL_OPT_FLAG, AT(follow), "go on while it is being written" },
@@ -116,8 +117,8 @@ static const char *misuse_of(const struct dump *d)
 }
 
 /*
- * The state at a moment, of each source: in its last boot that had begun by then, from a keyframe on.
- * Everything is walked over that may hold it; what is of other boots is left out later.
+ * The state at a moment, of each source: in its last boot that had begun by then, from a keyframe
+ * on. Everything is walked over that may hold it; what is of other boots is left out later.
  */
 static int choose_eras(struct dump *d, const struct reel_moment *at, struct reel_err *err)
 {
@@ -258,7 +259,7 @@ static int print_events(struct dump *d, struct reel_err *err)
 			continue;
 		reel_render_event(&d->renderer, &ev, real ? real : -1, reel_event_boot(&ev),
 				  ev.segment->meta.host);
-		/* Whoever follows wants each event when it comes; nobody knows how long the next takes. */
+		/* Who follows wants each event when it comes; the next one may take long. */
 		if (d->options.follow)
 			(void)out_flush(&d->out);
 		if (out_error(&d->out) < 0)
@@ -314,7 +315,8 @@ static int conclude(struct dump *d)
 		reel_command_note(d->self, &d->args.common, "%s", line);
 	if (d->options.stats)
 		fprintf(stderr,
-			"reel dump: %" PRIu64 " blocks, %" PRIu64 " decompressed, %" PRIu64 " events\n",
+			"reel dump: %" PRIu64 " blocks, %" PRIu64 " decompressed, %" PRIu64
+			" events\n",
 			stats.blocks, stats.unpacked, stats.events);
 	if (h->n_damages && stats.blocks && !stats.unpacked && !stats.events)
 		return REEL_STATUS_UNREADABLE;

@@ -240,7 +240,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "read_bench: %s\n", err.msg);
 		return 3;
 	}
-	printf("{\"what\":\"open\",\"blocks\":%u,\"segments\":%u,\"bytes\":%llu,\"median_s\":%.6f}\n",
+	printf("{\"what\":\"open\",\"blocks\":%u,\"segments\":%u,\"bytes\":%llu,"
+	       "\"median_s\":%.6f}\n",
 	       r->n_blocks, r->n_segments, (unsigned long long)r->bytes,
 	       now(CLOCK_MONOTONIC) - start);
 	measure("blocks-1", scan_1, r, n_runs);

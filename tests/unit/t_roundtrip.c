@@ -29,7 +29,7 @@ static uint64_t draw(struct story *s)
 	return s->random;
 }
 
-/* Empty, short, with a NUL and bytes that are no UTF-8, now and then as long as a payload allows. */
+/* Empty, short, with NULs and bytes that are no UTF-8, now and then as long as a payload allows. */
 static void add_string(struct story *s, struct reel_record *rec)
 {
 	static uint8_t bytes[EV_MAX_PAYLOAD];
@@ -78,7 +78,7 @@ static void add_event(struct story *s, unsigned cpu)
 	rec.header.pid = (uint32_t)(draw(s) % 30);
 	rec.header.tid = rec.header.pid + (draw(s) % 4 ? 0 : (uint32_t)draw(s) % 100);
 	rec.header.call = draw(s) % 5 ? EV_CALL(EV_ABI_NATIVE, draw(s) % 400) : (uint16_t)draw(s);
-	rec.header.flags = draw(s) % 4 ? 0 : (uint8_t)draw(s) & (uint8_t)~(EV_TRUNCATED | EV_WIDE_RET);
+	rec.header.flags = (uint8_t)(draw(s) & ~(EV_TRUNCATED | EV_WIDE_RET));
 	for (unsigned i = 0; i < t->n_strings; i++)
 		add_string(s, &rec);
 	length = reel_record_end(&rec);
