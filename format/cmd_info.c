@@ -24,25 +24,25 @@ static const struct reel_option info_table[] = {
 	{ 0 },
 };
 
-static int print_all(const struct reel_command *self, struct info *x,
-		     const struct reel_summary *list, bool as_json)
+static int print_all(const struct reel_command *self, const struct reel_reader *reader,
+		     const struct reel_summary *list, bool as_json, bool verbose)
 {
+	struct reel_out out = { 0 };
 	struct reel_err err;
-	int r = out_init(&x->out, STDOUT_FILENO);
+	int r = out_init(&out, STDOUT_FILENO);
 
-	for (unsigned i = 0; r == 0 && i < x->r->n_sources; i++) {
-		x->s = &list[i];
+	for (unsigned i = 0; r == 0 && i < reader->n_sources; i++) {
 		if (as_json) {
-			print_json(x);
+			reel_summary_put_json(&out, reader, &list[i]);
 			continue;
 		}
 		if (i)
-			out_char(&x->out, '\n');
-		print_text(x);
+			out_char(&out, '\n');
+		reel_summary_put_text(&out, reader, &list[i], verbose);
 	}
 	if (r == 0)
-		r = out_flush(&x->out);
-	out_done(&x->out);
+		r = out_flush(&out);
+	out_done(&out);
 	if (r == 0)
 		return REEL_STATUS_OK;
 	reel_err_set(&err, r, "cannot write: %s", strerror(-r));
@@ -91,7 +91,7 @@ static int info_captures(const struct reel_command *self, const struct info_opti
 	for (unsigned i = 0; i < health->n_damages && i <= REEL_DAMAGES_MAX; i++)
 		if (reel_health_line(health, i, line))
 			reel_command_note(self, &args->common, "%s", line);
-	status = print_all(self, r, list, o->format == INFO_JSON, args->common.verbose);
+	status = print_all(self, r, list, o->format == INFO_JSON, args->common.verbose > 0);
 	if (status == REEL_STATUS_OK)
 		status = (int)judge(r, list, health);
 out:

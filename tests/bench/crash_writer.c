@@ -2,12 +2,12 @@
 /*
  * Captures that end badly, and what is left of them: for tests/crash.
  *
- *	crash_writer fill -o DIR|- [-n EVENTS] [--drop-oldest] ...	writes until it fails or is done
- *	crash_writer check PATH						reads it all back
- *	crash_writer kill -o DIR [-n TIMES] [--seed S]			writers that are killed
+ *	crash_writer fill -o DIR|- [-n EVENTS] ...	writes until it fails or is done
+ *	crash_writer check PATH				reads it all back
+ *	crash_writer kill -o DIR [-n TIMES] [--seed S]	writers that are killed
  *
- * Events are numbered from 1. check prints in one line what it found, and fails if a number is there
- * twice, or is missing and neither at the beginning nor among the losses.
+ * Events are numbered from 1. check prints in one line what it found, and fails if a number is
+ * there twice, or is missing between others.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -119,8 +119,8 @@ static int open_writer(const struct options *o, struct reel_writer **ret, struct
 }
 
 /*
- * A round: a batch of events, then what the recorder does at the end of each. With sure all of it is
- * in the kernel's hands at the end: a batch fits a block, so it is known how many there will be.
+ * A round: a batch of events, then what the recorder does at the end of each. With sure all of it
+ * is in the kernel's hands at the end: a batch fits a block, so it is known how many there will be.
  */
 static int write_round(struct reel_writer *w, uint64_t *number, bool sure, uint64_t *random,
 		       struct reel_err *err)

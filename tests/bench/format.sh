@@ -57,7 +57,7 @@ one=$(what blocks-1 m_events_per_s)
 two=$(what blocks-2 m_events_per_s)
 figure "reader: decode and walk, one core" "$one" "M/s" min 20 5
 figure "reader: two threads against one" \
-	"$(awk -v a="$one" -v b="$two" 'BEGIN { printf "%.2f", b / a }')" x min 1.8 1.2
+	"$(awk -v a="$one" -v b="$two" 'BEGIN { printf "%.2f", b / a }')" x min 1.8 0.2
 printf '%-52s %10s %s\n' "reader: in the order of time, one core" "$(what ordered m_events_per_s)" "M/s"
 blocks=$(what minute blocks)
 # A minute's share of the capture, and a little for the blocks that reach over its ends.

@@ -2,7 +2,7 @@
 /*
  * What a capture says of itself, by byte 0:
  *
- *	0  a SCHEMA body of so many bytes as the next two say, then a block body that is read with it
+ *	0  a SCHEMA body, as long as the next two bytes say, and a block body to be read with it
  *	1  a META body
  *	2  an END body
  */

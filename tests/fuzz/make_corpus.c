@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Makes the seeds of the fuzzers in the current directory: what this build writes, taken apart. To be
- * run again, by make_corpus.sh, whenever the bytes of the tape change.
+ * Makes the seeds of the fuzzers in the current directory: what this build writes, taken apart. To
+ * be run again, by make_corpus.sh, whenever the bytes of the tape change.
  */
 #include <fcntl.h>
 #include <stdio.h>

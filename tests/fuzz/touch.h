@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads everything that an event has, so that the sanitizers see every byte that a command would. */
+/* Reads everything that an event has, so that the sanitizers see what a command would touch. */
 #ifndef REEL_TESTS_FUZZ_TOUCH_H
 #define REEL_TESTS_FUZZ_TOUCH_H
 

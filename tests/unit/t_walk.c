@@ -343,8 +343,8 @@ TEST(filters_let_through_what_they_say)
 		if (i % 10)
 			continue;
 		/*
-		 * A stream knows only the clocks that have come so far: events before the first of them
-		 * have other wall times there, so only filters by boottime are compared.
+		 * A stream knows only the clocks that have come so far: before the first of them
+		 * events have other wall times there, so only filters by boottime are compared.
 		 */
 		if (f.from.kind == REEL_REALTIME || f.to.kind == REEL_REALTIME)
 			continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a writer does with its directory: names, retention, change of segments, errors, followers. */
+/* What a writer does with its directory: names, retention, segments, errors, followers. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -381,7 +381,7 @@ TEST(a_follower_hears_everything_in_order)
 	CHECK_EQ(n, LIVE_EVENTS);
 	CHECK_EQ(reel_walk_health(w)->ending, REEL_COMPLETE);
 	CHECK_EQ(reel_walk_health(w)->disordered, 0);
-	/* The latency, the follower's look every 50 ms, and much for a machine that does other things. */
+	/* The latency, the follower's look every 50 ms, and much for a busy machine. */
 	CHECK(latest < 2 * SECOND);
 	printf("# the latest came after %llu ms\n", (unsigned long long)(latest / 1000000));
 	reel_walk_close(w);
