@@ -243,7 +243,8 @@ static int take_blocks(struct gathering *g, const struct reel_segment *segment, 
 			reel_clocks_range(&segment->boot->clocks, e->ts_min, e->ts_max, &from, &to);
 			widen(span, from, to);
 		}
-		if (!must_be_read(e, counts))
+		/* Without its schema, which has been noted, it cannot be read. */
+		if (!must_be_read(e, counts) || !segment->schema)
 			continue;
 		r = reel_reader_unpack(g->r, i, &g->u, &why);
 		if (r == -ENOMEM)

@@ -36,8 +36,8 @@ static struct reel_finding *place_for(struct reel_verified *c, enum reel_finding
 	return NULL;
 }
 
-static void find(struct verifier *x, const struct reel_finding *template, const char *fmt,
-		 va_list ap)
+__attribute__((format(printf, 3, 0))) static void
+find(struct verifier *x, const struct reel_finding *template, const char *fmt, va_list ap)
 {
 	struct reel_verified *c = verify_capture(x);
 	struct reel_finding *f;

@@ -172,7 +172,6 @@ def forge(blocks, what):
         blocks.remove(b)
         for n, other in enumerate(blocks):
             other.sequence = blocks[0].sequence + n
-            other.flags &= ~REQUIRED
     elif what == "segment":
         b.segment ^= 1
     elif what == "end":

@@ -5,7 +5,7 @@
 
 [ -x "$BENCH/gen" ] || t_skip_all "there is no $BENCH/gen"
 cd "$TMP" || exit 1
-"$BENCH/gen" -o many -n 40K -s 11 --segment-size 200K --block-size 32K --loss >/dev/null || exit 1
+"$BENCH/gen" -o many -n 60K -s 33 --segment-size 200K --block-size 32K --loss >/dev/null || exit 1
 "$BENCH/gen" -o one -n 3K -s 12 --block-size 16K >/dev/null || exit 1
 cp one/*.rls one.rls
 field() { jq -r "$1" "$TMP/out"; }
@@ -21,6 +21,7 @@ t_is "every byte of them" "$(field .bytes)" "$(cat many/*.rls | wc -c)"
 "$REEL" info --json many >info.json
 t_is "events as info says" "$events" "$(jq .events info.json)"
 t_is "what is missing was told as lost" "$(field .missing_events)" "$(jq .lost info.json)"
+t_unlike "and something is" '^0$' "$(field .missing_events)"
 t_ok "text" "$REEL" verify many
 t_match "says so" '^capture [0-9a-f]{32} of generated: consistent$' "$(t_out)"
 t_match "names the head" "blocks 0 to [0-9]+, head $head\$" "$(t_out)"
