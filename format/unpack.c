@@ -289,6 +289,8 @@ static int check_header(const struct reel_unpacked *u, const struct tape_header 
 	for (uint32_t r = 0; r < u->n_runs; r++)
 		if (u->runs[r].ts < h->ts_min || u->ts[u->run_at[r + 1] - 1] > h->ts_max)
 			return malformed(err, "events are outside the time that its header gives");
+	if (h->ts_max == UINT64_MAX)
+		return malformed(err, "time without end");
 	return 0;
 }
 

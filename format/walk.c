@@ -115,7 +115,7 @@ static int advance(struct indexed *x, struct lane *l, struct reel_err *err)
 		uint64_t bound = l->next < l->n ? x->r->blocks[l->order[l->next]].ts_min :
 						  UINT64_MAX;
 		uint64_t head = reel_merge_head(&l->merge);
-		bool is_over = l->merge.bytes > REEL_WALK_BYTES && head != UINT64_MAX;
+		bool is_over = l->merge.bytes > REEL_WALK_BYTES / x->n_lanes && head != UINT64_MAX;
 		int r;
 
 		if (is_over && head >= bound) {

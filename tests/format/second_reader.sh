@@ -88,16 +88,9 @@ compare "generated" 0 "$TMP/a"
 compare "another one" 0 "$TMP/b"
 compare "one segment" 0 "$1"
 
-# Names begin with the time, which may be set back: a stream needs the order of the numbers.
-for c in "$TMP"/a/*.rls; do
-	echo "${c##*-} $c"
-done | sort >"$TMP/by_number"
-while read -r _ c; do
-	cat "$c"
-done <"$TMP/by_number" >"$TMP/all.rls"
-sort -r "$TMP/by_number" | while read -r _ c; do
-	cat "$c"
-done >"$TMP/reverse.rls"
+# Names sort by number, also where the clock was set back: a stream needs that order.
+cat "$TMP"/a/*.rls >"$TMP/all.rls"
+printf '%s\n' "$TMP"/a/*.rls | sort -r | xargs cat >"$TMP/reverse.rls"
 compare "concatenated backwards" 0 "$TMP/reverse.rls"
 compare "concatenated" 0 "$TMP/all.rls"
 "$REEL" dump --json - <"$TMP/all.rls" >"$TMP/stream" 2>"$TMP/err"
@@ -115,6 +108,6 @@ cp "$TMP/all.rls" "$TMP/flipped.rls"
 printf '\125\252\125\252' |
 	dd of="$TMP/flipped.rls" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
 compare "flipped" 4 "$TMP/flipped.rls"
-cp -r "$TMP/a" "$TMP/gone" && rm "$TMP"/gone/*-000002.rls
+cp -r "$TMP/a" "$TMP/gone" && rm "$TMP"/gone/*-000002-*.rls
 compare "a segment is gone" 4 "$TMP/gone"
 t_done

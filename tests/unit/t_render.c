@@ -648,7 +648,7 @@ TEST(schemas_side_by_side)
 		 "odd," CSV_ROW "0,,,,,,,\n");
 }
 
-/* A block that has fewer strings than an event names is a reader's to report; it is shown as cut. */
+/* That a block has fewer strings than an event names is a reader's to report; it shows as cut. */
 TEST(a_string_that_its_block_lacks)
 {
 	struct sample s;
