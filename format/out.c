@@ -317,7 +317,7 @@ bool out_json_string(struct reel_out *o, const void *bytes, size_t len)
 }
 
 /* Controls, and what reorders or breaks the line it is shown in. */
-static bool character_is_hostile(uint32_t c)
+bool out_is_hostile(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
 	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
@@ -332,22 +332,18 @@ static bool text_is_bare(const uint8_t *s, size_t len)
 		return false;
 	for (; len > 0; s += n, len -= n) {
 		n = out_utf8_next(s, len, &c, &invalid_len);
-		if (n == 0 || character_is_hostile(c) || c == ' ' || c == '"' || c == '\'' ||
+		if (n == 0 || out_is_hostile(c) || c == ' ' || c == '"' || c == '\'' ||
 		    c == '\\')
 			return false;
 	}
 	return true;
 }
 
-void out_text_string(struct reel_out *o, const void *bytes, size_t len)
+void out_quoted(struct reel_out *o, const void *bytes, size_t len, char quote)
 {
 	const uint8_t *s = bytes;
 
-	if (text_is_bare(s, len)) {
-		out_mem(o, s, len);
-		return;
-	}
-	out_char(o, '"');
+	out_char(o, quote);
 	while (len > 0) {
 		size_t invalid_len = 0, i;
 		uint32_t c = 0;
@@ -357,10 +353,10 @@ void out_text_string(struct reel_out *o, const void *bytes, size_t len)
 			out_str(o, "\\n");
 		} else if (c == '\t') {
 			out_str(o, "\\t");
-		} else if (c == '"' || c == '\\') {
+		} else if (c == (uint32_t)quote || c == '\\') {
 			out_char(o, '\\');
 			out_char(o, (char)c);
-		} else if (n == 0 || character_is_hostile(c)) {
+		} else if (n == 0 || out_is_hostile(c)) {
 			if (n == 0)
 				n = invalid_len;
 			for (i = 0; i < n; i++) {
@@ -373,7 +369,15 @@ void out_text_string(struct reel_out *o, const void *bytes, size_t len)
 		s += n;
 		len -= n;
 	}
-	out_char(o, '"');
+	out_char(o, quote);
+}
+
+void out_text_string(struct reel_out *o, const void *bytes, size_t len)
+{
+	if (text_is_bare(bytes, len))
+		out_mem(o, bytes, len);
+	else
+		out_quoted(o, bytes, len, '"');
 }
 
 void out_csv_field(struct reel_out *o, const void *bytes, size_t len)

@@ -133,6 +133,9 @@ bool out_json_string(struct reel_out *o, const void *bytes, size_t len);
  * and the exact bytes can be had back.
  */
 void out_text_string(struct reel_out *o, const void *bytes, size_t len);
+/* The same, always between quotes. */
+void out_quoted(struct reel_out *o, const void *bytes, size_t len, char quote);
+bool out_is_hostile(uint32_t character);
 
 /* A field of RFC 4180, the bytes exactly, quoted where they have to be. */
 void out_csv_field(struct reel_out *o, const void *bytes, size_t len);

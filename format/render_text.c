@@ -30,13 +30,6 @@ static void put_color(const struct reel_renderer *r, struct reel_out *o, const c
 /* How a shell would have to see a word, to mean these bytes. */
 enum quoting { QUOTE_NONE, QUOTE_SINGLE, QUOTE_DOLLAR };
 
-/* As out_text_string(): controls, and what reorders or breaks the line it is shown in. */
-static bool is_hostile(uint32_t c)
-{
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
-}
-
 static bool needs_no_quotes(uint32_t c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -51,43 +44,12 @@ static enum quoting quoting_of(const uint8_t *s, size_t len)
 
 	for (; len > 0; s += n, len -= n) {
 		n = out_utf8_next(s, len, &c, &invalid_len);
-		if (n == 0 || is_hostile(c) || c == '\'')
+		if (n == 0 || out_is_hostile(c) || c == '\'')
 			return QUOTE_DOLLAR;
 		if (!needs_no_quotes(c))
 			q = QUOTE_SINGLE;
 	}
 	return q;
-}
-
-static void put_dollar_quoted(struct reel_out *o, const uint8_t *s, size_t len)
-{
-	out_str(o, "$'");
-	while (len > 0) {
-		size_t invalid_len = 0, n, i;
-		uint32_t c = 0;
-
-		n = out_utf8_next(s, len, &c, &invalid_len);
-		if (c == '\n') {
-			out_str(o, "\\n");
-		} else if (c == '\t') {
-			out_str(o, "\\t");
-		} else if (c == '\'' || c == '\\') {
-			out_char(o, '\\');
-			out_char(o, (char)c);
-		} else if (n == 0 || is_hostile(c)) {
-			if (n == 0)
-				n = invalid_len;
-			for (i = 0; i < n; i++) {
-				out_str(o, "\\x");
-				out_hex_pad(o, s[i], 2);
-			}
-		} else {
-			out_mem(o, s, n);
-		}
-		s += n;
-		len -= n;
-	}
-	out_char(o, '\'');
 }
 
 static void put_word(struct reel_out *o, const uint8_t *s, size_t len)
@@ -102,7 +64,8 @@ static void put_word(struct reel_out *o, const uint8_t *s, size_t len)
 		out_char(o, '\'');
 		break;
 	case QUOTE_DOLLAR:
-		put_dollar_quoted(o, s, len);
+		out_char(o, '$');
+		out_quoted(o, s, len, '\'');
 		break;
 	}
 }

@@ -12,7 +12,7 @@
 /* Where the blocks of a capture have come to. */
 struct verify_chain {
 	bool has_begun;
-	uint64_t segment, sequence, number;
+	uint64_t segment, sequence, number, run;
 	uint8_t head[TAPE_TAG_BYTES];
 	uint8_t boot[TAPE_ID_BYTES];
 	bool goes_on;			/* its last segment ended because the next one goes on */

@@ -166,8 +166,11 @@ static void place_segment(struct verifier *x)
 	struct verify_segment *s = &x->segment;
 	bool is_same_boot = memcmp(chain->boot, x->meta.boot, TAPE_ID_BYTES) == 0;
 	bool has_begun = chain->has_begun;
+	/* Of a cut the ends of segments are gone, and only the id of the run can tell. */
+	bool is_same_run = is_same_boot && chain->run == x->meta.run &&
+			   (chain->goes_on || s->is_cut || chain->was_cut);
 
-	if (has_begun && !(chain->goes_on && is_same_boot) && !s->is_cut && !chain->was_cut)
+	if (has_begun && !is_same_run)
 		verify_finish_recording(x);
 	if (s->is_cut)
 		x->may_have_holes = true;
@@ -180,7 +183,7 @@ static void place_segment(struct verifier *x)
 	else
 		follow_chain(x);
 	/* A new recorder begins with promises of its own, a new boot with times of its own. */
-	if (has_begun && is_same_boot && (chain->goes_on || s->is_cut))
+	if (has_begun && is_same_run)
 		s->settled = chain->settled;
 	if (!is_same_boot)
 		chain->settled = 0;
@@ -188,6 +191,7 @@ static void place_segment(struct verifier *x)
 	chain->open_path = NULL;
 	chain->open_torn_bytes = 0;
 	chain->was_cut = s->is_cut;
+	chain->run = x->meta.run;
 	chain->segment = s->id;
 	chain->number = x->meta.number;
 	memcpy(chain->boot, x->meta.boot, TAPE_ID_BYTES);

@@ -102,7 +102,30 @@ dump --type open,clock steps >want.json
 dump --type open,clock steps.rls >got.json
 same "where the clock was set" want.json got.json
 
+# Several boots.
+gen boots -n 3K -s 51
+gen boots -n 3K -s 52 --start 1732151000000000000
+gen boots -n 3K -s 53 --start 1732151100000000000
+t_ok "a capture of three boots" "$REEL" verify boots
+second=$(dump boots | jq -r .id | cut -c1-8 | uniq | sed -n 2p)
+from=$(dump boots | jq -r "select(.id[:8] == \"$second\").time" | sed -n 500p)
+t_ok "cut within the second" "$REEL" cut --from "$from" -o boots.rls boots
+t_ok "is consistent" "$REEL" verify boots.rls
+dump --from "$from" boots >want.json
+dump boots.rls >got.json
+same "and shows the same" want.json got.json
+dump --at "$from" boots >want.json
+t_is "the state is of that boot" "$(jq -r .id want.json | cut -c1-8 | uniq)" "$second"
+t_ok "by type" "$REEL" cut -q --type open -o boots.type.rls boots
+t_is "each boot becomes a capture" "$("$REEL" info --json boots.type.rls | wc -l)" 3
+dump --type open boots >want.json
+dump --type open boots.type.rls | jq -c 'del(.host)' >got.json
+jq -c . want.json >want2.json
+same "with the same events" want2.json got.json
+t_status "@NS could be of any" 2 "$REEL" cut --from @5 -o no.rls boots
+
 # What cannot be cut.
+from=$(jq -r .time all.json | sed -n 30000p)
 t_status "into what is there" 6 "$REEL" cut --from "$from" -o part.rls cap
 t_status "at no time" 3 "$REEL" cut --to 1999-01-01T00:00:00Z -o no.rls cap
 t_status "nothing chosen" 2 "$REEL" cut -o no.rls cap

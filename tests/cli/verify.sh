@@ -52,7 +52,7 @@ mkdir open
 head -c "$end" one.rls >open/x-000001.rls
 t_status "without END" 4 "$REEL" verify --json open
 t_is "it is unclean" "$(field .result)" unclean
-t_match "and says no END" 'no END' "$(field .notes[])"
+t_match "and says no END" 'no END' "$(field '.notes[]')"
 (
 	flock 9
 	t_ok "while its recorder goes on" "$REEL" verify --json open
