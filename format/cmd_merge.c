@@ -228,7 +228,7 @@ const struct reel_command reel_cmd_merge = {
 	.summary = "captures of several hosts side by side, as one",
 	.usage = "CAPTURE...",
 	.examples = { "reel merge -o incident.reel web1.reel web2.reel db.rls",
-		      "reel dump --type connect incident.reel" },
+		      "reel merge -o two.reel web1.reel web2.reel && reel info two.reel" },
 	.options = merge_table,
 	.run = merge_run,
 };
