@@ -50,7 +50,7 @@ static int choose(const struct reel_command *self, const struct keep_options *o,
 		result = reel_moment_parse(o->from, r, &f->from, &err);
 	if (result == 0 && o->to)
 		result = reel_moment_parse(o->to, r, &f->to, &err);
-	if (result == 0 && o->last)
+	if (result == 0 && o->last && o->last <= INT64_MAX)
 		f->from = (struct reel_moment){ REEL_REALTIME,
 						reel_reader_end_ns(r) - (int64_t)o->last };
 	if (result == 0 && o->from && o->to && f->from.kind == f->to.kind && f->from.ns > f->to.ns)

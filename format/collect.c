@@ -30,8 +30,7 @@ int reel_write_whole(int fd, const void *bytes, size_t n)
 
 int reel_collection_make(struct reel_collection *c, const char *path, struct reel_err *err)
 {
-	memset(c, 0, sizeof(*c));
-	c->fd = -1;
+	*c = (struct reel_collection){ .fd = -1 };
 	if (mkdir(path, 0700) < 0)
 		return reel_err_set(err, -errno, "%s: cannot be made: %s", path, strerror(errno));
 	c->path = strdup(path);
@@ -40,6 +39,7 @@ int reel_collection_make(struct reel_collection *c, const char *path, struct ree
 		int r = c->path ? -errno : -ENOMEM;
 
 		rmdir(path);
+		reel_collection_done(c);
 		return reel_err_set(err, r, "%s: %s", path, strerror(-r));
 	}
 	return 0;
@@ -50,11 +50,10 @@ void reel_collection_done(struct reel_collection *c)
 	for (unsigned i = 0; i < c->n_names; i++)
 		free(c->names[i]);
 	free(c->names);
-	if (c->path && c->fd >= 0)
+	if (c->fd >= 0)
 		close(c->fd);
 	free(c->path);
-	memset(c, 0, sizeof(*c));
-	c->fd = -1;
+	*c = (struct reel_collection){ .fd = -1 };
 }
 
 void reel_collection_undo(struct reel_collection *c)

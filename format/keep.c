@@ -69,7 +69,7 @@ int reel_keep(const struct reel_reader *r, const struct reel_filter *f, const ch
 {
 	int result;
 
-	memset(ret, 0, sizeof(*ret));
+	*ret = (struct reel_collection){ .fd = -1 };
 	if (!choose(r, f, ret_wanted))
 		return reel_err_set(err, -ENODATA, "nothing was recorded in that time");
 	result = reel_collection_make(ret, path, err);

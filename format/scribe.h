@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The side of the writer that is slow: it takes packs in the order in which they are given,
- * compresses and writes them, closes segments and begins new ones, removes old ones, and decides
- * what to do when the disk is full. Runs in a thread of its own unless the options say otherwise.
+ * Between the writer's caller and the archive: a thread to which packs are given, and from which they
+ * come back empty, so that the caller waits only when all of them are on their way. Under load the
+ * packs are compressed faster. Without a thread, if the options say so.
  */
 #ifndef REEL_FORMAT_SCRIBE_H
 #define REEL_FORMAT_SCRIBE_H
 
+#include "format/archive.h"
 #include "format/pack.h"
 #include "format/writer.h"
-
-/* Values of lost.cause, in the order of its labels. */
-enum reel_lost_cause {
-	REEL_LOST_RING,
-	REEL_LOST_MISSED,
-	REEL_LOST_MALFORMED,
-	REEL_LOST_DISK_FULL,
-	REEL_LOST_WRITE_ERROR,
-	REEL_LOST_STOPPED,
-};
 
 struct reel_scribe;
 

@@ -37,6 +37,8 @@ void verify_frame(struct verifier *x)
 		verify_damage(x, "a reserved field of the header is not zero");
 	if (h->flags & ~KNOWN_FLAGS && !x->segment.is_newer)
 		verify_damage(x, "unknown flags 0x%x", h->flags & ~KNOWN_FLAGS);
+	if (h->flags & (TAPE_SEALED | TAPE_ENCRYPTED) && !x->segment.is_newer)
+		verify_damage(x, "sealed or encrypted, which this version of the format cannot be");
 	if (h->flags & TAPE_KEYFRAME && h->kind != TAPE_STATE)
 		verify_damage(x, "a keyframe in a block that is not STATE");
 	if (h->header_bytes != TAPE_HEADER_MIN + h->bloom_bytes && !x->segment.is_newer)

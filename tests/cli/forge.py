@@ -22,7 +22,7 @@ FIELDS = ("magic kind flags header_bytes stored_bytes raw_bytes segment sequence
 
 
 # What would be found in END already, were that not made to agree.
-FIXES_END = ("nothing", "ts_max", "types", "settled", "keyframe", "seq")
+FIXES_END = ("nothing", "ts_max", "types", "settled", "keyframe", "seq", "sealed")
 
 
 class Block:
@@ -138,6 +138,8 @@ def forge(blocks, what):
         b.reserved = 1
     elif what == "keyframe":
         next(s for s in blocks if s.kind == STATE).flags ^= KEYFRAME
+    elif what == "sealed":
+        b.flags |= 2
     elif what == "required":
         b.kind, b.flags = 77, b.flags | REQUIRED
     elif what == "kind":

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The capture that is being written, as far as its files go: packs become blocks of the open segment,
+ * segments are closed and begun, old ones retired, and when the disk is full it is decided what
+ * becomes of it. Belongs to one thread, but for the clocks, which others set.
+ */
+#ifndef REEL_FORMAT_ARCHIVE_H
+#define REEL_FORMAT_ARCHIVE_H
+
+#include <stdatomic.h>
+
+#include "format/directory.h"
+#include "format/pack.h"
+#include "format/segment.h"
+#include "format/writer.h"
+
+struct reel_archive {
+	bool has_directory, drop_oldest;
+	int level;
+	enum reel_sync sync;
+	uint64_t keep_bytes, keep_ns;
+
+	_Atomic uint64_t now_ns, own_seq;
+	_Atomic int64_t realtime_offset;	/* CLOCK_REALTIME - CLOCK_BOOTTIME */
+
+	struct reel_meta meta;			/* of the open segment */
+	struct reel_segment_writer segment;
+	struct reel_directory directory;
+	char name[REEL_SEGMENT_NAME_MAX];
+	struct reel_pack own;			/* for what it has to say itself */
+	uint64_t settled;
+	bool is_full;				/* the disk: only the last words are written */
+	bool reserve_is_used;			/* since the disk was full */
+	struct {
+		uint64_t count, first_ns, last_ns;
+	} lost[EV_MAX_TYPES];			/* by class, after is_full */
+	struct reel_writer_stats stats;
+};
+
+/* Values of lost.cause, in the order of its labels. */
+enum reel_lost_cause {
+	REEL_LOST_RING,
+	REEL_LOST_MISSED,
+	REEL_LOST_MALFORMED,
+	REEL_LOST_DISK_FULL,
+	REEL_LOST_WRITE_ERROR,
+	REEL_LOST_STOPPED,
+};
+
+int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *o,
+		      uint32_t block_bytes, struct reel_err *err);
+
+/* After a failure nothing but counting what is lost is done, until the archive is closed. */
+int reel_archive_put(struct reel_archive *a, const struct reel_pack *p, uint64_t settled, int level,
+		     struct reel_err *err);
+int reel_archive_rotate(struct reel_archive *a, struct reel_err *err);
+int reel_archive_sync(struct reel_archive *a, struct reel_err *err);
+
+/* Writes END, before it what was lost since FAILED, which is 0 or what put or rotate returned. */
+int reel_archive_end(struct reel_archive *a, int failed, struct reel_err *err);
+/* Closes the files as they are. */
+void reel_archive_done(struct reel_archive *a);
+
+uint64_t reel_archive_own_seq(struct reel_archive *a);
+
+#endif
