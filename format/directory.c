@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 #include "format/block.h"
 
-enum { STUB_MAX = 32 << 10 };
+enum { STUB_MAX = 32 << 10, LOCK_TRIES = 10, LOCK_PAUSE_MS = 10 };
 
 static bool is_segment_name(const char *name)
 {
@@ -198,6 +199,17 @@ static int find_end(struct reel_directory *d, const struct reel_finished *f,
 	return r;
 }
 
+/* A reader that looks whether somebody writes holds the lock for a moment, and is waited for. */
+static int take_lock(int fd)
+{
+	for (unsigned i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		poll(NULL, 0, LOCK_PAUSE_MS);
+	}
+	return -EBUSY;
+}
+
 int reel_directory_open(struct reel_directory *d, const char *path, bool *ret_is_new,
 			struct reel_meta *ret_meta, struct tape_previous *ret_last,
 			struct reel_err *err)
@@ -236,7 +248,7 @@ int reel_directory_open(struct reel_directory *d, const char *path, bool *ret_is
 		r = reel_err_set(err, -errno, "%s/.lock: %s", path, strerror(errno));
 		goto out;
 	}
-	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+	if (take_lock(d->lock_fd) < 0) {
 		r = reel_err_set(err, -EBUSY, "%s: another recorder is writing to this capture",
 				 path);
 		goto out;
