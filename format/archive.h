@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The capture that is being written, as far as its files go: packs become blocks of the open segment,
- * segments are closed and begun, old ones retired, and when the disk is full it is decided what
- * becomes of it. Belongs to one thread, but for the clocks, which others set.
+ * The capture that is being written, as far as its files go: packs become blocks of the open
+ * segment, segments are closed and begun, old ones retired, and when the disk is full it is decided
+ * what becomes of it. Belongs to one thread, but for the clocks, which others set.
  */
 #ifndef REEL_FORMAT_ARCHIVE_H
 #define REEL_FORMAT_ARCHIVE_H

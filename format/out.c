@@ -332,8 +332,7 @@ static bool text_is_bare(const uint8_t *s, size_t len)
 		return false;
 	for (; len > 0; s += n, len -= n) {
 		n = out_utf8_next(s, len, &c, &invalid_len);
-		if (n == 0 || out_is_hostile(c) || c == ' ' || c == '"' || c == '\'' ||
-		    c == '\\')
+		if (n == 0 || out_is_hostile(c) || c == ' ' || c == '"' || c == '\'' || c == '\\')
 			return false;
 	}
 	return true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between the writer's caller and the archive: a thread to which packs are given, and from which they
- * come back empty, so that the caller waits only when all of them are on their way. Under load the
- * packs are compressed faster. Without a thread, if the options say so.
+ * Between the writer's caller and the archive: a thread to which packs are given, and from which
+ * they come back empty, so that the caller waits only when all of them are on their way. Under load
+ * the packs are compressed faster. Without a thread, if the options say so.
  */
 #ifndef REEL_FORMAT_SCRIBE_H
 #define REEL_FORMAT_SCRIBE_H
