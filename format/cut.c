@@ -208,7 +208,8 @@ static struct reel_cut_range shown_of(const struct cutter *x, const struct reel_
 
 /* META that says of the next n segments which time was cut out of them. */
 static int put_announcement(struct cutter *x, const struct reel_segment *s,
-			    const struct reel_cut_range *range, uint64_t n, struct reel_err *err)
+			    const struct reel_cut_range *range, uint64_t n_segments,
+			    uint64_t n_blocks, struct reel_err *err)
 {
 	struct tape_header h = { .magic = TAPE_MAGIC, .kind = TAPE_META };
 	struct reel_meta *meta = malloc(sizeof(*meta));
@@ -224,7 +225,7 @@ static int put_announcement(struct cutter *x, const struct reel_segment *s,
 	meta->has_previous = false;
 	meta->is_derived = false;
 	meta->is_cut = true;
-	meta->cut = (struct tape_cut){ range->from_ns, range->to_ns, n };
+	meta->cut = (struct tape_cut){ range->from_ns, range->to_ns, n_segments, n_blocks };
 	do {
 		if (getrandom(&h.segment, sizeof(h.segment), 0) != sizeof(h.segment)) {
 			r = reel_err_set(err, -EIO, "no random number for a cut");
@@ -270,6 +271,16 @@ static int put_segment(struct cutter *x, const struct reel_segment *s, struct re
 	return r;
 }
 
+/* How many blocks put_segment() writes. */
+static uint64_t count_blocks(const struct cutter *x, const struct reel_segment *s)
+{
+	uint64_t n = 2;
+
+	for (uint32_t i = s->first_block; i < s->first_block + s->n_blocks; i++)
+		n += x->wanted[i];
+	return n;
+}
+
 /* Segments that show the same time share an announcement. */
 static int put_all(struct cutter *x, struct reel_err *err)
 {
@@ -277,18 +288,21 @@ static int put_all(struct cutter *x, struct reel_err *err)
 
 	for (unsigned i = 0, end; r == 0 && i < x->r->n_segments; i = end) {
 		struct reel_cut_range range = shown_of(x, &x->r->segments[i]);
-		uint64_t n = 0;
+		uint64_t n = 0, n_blocks = 0;
 
 		for (end = i; end < x->r->n_segments; end++) {
 			struct reel_cut_range other = shown_of(x, &x->r->segments[end]);
 
 			if (memcmp(&range, &other, sizeof(range)) != 0)
 				break;
-			n += x->has_any[end];
+			if (!x->has_any[end])
+				continue;
+			n++;
+			n_blocks += count_blocks(x, &x->r->segments[end]);
 		}
 		if (!n || range.from_ns >= range.to_ns)
 			continue;
-		r = put_announcement(x, &x->r->segments[i], &range, n, err);
+		r = put_announcement(x, &x->r->segments[i], &range, n, n_blocks, err);
 		for (unsigned k = i; r == 0 && k < end; k++)
 			if (x->has_any[k])
 				r = put_segment(x, &x->r->segments[k], err);

@@ -103,6 +103,8 @@ static int begin_segment(struct reel_indexer *x, const struct reel_block *b, uin
 	int r;
 
 	reel_index_close_segment(x, offset);
+	if (!x->cut_left)
+		reel_index_end(x, offset);
 	r = open_segment(x, b, offset, err);
 	if (r < 0)
 		return r;
@@ -120,6 +122,7 @@ static int begin_segment(struct reel_indexer *x, const struct reel_block *b, uin
 	if (s->meta.is_cut) {
 		x->cut = s->meta.cut;
 		x->cut_left = x->cut.n_segments;
+		x->cut_blocks = x->cut.n_blocks;
 		x->r->n_segments--;
 		x->is_open = false;
 		return 0;
@@ -274,6 +277,7 @@ int reel_index_block(struct reel_indexer *x, const struct reel_block *b, uint64_
 	}
 	x->next_sequence = b->h.sequence + 1;
 	s->last_sequence = b->h.sequence;
+	x->cut_blocks -= s->is_cut && x->cut_blocks;
 	switch (b->h.kind) {
 	case TAPE_META:
 		return 0;
@@ -292,6 +296,18 @@ int reel_index_block(struct reel_indexer *x, const struct reel_block *b, uint64_
 			damage(x, offset, "a block of a kind that needs a newer reel");
 		return 0;
 	}
+}
+
+void reel_index_end(struct reel_indexer *x, uint64_t offset)
+{
+	unsigned n = x->r->n_segments;
+
+	if (x->cut_blocks) {
+		reel_health_add(x->health, x->path, offset, "the end of this cut is missing");
+		if (n && x->r->segments[n - 1].is_cut)
+			x->r->segments[n - 1].ending = REEL_TORN;
+	}
+	x->cut_blocks = 0;
 }
 
 static int walk_headers(struct reel_indexer *x, const struct reel_file *f, struct reel_err *err)
@@ -323,6 +339,7 @@ static int walk_headers(struct reel_indexer *x, const struct reel_file *f, struc
 		x->health->torn_bytes += scan.skipped_bytes;
 	}
 	reel_index_close_segment(x, f->size - scan.skipped_bytes);
+	reel_index_end(x, f->size);
 	return r;
 }
 

@@ -221,6 +221,7 @@ static int read_block(struct stream *s, struct reel_err *err)
 	if (r == 0) {
 		s->has_ended = true;
 		reel_index_close_segment(&s->indexer, got.offset);
+		reel_index_end(&s->indexer, got.offset);
 		if (s->walk.health.unclean_segments && s->walk.health.ending < REEL_UNCLEAN)
 			s->walk.health.ending = REEL_UNCLEAN;
 		return 0;

@@ -232,6 +232,7 @@ struct tape_cut {
 	int64_t from_realtime_ns;
 	int64_t to_realtime_ns;			/* not itself in the range */
 	uint64_t n_segments;
+	uint64_t n_blocks;			/* in all of them, so that a missing end is seen */
 };
 
 /* A derived capture: which events of which capture it was made of. */

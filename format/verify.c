@@ -137,6 +137,7 @@ struct stretch {
 	uint8_t capture[TAPE_ID_BYTES];
 	uint64_t number;
 	uint64_t cut_lacks;		/* a cut: how many of its segments are not there */
+	uint64_t cut_lacks_blocks;
 	bool is_known, is_cut;
 };
 
@@ -194,9 +195,11 @@ static void describe(struct verifier *x, struct stretch *one, struct stretches *
 	if (x->meta.is_cut) {
 		*cut = all->n;
 		*cut_left = one->cut_lacks = x->meta.cut.n_segments;
+		one->cut_lacks_blocks = x->meta.cut.n_blocks;
 	} else if (*cut_left) {
 		one->is_cut = true;
 		all->list[*cut].cut_lacks = --*cut_left;
+		all->list[*cut].cut_lacks_blocks -= all->list[*cut].cut_lacks_blocks > 0;
 	}
 }
 
@@ -212,8 +215,11 @@ static int divide_file(struct verifier *x, const struct reel_file *f, struct str
 	while (r == 0 && reel_scan_next(&scan, &b) > 0) {
 		uint64_t at = (uint64_t)(b.at - scan.base);
 
-		if (b.h.kind != TAPE_META)
+		if (b.h.kind != TAPE_META) {
+			if (one.is_cut && all->list[cut].cut_lacks_blocks)
+				all->list[cut].cut_lacks_blocks--;
 			continue;
+		}
 		one.bytes = at - one.offset;
 		if (at)
 			r = add_stretch(all, &one);
@@ -307,6 +313,9 @@ static int take_stretch(struct verifier *x, const struct stretch *one)
 	if (one->cut_lacks)
 		verify_damage_at(x, one->offset, "%llu of the segments of this cut are missing",
 				 (unsigned long long)one->cut_lacks);
+	if (one->cut_lacks_blocks)
+		verify_damage_at(x, one->offset, "%llu of the blocks of this cut are missing",
+				 (unsigned long long)one->cut_lacks_blocks);
 	verify_close_segment(x);
 	return 0;
 }
