@@ -41,7 +41,7 @@ echo "# $events events at $rate a second of capture time, $runs runs; $(nproc) c
 
 for run in $(seq "$runs"); do
 	rm -rf "$dir/capture"
-	"$bench/gen" -o "$dir/capture" -n "$events" -s 1 --rate "$rate" --batch 4000000 --in-line --no-sync \
+	"$bench/gen" -o "$dir/capture" -n "$events" -s 1 --rate "$rate" --batch 4000000 --in-line \
 		>>"$dir/written"
 done
 ns=$(while read -r line; do echo "$line" | number writer_ns_per_event; done <"$dir/written" | median)
