@@ -76,6 +76,14 @@ static int64_t realtime_of(uint64_t ts, int64_t offset_ns)
 	return (int64_t)(ts + (uint64_t)offset_ns);
 }
 
+void reel_clocks_start(struct reel_clocks *c, const struct tape_start *start)
+{
+	if (c->has_start || !start->realtime_ns)
+		return;
+	c->has_start = true;
+	c->start_offset_ns = (int64_t)((uint64_t)start->realtime_ns - start->boottime_ns);
+}
+
 int64_t reel_clocks_realtime(const struct reel_clocks *c, uint64_t ts,
 			     struct reel_clock_cache *cache)
 {
@@ -83,7 +91,7 @@ int64_t reel_clocks_realtime(const struct reel_clocks *c, uint64_t ts,
 		size_t i;
 
 		if (!c->n)
-			return 0;
+			return c->has_start ? realtime_of(ts, c->start_offset_ns) : 0;
 		i = clock_at(c, ts);
 		cache->from = i ? c->list[i].ts : 0;
 		cache->to = i + 1 < c->n ? c->list[i + 1].ts : UINT64_MAX;
@@ -97,8 +105,10 @@ void reel_clocks_range(const struct reel_clocks *c, uint64_t ts_min, uint64_t ts
 {
 	*ret_min = 0;
 	*ret_max = 0;
-	if (!c->n)
-		return;
+	if (!c->n && c->has_start) {
+		*ret_min = realtime_of(ts_min, c->start_offset_ns);
+		*ret_max = realtime_of(ts_max, c->start_offset_ns);
+	}
 	for (size_t i = clock_at(c, ts_min); i < c->n && (i == 0 || c->list[i].ts <= ts_max); i++) {
 		uint64_t from = i && c->list[i].ts > ts_min ? c->list[i].ts : ts_min;
 		uint64_t to = i + 1 < c->n && c->list[i + 1].ts < ts_max ? c->list[i + 1].ts :

@@ -7,8 +7,11 @@
 #ifndef REEL_FORMAT_CLOCKS_H
 #define REEL_FORMAT_CLOCKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "format/tape.h"
 
 struct reel_clock {
 	uint64_t ts;
@@ -18,6 +21,9 @@ struct reel_clock {
 struct reel_clocks {
 	struct reel_clock *list; /* by rising ts; of equal ones the later record is the last */
 	size_t n, room;
+	/* What META said when the segment began: used as long as no record is known. */
+	bool has_start;
+	int64_t start_offset_ns;
 };
 
 int reel_clocks_add(struct reel_clocks *c, uint64_t ts, int64_t realtime_ns);
@@ -32,7 +38,10 @@ struct reel_clock_cache {
 	int64_t offset_ns;
 };
 
-/* 0 where no CLOCK record is known at all. */
+/* What META says of the beginning of a segment; the first to say it counts. */
+void reel_clocks_start(struct reel_clocks *c, const struct tape_start *start);
+
+/* 0 where nothing is known. */
 int64_t reel_clocks_realtime(const struct reel_clocks *c, uint64_t ts,
 			     struct reel_clock_cache *cache);
 /* Least and greatest wall time that an event between two times may have. */

@@ -158,6 +158,7 @@ static int find_boots(struct reel_reader *r, struct reel_err *err)
 			source->n_boots++;
 		}
 		s->boot = boot;
+		reel_clocks_start(&boot->clocks, &s->meta.start);
 	}
 	return 0;
 }
@@ -196,21 +197,6 @@ static int read_clocks(struct reel_reader *r, struct reel_err *err)
 	return result;
 }
 
-/* A boot whose CLOCK records are all gone still has the moment at which a segment began. */
-static int fall_back_on_start(struct reel_reader *r, struct reel_err *err)
-{
-	for (unsigned i = 0; i < r->n_segments; i++) {
-		const struct reel_segment *s = &r->segments[i];
-		struct reel_boot *boot = &r->boots[s->boot - r->boots];
-
-		if (!boot->clocks.n && s->meta.start.realtime_ns &&
-		    reel_clocks_add(&boot->clocks, s->meta.start.boottime_ns,
-				    s->meta.start.realtime_ns) < 0)
-			return reel_err_set(err, -ENOMEM, "no memory for clocks");
-	}
-	return 0;
-}
-
 int reel_reader_open_all(char *const *paths, unsigned n, struct reel_reader **ret,
 			 struct reel_err *err)
 {
@@ -236,8 +222,6 @@ int reel_reader_open_all(char *const *paths, unsigned n, struct reel_reader **re
 	}
 	if (result == 0)
 		result = read_clocks(r, err);
-	if (result == 0)
-		result = fall_back_on_start(r, err);
 	if (result < 0) {
 		reel_reader_close(r);
 		return result;

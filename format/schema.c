@@ -37,22 +37,23 @@ static void put_name(struct encoder *e, const char *name)
 	e->at += n;
 }
 
-size_t reel_schema_encode(uint8_t buffer[REEL_SCHEMA_MAX])
+size_t reel_schema_encode_tables(const struct reel_class *classes, const struct reel_type *types,
+				 uint8_t buffer[REEL_SCHEMA_MAX])
 {
 	struct encoder e = { buffer };
 	uint32_t n_classes = 0, n_types = 0;
 
-	for (const struct reel_class *c = reel_classes; c->name; c++)
+	for (const struct reel_class *c = classes; c->name; c++)
 		n_classes++;
-	for (const struct reel_type *t = reel_types; t->name; t++)
+	for (const struct reel_type *t = types; t->name; t++)
 		n_types++;
 	put_u32(&e, n_classes);
 	put_u32(&e, n_types);
-	for (const struct reel_class *c = reel_classes; c->name; c++) {
+	for (const struct reel_class *c = classes; c->name; c++) {
 		put_u8(&e, c->id);
 		put_name(&e, c->name);
 	}
-	for (const struct reel_type *t = reel_types; t->name; t++) {
+	for (const struct reel_type *t = types; t->name; t++) {
 		put_u8(&e, t->id);
 		put_u8(&e, t->class_id);
 		put_u8(&e, t->stream);
@@ -70,6 +71,11 @@ size_t reel_schema_encode(uint8_t buffer[REEL_SCHEMA_MAX])
 		}
 	}
 	return (size_t)(e.at - buffer);
+}
+
+size_t reel_schema_encode(uint8_t buffer[REEL_SCHEMA_MAX])
+{
+	return reel_schema_encode_tables(reel_classes, reel_types, buffer);
 }
 
 /*

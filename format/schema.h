@@ -27,6 +27,9 @@ struct reel_schema {
 /* What this build writes. At most REEL_SCHEMA_MAX bytes. */
 enum { REEL_SCHEMA_MAX = 64 << 10 };
 size_t reel_schema_encode(uint8_t buffer[REEL_SCHEMA_MAX]);
+/* The same of other tables, which end as reel_classes and reel_types do. */
+size_t reel_schema_encode_tables(const struct reel_class *classes, const struct reel_type *types,
+				 uint8_t buffer[REEL_SCHEMA_MAX]);
 
 int reel_schema_decode(const void *body, size_t length, struct reel_schema **ret,
 		       struct reel_err *err);

@@ -70,6 +70,7 @@ static int begin_boot(struct stream *s, struct reel_segment *segment, struct ree
 		return reel_err_set(err, -ENOMEM, "no memory for a boot");
 	memcpy(boot->id, segment->meta.boot, TAPE_ID_BYTES);
 	boot->source = s->reader.n_segments - 1;
+	reel_clocks_start(&boot->clocks, &segment->meta.start);
 	segment->boot = s->boots[s->n_boots++] = boot;
 	s->next_boot = boot;
 	return 0;

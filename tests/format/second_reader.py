@@ -53,21 +53,21 @@ def parse_block(path, data, at):  # the block that begins at AT, by rules B1 to 
         end += 16
     return Block(h, path, at, data[body - 8 - h.bloom_bytes:body - 8], data[body:tag],
                  data[tag:tag + 32], is_tagged or h.flags & SEALED, end)
-
 def next_block(path, data, at, segment):  # 16.2: the one at AT, or the next to go on with
-    while at >= 0:
+    while 0 <= at < len(data):
         block = parse_block(path, data, at)
-        if (block and (not segment or block.h.kind == META or block.h.segment == segment.id
-                       and block.h.sequence > segment.last.h.sequence)
-                and (block.end == len(data) or parse_block(path, data, block.end)
-                     or xxh3(block.body, block.h) == block.h.body_sum)):
+        if block and not parse_block(path, data, block.end) and not is_sound(block):
+            block = None
+        same = block and segment and block.h.segment == segment.id
+        if block and (block.h.kind == META or block.h.kind == SCHEMA and not same
+                      or same and block.h.sequence > segment.last.h.sequence):
             return block
-        at = data.find(b"RLB1", at + 1)
+        at = block.end if block else data.find(b"RLB1", at + 1)
     return None
-
+def is_sound(block): return xxh3(block.body, block.h) == block.h.body_sum  # B5
 def body_of(block):  # B5, B6: as it was before compression
     h, raw = block.h, block.body
-    if h.flags & ENCRYPTED or xxh3(raw, h) != h.body_sum:
+    if h.flags & ENCRYPTED or not is_sound(block):
         raise Broken("the body is encrypted, or does not match its checksum")
     try:
         if h.flags & ZSTD and zstandard.frame_content_size(raw) == h.raw_bytes:
@@ -77,7 +77,6 @@ def body_of(block):  # B5, B6: as it was before compression
     if len(raw) != h.raw_bytes:
         raise Broken("the body has a wrong length")
     return raw
-
 def items_of(raw):  # 5.1
     items, at = {}, 0
     while at < len(raw):
@@ -92,17 +91,19 @@ def items_of(raw):  # 5.1
 class Segment:
     def __init__(self, block):
         self.id, self.first, self.last, self.blocks = block.h.segment, block, block, []
-        self.types, self.range = {}, None  # range: of a cut, 15.2
+        self.types, self.range, self.refused = {}, None, False  # range: of a cut, 15.2
+        self.capture = self.boot = bytes(16)  # what follows is so where META is lost, 16.2
+        self.number, self.host, self.start = 0, b"", (0, 0)
 
     def take_meta(self, block):
         items = defaultdict(bytes, items_of(body_of(block)))
         if block.h.flags & ZSTD or items[1][:2] != b"\1\0" or any(items[2]):  # 5.3
+            self.refused = True
             raise Broken("the segment needs a newer reader")
         self.capture, self.boot = (items[tag][:16].ljust(16, b"\0") for tag in (3, 6))
         self.number, self.host = int.from_bytes(items[4][:8], "little"), items[7].split(b"\0")[0]
         self.start = struct.unpack("<Qq", items[14][:16].ljust(16, b"\0"))
         return items
-
 def follows(a, b): return a.h.sequence == b.h.sequence + 1 and a.h.link == b.tag  # G3, G4, C2
 def read_file(path):
     data = pathlib.Path(path).read_bytes()
@@ -113,7 +114,7 @@ def read_file(path):
             complain(path, at, f"{(block.at if block else len(data)) - at} bytes that are no block")
         if not block:
             break
-        if block.h.kind == META or not segment:
+        if block.h.kind == META or not segment or block.h.segment != segment.id:
             segment = Segment(block)
         elif not segment.range and not follows(block, segment.last):
             complain(path, block.at, "does not follow the block before it")
@@ -122,16 +123,18 @@ def read_file(path):
         segment.last, at = block, block.end
         try:
             if block.h.kind == META:
+                segments.append(segment)
                 items = segment.take_meta(block)
                 if 16 in items:  # 15.2: announces a cut, and is no segment itself
                     cut = struct.unpack("<qqQ", items[16][:24])
+                    segments.pop()
                     continue
                 segment.range, cut = cut[2] and cut[:2], (*cut[:2], max(cut[2] - 1, 0))
-                segments.append(segment)
-            elif segment.first.h.kind != META:
-                raise Broken("the beginning of the segment is missing")
-            elif block.h.kind == SCHEMA:
+            elif block.h.kind == SCHEMA and not segment.refused:
+                segments += [segment] if segment.first is block else []
                 segment.types = schema_of(body_of(block))
+                if segment.first is block:
+                    raise Broken("the beginning of the segment is missing")
             elif STATE <= block.h.kind <= CLOCK:
                 segment.blocks.append(block)
             elif block.h.flags & REQUIRED:
@@ -139,7 +142,6 @@ def read_file(path):
         except Broken as e:
             complain(path, block.at, e)
     return segments
-
 def files_of(path, depth=0):  # 2.2
     mode = (os.lstat if depth else os.stat)(path).st_mode
     if stat.S_ISDIR(mode) and depth < 2:
@@ -157,7 +159,6 @@ def key_for(name, type_name, taken):  # A.4: prefixes until nobody has it
                                 for other in taken for a, b in ((name, other), (other, name))):
         name = f"{type_name}_{name}"
     return name
-
 def schema_of(raw):  # 6.1
     at = 0
     def take(form):
@@ -204,7 +205,6 @@ def columns_of(n, rows, take):
         if form:
             columns[number] = struct.unpack(f"<{n}{form}", values)
     return columns.values()
-
 def fixed_parts_of(groups, take, types):  # 7.4: by type, in order, each with the usual call
     lanes, fixed = take(sum(4 * g[0] * (g[4] | g[5] << 64).bit_count() for g in groups)), {}
     for n, usual_call, number, _, low, high in groups:
@@ -216,7 +216,6 @@ def fixed_parts_of(groups, take, types):  # 7.4: by type, in order, each with th
             lanes = lanes[4 * n:]
         fixed[number] = iter([(usual_call, bytes(parts[i * width:][:width])) for i in range(n)])
     return fixed
-
 def events_of(block, segment):  # 7
     raw, at = body_of(block), 0
     def take(n):
