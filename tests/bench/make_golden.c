@@ -1,504 +1,345 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Makes the captures of tests/golden in the directory that is named. tests/golden/README.md says
- * what each of them holds, and why they are kept rather than made anew for each test.
+ * Makes the golden captures that no generator makes, in the directory that is named:
  *
- * Some are written by the real writer; some by an imagined earlier or later one, out of types that
- * this build does not have; some are others that something befell.
+ *	all-types.rls		every type of event, with empty, usual and extreme values
+ *	two-boots/		clocks set forward and back, a suspend, and a second boot
+ *	older-schema.rls	by an imagined older reel: types with fewer fields, few types
+ *	newer-schema.rls	by an imagined newer one: types with more fields, kinds of fields,
+ *				blocks and items of META that are not known, longer headers
+ *
+ * tests/golden/make.sh makes the others from these.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include "format/block.h"
-#include "format/cut.h"
-#include "format/moment.h"
+#include "format/pack.h"
 #include "format/record.h"
 #include "format/schema.h"
 #include "format/writer.h"
-#include "tests/bench/lib_golden.h"
 
-enum { FILE_MAX = 1 << 20 };
+static struct reel_record rec;
+static struct reel_err err;
 
-struct reel_err golden_err;
-
-/* Whole files ---------------------------------------------------------------------------------- */
-
-static uint8_t *load(const char *path, size_t *n)
+static void must(int r)
 {
-	uint8_t *bytes = malloc(FILE_MAX);
-	FILE *f = fopen(path, "re");
-
-	MUST(bytes && f);
-	*n = fread(bytes, 1, FILE_MAX, f);
-	MUST(*n && *n < FILE_MAX && fclose(f) == 0);
-	return bytes;
+	if (r >= 0)
+		return;
+	fprintf(stderr, "make_golden: %s\n", err.msg);
+	exit(1);
 }
 
-static void save(const char *path, const void *bytes, size_t n, const char *mode)
+static void describe(struct reel_meta *m, uint8_t boot, int64_t realtime_ns)
 {
-	FILE *f = fopen(path, mode);
-
-	MUST(f && fwrite(bytes, 1, n, f) == n && fclose(f) == 0);
+	memset(m, 0, sizeof(*m));
+	memset(m->machine, 0x11, sizeof(m->machine));
+	memset(m->boot, boot, sizeof(m->boot));
+	snprintf(m->host, sizeof(m->host), "golden");
+	snprintf(m->kernel, sizeof(m->kernel), "6.1.0");
+	snprintf(m->arch, sizeof(m->arch), "x86_64");
+	snprintf(m->program, sizeof(m->program), "make_golden");
+	m->cpus = 2;
+	m->start = (struct tape_start){ 1000000000, realtime_ns };
 }
 
-static void append_file(const char *to, const char *from)
+static void append_clock(struct reel_writer *w, uint64_t ts, int64_t realtime_ns)
 {
-	size_t n;
-	uint8_t *bytes = load(from, &n);
+	struct ev_clock *clock = reel_record_begin(&rec, reel_type_by_id(EV_clock));
 
-	save(to, bytes, n, "ae");
-	free(bytes);
+	clock->realtime = realtime_ns;
+	clock->monotonic = ts;
+	rec.header.ts = ts;
+	must(reel_writer_append_own(w, &rec.header, reel_record_end(&rec), &err));
 }
 
-/* What the writer keeps beside the segments is no part of a capture. */
-static void tidy(const char *directory)
+static uint8_t byte_of(unsigned number, unsigned field, unsigned byte)
 {
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/.lock", directory);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/.reserve", directory);
-	unlink(path);
+	if (number == 2)
+		return 0xff;
+	return number == 1 && byte == 0 ? (uint8_t)(field + 1) : 0;
 }
 
-/* The I-th segment of a directory, in the order of names. */
-static void path_of(const char *directory, int i, char path[512])
+static void fill_numbers(const struct reel_type *t, unsigned number, uint8_t *fixed)
 {
-	struct dirent **names;
-	int n = scandir(directory, &names, NULL, alphasort);
+	for (unsigned i = 0; i < t->n_fields; i++) {
+		unsigned width = reel_kind_width(t->fields[i].kind);
 
-	MUST(n > i + 2); /* "." and ".." sort before */
-	snprintf(path, 512, "%s/%s", directory, names[i + 2]->d_name);
-	while (n > 0)
-		free(names[--n]);
-	free(names);
+		for (unsigned b = 0; b < width && !reel_field_is_string(&t->fields[i]); b++)
+			fixed[t->fields[i].offset + b] = byte_of(number, i, b);
+	}
 }
 
-/* By the real writer --------------------------------------------------------------------------- */
+static void fill_strings(const struct reel_type *t, unsigned number)
+{
+	static const char odd[] = "/tmp/\xff\xfe \"\\\n\x1b[31m";
+	static char longest[5000];
 
-struct tape {
+	memset(longest, 'x', sizeof(longest));
+	for (unsigned i = 0; i < t->n_strings; i++) {
+		if (number == 0)
+			reel_record_string(&rec, "", 0);
+		else if (number == 1)
+			reel_record_string(&rec, "one\0two", 8);
+		else if (number == 2)
+			reel_record_string(&rec, odd, sizeof(odd) - 1);
+		else if (i == 0)
+			reel_record_cut_string(&rec, longest, sizeof(longest), 123456);
+		else
+			reel_record_cut_string(&rec, "caf\xc3\xa9", 5, EV_UNKNOWN_LENGTH);
+	}
+}
+
+/* The event of this number, of four: all zero, usual, extreme, with cut strings. */
+static void fill(const struct reel_type *t, unsigned number)
+{
+	static const int64_t rets[] = { 0, 3, -13, 0x7f0012345000 };
+
+	fill_numbers(t, number, reel_record_begin(&rec, t));
+	fill_strings(t, number);
+	if (number == 2)
+		rec.header.flags = 0xff - EV_TRUNCATED - EV_WIDE_RET;
+	rec.header.ret = rets[number];
+	rec.header.call = number ? EV_CALL(number, 200 + number) : 0;
+}
+
+static void make_all_types(const char *directory)
+{
+	struct reel_writer_options o = { .block_bytes = 16 << 10, .in_line = true };
 	struct reel_writer *w;
-	uint64_t ts, seq[CPUS], monotonic_lag;
-	int64_t offset; /* wall time - ts */
-	unsigned n;
-	struct reel_record rec;
+	uint64_t ts = 1000000000, seq = 0;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/all-types.rls", directory);
+	o.fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+	describe(&o.meta, 0xa1, 1750000000000000000);
+	must(reel_writer_open(&o, &w, &err));
+	append_clock(w, ts, 1750000000000000000);
+	for (const struct reel_type *t = reel_types; t->name; t++) {
+		for (unsigned number = 0; number < 4 && t->id != EV_clock; number++) {
+			fill(t, number);
+			rec.header.ts = ts += number == 3 ? 5000000000 : 1234567;
+			rec.header.seq = seq++;
+			rec.header.pid = 100u + t->id;
+			rec.header.tid = rec.header.pid + number % 2;
+			must(reel_writer_append(w, &rec, reel_record_end(&rec), &err));
+		}
+		reel_writer_settle(w, ts);
+		must(reel_writer_tick(w, ts, &err));
+	}
+	must(reel_writer_close(w, &err));
+}
+
+static void append_open(struct reel_writer *w, uint64_t ts, uint64_t seq, const char *path)
+{
+	struct ev_open *e = reel_record_begin(&rec, reel_type_by_id(EV_open));
+
+	e->inode = seq + 7;
+	rec.header.ts = ts;
+	rec.header.seq = seq;
+	rec.header.pid = rec.header.tid = 42;
+	rec.header.call = EV_CALL(EV_ABI_NATIVE, 257);
+	reel_record_string(&rec, path, strlen(path));
+	must(reel_writer_append(w, &rec, reel_record_end(&rec), &err));
+}
+
+static void make_two_boots(const char *directory)
+{
+	const uint64_t second = 1000000000;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/two-boots", directory);
+	for (unsigned boot = 0; boot < 2; boot++) {
+		struct reel_writer_options o = { .directory = path, .in_line = true };
+		int64_t real = 1750000000000000000 + (int64_t)(boot * 1000 * second);
+		struct reel_writer *w;
+
+		describe(&o.meta, (uint8_t)(0xb1 + boot), real);
+		must(reel_writer_open(&o, &w, &err));
+		append_open(w, 1 * second, 0, "/before/the/first/clock");
+		append_clock(w, 2 * second, real + (int64_t)second);
+		append_open(w, 3 * second, 1, "/after/it");
+		append_clock(w, 4 * second, real + (int64_t)(3603 * second));
+		append_open(w, 5 * second, 2, "/an/hour/forward");
+		append_clock(w, 6 * second, real - (int64_t)(595 * second));
+		append_open(w, 7 * second, 3, "/ten/minutes/back");
+		append_open(w, 7207 * second, 4, "/after/two/hours/of/sleep");
+		reel_writer_settle(w, 7208 * second);
+		must(reel_writer_close(w, &err));
+	}
+}
+
+/* A segment that is put together block by block, as the writer of this reel would not. */
+struct hand {
+	int fd;
+	uint64_t sequence;
+	uint64_t seq;			/* of the next event */
+	uint8_t head[TAPE_TAG_BYTES];
+	unsigned longer;		/* bytes that each header has more */
+	uint8_t block[1 << 20], raw[1 << 19], scratch[1 << 19];
 };
 
-static void begin(struct tape *t, const char *path, uint8_t boot, uint64_t ts, int64_t start,
-		  struct reel_writer_options o)
+static void put(struct hand *x, struct tape_header h, size_t raw_bytes, const struct reel_pack *p)
 {
-	size_t n = strlen(path);
+	uint8_t *bloom = x->block + sizeof(h) + x->longer;
+	size_t n;
 
-	o.in_line = true;
-	o.sync = REEL_SYNC_NONE;
-	golden_machine(&o.meta, boot);
-	o.meta.start.boottime_ns = ts;
-	o.meta.start.realtime_ns = start;
-	if (strcmp(path + n - 4, TAPE_SUFFIX) == 0)
-		o.fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	else
-		o.directory = path;
-	MUST(o.fd >= 0);
-	memset(t, 0, sizeof(*t));
-	t->ts = ts;
-	t->offset = start - (int64_t)ts;
-	MUST(reel_writer_open(&o, &t->w, &golden_err) == 0);
-}
-
-static void put(struct tape *t)
-{
-	MUST(reel_writer_append(t->w, &t->rec, reel_record_end(&t->rec), &golden_err) == 0);
-	t->n++;
-}
-
-static void put_next(struct tape *t)
-{
-	t->rec.header.ts = t->ts += 1000 * 1000;
-	t->rec.header.seq = t->seq[t->rec.header.cpu]++;
-	put(t);
-}
-
-static void put_own(struct tape *t)
-{
-	t->rec.header.ts = t->ts;
-	t->rec.header.pid = t->rec.header.tid = 0;
-	MUST(reel_writer_append_own(t->w, &t->rec.header, reel_record_end(&t->rec), &golden_err) == 0);
-}
-
-static void put_clock(struct tape *t, unsigned reason)
-{
-	struct ev_clock *clock = reel_record_begin(&t->rec, reel_type_by_id(EV_clock));
-
-	clock->realtime = (int64_t)t->ts + t->offset;
-	clock->monotonic = t->ts - t->monotonic_lag;
-	clock->tai_offset = 37;
-	clock->reason = (uint8_t)reason;
-	clock->synchronized = reason == 1;
-	put_own(t);
-}
-
-static void put_keyframe(struct tape *t, unsigned edge, uint64_t records)
-{
-	struct ev_keyframe *k = reel_record_begin(&t->rec, reel_type_by_id(EV_keyframe));
-
-	k->records = records;
-	k->edge = (uint8_t)edge;
-	k->source = 1;
-	k->complete = (uint8_t)edge;
-	put_own(t);
-}
-
-/* The end of a round of the recorder. */
-static void settle(struct tape *t, bool flush)
-{
-	t->ts += 1000;
-	reel_writer_settle(t->w, t->ts);
-	MUST((flush ? reel_writer_flush(t->w, &golden_err) : reel_writer_tick(t->w, t->ts, &golden_err)) == 0);
-}
-
-static void end(struct tape *t)
-{
-	MUST(reel_writer_close(t->w, &golden_err) == 0);
-}
-
-static void put_any(struct tape *t, unsigned id, enum golden_shape shape, unsigned i)
-{
-	golden_fill(&t->rec, reel_type_by_id(id), shape, i);
-	t->rec.header.call = EV_CALL(EV_ABI_NATIVE, 257);
-	put_next(t);
-}
-
-/* Names of calls that are in no header today may be in one tomorrow: no such number is used. */
-static const uint16_t calls[] = { EV_CALL(1, 0), EV_CALL(1, 59),     EV_CALL(2, 11),
-				  EV_CALL(3, 1), EV_CALL(3, 520),    EV_CALL(1, 0x3fff),
-				  EV_CALL(0, 5), EV_CALL(2, 0x3ffe), EV_CALL(3, 0x3fff) };
-
-static void put_shape(struct tape *t, const struct reel_type *type, enum golden_shape shape, unsigned i)
-{
-	static const int64_t wide[] = { INT64_MIN, INT64_MAX, 1ll << 31, -(1ll << 31) - 1,
-					-1ll << 32, 0x123456789abcdef };
-	struct ev_header *h = &t->rec.header;
-
-	golden_fill(&t->rec, type, shape, i);
-	if (shape != EMPTY)
-		h->call = calls[i % COUNT(calls)];
-	if (shape == USUAL) {
-		h->flags |= (uint8_t)(1u << i % 8 & ~(unsigned)(EV_TRUNCATED | EV_WIDE_RET));
-		h->ret = i % 50;
-	} else if (shape == EXTREME) {
-		h->flags = EV_WIDE_RET - 1; /* all, with true lengths that say nothing was cut */
-		h->ret = wide[i % COUNT(wide)];
-	} else if (shape == CUT) {
-		h->flags |= i % 5 ? 0 : EV_BLOCKED;
-		h->ret = -(int64_t)(i % 200);
+	h.magic = TAPE_MAGIC;
+	h.segment = 0x601de;
+	h.sequence = x->sequence++;
+	h.bloom_bytes = p ? (uint16_t)reel_pack_bloom_bytes(p) : 0;
+	h.header_bytes = (uint16_t)(TAPE_HEADER_MIN + x->longer + h.bloom_bytes);
+	h.raw_bytes = (uint32_t)raw_bytes;
+	memcpy(h.link, x->head, sizeof(h.link));
+	memset(x->block, 0, h.header_bytes);
+	memset(x->block + sizeof(h), 0xee, x->longer);
+	if (p)
+		reel_pack_bloom(p, bloom, h.bloom_bytes);
+	if (h.flags & TAPE_ZSTD) {
+		h.stored_bytes = (uint32_t)ZSTD_compress(x->block + h.header_bytes, 1 << 19, x->raw,
+							 raw_bytes, 1);
+	} else {
+		h.stored_bytes = h.raw_bytes;
+		memcpy(x->block + h.header_bytes, x->raw, raw_bytes);
 	}
-	put_next(t);
+	memcpy(x->block, &h, sizeof(h));
+	n = reel_block_finish(x->block);
+	memcpy(x->head, x->block + h.header_bytes + h.stored_bytes, sizeof(x->head));
+	if (write(x->fd, x->block, n) != (ssize_t)n)
+		exit(1);
 }
 
-static void make_all_types(const char *path)
+static void put_events(struct hand *x, const struct reel_type *types, unsigned kind, uint64_t ts)
 {
-	static const int16_t errors[] = { 11,  35,  41,	 58,  95,   133,  134, 511,  512,
-					  516, 517, 520, 531, 4094, 4095, 4096 };
-	struct reel_writer_options o = { .block_bytes = 64 << 10 };
-	char argument[32];
-	struct tape t;
-	unsigned i = 0;
+	struct tape_header h = { .kind = (uint8_t)kind, .flags = TAPE_ZSTD };
+	struct reel_pack p;
 
-	snprintf(o.meta.note, sizeof(o.meta.note), "every type, \xe2\x82\xac \"quoted\" \\ \x1b[1m");
-	begin(&t, path, 0xa1, 1000 * SECOND, WALL, o);
-	put_clock(&t, 0);
-	for (const struct reel_type *type = reel_types; type->name; type++, i++) {
-		/* The last clocks come at the end: nothing is dated by numbers at their limits. */
-		for (unsigned shape = 0; shape < SHAPES && type->id != EV_clock; shape++)
-			put_shape(&t, type, (enum golden_shape)shape, i);
-		if (i % 20 == 0)
-			settle(&t, true);
-	}
-	for (i = 0; i < COUNT(errors); i++) {
-		golden_fill(&t.rec, reel_type_by_id(EV_setsid), USUAL, i);
-		t.rec.header.call = EV_CALL(1 + i % 3, 1);
-		t.rec.header.ret = -errors[i];
-		put_next(&t);
-	}
-	for (i = 0; i < GOLDEN_ODD; i++) {
-		golden_fill(&t.rec, reel_type_by_id(EV_exec), EMPTY, i);
-		t.rec.n_strings = 0;
-		for (unsigned k = 0; k < 8; k++)
-			reel_record_string(&t.rec, golden_odd[i].bytes, k == 4 ? golden_odd[i].n : 0);
-		put_next(&t);
-	}
-	golden_fill(&t.rec, reel_type_by_id(EV_exec), EMPTY, 0);
-	t.rec.used = t.rec.type->fixed_bytes;
-	t.rec.n_strings = 0;
-	for (unsigned k = 0; k < 4; k++)
-		reel_record_string(&t.rec, "long", 4);
-	for (size_t n = 0; n < 60000; n += 16)
-		snprintf((char *)t.rec.payload + t.rec.used + n, 17, "argument-%06zu", n / 16);
-	((struct ev_exec *)(void *)t.rec.payload)->argv = 60000;
-	t.rec.used += 60000;
-	t.rec.true_lengths[t.rec.n_strings++] = 60000;
-	put_next(&t);
-	/* More than there is room for: cut by the record itself. */
-	golden_fill(&t.rec, reel_type_by_id(EV_warning), EMPTY, 0);
-	t.rec.n_strings = 0;
-	memset(argument, 'w', sizeof(argument));
-	reel_record_cut_string(&t.rec, argument, sizeof(argument), 1 << 30);
-	put_next(&t);
-	/* The last of all CPUs, and the last number. */
-	golden_fill(&t.rec, reel_type_by_id(EV_close), USUAL, 0);
-	t.rec.header.ts = t.ts += 1000;
-	t.rec.header.cpu = EV_MAX_CPUS - 1;
-	t.rec.header.seq = UINT64_MAX - 1;
-	put(&t);
-	settle(&t, true);
-	for (unsigned shape = EMPTY; shape <= EXTREME; shape++) {
-		t.ts += HOUR * 24;
-		golden_fill(&t.rec, reel_type_by_id(EV_clock), (enum golden_shape)shape, 0);
-		put_own(&t);
-	}
-	golden_fill(&t.rec, reel_type_by_id(EV_clock), EXTREME, 1);
-	put_own(&t);
-	end(&t);
-}
-
-/* The clock is set in every way that there is, over four boots. */
-static void make_clock_steps(const char *path)
-{
-	struct tape t;
-
-	begin(&t, path, 0xb1, 10 * SECOND, WALL, (struct reel_writer_options){ 0 });
-	for (unsigned i = 0; i < 3; i++) /* before the first clock */
-		put_any(&t, EV_close, USUAL, i);
-	put_clock(&t, 0);
-	for (unsigned step = 0; step < 6; step++) {
-		static const int64_t by[] = { HOUR, -90ll * (int64_t)MINUTE, 1, -1, 0, HOUR };
-
-		for (unsigned i = 0; i < 3; i++) {
-			t.ts += 20 * SECOND;
-			put_any(&t, EV_chdir, USUAL, i);
-		}
-		t.offset += by[step];
-		if (step == 4) { /* suspended */
-			t.ts += 8 * HOUR;
-			t.monotonic_lag += 8 * HOUR;
-		}
-		if (step == 5) { /* set twice at the same moment: the later one counts */
-			put_clock(&t, 2);
-			t.offset += 1234567;
-		}
-		put_clock(&t, step == 4 ? 1 : 2);
-		put_any(&t, EV_close, USUAL, step);
-		settle(&t, step % 2);
-		if (step == 3) {
-			MUST(reel_writer_rotate(t.w, &golden_err) == 0);
-			put_clock(&t, 0);
+	must(reel_pack_init(&p, 64 << 10, &err));
+	reel_pack_reset(&p, (uint8_t)kind);
+	for (const struct reel_type *t = types; t->name; t++) {
+		for (unsigned number = 0; number < 4 && t->stream == kind; number++) {
+			fill(t, number);
+			rec.header.ts = ts += 1000;
+			rec.header.seq = x->seq++;
+			rec.header.pid = rec.header.tid = 7;
+			reel_record_end(&rec);
+			reel_pack_add(&p, t, &rec.header, rec.payload);
 		}
 	}
-	put_clock(&t, 3);
-	end(&t);
+	h.ts_min = p.ts_min;
+	h.ts_max = p.ts_max;
+	h.n_events = p.n_events;
+	reel_pack_types(&p, h.types);
+	put(x, h, reel_pack_body(&p, x->raw, x->scratch), &p);
+	reel_pack_done(&p);
+}
 
-	/* A machine without a clock of its own: 1970, until the network is there. */
-	begin(&t, path, 0xb2, 5 * SECOND, 0, (struct reel_writer_options){ 0 });
-	t.offset = -7 * (int64_t)SECOND;
-	put_clock(&t, 0);
-	for (unsigned i = 0; i < 4; i++) {
-		t.ts = 6 * SECOND - 1000 * 1000 + i / 2 * SECOND + i % 2;
-		put_any(&t, EV_open, USUAL, i);
+static void make_by_hand(const char *directory, const char *name, const struct reel_class *classes,
+			 const struct reel_type *types, bool is_newer)
+{
+	static struct hand x;
+	struct reel_meta meta;
+	char path[4096];
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s.rls", directory, name);
+	memset(&x, 0, sizeof(x));
+	x.fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+	x.longer = is_newer ? 16 : 0;
+	describe(&meta, 0xc1, 1750000000000000000);
+	memset(meta.capture, 0xcc, sizeof(meta.capture));
+	meta.number = 1;
+	n = reel_meta_encode(&meta, x.raw);
+	if (is_newer) {
+		n = (size_t)(reel_item_put(x.raw + n, 999, "from the future", 15) - x.raw);
+		x.raw[sizeof(struct tape_item) + 2]++; /* the minor version */
 	}
-	t.ts += SECOND;
-	t.offset = WALL;
-	put_clock(&t, 2);
-	put_any(&t, EV_open, USUAL, 4);
-	settle(&t, true);
-	end(&t);
-
-	/* No CLOCK at all: START stands in for it, and where that is 0 nobody knows. */
-	begin(&t, path, 0xb3, 20 * SECOND, WALL + (int64_t)HOUR, (struct reel_writer_options){ 0 });
-	put_any(&t, EV_open, USUAL, 5);
-	settle(&t, true);
-	end(&t);
-	begin(&t, path, 0xb4, 30 * SECOND, 0, (struct reel_writer_options){ 0 });
-	put_any(&t, EV_open, USUAL, 6);
-	settle(&t, true);
-	end(&t);
-	tidy(path);
-}
-
-static void put_lost(struct tape *t, unsigned cpu, unsigned n, unsigned class_id, unsigned cause)
-{
-	struct ev_lost *lost = reel_record_begin(&t->rec, reel_type_by_id(EV_lost));
-
-	lost->first = t->ts;
-	lost->last = t->ts + n;
-	lost->count = n;
-	lost->lost_cpu = (uint16_t)cpu;
-	lost->lost_class = (uint8_t)class_id;
-	lost->cause = (uint8_t)cause;
-	t->seq[cpu % CPUS] += n;
-	t->rec.header.cpu = (uint16_t)(cpu % CPUS);
-	put_next(t);
-}
-
-static void make_losses(const char *path)
-{
-	struct reel_writer_options o = { .keep_bytes = 36 << 10, .segment_bytes = 9 << 10 };
-	uint64_t segment = 0;
-	struct tape t;
-
-	begin(&t, path, 0xc1, 100 * SECOND, WALL, o);
-	for (unsigned i = 0; i < 240; i++) {
-		if (segment != reel_writer_segment_number(t.w)) {
-			segment = reel_writer_segment_number(t.w);
-			put_clock(&t, 0);
-			for (unsigned k = 0; k < 6; k++) {
-				golden_fill(&t.rec, reel_type_by_id(EV_coverage), USUAL, k);
-				put_own(&t);
-			}
-			put_keyframe(&t, 0, 0);
-			for (unsigned k = 0; k < 3; k++) {
-				golden_fill(&t.rec, reel_type_by_id(EV_process), USUAL, k);
-				t.rec.header.flags = EV_KEYFRAME;
-				put_own(&t);
-			}
-			put_keyframe(&t, 1, 3);
-		}
-		for (unsigned k = 0; k < 4; k++)
-			put_any(&t, k == 2 ? EV_exec : EV_open, USUAL, i * 4 + k);
-		if (i % 9 == 4)
-			put_lost(&t, i, i, i % 14, i / 9 % 6);
-		if (i % 30 == 29)
-			put_lost(&t, EV_NO_CPU, 5, 0, 2);
-		if (i % 20 == 10)
-			put_any(&t, EV_counters, USUAL, i);
-		t.ts += 20 * MINUTE / 240;
-		settle(&t, i % 8 == 7);
+	put(&x, (struct tape_header){ .kind = TAPE_META }, n, NULL);
+	put(&x, (struct tape_header){ .kind = TAPE_SCHEMA, .flags = TAPE_ZSTD },
+	    reel_schema_encode_tables(classes, types, x.raw), NULL);
+	if (is_newer) {
+		memset(x.raw, 0x5a, 100);
+		put(&x, (struct tape_header){ .kind = 99 }, 100, NULL);
 	}
-	put_clock(&t, 3);
-	end(&t);
-	tidy(path);
+	put_events(&x, types, TAPE_STATE, 2000000000);
+	put_events(&x, types, TAPE_EVENTS, 2000000500);
+	if (is_newer)
+		put(&x, (struct tape_header){ .kind = 200 }, 50, NULL);
+	close(x.fd);
 }
 
-/* A small machine: what the captures that something befalls are made of. */
-static void make_plain(const char *path, uint8_t boot)
+/* The type without its last fields, none of which may be a string. */
+static struct reel_type shorter(unsigned id, unsigned n_fields, unsigned fixed_bytes)
 {
-	struct tape t;
+	struct reel_type t = *reel_type_by_id(id);
 
-	begin(&t, path, boot, 50 * SECOND, WALL, (struct reel_writer_options){ 0 });
-	for (unsigned segment = 0; segment < 3; segment++) {
-		put_clock(&t, 0);
-		put_keyframe(&t, 0, 0);
-		for (unsigned i = 0; i < 5; i++) {
-			golden_fill(&t.rec, reel_type_by_id(EV_process), USUAL, i);
-			t.rec.header.flags = EV_KEYFRAME;
-			put_own(&t);
-		}
-		put_keyframe(&t, 1, 5);
-		for (unsigned i = 0; i < 80; i++) {
-			static const uint8_t ids[] = { EV_open, EV_close, EV_exec, EV_connect,
-						       EV_fork, EV_write, EV_setuid };
+	t.n_fields = (uint8_t)n_fields;
+	t.fixed_bytes = (uint16_t)fixed_bytes;
+	return t;
+}
 
-			put_any(&t, ids[i % COUNT(ids)], USUAL, i);
-			t.ts += 200 * 1000 * 1000;
-			if (i % 20 == 19)
-				settle(&t, true);
-		}
-		if (segment < 2)
-			MUST(reel_writer_rotate(t.w, &golden_err) == 0);
+static void make_older(const char *directory)
+{
+	const struct reel_class classes[] = { { "process", "", 1, true },
+					      { "file", "", 2, true },
+					      { "ipc", "", 8, true },
+					      { 0 } };
+	const struct reel_type types[] = { shorter(EV_exit, 2, 16), shorter(EV_open, 7, 24),
+					   shorter(EV_kill, 2, 8), { 0 } };
+
+	make_by_hand(directory, "older-schema", classes, types, false);
+}
+
+static void make_newer(const char *directory)
+{
+	const struct reel_class classes[] = { { "process", "", 1, true },
+					      { "file", "", 2, true },
+					      { "weather", "", 40, true },
+					      { 0 } };
+	const uint16_t exit_strings[] = { 48, 50, 0xffff }, rain_strings[] = { 12, 0xffff };
+	const struct reel_field rain_fields[] = { { "drops", "dec", 0, REEL_U64 },
+						  { "how", "drizzle|shower", 8, REEL_U32 },
+						  { "place", "", 12, REEL_TEXT },
+						  { 0 } };
+	struct reel_type types[4] = { *reel_type_by_id(EV_exit), *reel_type_by_id(EV_close) };
+	struct reel_type *exit_type = &types[0];
+	struct reel_field fields[16];
+
+	/* exit as it is, then a number, a string, and kinds of string and number nobody knows. */
+	memcpy(fields, exit_type->fields, exit_type->n_fields * sizeof(fields[0]));
+	fields[exit_type->n_fields++] = (struct reel_field){ "wait_ns", "ns", 40, REEL_U64 };
+	fields[exit_type->n_fields++] = (struct reel_field){ "farewell", "", 48, REEL_TEXT };
+	fields[exit_type->n_fields++] = (struct reel_field){ "scent", "", 50, 30 };
+	fields[exit_type->n_fields++] = (struct reel_field){ "mood", "", 52, 13 };
+	exit_type->fields = fields;
+	exit_type->string_offsets = exit_strings;
+	exit_type->n_strings = 2;
+	exit_type->fixed_bytes = 56;
+	types[2] = (struct reel_type){ .name = "rain",
+				       .fields = rain_fields,
+				       .string_offsets = rain_strings,
+				       .fixed_bytes = 16,
+				       .id = 250,
+				       .class_id = 40,
+				       .stream = TAPE_EVENTS,
+				       .n_fields = 3,
+				       .n_strings = 1 };
+	make_by_hand(directory, "newer-schema", classes, types, true);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: make_golden DIR\n");
+		return 2;
 	}
-	put_clock(&t, 3);
-	end(&t);
-	tidy(path);
-}
-
-/* What befalls captures ------------------------------------------------------------------------ */
-
-/* Where block N of a file begins; behind the last one for a larger N. */
-static size_t block_at(const uint8_t *bytes, size_t size, unsigned n, struct reel_block *b)
-{
-	struct reel_scan scan = { .base = bytes, .size = size };
-
-	for (unsigned i = 0; reel_scan_next(&scan, b) > 0; i++)
-		if (i == n)
-			return (size_t)(b->at - bytes);
-	return size;
-}
-
-static void make_broken(const char *from)
-{
-	char first[512], second[512];
-	struct reel_block b;
-	uint8_t *bytes;
-	size_t n, at;
-
-	path_of(from, 0, first);
-	path_of(from, 1, second);
-	bytes = load(first, &n);
-	at = block_at(bytes, n, 7, &b);
-	save("torn.rls", bytes, at + b.total_bytes / 2, "we");
-	save("unclean.rls", bytes, at, "we");
-	bytes[at + b.h.header_bytes + b.h.stored_bytes / 2] ^= 0x10;
-	save("damaged.rls", bytes, n, "we");
-	/* META cannot be told from noise: what follows it is read all the same. */
-	free(bytes);
-	bytes = load(first, &n);
-	bytes[20] ^= 0x01;
-	save("lost-meta.rls", bytes, n, "we");
-	free(bytes);
-
-	bytes = load(second, &n);
-	at = block_at(bytes, n, 0, &b);
-	append_file("lost-meta-of-second.rls", first);
-	bytes[20] ^= 0x01;
-	save("lost-meta-of-second.rls", bytes, n, "ae");
-	append_file("lost-meta-body.rls", first);
-	bytes[20] ^= 0x01;
-	bytes[at + b.h.header_bytes + 100] ^= 0x01;
-	save("lost-meta-body.rls", bytes, n, "ae");
-	free(bytes);
-}
-
-/* Segments in any order are a capture, and a torn one may be followed by another. */
-static void make_concatenated(const char *a, const char *b)
-{
-	char path[512];
-
-	for (int i = 2; i >= 0; i--) {
-		path_of(a, i, path);
-		append_file("concatenated.rls", path);
-	}
-	append_file("concatenated.rls", b);
-}
-
-static struct reel_moment at_ts(uint64_t ts)
-{
-	return (struct reel_moment){ REEL_BOOTTIME, (int64_t)ts };
-}
-
-static void make_cut(const char *from)
-{
-	struct reel_filter f = { .from = at_ts(60 * SECOND), .to = at_ts(75 * SECOND) };
-	struct reel_health health = { 0 };
-	struct reel_reader *r;
-	struct reel_cut done;
-	int fd;
-
-	MUST(reel_reader_open(from, &r, &golden_err) == 0);
-	fd = open("cut.rls", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	MUST(reel_cut_by_time(r, &f, fd, &done, &golden_err) == 0 && close(fd) == 0);
-	f.n_pids = 1;
-	f.pids[0] = 102;
-	f.some_types = true;
-	f.types[EV_open] = f.types[EV_fork] = true;
-	fd = open("derived.rls", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	MUST(reel_cut_by_content(r, &f, "--pid 102 --type open,fork", fd, &done, &health, &golden_err) ==
-		     0 &&
-	     close(fd) == 0);
-	reel_reader_close(r);
+	make_all_types(argv[1]);
+	make_two_boots(argv[1]);
+	make_older(argv[1]);
+	make_newer(argv[1]);
+	return 0;
 }
