@@ -288,8 +288,10 @@ static void make_older(const char *directory)
 					      { "file", "", 2, true },
 					      { "ipc", "", 8, true },
 					      { 0 } };
-	const struct reel_type types[] = { shorter(EV_exit, 2, 16), shorter(EV_open, 7, 24),
-					   shorter(EV_kill, 2, 8), { 0 } };
+	const struct reel_type types[] = { shorter(EV_exit, 2, 16),
+					   shorter(EV_open, 7, 24),
+					   shorter(EV_kill, 2, 8),
+					   { 0 } };
 
 	make_by_hand(directory, "older-schema", classes, types, false);
 }
