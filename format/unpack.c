@@ -263,13 +263,27 @@ static void link_runs(struct reel_unpacked *u)
 		u->tail_of_cpu[u->runs[r].cpu] = 0;
 }
 
+/* Eight at a time: every event passes here. */
+static uint32_t count_wide(const uint8_t *flags, uint32_t n)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint32_t count = 0, i = 0;
+
+	_Static_assert(EV_WIDE_RET == 0x80, "the highest bit of each byte");
+	for (; i + 8 <= n; i += 8) {
+		uint64_t eight;
+
+		memcpy(&eight, flags + i, sizeof(eight));
+		count += (uint32_t)((eight >> 7 & ones) * ones >> 56);
+	}
+	for (; i < n; i++)
+		count += flags[i] >> 7;
+	return count;
+}
+
 static int check_wide(const struct reel_unpacked *u, struct reel_err *err)
 {
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < u->n_events; i++)
-		n += (u->flags[i] & EV_WIDE_RET) != 0;
-	if (n != u->n_wide)
+	if (count_wide(u->flags, u->n_events) != u->n_wide)
 		return malformed(err, "wide results are not counted rightly");
 	for (uint32_t i = 0; i < u->n_wide; i++)
 		if (u->wide[i].index >= u->n_events ||
