@@ -385,8 +385,12 @@ static int take_rows(struct reel_indexer *x, const struct reel_file *f,
 				break;
 			continue;
 		}
-		if (rows[i].kind < TAPE_STATE || rows[i].kind > TAPE_CLOCK)
+		if (rows[i].kind < TAPE_STATE || rows[i].kind > TAPE_CLOCK) {
+			if (rows[i].flags & TAPE_REQUIRED)
+				damage(x, rows[i].offset,
+				       "a block of a kind that needs a newer reel");
 			continue;
+		}
 		e = (struct reel_entry){
 			.at = f->bytes + rows[i].offset,
 			.segment = x->r->n_segments - 1,

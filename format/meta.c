@@ -150,8 +150,8 @@ int reel_meta_decode(const void *body, size_t length, struct reel_meta *ret, str
 		if (item.tag == TAPE_META_VERSION && item.bytes >= 4) {
 			memcpy(&ret->major, item.value, 2);
 			memcpy(&ret->minor, item.value + 2, 2);
-		} else if (item.tag == TAPE_META_INCOMPATIBLE && item.bytes >= 8) {
-			memcpy(&incompatible, item.value, 8);
+		} else if (item.tag == TAPE_META_INCOMPATIBLE) {
+			memcpy(&incompatible, item.value, item.bytes < 8 ? item.bytes : 8);
 		} else {
 			take_item(ret, &item);
 		}

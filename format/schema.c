@@ -177,7 +177,8 @@ static void get_type(struct decoder *d, struct reel_schema *s)
 		t.fields = d->fields + d->n_fields;
 		t.string_offsets = d->strings + d->n_strings;
 	}
-	if (t.fixed_bytes % 8 || t.fixed_bytes > TAPE_FIXED_MAX || t.n_fields > EV_MAX_FIELDS)
+	if (t.stream < TAPE_STATE || t.stream > TAPE_CLOCK || t.fixed_bytes % 8 ||
+	    t.fixed_bytes > TAPE_FIXED_MAX || t.n_fields > EV_MAX_FIELDS)
 		d->failed = true;
 	for (unsigned i = 0; i < t.n_fields && !d->failed; i++)
 		get_field(d, t.fixed_bytes);
@@ -204,6 +205,8 @@ static void get_all(struct decoder *d, struct reel_schema *s)
 	for (unsigned i = 0; i < n_classes && !d->failed; i++) {
 		unsigned id = get(d, 1);
 
+		if (s->classes[id] && !d->fill)
+			d->failed = true;
 		s->classes[id] = get_name(d, true, "");
 	}
 	for (unsigned i = 0; i < n_types && !d->failed; i++)
@@ -281,7 +284,7 @@ int reel_schema_decode(const void *body, size_t length, struct reel_schema **ret
 	get_all(&fill, s);
 	if (fill.failed) { /* only the second pass knows that an id stands there twice */
 		reel_schema_free(s);
-		return reel_err_set(err, -EBADMSG, "schema names a type twice");
+		return reel_err_set(err, -EBADMSG, "schema names a class or type twice");
 	}
 	compare_with_own(s);
 	*ret = s;

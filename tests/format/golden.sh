@@ -26,7 +26,8 @@ for c in *.rls */; do
 		same "$name: events, with the sanitizers" "$TMP/json" "$TMP/want"
 	fi
 	# A stream has no way to put what it reads in another order, so only what is one capture.
-	if [ -f "$c" ] && [ "$name" != joined ]; then
+	case $name in joined | refused | two-captures | lost-meta-*) continue ;; esac
+	if [ -f "$c" ]; then
 		"$REEL" dump --json - <"$c" >"$TMP/json" 2>/dev/null
 		same "$name: events, as a stream" "$TMP/json" "$TMP/want"
 	fi

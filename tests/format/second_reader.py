@@ -97,7 +97,7 @@ class Segment:
 
     def take_meta(self, block):
         items = defaultdict(bytes, items_of(body_of(block)))
-        if block.h.flags & ZSTD or items[1][:2] != b"\1\0" or any(items[2]):  # 5.3
+        if block.h.flags & ZSTD or items[1][:2] != b"\1\0" or any(items[2][:8]):  # 5.3
             self.refused = True
             raise Broken("the segment needs a newer reader")
         self.capture, self.boot = (items[tag][:16].ljust(16, b"\0") for tag in (3, 6))
