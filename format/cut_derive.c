@@ -68,22 +68,9 @@ static int append(struct deriver *x, const struct reel_event *ev, struct reel_er
 		x->n_unsound++;
 		return 0;
 	}
-	memcpy(reel_record_begin(record, own), ev->fixed, own->fixed_bytes);
-	for (unsigned i = 0; i < own->n_strings; i++) {
-		struct reel_string s = reel_event_string_at(ev, own->string_offsets[i]);
-
-		reel_record_cut_string(record, s.bytes, s.length, s.true_length);
-	}
-	record->header.ts = ev->ts;
-	record->header.seq = ev->seq;
-	record->header.ret = ev->ret;
-	record->header.pid = ev->pid;
-	record->header.tid = ev->tid;
-	record->header.cpu = ev->cpu;
-	record->header.call = ev->call;
-	record->header.flags |= ev->flags;
 	x->done->events++;
-	return reel_writer_append(x->writer, &record->header, reel_record_end(record), err);
+	return reel_writer_append(x->writer, &record->header, reel_record_of_event(record, ev),
+				  err);
 }
 
 /* Clocks, and what was lost in the time. They go first, so that no promise of times is broken. */
