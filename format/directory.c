@@ -15,15 +15,13 @@
 #include <unistd.h>
 
 #include "format/block.h"
+#include "format/files.h"
 
 enum { STUB_MAX = 32 << 10, LOCK_TRIES = 10, LOCK_PAUSE_MS = 10 };
 
 static bool is_segment_name(const char *name)
 {
-	size_t n = strlen(name), suffix = strlen(TAPE_SUFFIX);
-
-	return n > suffix && n < REEL_SEGMENT_NAME_MAX && name[0] != '.' &&
-	       strcmp(name + n - suffix, TAPE_SUFFIX) == 0;
+	return reel_files_is_segment(name) && strlen(name) < REEL_SEGMENT_NAME_MAX;
 }
 
 /* Bytes of a segment file, mapped while it is walked over. */
