@@ -30,6 +30,12 @@ sanitized := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined \
 relro := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 
 libs_needed := -lzstd -lxxhash -lsodium -lpthread
+record_libs := -lbpf -lelf $(libs_needed)
+
+BPF_CC ?= $(CLANG)
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+bpf_flags := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -I. -I/usr/include/$(shell $(CC) -print-multiarch) \
+	-D__TARGET_ARCH_x86 -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter
 
 ifeq ($(V),1)
 Q :=
@@ -42,18 +48,23 @@ endif
 # What there is -----------------------------------------------------------------------------------
 
 # The libraries of the program reel, each before those that it needs: a room without its commands.
-# record/ is a program of its own and query/ an extension: they get rules of their own.
+# record/ is a program of its own, which alone has the libraries of BPF; query/ is an extension.
 rooms := $(foreach room,replay format,$(if $(filter-out $(room)/cmd_%,$(wildcard $(room)/*.c)),$(room)))
-lib_src = $(filter-out $(1)/cmd_%,$(wildcard $(1)/*.c))
+lib_src = $(filter-out $(1)/cmd_% $(1)/main.c,$(wildcard $(1)/*.c))
 reel_src := reel.c $(wildcard format/cmd_*.c replay/cmd_*.c)
+record_src := record/main.c $(wildcard record/cmd_*.c)
 
-unit := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_*.c))
+# Tests of record/ are named after it, and link what it links.
+record_unit := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_record_*.c))
+unit := $(filter-out $(record_unit),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_*.c)))
 fuzz := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 bench_lib := $(wildcard tests/bench/lib_*.c)
 bench := $(patsubst tests/bench/%.c,%,$(filter-out $(bench_lib),$(wildcard tests/bench/*.c)))
 
 abis := x86_64 i386 x32
-generated := $(abis:%=$(gen)/syscalls_%.h)
+skeleton := $(gen)/reel.skel.h
+generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton)
+e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
 .PHONY: all programs clang asan fuzzers deps test test-built test-quick lint fuzz bench \
@@ -62,7 +73,7 @@ man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] que
 .SECONDARY:
 .SUFFIXES:
 
-all: $(O)/reel ## build the program (the default)
+all: $(O)/reel $(O)/reel-record ## build the programs (the default)
 
 # How it is built ---------------------------------------------------------------------------------
 
@@ -78,6 +89,23 @@ $(foreach room,$(rooms),$(call library,$(1),$(room)))
 $(1)/reel: $(reel_src:%.c=$(1)/obj/%.o) $(rooms:%=$(1)/libreel-%.a)
 	$$(call msg,LINK,$$@)
 	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
+
+$(call library,$(1),record)
+
+$(1)/reel-record: $(record_src:%.c=$(1)/obj/%.o) $(1)/libreel-record.a $(1)/libreel-format.a
+	$$(call msg,LINK,$$@)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(record_libs)
+
+$(record_unit:%=$(1)/unit/%): $(1)/unit/%: $(1)/obj/tests/unit/%.o $(1)/libreel-record.a \
+		$(1)/libreel-format.a
+	$$(call msg,LINK,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(record_libs)
+
+$(1)/e2e/%: $(1)/obj/tests/e2e/%.o
+	$$(call msg,LINK,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ -lpthread
 
 $(1)/unit/%: $(1)/obj/tests/unit/%.o $(rooms:%=$(1)/libreel-%.a)
 	$$(call msg,LINK,$$@)
@@ -115,7 +143,7 @@ header_x86_64 := unistd_64.h
 header_i386 := unistd_32.h
 header_x32 := unistd_x32.h
 
-$(generated): $(gen)/syscalls_%.h: Makefile
+$(abis:%=$(gen)/syscalls_%.h): $(gen)/syscalls_%.h: Makefile
 	$(call msg,GEN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '#include <asm/$(header_$*)>' | $(CC) -E -dM - | \
@@ -123,22 +151,35 @@ $(generated): $(gen)/syscalls_%.h: Makefile
 		sort -t'[' -k2n > $@
 	$(Q)test -s $@
 
+# The programs that the kernel runs: one object, one skeleton, whatever the flavour.
+$(gen)/reel.bpf.o: bpf/reel.bpf.c Makefile
+	$(call msg,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPF_CC) $(bpf_flags) -MMD -MP -c -o $@ $<
+
+$(skeleton): $(gen)/reel.bpf.o
+	$(call msg,GEN,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name reel_bpf > $@
+
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # The other flavours ------------------------------------------------------------------------------
 
-programs: $(O)/reel $(unit:%=$(O)/unit/%) $(bench:%=$(O)/bench/%)
+programs: $(O)/reel $(O)/reel-record $(unit:%=$(O)/unit/%) $(record_unit:%=$(O)/unit/%) \
+	$(bench:%=$(O)/bench/%) $(e2e:%=$(O)/e2e/%)
 
-clang: $(O)/clang/reel $(unit:%=$(O)/clang/unit/%) $(bench:%=$(O)/clang/bench/%) ## build all with clang too
+clang: $(O)/clang/reel $(O)/clang/reel-record $(unit:%=$(O)/clang/unit/%) \
+	$(record_unit:%=$(O)/clang/unit/%) $(bench:%=$(O)/clang/bench/%) ## build all with clang too
 
-asan: $(O)/asan/reel $(unit:%=$(O)/asan/unit/%) ## build with the sanitizers
+asan: $(O)/asan/reel $(O)/asan/reel-record $(unit:%=$(O)/asan/unit/%) \
+	$(record_unit:%=$(O)/asan/unit/%) ## build with the sanitizers
 
 fuzzers: $(fuzz:%=$(O)/fuzz/%)
 
 # Checks ------------------------------------------------------------------------------------------
 
-packages := binutils clang clang-format file gcc jq libc6-dev libclang-rt-dev libsodium-dev \
-	libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config procps python3 \
+packages := binutils bpftool clang clang-format file gcc jq libbpf-dev libc6-dev libclang-rt-dev \
+	libelf-dev libsodium-dev libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config procps python3 \
 	python3-xxhash python3-zstandard strace xz-utils
 
 deps: ## install what building and testing need (Debian); does nothing when all is there
@@ -166,7 +207,7 @@ test-built: programs clang asan fuzzers
 test-quick: programs ## unit and command-line tests of the default build only
 	$(Q)$(PYTHON) tests/run --quick
 
-lint: $(O)/reel $(rooms:%=$(O)/libreel-%.a) ## formatting, dependency direction, manual pages
+lint: $(O)/reel $(O)/reel-record $(rooms:%=$(O)/libreel-%.a) ## formatting, dependency direction, manual pages
 	$(Q)$(PYTHON) tests/lint
 
 fuzz: $(fuzz:%=fuzz-%) ## run each fuzzer for FUZZ_SECONDS (600)
@@ -189,8 +230,9 @@ demo: deps ## build and show it at work
 
 # The rest ----------------------------------------------------------------------------------------
 
-install: $(O)/reel ## install under DESTDIR/PREFIX (/usr/local)
+install: $(O)/reel $(O)/reel-record ## install under DESTDIR/PREFIX (/usr/local)
 	install -D -m 755 $(O)/reel $(DESTDIR)$(PREFIX)/bin/reel
+	install -D -m 755 $(O)/reel-record $(DESTDIR)$(PREFIX)/bin/reel-record
 	$(foreach page,$(man_pages),install -D -m 644 $(page) \
 		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) :
 
