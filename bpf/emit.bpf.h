@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * How a record comes about. A program begins one in the scratch of its CPU, fills in the fixed part,
+ * appends the strings in the order of their fields, and emits it:
+ *
+ *	struct build b;
+ *	struct ev_mkdir *e = build_begin(&b, mkdir);
+ *
+ *	e->mode = ...;
+ *	e->path = build_user_string(&b, address, PATH_BYTES);
+ *	return build_emit(&b, mkdir);
+ *
+ * A record without strings is written where it will lie: emit_fixed().
+ *
+ * The one way into a ring is here, and every way that does not lead there is counted.
+ */
+#ifndef REEL_BPF_EMIT_BPF_H
+#define REEL_BPF_EMIT_BPF_H
+
+#include "bpf/maps.bpf.h"
+
+#define TAPE_STATE_STREAM_STATE	  1
+#define TAPE_STATE_STREAM_EVENTS  0
+#define TAPE_STATE_STREAM_CLOCK	  1
+#define TAPE_STATE_STREAM_GAP	  1
+
+/* Of each type: its class, and whether the ring of state is its way. */
+enum {
+#define T(id, name, class, stream, aliases, doc)                                                  \
+	class_of_##name = EV_CLASS_##class, ring_of_##name = TAPE_STATE_STREAM_##stream,
+	EV_TYPES(T)
+#undef T
+};
+
+struct build {
+	struct scratch *s;
+	__u64 used;	/* bytes of payload so far */
+	__u64 strings;
+};
+
+static __always_inline void *ring_get(__u32 to_state)
+{
+	__u32 index = to_state ? config.n_cpus : bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&rings, &index);
+}
+
+static __always_inline void loss_count(struct cpu_counts *c, __u32 class)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	class &= CLASSES - 1;
+	__sync_fetch_and_add(&c->lost[class], 1);
+	__sync_fetch_and_add(&c->lost_now[class].count, 1);
+	if (!c->lost_now[class].first)
+		c->lost_now[class].first = now;
+	c->lost_now[class].last = now;
+	c->lost_untold = 1;
+}
+
+struct lost_record {
+	struct ev_header h;
+	struct ev_lost lost;
+};
+
+/* There is room again: first the losses are told. A later call tells what now finds no room. */
+int losses_tell(__u32 to_state)
+{
+	struct cpu_counts *c = cpu_counts();
+	void *ring = ring_get(to_state);
+	struct lost_record *r;
+
+	if (!c || !ring)
+		return 0;
+	c->lost_untold = 0;
+	for (int class = 0; class < CLASSES; class ++) {
+		if (!c->lost_now[class].count)
+			continue;
+		r = bpf_ringbuf_reserve(ring, sizeof(*r), 0);
+		if (!r) {
+			c->lost_untold = 1;
+			return 0;
+		}
+		__builtin_memset(r, 0, sizeof(*r));
+		r->lost.first = c->lost_now[class].first;
+		r->lost.last = c->lost_now[class].last;
+		r->lost.count = __sync_lock_test_and_set(&c->lost_now[class].count, 0);
+		c->lost_now[class].first = 0;
+		r->lost.lost_cpu = bpf_get_smp_processor_id();
+		r->lost.lost_class = class == CLASS_SOFTIRQ ? EV_CLASS_net : class;
+		r->h.seq = __sync_fetch_and_add(&c->seq, 1);
+		r->h.ts = bpf_ktime_get_boot_ns();
+		r->h.cpu = bpf_get_smp_processor_id();
+		r->h.length = sizeof(r->lost);
+		r->h.type = EV_lost;
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	}
+	return 0;
+}
+
+static __always_inline __u64 seq_next(struct cpu_counts *c)
+{
+	return __sync_fetch_and_add(&c->seq, 1);
+}
+
+/*
+ * From the scratch into the ring. The clock is read once the space is reserved: a reader that has
+ * read the clock and then the end of the ring knows that nothing older comes.
+ */
+int emit_scratch(__u64 used, __u32 strings, __u32 class, __u32 to_state)
+{
+	struct cpu_counts *c = cpu_counts();
+	struct scratch *s = cpu_scratch();
+	void *ring = ring_get(to_state);
+	struct bpf_dynptr room;
+
+	if (!c || !s || !ring || used > EV_MAX_PAYLOAD)
+		return 0;
+	if (s->header.flags & EV_TRUNCATED) {
+		for (__u32 i = 0; i < EV_MAX_STRINGS && i < strings; i++) {
+			__builtin_memcpy(&s->payload[used & 0xffff], &s->true_lengths[i], 4);
+			used += 4;
+		}
+		if (used > EV_MAX_PAYLOAD)
+			return 0;
+	}
+	if (c->lost_untold)
+		losses_tell(to_state);
+	s->header.seq = seq_next(c);
+	s->header.length = used;
+	s->header.cpu = bpf_get_smp_processor_id();
+	if (bpf_ringbuf_reserve_dynptr(ring, sizeof(s->header) + used, 0, &room) < 0) {
+		bpf_ringbuf_discard_dynptr(&room, BPF_RB_NO_WAKEUP);
+		loss_count(c, class);
+		return 0;
+	}
+	s->header.ts = bpf_ktime_get_boot_ns();
+	bpf_dynptr_write(&room, 0, s, sizeof(s->header) + used, 0);
+	bpf_ringbuf_submit_dynptr(&room, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* The header of an event of the current task. */
+static __always_inline void header_begin(struct ev_header *h, __u8 type, __u16 call, __s64 ret)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	h->ret = ret;
+	h->pid = id >> 32;
+	h->tid = (__u32)id;
+	h->call = call;
+	h->type = type;
+	h->flags = ret <= -512 && ret >= -516 ? EV_RESTARTED : 0;
+}
+
+static __always_inline bool build_open(struct build *b, __u8 type, __u32 fixed_bytes)
+{
+	b->s = cpu_scratch();
+	if (!b->s)
+		return false;
+	b->used = fixed_bytes;
+	b->strings = 0;
+	return true;
+}
+
+/* Begins a record; leaves the function where there is no scratch, which cannot be. */
+#define build_begin(b, type, call, ret)                                                           \
+	({                                                                                        \
+		if (!build_open(b, EV_##type, sizeof(struct ev_##type)))                          \
+			return 0;                                                                 \
+		header_begin(&(b)->s->header, EV_##type, call, ret);                              \
+		struct ev_##type *fixed_ = (void *)(b)->s->payload;                               \
+		__builtin_memset(fixed_, 0, sizeof(*fixed_));                                     \
+		fixed_;                                                                           \
+	})
+
+#define build_emit(b, type)                                                                       \
+	emit_scratch((b)->used, (b)->strings, class_of_##type, ring_of_##type)
+
+/* An event that is no call, or a second one of a call. */
+static __always_inline void count_extra(__u32 class)
+{
+	struct cpu_counts *c = cpu_counts();
+
+	if (c)
+		c->extra[class & (CLASSES - 1)]++;
+}
+
+static __always_inline void build_flag(struct build *b, __u8 flag)
+{
+	b->s->header.flags |= flag;
+}
+
+/* Where the next string goes. */
+static __always_inline void *build_at(struct build *b)
+{
+	return &b->s->payload[b->used & 0xffff];
+}
+
+/* A string of n bytes now lies at build_at(). Returns n, for its field. */
+static __always_inline __u16 build_took(struct build *b, __u32 n, __u32 true_length)
+{
+	b->s->true_lengths[b->strings & 15] = true_length;
+	b->strings++;
+	b->used += n;
+	if (n != true_length)
+		b->s->header.flags |= EV_TRUNCATED;
+	return n;
+}
+
+static __always_inline __u16 build_nothing(struct build *b)
+{
+	return build_took(b, 0, 0);
+}
+
+/* Takes back the last string, which was n bytes. */
+static __always_inline __u16 build_drop(struct build *b, __u32 n)
+{
+	b->used -= n;
+	b->s->true_lengths[(b->strings - 1) & 15] = 0;
+	return 0;
+}
+
+enum { STRING_BYTES_MAX = 4 * PATH_BYTES };
+
+/* A NUL-terminated string of the program; limit is a constant of at most STRING_BYTES_MAX. */
+static __always_inline __u16 build_user_string(struct build *b, __u64 address, __u32 limit)
+{
+	long n;
+
+	if (b->used > EV_MAX_PAYLOAD - 64)
+		return build_took(b, 0, EV_UNKNOWN_LENGTH);
+	n = bpf_probe_read_user_str(build_at(b), limit, (void *)address);
+	if (n <= 0) {
+		if (address)
+			build_flag(b, EV_FAULT);
+		return build_nothing(b);
+	}
+	n--;
+	return build_took(b, n, n == limit - 1 ? EV_UNKNOWN_LENGTH : n);
+}
+
+static __always_inline __u16 build_kernel_string(struct build *b, __u64 address, __u32 limit)
+{
+	long n;
+
+	if (b->used > EV_MAX_PAYLOAD - 64)
+		return build_took(b, 0, EV_UNKNOWN_LENGTH);
+	n = bpf_probe_read_kernel_str(build_at(b), limit, (void *)address);
+	if (n <= 0)
+		return build_nothing(b);
+	n--;
+	return build_took(b, n, n == limit - 1 ? EV_UNKNOWN_LENGTH : n);
+}
+
+/* Bytes of the program, as many as limit allows; limit is a power of two minus one. */
+static __always_inline __u16 build_user_bytes(struct build *b, __u64 address, __u64 bytes,
+					      __u32 limit)
+{
+	__u64 n = bytes > limit ? limit : bytes;
+
+	if (b->used > EV_MAX_PAYLOAD - 64)
+		return build_took(b, 0, bytes);
+	n &= STRING_BYTES_MAX - 1;
+	if (n && bpf_probe_read_user(build_at(b), n, (void *)address) < 0) {
+		build_flag(b, EV_FAULT);
+		return build_nothing(b);
+	}
+	return build_took(b, n, bytes > EV_UNKNOWN_LENGTH ? EV_UNKNOWN_LENGTH : bytes);
+}
+
+/* A whole record without strings, written in its place. value is a struct ev_TYPE. */
+#define emit_fixed(type, call, ret, value)                                                        \
+	emit_fixed_(EV_##type, class_of_##type, ring_of_##type, call, ret, value, sizeof(*(value)))
+
+static __always_inline int emit_fixed_flags(__u8 type, __u32 class, __u32 to_state, __u16 call,
+					    __s64 ret, __u8 flags, const void *value,
+					    const __u32 bytes)
+{
+	struct cpu_counts *c = cpu_counts();
+	void *ring = ring_get(to_state);
+	struct ev_header *h;
+
+	if (!c || !ring)
+		return 0;
+	if (c->lost_untold)
+		losses_tell(to_state);
+	__u64 seq = seq_next(c);
+	h = bpf_ringbuf_reserve(ring, sizeof(*h) + bytes, 0);
+	if (!h) {
+		loss_count(c, class);
+		return 0;
+	}
+	h->ts = bpf_ktime_get_boot_ns();
+	h->seq = seq;
+	h->cpu = bpf_get_smp_processor_id();
+	h->length = bytes;
+	header_begin(h, type, call, ret);
+	h->flags |= flags;
+	__builtin_memcpy(h + 1, value, bytes);
+	bpf_ringbuf_submit(h, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+static __always_inline int emit_fixed_(__u8 type, __u32 class, __u32 to_state, __u16 call,
+				       __s64 ret, const void *value, const __u32 bytes)
+{
+	return emit_fixed_flags(type, class, to_state, call, ret, 0, value, bytes);
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* The maps of the recorder, the constants of its run, and what every program begins with. */
+#ifndef REEL_BPF_MAPS_BPF_H
+#define REEL_BPF_MAPS_BPF_H
+
+#include "bpf/kernel.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/events.h"
+#include "bpf/recorder.h"
+
+const volatile struct recorder_config config;
+
+/* Set after loading: the helper is forked later. */
+__u32 helper_pid;
+
+enum {
+	PATH_BYTES = 4096,
+	PATH_PARTS = 128,	/* deeper paths lose their beginning */
+};
+
+/*
+ * Where a record is put together, one for each CPU: programs in tasks cannot interrupt each other,
+ * since they run with preemption off. The room behind payload lets a string of any allowed length
+ * be read at any allowed place.
+ */
+struct scratch {
+	struct ev_header header;
+	__u8 payload[(EV_MAX_PAYLOAD + 9) + 8 * PATH_BYTES];
+	__u32 true_lengths[16];
+	struct walk {
+		__u64 dentry;
+		__u64 mount;
+		__u64 n_parts;
+		__u64 at;	/* in payload */
+		__u64 end;
+		__u64 lost;	/* the path did not fit */
+		__u64 parts[PATH_PARTS];
+	} walk;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);			/* one for each CPU, set when loaded */
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);			/* one for each CPU */
+	__type(key, __u32);
+	__type(value, struct cpu_counts);
+} counts SEC(".maps");
+
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);		/* each is made with its own size */
+};
+
+/* A ring for the events of each CPU, then the one for state. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct ring);
+} rings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} handlers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32);
+	__type(value, struct call_layout);
+} layouts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_note);
+} notes SEC(".maps");
+
+extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
+
+/*
+ * A member of the kernel object at an address: a plain load where the kernel allows to say what
+ * lies there, else a helper call. Either gives 0 where nothing can be read.
+ */
+#define KLOAD(type, address, member) KLOAD_(type, address, member, __COUNTER__)
+#define KLOAD_(type, address, member, n) KLOAD__(type, address, member, n)
+#define KLOAD__(type, address, member, n)                                                         \
+	({                                                                                        \
+		__u64 at_##n = (__u64)(address);                                                  \
+		typeof(((type *)0)->member) value_##n;                                            \
+		if (config.direct_loads)                                                          \
+			value_##n = ((type *)bpf_rdonly_cast((void *)at_##n,                      \
+							     bpf_core_type_id_kernel(type)))      \
+					    ->member;                                             \
+		else                                                                              \
+			bpf_core_read(&value_##n, sizeof(value_##n), &((type *)at_##n)->member);  \
+		value_##n;                                                                        \
+	})
+
+/* The pointer at an address, as a number: one that may be handed to any function. */
+static __always_inline __u64 kload_pointer(__u64 address)
+{
+	return KLOAD(struct qstr, address, hash_len);
+}
+
+/* A member that is a pointer. */
+#define KPTR(type, address, member)                                                               \
+	kload_pointer((__u64)(address) + bpf_core_field_offset(type, member))
+
+/* Keeps the compiler from checking one copy of a value and using another. */
+#define opaque(value) asm volatile("" : "+r"(value))
+
+static __always_inline struct cpu_counts *cpu_counts(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&counts, &cpu);
+}
+
+static __always_inline struct scratch *cpu_scratch(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&scratches, &cpu);
+}
+
+#endif

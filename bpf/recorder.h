@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * What the recorder and its kernel programs share besides records: where a call has its slot, what
+ * each CPU counts, and what is chosen when the programs are loaded.
+ */
+#ifndef REEL_BPF_RECORDER_H
+#define REEL_BPF_RECORDER_H
+
+#include <linux/types.h>
+
+/*
+ * Every call has a slot, in the table of handlers and in the counts: native calls by their number,
+ * then those of i386, then the ones that only x32 has (512 and up). x32 calls below 512 share the
+ * slot of the native call. The last slot takes what is no call at all.
+ */
+enum {
+	SLOTS_NATIVE = 0,
+	SLOTS_COMPAT = 512,
+	SLOTS_X32 = 1024,
+	SLOT_UNKNOWN = 1087,
+	SLOTS = 1088,
+
+	CLASSES = 16,		/* ids of EV_CLASSES are below this */
+	CLASS_SOFTIRQ = 15,	/* what an interrupt counts, so that it disturbs no one's sums */
+};
+
+/*
+ * Calls that end in one type have their arguments in different places. A handler asks for them by
+ * their role, a number that its comment explains; where the role lies is data. Roles that a call
+ * does not have read as 0, or as the working directory.
+ */
+enum { CALL_ROLES = 7, ARG_CWD = 6, ARG_NONE = 7 };
+struct call_layout {
+	__u8 arg[CALL_ROLES];	/* 0 to 5, or one of the two above */
+	__u8 variant;		/* which of the calls, where the handler must know */
+};
+
+/*
+ * What one CPU has counted; the recorder maps it and only reads. Times that a call was seen are
+ * counted by its slot, in the dispatcher, apart from everything that becomes of it:
+ *
+ *	seen = sum of the calls - no event + extra = kept + folded + filtered + lost (+ missed)
+ *
+ * kept is what the recorder took out of the rings.
+ */
+struct cpu_counts {
+	__u64 seq;			/* of the next event; set at start */
+	__u64 lost_untold;		/* some lost_now is not 0 */
+	__u64 calls[SLOTS];
+	__u64 extra[CLASSES];		/* events that are no call, or one more of a call */
+	__u64 no_event[CLASSES];	/* calls that say nothing, e.g. mmap of data */
+	__u64 filtered[CLASSES];
+	__u64 folded[CLASSES];
+	__u64 lost[CLASSES];
+	struct {
+		__u64 count, first, last;
+	} lost_now[CLASSES];		/* since the last lost record in a ring */
+} __attribute__((aligned(64)));
+
+enum io_mode { IO_FIRST, IO_ALL, IO_NONE };
+
+/* Constants of a run: the verifier removes what they switch off. */
+struct recorder_config {
+	__u32 n_cpus;		/* ring n_cpus is that of state */
+	__u32 recorder_pid;
+	__u32 max_arg;
+	__u32 content;		/* bytes of data that a read or write keeps */
+	__u32 io;		/* enum io_mode */
+	__u8 direct_loads;	/* the kernel has bpf_rdonly_cast */
+	__u8 scope;		/* not every process is wanted */
+	__u8 follow;
+	__u8 dns;
+	__u8 env;
+	__u8 paths;		/* there are path filters */
+	__u8 no_cgroup2;	/* no v2 controllers: containers are in the v1 hierarchies */
+};
+
+/* What is known of a task, in its task storage. */
+enum scope_state { SCOPE_UNKNOWN, SCOPE_OUT, SCOPE_IN, SCOPE_NEVER };
+struct task_note {
+	__u32 scope;		/* enum scope_state */
+	__u32 ended;		/* its process's exit has been told */
+};
+
+#endif

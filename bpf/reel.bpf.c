@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The programs that the kernel runs, as one object: they share maps and helpers. Each subsystem has
+ * a file of handlers; here is the hook that leads to them.
+ */
+#include "bpf/file.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("tp_btf/sys_exit")
+int sys_exit(__u64 *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx[0];
+	struct cpu_counts *c = cpu_counts();
+	__u32 slot = slot_of(bpf_get_current_task_btf(), (__u32)regs->orig_ax);
+
+	opaque(slot);
+	if (!c || slot >= SLOTS)
+		return 0;
+	c->calls[slot]++;
+	bpf_tail_call(ctx, &handlers, slot);
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * Whose events are wanted. Each task carries the answer in its storage; it is worked out when the
+ * task begins, executes, changes its user or its cgroup, so that a call costs one look.
+ */
+#ifndef REEL_BPF_SCOPE_BPF_H
+#define REEL_BPF_SCOPE_BPF_H
+
+#include "bpf/emit.bpf.h"
+
+/* The recorder, its helper, and what the helper starts. */
+static __always_inline bool task_is_ours(struct task_struct *task)
+{
+	__u32 tgid = task->tgid, helper = helper_pid;
+
+	return tgid == config.recorder_pid || tgid == helper ||
+	       (helper && (__u32)task->real_parent->tgid == helper);
+}
+
+static __always_inline bool task_wanted(struct task_struct *task)
+{
+	struct task_note *note;
+
+	if (task_is_ours(task))
+		return false;
+	if (!config.scope)
+		return true;
+	note = bpf_task_storage_get(&notes, task, NULL, 0);
+	return note && note->scope == SCOPE_IN;
+}
+
+#endif

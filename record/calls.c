@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "record/calls.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bpf/events.h"
+#include "format/names.h"
+
+/*
+ * The roles of a handler, in its order, and where a call has them: 0 to 5, "c" the working
+ * directory, "-" nothing. A call that is not here has its arguments where its handler looks.
+ */
+static const struct {
+	const char *name;
+	const char *roles;
+	char variant;
+} layouts[] = {
+	/* open, create: dirfd, path, flags, mode, how */
+	{ "open", "c012-" },
+	{ "openat", "0123-" },
+	{ "creat", "c0-1-", 'c' },
+	{ "openat2", "01--2", 'h' },
+	{ 0 },
+};
+
+struct call_layout call_layout(const char *name)
+{
+	struct call_layout l = { .arg = { 0, 1, 2, 3, 4, 5, ARG_NONE } };
+
+	for (size_t i = 0; layouts[i].name; i++) {
+		if (strcmp(layouts[i].name, name) != 0)
+			continue;
+		for (unsigned k = 0; k < CALL_ROLES; k++) {
+			char place = k < strlen(layouts[i].roles) ? layouts[i].roles[k] : '-';
+
+			l.arg[k] = place == 'c'	  ? ARG_CWD
+				   : place == '-' ? ARG_NONE
+						  : (__u8)(place - '0');
+		}
+		l.variant = (__u8)layouts[i].variant;
+		break;
+	}
+	return l;
+}
+
+const struct reel_type *call_type(const char *name)
+{
+	const struct reel_type *t = reel_type_by_name(name, strlen(name));
+
+	/* A name of a state record may be that of a call by chance. */
+	if (!t || t->class_id == EV_CLASS_state || t->class_id == EV_CLASS_tape ||
+	    t->class_id == EV_CLASS_user)
+		t = reel_type_by_id(EV_sys);
+	return t;
+}
+
+int call_slot(unsigned abi, const char *name, unsigned *ret_slot)
+{
+	unsigned number;
+	int r = reel_syscall_number(abi, name, strlen(name), &number);
+
+	if (r < 0)
+		return r;
+	if (number >= 512 && abi != EV_ABI_X32)
+		return -ENOENT;
+	if (abi == EV_ABI_COMPAT)
+		number += SLOTS_COMPAT;
+	else if (number >= 512)
+		number += SLOTS_X32 - 512;
+	if (number >= SLOT_UNKNOWN)
+		return -ENOENT;
+	*ret_slot = number;
+	return 0;
+}
+
+const char *call_name(unsigned slot)
+{
+	if (slot < SLOTS_COMPAT)
+		return reel_syscall_name(EV_ABI_NATIVE, slot);
+	if (slot < SLOTS_X32)
+		return reel_syscall_name(EV_ABI_COMPAT, slot - SLOTS_COMPAT);
+	if (slot < SLOT_UNKNOWN)
+		return reel_syscall_name(EV_ABI_X32, slot - SLOTS_X32 + 512);
+	return NULL;
+}

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "record/load.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "record/now.h"
+#include "format/tape.h"
+#include "record/calls.h"
+/* Made by bpftool, not by our rules. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#include "reel.skel.h"
+#pragma GCC diagnostic pop
+
+enum { LOG_BYTES = 16 << 10, PROGRAMS_MAX = 160 };
+
+/*
+ * The programs that sit on a hook of their own. All others are handlers, "on_" and the type of
+ * their calls, which the dispatcher sys_exit jumps to. Programs that share a hook are variants for
+ * different kernels: the first that loads is it.
+ */
+static const struct {
+	const char *program;
+	const char *tracepoint;
+	const char *types;
+	bool needed;
+} hooks[] = {
+	{ "sys_exit", "sys_exit", "", true },
+};
+
+enum { N_HOOKS = sizeof(hooks) / sizeof(*hooks) };
+
+struct loaded_program {
+	struct bpf_program *program;
+	const struct reel_type *type; /* of a handler; NULL: hooks[hook] */
+	unsigned hook;
+	enum hook_status status;
+	char reason[200];
+	char *log;
+};
+
+struct programs {
+	struct reel_bpf *skeleton;
+	struct load_options options;
+	unsigned n_cpus;
+	int *ring_fds;
+	void *counts;
+	size_t counts_bytes, counts_step;
+	struct bpf_link *links[N_HOOKS];
+	unsigned n;
+	struct loaded_program all[PROGRAMS_MAX];
+};
+
+static int silent(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static bool type_wanted(const struct load_options *o, const struct reel_type *t)
+{
+	/* What a model of the machine needs is always there. */
+	if (t->stream == TAPE_STATE || o->classes[t->class_id])
+		return true;
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		if (o->slots[slot] && call_name(slot) && call_type(call_name(slot)) == t)
+			return true;
+	return false;
+}
+
+static int find_hook(const char *program)
+{
+	for (unsigned i = 0; i < N_HOOKS; i++)
+		if (strcmp(hooks[i].program, program) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void refuse(struct loaded_program *l, enum hook_status status, const char *why)
+{
+	l->status = status;
+	snprintf(l->reason, sizeof(l->reason), "%s", why);
+	bpf_program__set_autoload(l->program, false);
+}
+
+/* Decides which programs to load at all. */
+static int choose(struct programs *p, const struct btf *kernel, struct reel_err *err)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, p->skeleton->obj)
+	{
+		const char *name = bpf_program__name(program);
+		struct loaded_program *l = &p->all[p->n];
+		char type_name[64];
+
+		if (p->n == PROGRAMS_MAX)
+			return reel_err_set(err, -E2BIG, "more than %d programs", PROGRAMS_MAX);
+		l->program = program;
+		if (strncmp(name, "on_", 3) == 0) {
+			l->type = reel_type_by_name(name + 3, strlen(name + 3));
+			if (!l->type)
+				return reel_err_set(err, -EINVAL, "program %s has no type", name);
+			if (!type_wanted(&p->options, l->type))
+				refuse(l, HOOK_NOT_WANTED, "");
+		} else {
+			int hook = find_hook(name);
+
+			/* Of the helper, the keyframe: whoever needs them has them loaded. */
+			if (hook < 0)
+				continue;
+			l->hook = (unsigned)hook;
+			snprintf(type_name, sizeof(type_name), "btf_trace_%s",
+				 hooks[hook].tracepoint);
+			if (btf__find_by_name_kind(kernel, type_name, BTF_KIND_TYPEDEF) < 0)
+				refuse(l, HOOK_NOT_THERE, "no such tracepoint in this kernel");
+		}
+		l->log = l->status == HOOK_LOADED ? calloc(1, LOG_BYTES) : NULL;
+		if (l->log)
+			bpf_program__set_log_buf(program, l->log, LOG_BYTES);
+		p->n++;
+	}
+	return 0;
+}
+
+/* The last line of the verifier's that says something. */
+static const char *log_reason(char *log)
+{
+	static const char *const dull[] = { "processed ", "-- ", "arg#", "verification time",
+					    "stack depth" };
+	char *best = log, *next;
+
+	for (char *line = log; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		for (size_t i = 0; i < sizeof(dull) / sizeof(*dull); i++)
+			if (strncmp(line, dull[i], strlen(dull[i])) == 0)
+				line = NULL, i = sizeof(dull);
+		if (line && *line)
+			best = line;
+	}
+	return best;
+}
+
+static int open_skeleton(struct programs *p, struct reel_err *err)
+{
+	struct recorder_config *config;
+
+	p->skeleton = reel_bpf__open();
+	if (!p->skeleton)
+		return reel_err_set(err, -errno, "cannot open the kernel programs: %s",
+				    strerror(errno));
+	/* The skeleton has it const, like the programs. */
+	config = (struct recorder_config *)(uintptr_t)&p->skeleton->rodata->config;
+	*config = p->options.config;
+	if (bpf_map__set_max_entries(p->skeleton->maps.scratches, p->n_cpus) < 0 ||
+	    bpf_map__set_max_entries(p->skeleton->maps.counts, p->n_cpus) < 0 ||
+	    bpf_map__set_max_entries(p->skeleton->maps.rings, p->n_cpus + 1) < 0)
+		return reel_err_set(err, -EINVAL, "cannot size the maps");
+	return 0;
+}
+
+/*
+ * One program that the kernel refuses makes libbpf give up all: it is switched off, and the rest is
+ * tried again, with what is known by then.
+ */
+static int load_what_loads(struct programs *p, const struct btf *kernel, struct reel_err *err)
+{
+	struct loaded_program before[PROGRAMS_MAX];
+	unsigned n_before = 0;
+	int r;
+
+	for (unsigned tries = 0; tries < PROGRAMS_MAX; tries++) {
+		int load_error;
+		unsigned failed = PROGRAMS_MAX;
+
+		r = open_skeleton(p, err);
+		if (r < 0)
+			return r;
+		p->n = 0;
+		memset(p->all, 0, sizeof(p->all));
+		r = choose(p, kernel, err);
+		if (r < 0)
+			return r;
+		for (unsigned i = 0; i < n_before; i++)
+			if (before[i].status == HOOK_REFUSED)
+				refuse(&p->all[i], HOOK_REFUSED, before[i].reason);
+		load_error = reel_bpf__load(p->skeleton);
+		if (load_error == 0)
+			return 0;
+		for (unsigned i = 0; i < p->n; i++)
+			if (p->all[i].log && p->all[i].log[0])
+				failed = i;
+		if (failed == PROGRAMS_MAX)
+			return reel_err_set(err, load_error, "cannot load the kernel programs: %s",
+					    strerror(-load_error));
+		if (getenv("REEL_VERIFIER_LOG"))
+			fputs(p->all[failed].log, stderr);
+		refuse(&p->all[failed], HOOK_REFUSED, log_reason(p->all[failed].log));
+		if (!p->all[failed].type && hooks[p->all[failed].hook].needed)
+			return reel_err_set(err, load_error,
+					    "the kernel refuses the program %s: %s",
+					    bpf_program__name(p->all[failed].program),
+					    p->all[failed].reason);
+		for (unsigned i = 0; i < p->n; i++) {
+			free(p->all[i].log);
+			p->all[i].log = NULL;
+		}
+		memcpy(before, p->all, sizeof(before));
+		n_before = p->n;
+		reel_bpf__destroy(p->skeleton);
+		p->skeleton = NULL;
+	}
+	return reel_err_set(err, -EINVAL, "the kernel refuses every program");
+}
+
+/* Rings are powers of two of pages. */
+static uint32_t ring_size(uint32_t bytes)
+{
+	uint32_t size = (uint32_t)sysconf(_SC_PAGESIZE);
+
+	while (size < bytes && size < 1u << 30)
+		size <<= 1;
+	return size;
+}
+
+uint32_t programs_ring_bytes(const struct programs *p, unsigned ring)
+{
+	return ring_size(ring == p->n_cpus ? p->options.state_ring_bytes : p->options.ring_bytes);
+}
+
+static int make_rings(struct programs *p, struct reel_err *err)
+{
+	int rings = bpf_map__fd(p->skeleton->maps.rings);
+
+	p->ring_fds = calloc(p->n_cpus + 1, sizeof(*p->ring_fds));
+	if (!p->ring_fds)
+		return reel_err_set(err, -ENOMEM, "no memory for rings");
+	for (uint32_t i = 0; i <= p->n_cpus; i++)
+		p->ring_fds[i] = -1;
+	for (uint32_t i = 0; i <= p->n_cpus; i++) {
+		uint32_t bytes = programs_ring_bytes(p, i);
+		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF,
+					i == p->n_cpus ? "reel_state" : "reel_events", 0, 0, bytes,
+					NULL);
+
+		if (fd < 0)
+			return reel_err_set(err, -errno, "cannot make a ring of %u bytes: %s", bytes,
+					    strerror(errno));
+		p->ring_fds[i] = fd;
+		if (bpf_map_update_elem(rings, &i, &fd, BPF_ANY) < 0)
+			return reel_err_set(err, -errno, "cannot place ring %u: %s", i,
+					    strerror(errno));
+	}
+	return 0;
+}
+
+/* The events of each CPU are numbered from the time of the start, so that no number comes twice in a
+ * boot. */
+static int start_counts(struct programs *p, struct reel_err *err)
+{
+	int fd = bpf_map__fd(p->skeleton->maps.counts);
+	uint64_t now_ns = now_boottime_ns();
+
+	p->counts_step = (sizeof(struct cpu_counts) + 7) & ~(size_t)7;
+	p->counts_bytes = p->counts_step * p->n_cpus;
+	p->counts = mmap(NULL, p->counts_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p->counts == MAP_FAILED) {
+		p->counts = NULL;
+		return reel_err_set(err, -errno, "cannot map the counts: %s", strerror(errno));
+	}
+	for (unsigned cpu = 0; cpu < p->n_cpus; cpu++)
+		((struct cpu_counts *)(void *)((char *)p->counts + cpu * p->counts_step))->seq =
+			now_ns;
+	return 0;
+}
+
+/* Every call whose type has a handler, and that is wanted by its class or its name. */
+static int fill_slots(struct programs *p, struct reel_err *err)
+{
+	int handlers = bpf_map__fd(p->skeleton->maps.handlers);
+	int layouts = bpf_map__fd(p->skeleton->maps.layouts);
+
+	for (uint32_t slot = 0; slot < SLOTS; slot++) {
+		const char *name = call_name(slot);
+		const struct reel_type *t = name ? call_type(name) : NULL;
+		struct call_layout layout;
+		int fd = -1;
+
+		if (!t || !(t->stream == TAPE_STATE || p->options.slots[slot] ||
+			    (p->options.classes[t->class_id] && t->id != EV_sys)))
+			continue;
+		for (unsigned i = 0; i < p->n; i++)
+			if (p->all[i].type == t && p->all[i].status == HOOK_LOADED)
+				fd = bpf_program__fd(p->all[i].program);
+		if (fd < 0)
+			continue;
+		layout = call_layout(name);
+		if (bpf_map_update_elem(layouts, &slot, &layout, BPF_ANY) < 0 ||
+		    bpf_map_update_elem(handlers, &slot, &fd, BPF_ANY) < 0)
+			return reel_err_set(err, -errno, "cannot place the handler of %s: %s", name,
+					    strerror(errno));
+	}
+	return 0;
+}
+
+int programs_load(const struct load_options *o, struct programs **ret, struct reel_err *err)
+{
+	struct programs *p = calloc(1, sizeof(*p));
+	struct btf *kernel = NULL;
+	int r;
+
+	if (!p)
+		return reel_err_set(err, -ENOMEM, "no memory for programs");
+	libbpf_set_print(silent);
+	p->options = *o;
+	p->n_cpus = (unsigned)libbpf_num_possible_cpus();
+	kernel = btf__load_vmlinux_btf();
+	if (!kernel) {
+		r = reel_err_set(err, -EOPNOTSUPP,
+				 "this kernel does not describe its types "
+				 "(no BTF in /sys/kernel/btf/vmlinux)");
+		goto out;
+	}
+	p->options.config.n_cpus = p->n_cpus;
+	p->options.config.direct_loads =
+		btf__find_by_name_kind(kernel, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+	r = load_what_loads(p, kernel, err);
+	if (r == 0)
+		r = make_rings(p, err);
+	if (r == 0)
+		r = start_counts(p, err);
+	if (r == 0)
+		r = fill_slots(p, err);
+out:
+	btf__free(kernel);
+	if (r < 0) {
+		programs_free(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+int programs_attach(struct programs *p, struct reel_err *err)
+{
+	/* The dispatcher last: what happens to a process is known before what it does. */
+	for (unsigned hook = N_HOOKS; hook-- > 0;) {
+		for (unsigned i = 0; i < p->n; i++) {
+			struct loaded_program *l = &p->all[i];
+
+			if (l->type || l->hook != hook || l->status != HOOK_LOADED)
+				continue;
+			p->links[hook] = bpf_program__attach(l->program);
+			if (p->links[hook])
+				continue;
+			if (hooks[hook].needed)
+				return reel_err_set(err, -errno, "cannot attach to %s: %s",
+						    hooks[hook].tracepoint, strerror(errno));
+			l->status = HOOK_REFUSED;
+			snprintf(l->reason, sizeof(l->reason), "%s", strerror(errno));
+		}
+	}
+	return 0;
+}
+
+void programs_detach(struct programs *p)
+{
+	uint32_t zero = 0;
+
+	for (unsigned i = 0; i < N_HOOKS; i++) {
+		bpf_link__destroy(p->links[i]);
+		p->links[i] = NULL;
+	}
+	/* Putting a map into a map waits until no program that could see the old one runs. */
+	if (p->ring_fds)
+		(void)bpf_map_update_elem(bpf_map__fd(p->skeleton->maps.rings), &zero,
+					  &p->ring_fds[0], BPF_ANY);
+}
+
+void programs_free(struct programs *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < N_HOOKS; i++)
+		bpf_link__destroy(p->links[i]);
+	for (unsigned i = 0; i <= p->n_cpus && p->ring_fds; i++)
+		if (p->ring_fds[i] >= 0)
+			close(p->ring_fds[i]);
+	free(p->ring_fds);
+	if (p->counts)
+		munmap(p->counts, p->counts_bytes);
+	for (unsigned i = 0; i < p->n; i++)
+		free(p->all[i].log);
+	reel_bpf__destroy(p->skeleton);
+	free(p);
+}
+
+unsigned programs_n_cpus(const struct programs *p)
+{
+	return p->n_cpus;
+}
+
+int programs_ring_fd(const struct programs *p, unsigned ring)
+{
+	return p->ring_fds[ring];
+}
+
+const struct cpu_counts *programs_counts(const struct programs *p, unsigned cpu)
+{
+	return (const void *)((const char *)p->counts + cpu * p->counts_step);
+}
+
+struct reel_bpf *programs_skeleton(const struct programs *p)
+{
+	return p->skeleton;
+}
+
+bool programs_have_type(const struct programs *p, unsigned type)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->all[i].type && p->all[i].type->id == type)
+			return p->all[i].status == HOOK_LOADED;
+	return false;
+}
+
+int programs_hooks(const struct programs *p, int (*visit)(void *arg, const struct hook *hook),
+		   void *arg)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct loaded_program *l = &p->all[i];
+		struct hook h = {
+			.name = l->type ? l->type->name : hooks[l->hook].tracepoint,
+			.types = l->type ? l->type->name : hooks[l->hook].types,
+			.reason = l->reason,
+			.status = l->status,
+		};
+		int r = visit(arg, &h);
+
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int programs_runs(const struct programs *p,
+		  int (*visit)(void *arg, const struct program_run *run), void *arg)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t bytes = sizeof(info);
+		struct program_run run = { .name = bpf_program__name(p->all[i].program) };
+		int fd = bpf_program__fd(p->all[i].program), r;
+
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0)
+			continue;
+		run.runs = info.run_cnt;
+		run.run_ns = info.run_time_ns;
+		run.missed = info.recursion_misses;
+		r = visit(arg, &run);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}

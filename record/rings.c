@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A ring as the kernel maps it: a page with the consumer's position, which is ours to write; a page
+ * with the producer's; then the data, twice in a row, so that no record is ever broken. A record is
+ * a 32-bit length with two flags in it, 32 bits that are not for us, and its bytes, padded to 8.
+ */
+#include "record/rings.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "record/now.h"
+
+enum { RELEASE_BYTES = 256 << 10 };
+
+struct ring {
+	uint64_t *consumer;
+	const uint64_t *producer;
+	const uint8_t *data;
+	uint64_t bytes;
+	uint64_t until;		/* of this round */
+	uint64_t high_bytes;
+};
+
+struct rings {
+	unsigned n;
+	size_t page_bytes;
+	struct ring all[];
+};
+
+int rings_open(const struct programs *p, struct rings **ret, struct reel_err *err)
+{
+	unsigned n = programs_n_cpus(p) + 1;
+	struct rings *r = calloc(1, sizeof(*r) + n * sizeof(r->all[0]));
+
+	if (!r)
+		return reel_err_set(err, -ENOMEM, "no memory for rings");
+	r->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	for (; r->n < n; r->n++) {
+		struct ring *ring = &r->all[r->n];
+		int fd = programs_ring_fd(p, r->n);
+		void *map;
+
+		ring->bytes = programs_ring_bytes(p, r->n);
+		map = mmap(NULL, r->page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (map == MAP_FAILED)
+			goto failed;
+		ring->consumer = map;
+		map = mmap(NULL, r->page_bytes + 2 * ring->bytes, PROT_READ, MAP_SHARED, fd,
+			   (off_t)r->page_bytes);
+		if (map == MAP_FAILED) {
+			munmap(ring->consumer, r->page_bytes);
+			goto failed;
+		}
+		ring->producer = map;
+		ring->data = (const uint8_t *)map + r->page_bytes;
+	}
+	*ret = r;
+	return 0;
+failed:
+	reel_err_set(err, -errno, "cannot map ring %u: %s", r->n, strerror(errno));
+	rings_close(r);
+	return err ? err->code : -ENOMEM;
+}
+
+void rings_close(struct rings *r)
+{
+	if (!r)
+		return;
+	for (unsigned i = 0; i < r->n; i++) {
+		munmap(r->all[i].consumer, r->page_bytes);
+		munmap((void *)(uintptr_t)r->all[i].producer,
+		       r->page_bytes + 2 * r->all[i].bytes);
+	}
+	free(r);
+}
+
+/* A record that is reserved is finished within the same program's run: it is worth waiting for. */
+static uint32_t record_length(const uint8_t *at)
+{
+	const uint32_t *length = (const void *)at;
+	uint32_t value;
+
+	while ((value = __atomic_load_n(length, __ATOMIC_ACQUIRE)) & BPF_RINGBUF_BUSY_BIT)
+		sched_yield();
+	return value;
+}
+
+static int drain(struct ring *ring,
+		 int (*take)(void *arg, const struct ev_header *record, size_t bytes,
+			     struct reel_err *err),
+		 void *arg, struct round *round, struct reel_err *err)
+{
+	uint64_t at = *ring->consumer, released = at;
+	int r = 0;
+
+	while (at < ring->until && r >= 0) {
+		const uint8_t *record = ring->data + (at & (ring->bytes - 1));
+		uint32_t length = record_length(record);
+		uint32_t bytes = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+
+		at += (bytes + BPF_RINGBUF_HDR_SZ + 7) & ~7u;
+		if (!(length & BPF_RINGBUF_DISCARD_BIT)) {
+			r = take(arg, (const void *)(record + BPF_RINGBUF_HDR_SZ), bytes, err);
+			round->records++;
+			round->bytes += bytes;
+		}
+		if (at - released >= RELEASE_BYTES) {
+			__atomic_store_n(ring->consumer, at, __ATOMIC_RELEASE);
+			released = at;
+		}
+	}
+	__atomic_store_n(ring->consumer, at, __ATOMIC_RELEASE);
+	return r < 0 ? r : 0;
+}
+
+int rings_round(struct rings *r,
+		int (*take)(void *arg, const struct ev_header *record, size_t bytes,
+			    struct reel_err *err),
+		void *arg, struct round *ret, struct reel_err *err)
+{
+	struct round round = { .settled_ns = now_boottime_ns() };
+	int result = 0;
+
+	for (unsigned i = 0; i < r->n; i++) {
+		struct ring *ring = &r->all[i];
+		uint64_t filled;
+		unsigned percent;
+
+		ring->until = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+		filled = ring->until - *ring->consumer;
+		percent = (unsigned)(100 * filled / ring->bytes);
+		if (filled > ring->high_bytes)
+			ring->high_bytes = filled;
+		if (percent > round.fullest_percent)
+			round.fullest_percent = percent;
+	}
+	/* State first: it explains the events. */
+	for (unsigned i = r->n; i-- > 0 && result == 0;)
+		result = drain(&r->all[i], take, arg, &round, err);
+	*ret = round;
+	return result;
+}
+
+unsigned rings_high_percent(const struct rings *r, unsigned ring)
+{
+	return (unsigned)(100 * r->all[ring].high_bytes / r->all[ring].bytes);
+}
