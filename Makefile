@@ -67,7 +67,7 @@ generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton)
 e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
-.PHONY: all programs clang asan fuzzers deps test test-built test-quick lint fuzz bench \
+.PHONY: all programs clang asan fuzzers deps test test-built test-quick test-kernel lint fuzz bench \
 	bench-format demo install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -178,9 +178,9 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 
 # Checks ------------------------------------------------------------------------------------------
 
-packages := binutils bpftool clang clang-format file gcc jq libbpf-dev libc6-dev libclang-rt-dev \
-	libelf-dev libsodium-dev libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config procps python3 \
-	python3-xxhash python3-zstandard strace xz-utils
+packages := binutils bpftool busybox-static clang clang-format file gcc jq libbpf-dev libc6-dev \
+	libclang-rt-dev libelf-dev libsodium-dev libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config \
+	procps python3 python3-xxhash python3-zstandard qemu-system-x86 strace xz-utils
 
 deps: ## install what building and testing need (Debian); does nothing when all is there
 	$(Q)command -v dpkg-query >/dev/null || \
@@ -206,6 +206,10 @@ test-built: programs clang asan fuzzers
 
 test-quick: programs ## unit and command-line tests of the default build only
 	$(Q)$(PYTHON) tests/run --quick
+
+test-kernel: deps ## end-to-end tests on Debian's 6.1 kernel, in QEMU
+	+$(Q)$(MAKE) --no-print-directory programs
+	$(Q)tests/kernel/run
 
 lint: $(O)/reel $(O)/reel-record $(rooms:%=$(O)/libreel-%.a) ## formatting, dependency direction, manual pages
 	$(Q)$(PYTHON) tests/lint
