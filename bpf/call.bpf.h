@@ -38,7 +38,7 @@ static __always_inline __u32 slot_of(const struct task_struct *task, __u32 numbe
 	number &= ~X32_BIT;
 	if (number < 512)
 		return number;
-	return number < 512 + SLOT_UNKNOWN - SLOTS_X32 ? SLOTS_X32 - 512 + number : SLOT_UNKNOWN;
+	return number < 512 + SLOT_SCOPE - SLOTS_X32 ? SLOTS_X32 - 512 + number : SLOT_UNKNOWN;
 }
 
 static __always_inline bool call_read(struct call *c, __u64 *ctx)
@@ -90,10 +90,16 @@ static __always_inline bool call_read(struct call *c, __u64 *ctx)
 /* False: not wanted, and counted as such. */
 static __always_inline bool call_begin(struct call *c, __u64 *ctx, __u32 class)
 {
+	__u32 scope;
+
 	if (!call_read(c, ctx))
 		return false;
-	if (task_wanted(c->task))
+	scope = task_scope(c->task);
+	if (scope == SCOPE_IN)
 		return true;
+	/* Seen for the first time: that program jumps here again. */
+	if (config.scope && scope == SCOPE_UNKNOWN)
+		bpf_tail_call(ctx, &handlers, SLOT_SCOPE);
 	c->counts->filtered[class]++;
 	return false;
 }

@@ -63,38 +63,50 @@ struct lost_record {
 	struct ev_lost lost;
 };
 
-/* There is room again: first the losses are told. A later call tells what now finds no room. */
-int losses_tell(__u32 to_state)
+struct losses_context {
+	struct cpu_counts *c;
+	__u32 to_state;
+};
+
+static long losses_step(__u32 class, struct losses_context *context)
 {
-	struct cpu_counts *c = cpu_counts();
-	void *ring = ring_get(to_state);
+	struct cpu_counts *c = context->c;
+	void *ring = ring_get(context->to_state);
 	struct lost_record *r;
 
-	if (!c || !ring)
+	class &= CLASSES - 1;
+	if (!c->lost_now[class].count || !ring)
 		return 0;
-	c->lost_untold = 0;
-	for (int class = 0; class < CLASSES; class ++) {
-		if (!c->lost_now[class].count)
-			continue;
-		r = bpf_ringbuf_reserve(ring, sizeof(*r), 0);
-		if (!r) {
-			c->lost_untold = 1;
-			return 0;
-		}
-		__builtin_memset(r, 0, sizeof(*r));
-		r->lost.first = c->lost_now[class].first;
-		r->lost.last = c->lost_now[class].last;
-		r->lost.count = __sync_lock_test_and_set(&c->lost_now[class].count, 0);
-		c->lost_now[class].first = 0;
-		r->lost.lost_cpu = bpf_get_smp_processor_id();
-		r->lost.lost_class = class == CLASS_SOFTIRQ ? EV_CLASS_net : class;
-		r->h.seq = __sync_fetch_and_add(&c->seq, 1);
-		r->h.ts = bpf_ktime_get_boot_ns();
-		r->h.cpu = bpf_get_smp_processor_id();
-		r->h.length = sizeof(r->lost);
-		r->h.type = EV_lost;
-		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	r = bpf_ringbuf_reserve(ring, sizeof(*r), 0);
+	if (!r) {
+		c->lost_untold = 1;
+		return 1;
 	}
+	__builtin_memset(r, 0, sizeof(*r));
+	r->lost.first = c->lost_now[class].first;
+	r->lost.last = c->lost_now[class].last;
+	r->lost.count = __sync_lock_test_and_set(&c->lost_now[class].count, 0);
+	c->lost_now[class].first = 0;
+	r->lost.lost_cpu = bpf_get_smp_processor_id();
+	r->lost.lost_class = class == CLASS_SOFTIRQ ? EV_CLASS_net : class;
+	r->h.seq = __sync_fetch_and_add(&c->seq, 1);
+	r->h.ts = bpf_ktime_get_boot_ns();
+	r->h.cpu = bpf_get_smp_processor_id();
+	r->h.length = sizeof(r->lost);
+	r->h.type = EV_lost;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* There is room again: first the losses are told. What now finds no room is told by a later call. */
+int losses_tell(__u32 to_state)
+{
+	struct losses_context context = { .c = cpu_counts(), .to_state = to_state };
+
+	if (!context.c)
+		return 0;
+	context.c->lost_untold = 0;
+	bpf_loop(CLASSES, losses_step, &context, 0);
 	return 0;
 }
 

@@ -38,6 +38,13 @@ struct scratch {
 		__u64 lost;	/* the path did not fit */
 		__u64 parts[PATH_PARTS];
 	} walk;
+	struct match {
+		__u32 text, text_end;		/* in payload */
+		__u32 pattern, pattern_end;	/* in the pattern */
+		__u32 star, star_text;		/* star: one behind the last "*"; 0: none yet */
+		__u32 term;			/* whose pattern */
+		__u32 matched;
+	} match;
 };
 
 struct {

@@ -17,6 +17,7 @@ enum {
 	SLOTS_NATIVE = 0,
 	SLOTS_COMPAT = 512,
 	SLOTS_X32 = 1024,
+	SLOT_SCOPE = 1086,	/* not a call: the program that finds out whose it is */
 	SLOT_UNKNOWN = 1087,
 	SLOTS = 1088,
 
@@ -67,19 +68,37 @@ struct recorder_config {
 	__u32 content;		/* bytes of data that a read or write keeps */
 	__u32 io;		/* enum io_mode */
 	__u8 direct_loads;	/* the kernel has bpf_rdonly_cast */
-	__u8 scope;		/* not every process is wanted */
+	__u8 scope;		/* not every process is wanted: ask scope_terms */
+	__u8 scope_tree;	/* only what descends from the command that was started */
 	__u8 follow;
 	__u8 dns;
-	__u8 env;
-	__u8 paths;		/* there are path filters */
-	__u8 no_cgroup2;	/* no v2 controllers: containers are in the v1 hierarchies */
+	__u8 env;		/* exec brings the environment; the recorder takes what is wanted */
+	__u8 n_paths;		/* path filters */
+	__u8 n_terms;
+	__u32 positive_kinds;	/* bits of enum scope_kind: each must have a term that matches */
 };
 
-/* What is known of a task, in its task storage. */
+/*
+ * Whose events are wanted. A process is in scope if for every kind that has terms without "!" one of
+ * them matches, and none with "!" does.
+ */
+enum scope_kind { SCOPE_PID, SCOPE_COMM, SCOPE_EXE, SCOPE_UID, SCOPE_CGROUP, SCOPE_CONTAINER };
+enum { SCOPE_TERMS = 24, SCOPE_TEXT = 128, PATH_TERMS = 16 };
+struct scope_term {
+	__u8 kind;
+	__u8 negated;
+	__u16 length;		/* of text */
+	__u32 unused;
+	__u64 value;		/* pid, uid or cgroup id */
+	char text[SCOPE_TEXT];	/* a pattern, or the beginning of a container's id */
+};
+
+/* What is known of a task, in its storage. Zero: it has not been looked at. */
 enum scope_state { SCOPE_UNKNOWN, SCOPE_OUT, SCOPE_IN, SCOPE_NEVER };
 struct task_note {
 	__u32 scope;		/* enum scope_state */
-	__u32 ended;		/* its process's exit has been told */
+	__u32 in_tree;		/* descends from the command */
+	__u32 ended;		/* of a leader: its process's exit has been told */
 };
 
 #endif

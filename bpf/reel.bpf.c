@@ -3,7 +3,9 @@
  * The programs that the kernel runs, as one object: they share maps and helpers. Each subsystem has
  * a file of handlers; here is the hook that leads to them.
  */
+#include "bpf/cgroup.bpf.h"
 #include "bpf/file.bpf.h"
+#include "bpf/process.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * Whose events are wanted. Each task carries the answer in its storage; it is worked out when the
- * task begins, executes, changes its user or its cgroup, so that a call costs one look.
+ * Whose events are wanted. Each task carries the answer in its storage: it is worked out when the
+ * task is first seen, when it executes, changes its user or its cgroup, so that a call costs one
+ * look.
  */
 #ifndef REEL_BPF_SCOPE_BPF_H
 #define REEL_BPF_SCOPE_BPF_H
 
 #include "bpf/emit.bpf.h"
+
+const volatile struct scope_term scope_terms[SCOPE_TERMS];
 
 /* The recorder, its helper, and what the helper starts. */
 static __always_inline bool task_is_ours(struct task_struct *task)
@@ -17,16 +20,22 @@ static __always_inline bool task_is_ours(struct task_struct *task)
 	       (helper && (__u32)task->real_parent->tgid == helper);
 }
 
-static __always_inline bool task_wanted(struct task_struct *task)
+/* SCOPE_UNKNOWN only where there is a scope. */
+static __always_inline __u32 task_scope(struct task_struct *task)
 {
 	struct task_note *note;
 
 	if (task_is_ours(task))
-		return false;
+		return SCOPE_OUT;
 	if (!config.scope)
-		return true;
+		return SCOPE_IN;
 	note = bpf_task_storage_get(&notes, task, NULL, 0);
-	return note && note->scope == SCOPE_IN;
+	return note ? note->scope : SCOPE_UNKNOWN;
+}
+
+static __always_inline bool task_wanted(struct task_struct *task)
+{
+	return task_scope(task) == SCOPE_IN;
 }
 
 #endif

@@ -21,6 +21,12 @@ static const struct {
 	{ "openat", "0123-" },
 	{ "creat", "c0-1-", 'c' },
 	{ "openat2", "01--2", 'h' },
+	/* exec: dirfd, path, argv */
+	{ "execve", "c01" },
+	{ "execveat", "012" },
+	/* chdir: fd, path */
+	{ "chdir", "c0" },
+	{ "fchdir", "0-", 'f' },
 	{ 0 },
 };
 
@@ -68,7 +74,7 @@ int call_slot(unsigned abi, const char *name, unsigned *ret_slot)
 		number += SLOTS_COMPAT;
 	else if (number >= 512)
 		number += SLOTS_X32 - 512;
-	if (number >= SLOT_UNKNOWN)
+	if (number >= SLOT_SCOPE)
 		return -ENOENT;
 	*ret_slot = number;
 	return 0;
@@ -80,7 +86,7 @@ const char *call_name(unsigned slot)
 		return reel_syscall_name(EV_ABI_NATIVE, slot);
 	if (slot < SLOTS_X32)
 		return reel_syscall_name(EV_ABI_COMPAT, slot - SLOTS_COMPAT);
-	if (slot < SLOT_UNKNOWN)
+	if (slot < SLOT_SCOPE)
 		return reel_syscall_name(EV_ABI_X32, slot - SLOTS_X32 + 512);
 	return NULL;
 }

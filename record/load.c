@@ -34,6 +34,14 @@ static const struct {
 	bool needed;
 } hooks[] = {
 	{ "sys_exit", "sys_exit", "", true },
+	{ "scope_first", "sys_exit", "", true },
+	{ "task_newtask", "task_newtask", "fork thread", true },
+	{ "sched_process_exec", "sched_process_exec", "exec", true },
+	{ "sched_process_exit", "sched_process_exit", "exit", true },
+	{ "cgroup_attach_task", "cgroup_attach_task", "cgroup_move", false },
+	{ "cgroup_mkdir", "cgroup_mkdir", "cgroup", false },
+	{ "cgroup_rmdir", "cgroup_rmdir", "cgroup", false },
+	{ "cgroup_rename", "cgroup_rename", "cgroup", false },
 };
 
 enum { N_HOOKS = sizeof(hooks) / sizeof(*hooks) };
@@ -312,6 +320,14 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 			return reel_err_set(err, -errno, "cannot place the handler of %s: %s", name,
 					    strerror(errno));
 	}
+	{
+		uint32_t slot = SLOT_SCOPE;
+		int fd = bpf_program__fd(p->skeleton->progs.scope_first);
+
+		if (bpf_map_update_elem(handlers, &slot, &fd, BPF_ANY) < 0)
+			return reel_err_set(err, -errno, "cannot place scope_first: %s",
+					    strerror(errno));
+	}
 	return 0;
 }
 
@@ -360,7 +376,8 @@ int programs_attach(struct programs *p, struct reel_err *err)
 		for (unsigned i = 0; i < p->n; i++) {
 			struct loaded_program *l = &p->all[i];
 
-			if (l->type || l->hook != hook || l->status != HOOK_LOADED)
+			if (l->type || l->hook != hook || l->status != HOOK_LOADED ||
+			    l->program == p->skeleton->progs.scope_first)
 				continue;
 			p->links[hook] = bpf_program__attach(l->program);
 			if (p->links[hook])
