@@ -12,6 +12,9 @@
 
 const volatile struct recorder_config config;
 
+/* For programs that tell of more than one type. */
+#define wants(type) (config.types[EV_##type / 64] >> EV_##type % 64 & 1)
+
 /* Set after loading: the helper is forked later. */
 __u32 helper_pid;
 

@@ -75,6 +75,7 @@ struct recorder_config {
 	__u8 env;		/* exec brings the environment; the recorder takes what is wanted */
 	__u8 n_paths;		/* path filters */
 	__u8 n_terms;
+	__u64 types[4];		/* bits: the types of events that are wanted */
 	__u32 positive_kinds;	/* bits of enum scope_kind: each must have a term that matches */
 };
 

@@ -30,6 +30,47 @@ static const struct {
 	{ 0 },
 };
 
+/*
+ * Calls that are not simply one type's: the program that handles them, and all that it may tell of
+ * them. They are counted in the class of the first type.
+ */
+static const struct call_mixed mixed[] = {
+	{ "socketcall", "on_socketcall",
+	  "socket bind listen connect accept send recv shutdown dns pass" },
+	{ "sendmsg", "on_send", "send dns pass" },
+	{ "sendmmsg", "on_send", "send dns pass" },
+	{ "recvmsg", "on_recv", "recv dns pass" },
+	{ "recvmmsg", "on_recv", "recv dns pass" },
+	{ "recvmmsg_time64", "on_recv", "recv dns pass" },
+};
+
+enum { N_MIXED = sizeof(mixed) / sizeof(*mixed) };
+
+const struct call_mixed *call_mixed(const char *name)
+{
+	for (size_t i = 0; i < N_MIXED; i++)
+		if (strcmp(mixed[i].name, name) == 0)
+			return &mixed[i];
+	return NULL;
+}
+
+const struct call_mixed *call_mixed_of(const char *program)
+{
+	for (size_t i = 0; i < N_MIXED; i++)
+		if (strcmp(mixed[i].program, program) == 0)
+			return &mixed[i];
+	return NULL;
+}
+
+const struct reel_type *call_types_next(const char **types)
+{
+	const char *word = *types + strspn(*types, " ");
+	size_t length = strcspn(word, " ");
+
+	*types = word + length;
+	return length ? reel_type_by_name(word, length) : NULL;
+}
+
 struct call_layout call_layout(const char *name)
 {
 	struct call_layout l = { .arg = { 0, 1, 2, 3, 4, 5, ARG_NONE } };
@@ -52,7 +93,9 @@ struct call_layout call_layout(const char *name)
 
 const struct reel_type *call_type(const char *name)
 {
-	const struct reel_type *t = reel_type_by_name(name, strlen(name));
+	const struct call_mixed *m = call_mixed(name);
+	const char *types = m ? m->types : name;
+	const struct reel_type *t = call_types_next(&types);
 
 	/* A name of a state record may be that of a call by chance. */
 	if (!t || t->class_id == EV_CLASS_state || t->class_id == EV_CLASS_tape ||

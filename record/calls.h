@@ -15,6 +15,19 @@
 /* The type that a call ends in; sys for any other. NULL: a call that is seen elsewhere. */
 const struct reel_type *call_type(const char *name);
 
+/* A call whose program is not that of its type, or tells of more than one. */
+struct call_mixed {
+	const char *name;
+	const char *program;
+	const char *types;	/* blank between */
+};
+/* By the call, and the first by its program; NULL if there is none. */
+const struct call_mixed *call_mixed(const char *name);
+const struct call_mixed *call_mixed_of(const char *program);
+
+/* Takes the next type from such a list; NULL at its end. */
+const struct reel_type *call_types_next(const char **types);
+
 /* Where this call of this ABI has its slot. Returns -ENOENT if the ABI does not have it. */
 int call_slot(unsigned abi, const char *name, unsigned *ret_slot);
 

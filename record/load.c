@@ -48,7 +48,9 @@ enum { N_HOOKS = sizeof(hooks) / sizeof(*hooks) };
 
 struct loaded_program {
 	struct bpf_program *program;
-	const struct reel_type *type; /* of a handler; NULL: hooks[hook] */
+	const struct reel_type *type; /* of a handler; NULL: it has several, or is hooks[hook] */
+	const char *types;	      /* what it may tell */
+	bool handler;
 	unsigned hook;
 	enum hook_status status;
 	char reason[200];
@@ -86,6 +88,31 @@ static bool type_wanted(const struct load_options *o, const struct reel_type *t)
 	return false;
 }
 
+static bool types_wanted(const struct load_options *o, const char *types)
+{
+	const struct reel_type *t;
+
+	while ((t = call_types_next(&types)) != NULL)
+		if (type_wanted(o, t))
+			return true;
+	return false;
+}
+
+/* Is the call of this slot to have a handler, if there is one? */
+static bool slot_wanted(const struct load_options *o, unsigned slot)
+{
+	const char *name = call_name(slot);
+	const struct reel_type *t = name ? call_type(name) : NULL;
+	const struct call_mixed *m;
+
+	if (!t)
+		return false;
+	if (o->slots[slot] || t->stream == TAPE_STATE)
+		return true;
+	m = call_mixed(name);
+	return m ? types_wanted(o, m->types) : t->id != EV_sys && o->classes[t->class_id];
+}
+
 static int find_hook(const char *program)
 {
 	for (unsigned i = 0; i < N_HOOKS; i++)
@@ -116,10 +143,14 @@ static int choose(struct programs *p, const struct btf *kernel, struct reel_err 
 			return reel_err_set(err, -E2BIG, "more than %d programs", PROGRAMS_MAX);
 		l->program = program;
 		if (strncmp(name, "on_", 3) == 0) {
+			const struct call_mixed *m = call_mixed_of(name);
+
+			l->handler = true;
 			l->type = reel_type_by_name(name + 3, strlen(name + 3));
-			if (!l->type)
+			if (!l->type && !m)
 				return reel_err_set(err, -EINVAL, "program %s has no type", name);
-			if (!type_wanted(&p->options, l->type))
+			l->types = m ? m->types : l->type->name;
+			if (!types_wanted(&p->options, l->types))
 				refuse(l, HOOK_NOT_WANTED, "");
 		} else {
 			int hook = find_hook(name);
@@ -128,10 +159,13 @@ static int choose(struct programs *p, const struct btf *kernel, struct reel_err 
 			if (hook < 0)
 				continue;
 			l->hook = (unsigned)hook;
+			l->types = hooks[hook].types;
 			snprintf(type_name, sizeof(type_name), "btf_trace_%s",
 				 hooks[hook].tracepoint);
 			if (btf__find_by_name_kind(kernel, type_name, BTF_KIND_TYPEDEF) < 0)
 				refuse(l, HOOK_NOT_THERE, "no such tracepoint in this kernel");
+			else if (*l->types && !types_wanted(&p->options, l->types))
+				refuse(l, HOOK_NOT_WANTED, "");
 		}
 		l->log = l->status == HOOK_LOADED ? calloc(1, LOG_BYTES) : NULL;
 		if (l->log)
@@ -216,7 +250,7 @@ static int load_what_loads(struct programs *p, const struct btf *kernel, struct 
 		if (getenv("REEL_VERIFIER_LOG"))
 			fputs(p->all[failed].log, stderr);
 		refuse(&p->all[failed], HOOK_REFUSED, log_reason(p->all[failed].log));
-		if (!p->all[failed].type && hooks[p->all[failed].hook].needed)
+		if (!p->all[failed].handler && hooks[p->all[failed].hook].needed)
 			return reel_err_set(err, load_error,
 					    "the kernel refuses the program %s: %s",
 					    bpf_program__name(p->all[failed].program),
@@ -302,16 +336,20 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 
 	for (uint32_t slot = 0; slot < SLOTS; slot++) {
 		const char *name = call_name(slot);
-		const struct reel_type *t = name ? call_type(name) : NULL;
+		const struct call_mixed *m = name ? call_mixed(name) : NULL;
 		struct call_layout layout;
 		int fd = -1;
 
-		if (!t || !(t->stream == TAPE_STATE || p->options.slots[slot] ||
-			    (p->options.classes[t->class_id] && t->id != EV_sys)))
+		if (!slot_wanted(&p->options, slot))
 			continue;
-		for (unsigned i = 0; i < p->n; i++)
-			if (p->all[i].type == t && p->all[i].status == HOOK_LOADED)
-				fd = bpf_program__fd(p->all[i].program);
+		for (unsigned i = 0; i < p->n; i++) {
+			const struct loaded_program *l = &p->all[i];
+
+			if (l->handler && l->status == HOOK_LOADED &&
+			    (m ? strcmp(bpf_program__name(l->program), m->program) == 0
+			       : l->type == call_type(name)))
+				fd = bpf_program__fd(l->program);
+		}
 		if (fd < 0)
 			continue;
 		layout = call_layout(name);
@@ -350,6 +388,10 @@ int programs_load(const struct load_options *o, struct programs **ret, struct re
 		goto out;
 	}
 	p->options.config.n_cpus = p->n_cpus;
+	memset(p->options.config.types, 0, sizeof(p->options.config.types));
+	for (const struct reel_type *t = reel_types; t->name; t++)
+		if (type_wanted(o, t))
+			p->options.config.types[t->id / 64] |= 1ull << t->id % 64;
 	p->options.config.direct_loads =
 		btf__find_by_name_kind(kernel, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
 	r = load_what_loads(p, kernel, err);
@@ -376,7 +418,7 @@ int programs_attach(struct programs *p, struct reel_err *err)
 		for (unsigned i = 0; i < p->n; i++) {
 			struct loaded_program *l = &p->all[i];
 
-			if (l->type || l->hook != hook || l->status != HOOK_LOADED ||
+			if (l->handler || l->hook != hook || l->status != HOOK_LOADED ||
 			    l->program == p->skeleton->progs.scope_first)
 				continue;
 			p->links[hook] = bpf_program__attach(l->program);
@@ -446,9 +488,16 @@ struct reel_bpf *programs_skeleton(const struct programs *p)
 
 bool programs_have_type(const struct programs *p, unsigned type)
 {
-	for (unsigned i = 0; i < p->n; i++)
-		if (p->all[i].type && p->all[i].type->id == type)
-			return p->all[i].status == HOOK_LOADED;
+	for (unsigned i = 0; i < p->n; i++) {
+		const char *types = p->all[i].types;
+		const struct reel_type *t;
+
+		if (p->all[i].status != HOOK_LOADED)
+			continue;
+		while ((t = call_types_next(&types)) != NULL)
+			if (t->id == type)
+				return true;
+	}
 	return false;
 }
 
@@ -458,8 +507,9 @@ int programs_hooks(const struct programs *p, int (*visit)(void *arg, const struc
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct loaded_program *l = &p->all[i];
 		struct hook h = {
-			.name = l->type ? l->type->name : hooks[l->hook].tracepoint,
-			.types = l->type ? l->type->name : hooks[l->hook].types,
+			.name = l->handler ? bpf_program__name(l->program) + strlen("on_")
+					   : hooks[l->hook].tracepoint,
+			.types = l->types,
 			.reason = l->reason,
 			.status = l->status,
 		};
