@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "record/now.h"
@@ -65,6 +66,7 @@ struct programs {
 	void *counts;
 	size_t counts_bytes, counts_step;
 	struct bpf_link *links[N_HOOKS];
+	bool handled[SLOTS];
 	unsigned n;
 	struct loaded_program all[PROGRAMS_MAX];
 };
@@ -206,6 +208,10 @@ static int open_skeleton(struct programs *p, struct reel_err *err)
 	/* The skeleton has it const, like the programs. */
 	config = (struct recorder_config *)(uintptr_t)&p->skeleton->rodata->config;
 	*config = p->options.config;
+	memcpy((void *)(uintptr_t)p->skeleton->rodata->scope_terms, p->options.terms,
+	       config->n_terms * sizeof(*p->options.terms));
+	memcpy((void *)(uintptr_t)p->skeleton->rodata->path_terms, p->options.paths,
+	       config->n_paths * sizeof(*p->options.paths));
 	if (bpf_map__set_max_entries(p->skeleton->maps.scratches, p->n_cpus) < 0 ||
 	    bpf_map__set_max_entries(p->skeleton->maps.counts, p->n_cpus) < 0 ||
 	    bpf_map__set_max_entries(p->skeleton->maps.rings, p->n_cpus + 1) < 0)
@@ -357,6 +363,7 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 		    bpf_map_update_elem(handlers, &slot, &fd, BPF_ANY) < 0)
 			return reel_err_set(err, -errno, "cannot place the handler of %s: %s", name,
 					    strerror(errno));
+		p->handled[slot] = true;
 	}
 	{
 		uint32_t slot = SLOT_SCOPE;
@@ -434,6 +441,25 @@ int programs_attach(struct programs *p, struct reel_err *err)
 	return 0;
 }
 
+int programs_follow(struct programs *p, int pid, struct reel_err *err)
+{
+	struct task_note note = { .in_tree = 1 };
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0), r = 0;
+
+	/* Whether it is in scope it asks itself, at its first call. */
+	if (!p->options.config.n_terms)
+		note.scope = SCOPE_IN;
+	else
+		note.scope = SCOPE_OUT;
+	if (fd < 0 || bpf_map_update_elem(bpf_map__fd(p->skeleton->maps.notes), &fd, &note,
+					  BPF_ANY) < 0)
+		r = reel_err_set(err, -errno, "cannot follow process %d: %s", pid,
+				 strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
 void programs_detach(struct programs *p)
 {
 	uint32_t zero = 0;
@@ -484,6 +510,22 @@ const struct cpu_counts *programs_counts(const struct programs *p, unsigned cpu)
 struct reel_bpf *programs_skeleton(const struct programs *p)
 {
 	return p->skeleton;
+}
+
+bool programs_slot_handled(const struct programs *p, unsigned slot)
+{
+	return p->handled[slot];
+}
+
+uint8_t programs_slot_class(unsigned slot)
+{
+	const char *name = call_name(slot);
+	const struct call_mixed *m = name ? call_mixed(name) : NULL;
+	const char *types = m ? m->types : NULL;
+
+	if (!name)
+		return EV_CLASS_sys;
+	return (m ? call_types_next(&types) : call_type(name))->class_id;
 }
 
 bool programs_have_type(const struct programs *p, unsigned type)

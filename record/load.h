@@ -27,7 +27,8 @@ enum hook_status {
 };
 
 struct load_options {
-	struct recorder_config config;	/* n_cpus, direct_loads: filled in here */
+	struct recorder_config config;	/* n_cpus, direct_loads, types: filled in here */
+	const struct scope_term *terms, *paths; /* as many as config says */
 	uint32_t ring_bytes;		/* of each CPU; made a power of two of pages */
 	uint32_t state_ring_bytes;
 	bool classes[CLASSES];
@@ -42,6 +43,8 @@ int programs_load(const struct load_options *o, struct programs **ret, struct re
 
 /* Handlers first, so that the first call that is seen has its own. */
 int programs_attach(struct programs *p, struct reel_err *err);
+/* This process is in scope from now on, and what descends from it. */
+int programs_follow(struct programs *p, int pid, struct reel_err *err);
 /* Nothing runs any more when this returns. */
 void programs_detach(struct programs *p);
 void programs_free(struct programs *p);
@@ -57,6 +60,11 @@ uint32_t programs_ring_bytes(const struct programs *p, unsigned ring);
 /* Mapped, to read only. */
 const struct cpu_counts *programs_counts(const struct programs *p, unsigned cpu);
 struct reel_bpf *programs_skeleton(const struct programs *p);
+
+/* Has the call of this slot a handler? If not, it is filtered. */
+bool programs_slot_handled(const struct programs *p, unsigned slot);
+/* In which class its calls are counted; one of several types in that of the first. */
+uint8_t programs_slot_class(unsigned slot);
 
 /* Does an event of this type have a hook that works? */
 bool programs_have_type(const struct programs *p, unsigned type);
