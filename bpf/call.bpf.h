@@ -18,7 +18,7 @@ enum {
 
 struct call {
 	__u64 args[8];	/* [ARG_CWD] and [ARG_NONE]: what a call does not have */
-	struct task_struct *task;
+	struct task_struct *task;	/* to load from */
 	struct cpu_counts *counts;
 	__s64 ret;
 	__u32 number;
@@ -46,7 +46,7 @@ static __always_inline bool call_read(struct call *c, __u64 *ctx)
 	struct pt_regs *r = (struct pt_regs *)ctx[0];
 
 	c->ret = ctx[1];
-	c->task = bpf_get_current_task_btf();
+	c->task = task_to_load();
 	c->counts = cpu_counts();
 	c->number = (__u32)r->orig_ax;
 	c->slot = slot_of(c->task, c->number);
@@ -94,7 +94,7 @@ static __always_inline bool call_begin(struct call *c, __u64 *ctx, __u32 class)
 
 	if (!call_read(c, ctx))
 		return false;
-	scope = task_scope(c->task);
+	scope = task_scope(bpf_get_current_task_btf());
 	if (scope == SCOPE_IN)
 		return true;
 	/* Seen for the first time: that program jumps here again. */

@@ -97,6 +97,7 @@ struct inode {
 	unsigned int i_rdev;
 	struct super_block *i_sb;
 	long long i_size;
+	void *i_private;
 };
 struct file {
 	unsigned int f_mode;
@@ -127,7 +128,11 @@ struct filename {
 
 /* Processes */
 
+struct proc_ns_operations {
+	const char *name;
+};
 struct ns_common {
+	const struct proc_ns_operations *ops;
 	unsigned int inum;
 };
 struct uts_namespace {
@@ -239,6 +244,7 @@ struct sigpending {
 	sigset_t signal;
 };
 struct signal_struct {
+	int nr_threads;
 	atomic_t live;
 	int group_exit_code;
 	unsigned int flags;
@@ -260,6 +266,8 @@ struct sched_entity {
 struct restart_block;
 struct task_struct {
 	struct thread_info thread_info;
+	unsigned int __state;
+	int on_cpu;
 	void *stack;
 	unsigned int flags;
 	struct sched_entity se;
@@ -294,6 +302,25 @@ struct linux_binprm {
 	const char *filename;
 	const char *interp;
 	int argc, envc;
+};
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
 };
 struct kernel_siginfo {
 	int si_signo, si_errno, si_code;

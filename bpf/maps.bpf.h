@@ -35,12 +35,21 @@ struct scratch {
 	struct walk {
 		__u64 dentry;
 		__u64 mount;
+		__u64 top;	/* the dentry that is the root of mount */
 		__u64 n_parts;
 		__u64 at;	/* in payload */
 		__u64 end;
-		__u64 lost;	/* the path did not fit */
+		__u64 other;	/* in payload, what is compared */
+		__u64 lost;	/* the path did not fit, or is not the same */
 		__u64 parts[PATH_PARTS];
 	} walk;
+	/* What target_put() has found. */
+	struct target {
+		__u64 inode;
+		__u32 dev;
+		__u32 path, arg;	/* bytes; bit 31: not all */
+		__u32 from;		/* enum path_from */
+	} target;
 	struct match {
 		__u32 text, text_end;		/* in payload */
 		__u32 pattern, pattern_end;	/* in the pattern */
@@ -48,11 +57,18 @@ struct scratch {
 		__u32 term;			/* whose pattern */
 		__u32 matched;
 	} match;
+	struct gather {
+		__u64 iov;		/* user address of the next iovec */
+		__u64 room;		/* bytes that may still be kept */
+		__u64 at;		/* in payload */
+		__u64 total;		/* what all iovecs ask for */
+		__u64 faults;
+	} gather;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);			/* one for each CPU, set when loaded */
+	__uint(max_entries, 1);			/* one for each CPU, and one more */
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
@@ -133,6 +149,19 @@ static __always_inline __u64 kload_pointer(__u64 address)
 /* Keeps the compiler from checking one copy of a value and using another. */
 #define opaque(value) asm volatile("" : "+r"(value))
 
+/*
+ * The current task, to load from and nothing else. For each pointer that is loaded from one that it
+ * trusts, the verifier searches all types of the kernel for a name; so this one it does not trust.
+ */
+static __always_inline struct task_struct *task_to_load(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return config.direct_loads
+		       ? bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct))
+		       : task;
+}
+
 static __always_inline struct cpu_counts *cpu_counts(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -140,10 +169,16 @@ static __always_inline struct cpu_counts *cpu_counts(void)
 	return bpf_map_lookup_elem(&counts, &cpu);
 }
 
+/*
+ * The recorder itself is never recorded: what runs in its name is the iterator of a keyframe, which
+ * can be interrupted and has a scratch of its own, behind those of the CPUs.
+ */
 static __always_inline struct scratch *cpu_scratch(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 
+	if (bpf_get_current_pid_tgid() >> 32 == config.recorder_pid)
+		cpu = config.n_cpus;
 	return bpf_map_lookup_elem(&scratches, &cpu);
 }
 

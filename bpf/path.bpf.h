@@ -3,6 +3,9 @@
  * Paths and files. A walk goes from an object up to the root of its mount namespace and notes the
  * names on its way; a second pass writes them down from the root. Nothing is locked: a rename at the
  * same moment can show a path that never was, but no memory that is not a name.
+ *
+ * All is seen at the exit of the call. A mount that hangs nowhere, as one that was picked or is
+ * detached by now, has a path that begins at its own root, as /proc/PID/fd shows it.
  */
 #ifndef REEL_BPF_PATH_BPF_H
 #define REEL_BPF_PATH_BPF_H
@@ -15,16 +18,24 @@ enum {
 	MAGIC_PIPEFS = 0x50495045,
 	MAGIC_SOCKFS = 0x534f434b,
 	MAGIC_ANON_INODE = 0x09041934,
-	MAGIC_TMPFS = 0x01021994,
+	MAGIC_PIDFS = 0x50494446,
+	MAGIC_NSFS = 0x6e736673,
 	MAGIC_OVERLAYFS = 0x794c7630,
-	MAGIC_HUGETLBFS = 0x958458f6,
 	MNT_INTERNAL_FLAG = 0x4000,
 	MODE_TYPE = 0170000,
 	MODE_SOCKET = 0140000,
 	MODE_REGULAR = 0100000,
+	MODE_BLOCK = 0060000,
 	MODE_CHAR = 0020000,
 	MODE_FIFO = 0010000,
 };
+
+/* The mask is for the verifier, which the compiler would leave out where it knows better. */
+static __always_inline void *payload_at(struct scratch *s, __u64 at)
+{
+	opaque(at);
+	return &s->payload[at & 0xffff];
+}
 
 /* What a loop's body is given. The state of the walk lies in the scratch, where the verifier does not
  * follow every value that it could have. */
@@ -35,30 +46,33 @@ struct walk_context {
 static long walk_up(__u32 i, struct walk_context *context)
 {
 	struct walk *w = &context->s->walk;
-	__u64 parent;
+	__u64 dentry = w->dentry, parent;
+	__u32 n;
 
-	if (w->dentry == KPTR(struct mount, w->mount, mnt.mnt_root)) {
+	if (dentry == w->top) {
 		parent = KPTR(struct mount, w->mount, mnt_parent);
 		if (parent == w->mount || !parent)
 			return 1;
 		w->dentry = KPTR(struct mount, w->mount, mnt_mountpoint);
 		w->mount = parent;
+		w->top = KPTR(struct mount, parent, mnt.mnt_root);
 		return 0;
 	}
-	parent = KPTR(struct dentry, w->dentry, d_parent);
-	if (parent == w->dentry || !parent)
+	parent = KPTR(struct dentry, dentry, d_parent);
+	n = w->n_parts;
+	if (parent == dentry || !parent)
 		return 1;
-	if (w->n_parts >= PATH_PARTS) {
+	if (n >= PATH_PARTS) {
 		w->lost = 1;
 		return 1;
 	}
-	w->parts[w->n_parts & (PATH_PARTS - 1)] = w->dentry;
-	w->n_parts++;
+	w->parts[n & (PATH_PARTS - 1)] = dentry;
+	w->n_parts = n + 1;
 	w->dentry = parent;
 	return 0;
 }
 
-/* Short names lie in the dentry itself: five loads instead of a helper call. */
+/* Short names lie in the dentry itself: a few loads instead of a helper call. */
 static __always_inline void name_put(void *to, __u64 dentry, __u64 name, __u32 length)
 {
 	if (config.direct_loads && bpf_core_field_exists(struct dentry, d_shortname) &&
@@ -85,19 +99,21 @@ static long walk_down(__u32 i, struct walk_context *context)
 	struct scratch *s = context->s;
 	struct walk *w = &s->walk;
 	__u64 dentry, name, at = w->at;
-	__u32 length;
+	__u32 length, left = w->n_parts;
 
-	if (i >= w->n_parts)
+	if (!left)
 		return 1;
-	dentry = w->parts[(w->n_parts - 1 - i) & (PATH_PARTS - 1)];
+	left--;
+	w->n_parts = left;
+	dentry = w->parts[left & (PATH_PARTS - 1)];
 	length = KLOAD(struct dentry, dentry, d_name.len);
 	name = KPTR(struct dentry, dentry, d_name.name);
 	if (length > 255 || at + 1 + length > w->end) {
 		w->lost = 1;
 		return 1;
 	}
-	s->payload[at & 0xffff] = '/';
-	name_put(&s->payload[(at + 1) & 0xffff], dentry, name, length);
+	*(char *)payload_at(s, at) = '/';
+	name_put(payload_at(s, at + 1), dentry, name, length);
 	w->at = at + 1 + length;
 	return 0;
 }
@@ -106,24 +122,33 @@ static long walk_down(__u32 i, struct walk_context *context)
  * The path of (mount, dentry) at payload[at]. Returns its bytes, and bit 31 when a part is missing:
  * the beginning of a path that is too deep, or the end of one that is too long.
  */
-__u32 walk_put(__u64 vfsmount, __u64 dentry, __u32 at)
+__noinline __u32 walk_put(__u64 vfsmount, __u64 dentry, __u32 at)
 {
 	struct walk_context context = { .s = cpu_scratch() };
 	struct walk *w = &context.s->walk;
+	bool gone;
 
 	if (!context.s || !vfsmount || !dentry || at > EV_MAX_PAYLOAD - PATH_BYTES)
 		return 0;
 	w->dentry = dentry;
 	w->mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
+	w->top = KPTR(struct vfsmount, vfsmount, mnt_root);
 	w->n_parts = 0;
 	w->at = at;
 	w->end = (__u64)at + PATH_BYTES - 16;
 	w->lost = 0;
+	/* Removed, and not the root of a mount. */
+	gone = dentry != w->top && !KPTR(struct dentry, dentry, d_hash.pprev) &&
+	       KPTR(struct dentry, dentry, d_parent) != dentry;
 	bpf_loop(PATH_PARTS + 64, walk_up, &context, 0);
 	bpf_loop(PATH_PARTS, walk_down, &context, 0);
 	if (w->at == at) {
-		context.s->payload[at & 0xffff] = '/';
+		*(char *)payload_at(context.s, at) = '/';
 		w->at++;
+	}
+	if (gone) {
+		__builtin_memcpy(payload_at(context.s, w->at), " (deleted)", 10);
+		w->at += 10;
 	}
 	return (__u32)(w->at - at) | (w->lost ? 1u << 31 : 0);
 }
@@ -134,12 +159,13 @@ static __always_inline __u64 file_inode(__u64 file)
 }
 
 /* Which file it is: the FILE_ID of a record. */
-#define file_identify(file, e)                                                                    \
-	({                                                                                        \
-		__u64 inode_ = file_inode(file);                                                  \
-		(e)->inode = KLOAD(struct inode, inode_, i_ino);                                  \
-		(e)->dev = KLOAD(struct super_block, KPTR(struct inode, inode_, i_sb), s_dev);   \
+#define inode_identify(address, e)                                                             \
+	({                                                                                     \
+		__u64 inode_ = (address);                                                      \
+		(e)->inode = KLOAD(struct inode, inode_, i_ino);                               \
+		(e)->dev = KLOAD(struct super_block, KPTR(struct inode, inode_, i_sb), s_dev); \
 	})
+#define file_identify(file, e) inode_identify(file_inode(file), e)
 
 static __always_inline __u64 task_file(struct task_struct *task, __s64 fd)
 {
@@ -156,194 +182,257 @@ static __always_inline __u64 task_file(struct task_struct *task, __s64 fd)
 
 static const char text_socket[] = "socket:[%lu]";
 static const char text_pipe[] = "pipe:[%lu]";
+static const char text_ns[] = "%s:[%lu]";
 
-/* The names that the kernel makes up for what lies in no directory. Returns bytes, 0: not such a
- * one. */
-__u32 walk_put_unnamed(__u64 file, __u32 at)
+/* The names that the kernel makes up for what lies in no directory. */
+static __always_inline long unnamed_put(struct scratch *s, __u64 dentry, __u64 inode, __u32 at)
+{
+	__u64 super = KPTR(struct inode, inode, i_sb);
+	__u64 magic = KLOAD(struct super_block, super, s_magic);
+	__u64 words[2] = { KLOAD(struct inode, inode, i_ino) };
+	__u64 name = KPTR(struct dentry, dentry, d_name.name), ns;
+	char *to = payload_at(s, at);
+	long n;
+
+	switch (magic) {
+	case MAGIC_SOCKFS:
+		return bpf_snprintf(to, 40, text_socket, words, 8) - 1;
+	case MAGIC_PIPEFS:
+		return bpf_snprintf(to, 40, text_pipe, words, 8) - 1;
+	case MAGIC_NSFS:
+		words[1] = words[0];
+		ns = KPTR(struct inode, inode, i_private);
+		words[0] = KPTR(struct proc_ns_operations, KPTR(struct ns_common, ns, ops), name);
+		return bpf_snprintf(to, 64, text_ns, words, 16) - 1;
+	case MAGIC_ANON_INODE:
+	case MAGIC_PIDFS:
+		__builtin_memcpy(to, "anon_inode:", 11);
+		n = bpf_probe_read_kernel_str(to + 11, 256, (void *)name);
+		return n > 0 ? n + 10 : 11;
+	}
+	/* Memory files, of memfd_create() and shmget(), and what else has a name but no place. */
+	*to = '/';
+	n = bpf_probe_read_kernel_str(to + 1, 256, (void *)name);
+	n = n > 0 ? n & 511 : 1;
+	__builtin_memcpy(payload_at(s, at + n), " (deleted)", 10);
+	return n + 10;
+}
+
+/* The path of an open file, as /proc/PID/fd shows it. Returns what walk_put() returns. */
+__noinline __u32 file_put(__u64 file, __u32 at)
 {
 	struct scratch *s = cpu_scratch();
+	__u64 mnt = KPTR(struct file, file, f_path.mnt);
 	__u64 dentry = KPTR(struct file, file, f_path.dentry);
-	__u64 inode = file_inode(file);
-	__u64 name = KPTR(struct dentry, dentry, d_name.name);
-	__u64 magic = KLOAD(struct super_block, KPTR(struct inode, inode, i_sb), s_magic);
-	__u64 number = KLOAD(struct inode, inode, i_ino);
-	long n = 0;
+	long n;
 
-	if (!s || at > EV_MAX_PAYLOAD - PATH_BYTES)
+	if (!s || !file || at > EV_MAX_PAYLOAD - PATH_BYTES)
 		return 0;
-	if (magic == MAGIC_SOCKFS)
-		n = bpf_snprintf((char *)&s->payload[at & 0xffff], 40, text_socket, &number, 8) - 1;
-	else if (magic == MAGIC_PIPEFS)
-		n = bpf_snprintf((char *)&s->payload[at & 0xffff], 40, text_pipe, &number, 8) - 1;
-	else if (magic == MAGIC_ANON_INODE) {
-		__builtin_memcpy(&s->payload[at & 0xffff], "anon_inode:", 11);
-		n = bpf_probe_read_kernel_str(&s->payload[(at + 11) & 0xffff], 256, (void *)name);
-		n = n > 0 ? n + 10 : 11;
-	} else if (magic == MAGIC_TMPFS || magic == MAGIC_HUGETLBFS) {
-		__u64 mnt = KPTR(struct file, file, f_path.mnt);
-
-		if (!(KLOAD(struct vfsmount, mnt, mnt_flags) & MNT_INTERNAL_FLAG))
-			return 0;
-		s->payload[at & 0xffff] = '/';
-		n = bpf_probe_read_kernel_str(&s->payload[(at + 1) & 0xffff], 256, (void *)name);
-		n = n > 0 ? n : 1;
-		__builtin_memcpy(&s->payload[(at + n) & 0xffff], " (deleted)", 10);
-		n += 10;
-	}
+	if (!(KLOAD(struct vfsmount, mnt, mnt_flags) & MNT_INTERNAL_FLAG) ||
+	    KPTR(struct dentry, dentry, d_parent) != dentry)
+		return walk_put(mnt, dentry, at);
+	n = unnamed_put(s, dentry, file_inode(file), at);
 	return n > 0 && n < PATH_BYTES ? n : 0;
+}
+
+/* A string that a function has put, as it said. */
+static __always_inline __u16 build_put(struct build *b, __u32 r)
+{
+	__u32 n = r & 0xffff;
+
+	return build_took(b, n, r >> 31 ? EV_UNKNOWN_LENGTH : n);
 }
 
 /* The path of an object, as a string. */
 static __always_inline __u16 build_path(struct build *b, __u64 vfsmount, __u64 dentry)
 {
-	__u32 r, n;
-
 	if (b->used > EV_MAX_PAYLOAD - PATH_BYTES)
 		return build_took(b, 0, EV_UNKNOWN_LENGTH);
-	r = walk_put(vfsmount, dentry, b->used);
-	n = r & (PATH_BYTES - 1);
-	if (dentry && !KPTR(struct dentry, dentry, d_hash.pprev) &&
-	    KPTR(struct dentry, dentry, d_parent) != dentry && n) {
-		__builtin_memcpy(&b->s->payload[(b->used + n) & 0xffff], " (deleted)", 10);
-		n += 10;
-	}
-	return build_took(b, n, r >> 31 ? EV_UNKNOWN_LENGTH : n);
+	return build_put(b, walk_put(vfsmount, dentry, b->used));
 }
 
 static __always_inline __u16 build_file_path(struct build *b, __u64 file)
 {
-	__u32 n;
-
-	if (!file || b->used > EV_MAX_PAYLOAD - PATH_BYTES)
+	if (!file)
 		return build_nothing(b);
-	/* Only a dentry without a parent can have such a name, or a file of tmpfs. */
-	n = walk_put_unnamed(file, b->used) & (PATH_BYTES - 1);
-	if (n)
-		return build_took(b, n, n);
-	return build_path(b, KPTR(struct file, file, f_path.mnt),
-			  KPTR(struct file, file, f_path.dentry));
+	if (b->used > EV_MAX_PAYLOAD - PATH_BYTES)
+		return build_took(b, 0, EV_UNKNOWN_LENGTH);
+	return build_put(b, file_put(file, b->used));
 }
 
+/* Does the task's "/" lead to the root of its mount namespace? */
+static __always_inline bool root_is_top(__u64 vfsmount, __u64 dentry)
+{
+	__u64 mount = vfsmount - bpf_core_field_offset(struct mount, mnt), parent;
+
+	/* The root lies on the kernel's first root, and there may be another on top of it. */
+	for (int i = 0; i < 4; i++) {
+		if (dentry != KPTR(struct mount, mount, mnt.mnt_root))
+			return false;
+		parent = KPTR(struct mount, mount, mnt_parent);
+		if (parent == mount || !parent)
+			return true;
+		dentry = KPTR(struct mount, mount, mnt_mountpoint);
+		mount = parent;
+	}
+	return false;
+}
+
+/* What a call names: a path, and what an empty one means, or a descriptor. */
+enum target_how {
+	TARGET_PATH,  /* "" is no file */
+	TARGET_EMPTY, /* "" is the descriptor itself, as with AT_EMPTY_PATH */
+	TARGET_FD,
+};
+
 /*
- * A path that was only passed: as it is when it begins at the root, else behind the directory that
- * it is relative to. *ret_passed is what was passed, for path_arg.
+ * The path that a call was given, and behind it what was passed where that differs: s->target says
+ * what became of it.
  */
+__noinline int target_put(__u64 at, __s32 dirfd, __u64 address, __u32 how)
+{
+	struct scratch *s = cpu_scratch();
+	struct task_struct *task = task_to_load();
+	struct target *t = &s->target;
+	__u64 file = 0, mnt = 0, dentry = 0;
+	__u32 n = 0;
+	char first = 0;
+	long m;
+
+	if (!s)
+		return 0;
+	__builtin_memset(t, 0, sizeof(*t));
+	t->path = t->arg = 1u << 31;
+	if (at > EV_MAX_PAYLOAD - 3 * PATH_BYTES)
+		return 0;
+	t->path = t->arg = 0;
+	if (how != TARGET_FD && bpf_probe_read_user(&first, 1, (void *)address) < 0 &&
+	    (address || how != TARGET_EMPTY)) {
+		s->header.flags |= EV_FAULT;
+		return 0;
+	}
+	if (!first && how == TARGET_PATH)
+		return 0;
+	if (first == '/') {
+		mnt = kload_pointer((__u64)&task->fs->root.mnt);
+		dentry = kload_pointer((__u64)&task->fs->root.dentry);
+		if (root_is_top(mnt, dentry))
+			dentry = 0;
+	} else if (dirfd == FD_CWD && how != TARGET_FD) {
+		mnt = kload_pointer((__u64)&task->fs->pwd.mnt);
+		dentry = kload_pointer((__u64)&task->fs->pwd.dentry);
+	} else {
+		file = task_file(task, dirfd);
+		if (file) {
+			mnt = KPTR(struct file, file, f_path.mnt);
+			dentry = KPTR(struct file, file, f_path.dentry);
+		}
+	}
+	if (dentry && !first) {
+		t->from = PATH_OBJECT;
+		t->path = file ? file_put(file, at) : walk_put(mnt, dentry, at);
+		inode_identify(KPTR(struct dentry, dentry, d_inode), t);
+	} else if (dentry) {
+		t->from = PATH_DIR_NAME;
+		t->path = walk_put(mnt, dentry, at);
+		n = t->path & (2 * PATH_BYTES - 1);
+		/* "/" needs no second one. */
+		if (first == '/')
+			n = n == 1 ? 0 : n;
+		else if (n > 1)
+			*(char *)payload_at(s, at + n++) = '/';
+	}
+	if (file && task_file(task, dirfd) != file)
+		s->header.flags |= EV_RACED;
+	if (!first)
+		return 0;
+	m = bpf_probe_read_user_str(payload_at(s, at + n), PATH_BYTES, (void *)address);
+	if (m <= 0) {
+		s->header.flags |= EV_FAULT;
+		t->path = 0;
+		return 0;
+	}
+	if (m == PATH_BYTES)
+		t->path |= 1u << 31;
+	m = (m - 1) & (PATH_BYTES - 1);
+	t->path = (t->path & 1u << 31) | (n + m);
+	if (t->from == PATH_DIR_NAME && m) {
+		bpf_probe_read_kernel(payload_at(s, at + n + m), m, payload_at(s, at + n));
+		t->arg = m;
+	}
+	return 0;
+}
+
+/* The fields of a target, in e: the two strings and how well they are known. old: nothing, or old. */
+#define build_target_of(b, e, old, fd, address, how)          \
+	({                                                    \
+		struct target *t_ = &(b)->s->target;          \
+		target_put((b)->used, fd, address, how);      \
+		(e)->old##path = build_put(b, t_->path);      \
+		(e)->old##path##_arg = build_put(b, t_->arg); \
+		(e)->old##path##_from = t_->from;             \
+	})
+#define build_target(b, e, fd, address, how) build_target_of(b, e, , fd, address, how)
+/* For records that say which file it is. */
+#define build_target_id(b, e, fd, address, how)       \
+	({                                            \
+		build_target(b, e, fd, address, how); \
+		(e)->inode = (b)->s->target.inode;    \
+		(e)->dev = (b)->s->target.dev;        \
+	})
+
 struct passed {
 	__u16 path;
 	__u16 arg;
 	__u8 from;
 };
 
-/*
- * The two strings of a passed path, in their order. Empty with a descriptor: the descriptor's own
- * file (AT_EMPTY_PATH).
- */
+/* The two strings of a passed path, in their order. Empty with a descriptor: its own file. */
 static __always_inline void build_passed(struct build *b, struct task_struct *task, __s64 dirfd,
 					 __u64 address, struct passed *ret)
 {
-	struct scratch *s = b->s;
-	__u64 start = b->used, file = 0, vfsmount, dentry;
-	__u32 n, m;
-	long got;
+	struct target *t = &b->s->target;
 
-	ret->from = PATH_PASSED;
-	if (start > EV_MAX_PAYLOAD - 3 * PATH_BYTES) {
-		ret->path = build_took(b, 0, EV_UNKNOWN_LENGTH);
-		ret->arg = build_nothing(b);
-		return;
-	}
-	/* First where path_arg would lie if path were as long as can be: then nothing moves but
-	 * the arg. */
-	got = bpf_probe_read_user_str(&s->payload[(start + PATH_BYTES) & 0xffff], PATH_BYTES,
-				      (void *)address);
-	if (got < 0 || (got == 0)) {
-		if (address)
-			build_flag(b, EV_FAULT);
-		got = 1;
-		s->payload[(start + PATH_BYTES) & 0xffff] = 0;
-		if (!address && dirfd < 0) {
-			ret->path = build_nothing(b);
-			ret->arg = build_nothing(b);
-			return;
-		}
-	}
-	m = (__u32)(got - 1) & (PATH_BYTES - 1);
-	if (m && s->payload[(start + PATH_BYTES) & 0xffff] == '/') {
-		bpf_probe_read_kernel(&s->payload[start & 0xffff], m,
-				      &s->payload[(start + PATH_BYTES) & 0xffff]);
-		ret->path = build_took(b, m, m);
-		ret->arg = build_nothing(b);
-		return;
-	}
-	if (s->header.flags & EV_FAULT) {
-		ret->path = build_nothing(b);
-		ret->arg = build_nothing(b);
-		return;
-	}
-	if ((__s32)dirfd == FD_CWD) {
-		vfsmount = kload_pointer((__u64)&task->fs->pwd.mnt);
-		dentry = kload_pointer((__u64)&task->fs->pwd.dentry);
-	} else {
-		file = task_file(task, (__s32)dirfd);
-		vfsmount = file ? KPTR(struct file, file, f_path.mnt) : 0;
-		dentry = file ? KPTR(struct file, file, f_path.dentry) : 0;
-	}
-	if (!dentry) {
-		bpf_probe_read_kernel(&s->payload[start & 0xffff], m ? m : 1,
-				      &s->payload[(start + PATH_BYTES) & 0xffff]);
-		ret->path = build_took(b, m, m);
-		ret->arg = build_nothing(b);
-		return;
-	}
-	if (!m) {
-		ret->from = PATH_OBJECT;
-		ret->path = file ? build_file_path(b, file) : build_path(b, vfsmount, dentry);
-		ret->arg = build_nothing(b);
-		return;
-	}
-	ret->from = PATH_DIR_NAME;
-	n = walk_put(vfsmount, dentry, start) & (PATH_BYTES - 1);
-	/* "/" needs no second one. */
-	if (n > 1)
-		s->payload[(start + n++) & 0xffff] = '/';
-	n &= PATH_BYTES - 1;
-	if (n + m >= PATH_BYTES) {
-		/* Longer than any path may be: what was passed is what counts. */
-		bpf_probe_read_kernel(&s->payload[start & 0xffff], m ? m : 1,
-				      &s->payload[(start + PATH_BYTES) & 0xffff]);
-		ret->from = PATH_PASSED;
-		ret->path = build_took(b, m, m);
-		ret->arg = build_nothing(b);
-		return;
-	}
-	bpf_probe_read_kernel(&s->payload[(start + n) & 0xffff], m ? m : 1,
-			      &s->payload[(start + PATH_BYTES) & 0xffff]);
-	ret->path = build_took(b, n + m, n + m);
-	bpf_probe_read_kernel(build_at(b), m ? m : 1, &s->payload[(start + n) & 0xffff]);
-	ret->arg = build_took(b, m, m);
+	target_put(b->used, dirfd, address, TARGET_EMPTY);
+	ret->path = build_put(b, t->path);
+	ret->arg = build_put(b, t->arg);
+	ret->from = t->from;
 }
 
-/* Are these bytes of the payload the same? Long ones count as different. */
-__u32 payload_same(__u32 a, __u32 b, __u32 bytes)
+static long same_step(__u32 i, struct walk_context *context)
 {
-	struct scratch *s = cpu_scratch();
+	struct scratch *s = context->s;
+	struct walk *w = &s->walk;
+	__u64 at = w->at, x, y;
 
-	if (!s)
+	if (at >= w->end)
+		return 1;
+	__builtin_memcpy(&x, &s->payload[at & 0xffff], 8);
+	__builtin_memcpy(&y, &s->payload[w->other & 0xffff], 8);
+	x ^= y;
+	/* What lies behind the end does not count. */
+	if (at + 8 > w->end)
+		x <<= 8 * (at + 8 - w->end);
+	w->lost = x != 0;
+	w->at = at + 8;
+	w->other += 8;
+	return x != 0;
+}
+
+/* Are these bytes of the payload the same? */
+__noinline __u32 payload_same(__u32 a, __u32 b, __u32 bytes)
+{
+	struct walk_context context = { .s = cpu_scratch() };
+	struct walk *w = &context.s->walk;
+
+	if (!context.s)
 		return 0;
-	for (__u32 i = 0; i < 32; i++) {
-		__u64 x, y;
-
-		__builtin_memcpy(&x, &s->payload[(a + 8 * i) & 0xffff], 8);
-		__builtin_memcpy(&y, &s->payload[(b + 8 * i) & 0xffff], 8);
-		if (8 * i + 8 >= bytes) {
-			int unused = 8 * (8 * i + 8 - bytes);
-
-			return unused >= 64 || (x << (unused & 63)) == (y << (unused & 63));
-		}
-		if (x != y)
-			return 0;
-	}
-	return 0;
+	w->at = a;
+	w->end = a + bytes;
+	w->other = b;
+	w->lost = 0;
+	bpf_loop(PATH_BYTES / 8, same_step, &context, 0);
+	return !w->lost;
 }
 
 /* path_arg behind path: what was passed, unless it is what path says. */

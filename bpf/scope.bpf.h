@@ -17,7 +17,9 @@ static __always_inline bool task_is_ours(struct task_struct *task)
 	__u32 tgid = task->tgid, helper = helper_pid;
 
 	return tgid == config.recorder_pid || tgid == helper ||
-	       (helper && (__u32)task->real_parent->tgid == helper);
+	       (helper &&
+		(__u32)KLOAD(struct task_struct, KPTR(struct task_struct, task, real_parent),
+			     tgid) == helper);
 }
 
 /* SCOPE_UNKNOWN only where there is a scope. */
