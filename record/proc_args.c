@@ -89,7 +89,7 @@ void proc_put_env(struct proc_look *l, int dir, const char *const *names, uint32
 			size_t left = (size_t)(l->buffer + end - start), length, room = max - kept;
 
 			nul = memchr(start, 0, left);
-			if (!nul && end < size)
+			if (!nul && (end < size || start > l->buffer + kept))
 				break;
 			length = nul ? (size_t)(nul - start) + 1 : left;
 			if (is_wanted(start, length, names)) {

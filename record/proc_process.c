@@ -296,10 +296,23 @@ not_there:
 
 /* Threads ------------------------------------------------------------------------------------ */
 
+/* Its auxiliary vector begins with a small number, in 4 bytes or in 8. */
+static bool is_32_bit(int dir)
+{
+	char text[sizeof(uint64_t) + 1];
+	uint64_t first;
+
+	if (proc_read(dir, "auxv", text, sizeof(text)) != sizeof(first))
+		return false;
+	memcpy(&first, text, sizeof(first));
+	return first > UINT32_MAX;
+}
+
 /*
  * "NR ARG1..ARG6 SP PC" of a thread that waits in a call, "-1 SP PC" of one that waits elsewhere,
- * "running". The table of calls is not said. A call of x32 has its bit; one of a 32-bit program
- * shows by its stack and code, which both are below 4 GiB.
+ * "running". The table of calls is not said: a call of x32 has its bit, and a program of 32 bits
+ * with its stack and code below 4 GiB is taken to use its own. Of a call by int 0x80 in a program
+ * of 64 bits nobody knows.
  */
 static int put_call(struct proc_look *l, const struct proc_held *p, int dir, const char *name,
 		    uint32_t tid)
@@ -325,7 +338,8 @@ static int put_call(struct proc_look *l, const struct proc_held *p, int dir, con
 		return 0;
 	if (sizeof(long) == 8 && call & X32_BIT)
 		abi = EV_ABI_X32;
-	else if (sizeof(long) == 8 && stack <= UINT32_MAX && code <= UINT32_MAX)
+	else if (sizeof(long) == 8 && stack <= UINT32_MAX && code <= UINT32_MAX &&
+		 is_32_bit(p->alive))
 		abi = EV_ABI_COMPAT;
 	l->record.header.call = EV_CALL(abi, call);
 	e->arg1 = args[0];
