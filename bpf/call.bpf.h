@@ -107,6 +107,12 @@ static __always_inline bool call_begin(struct call *c, __u64 *ctx, __u32 class)
 /* Argument n from 0, as wide as its ABI has it: for calls that all have it in the same place. */
 #define call_arg(c, n) ((c)->args[n])
 
+/* Is ret its result, and no error? */
+static __always_inline bool call_worked(const struct call *c)
+{
+	return c->ret >= 0 && !(c->flags & EV_BLOCKED);
+}
+
 /* Puts the arguments in the order of their roles: args[0] is role 0, and so on. */
 static __always_inline bool call_arrange(struct call *c)
 {

@@ -130,7 +130,7 @@ int emit_scratch(__u64 used, __u32 strings, __u32 class, __u32 to_state)
 		return 0;
 	if (s->header.flags & EV_TRUNCATED) {
 		for (__u32 i = 0; i < EV_MAX_STRINGS && i < strings; i++) {
-			__builtin_memcpy(&s->payload[used & 0xffff], &s->true_lengths[i], 4);
+			__builtin_memcpy(&s->payload[in_payload(used)], &s->true_lengths[i], 4);
 			used += 4;
 		}
 		if (used > EV_MAX_PAYLOAD)
@@ -152,17 +152,22 @@ int emit_scratch(__u64 used, __u32 strings, __u32 class, __u32 to_state)
 	return 0;
 }
 
-/* The header of an event of the current task. */
-static __always_inline void header_begin(struct ev_header *h, __u8 type, __u16 call, __s64 ret)
+/* id: process and thread, as bpf_get_current_pid_tgid() has them. */
+static __always_inline void header_begin_as(struct ev_header *h, __u8 type, __u16 call, __s64 ret,
+					    __u64 id)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
 	h->ret = ret;
 	h->pid = id >> 32;
 	h->tid = (__u32)id;
 	h->call = call;
 	h->type = type;
 	h->flags = ret <= -512 && ret >= -516 ? EV_RESTARTED : 0;
+}
+
+/* The header of an event of the current task. */
+static __always_inline void header_begin(struct ev_header *h, __u8 type, __u16 call, __s64 ret)
+{
+	header_begin_as(h, type, call, ret, bpf_get_current_pid_tgid());
 }
 
 static __always_inline bool build_open(struct build *b, __u8 type, __u32 fixed_bytes)
@@ -206,7 +211,7 @@ static __always_inline void build_flag(struct build *b, __u8 flag)
 /* Where the next string goes. */
 static __always_inline void *build_at(struct build *b)
 {
-	return &b->s->payload[b->used & 0xffff];
+	return &b->s->payload[in_payload(b->used)];
 }
 
 /* A string of n bytes now lies at build_at(). Returns n, for its field. */
@@ -285,9 +290,9 @@ static __always_inline __u16 build_user_bytes(struct build *b, __u64 address, __
 #define emit_fixed(type, call, ret, value)                                                        \
 	emit_fixed_(EV_##type, class_of_##type, ring_of_##type, call, ret, value, sizeof(*(value)))
 
-static __always_inline int emit_fixed_flags(__u8 type, __u32 class, __u32 to_state, __u16 call,
-					    __s64 ret, __u8 flags, const void *value,
-					    const __u32 bytes)
+static __always_inline int emit_fixed_as(__u8 type, __u32 class, __u32 to_state, __u16 call,
+					 __s64 ret, __u8 flags, const void *value,
+					 const __u32 bytes, __u64 id)
 {
 	struct cpu_counts *c = cpu_counts();
 	void *ring = ring_get(to_state);
@@ -307,11 +312,19 @@ static __always_inline int emit_fixed_flags(__u8 type, __u32 class, __u32 to_sta
 	h->seq = seq;
 	h->cpu = bpf_get_smp_processor_id();
 	h->length = bytes;
-	header_begin(h, type, call, ret);
+	header_begin_as(h, type, call, ret, id);
 	h->flags |= flags;
 	__builtin_memcpy(h + 1, value, bytes);
 	bpf_ringbuf_submit(h, BPF_RB_NO_WAKEUP);
 	return 0;
+}
+
+static __always_inline int emit_fixed_flags(__u8 type, __u32 class, __u32 to_state, __u16 call,
+					    __s64 ret, __u8 flags, const void *value,
+					    const __u32 bytes)
+{
+	return emit_fixed_as(type, class, to_state, call, ret, flags, value, bytes,
+			     bpf_get_current_pid_tgid());
 }
 
 static __always_inline int emit_fixed_(__u8 type, __u32 class, __u32 to_state, __u16 call,

@@ -381,7 +381,7 @@ enum ev_flag {
 	F(E, u16, sock_type, "sock_type") F(E, u16, proto, "proto")
 
 #define FIELDS_socket(F, E)									\
-	F(E, result, fd, "") F(E, u64, inode, "dec") F(E, s32, fd2, "fd")			\
+	F(E, u64, inode, "dec") F(E, s32, fd, "fd") F(E, s32, fd2, "fd")			\
 	F(E, u32, sock_type, "sock_type") F(E, u16, family, "family")				\
 	F(E, u16, proto, "proto")
 #define FIELDS_bind(F, E)									\

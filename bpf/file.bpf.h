@@ -4,6 +4,7 @@
 #define REEL_BPF_FILE_BPF_H
 
 #include "bpf/call.bpf.h"
+#include "bpf/files.bpf.h"
 #include "bpf/path.bpf.h"
 
 /* Roles: dirfd, path, flags, mode, how. */
@@ -25,6 +26,7 @@ HANDLER_ROLES(open)
 		return build_emit(&b, open);
 	}
 	file = task_file(c->task, c->ret);
+	files_opened(c->task, c->ret, file);
 	file_identify(file, e);
 	e->path = build_file_path(&b, file);
 	e->path_arg = build_path_arg(&b, passed, e->path);
@@ -32,13 +34,6 @@ HANDLER_ROLES(open)
 	if (task_file(c->task, c->ret) != file)
 		build_flag(&b, EV_RACED);
 	return build_emit(&b, open);
-}
-
-HANDLER(close)
-{
-	struct ev_close e = { .fd = call_arg(c, 0) };
-
-	return call_emit_fixed(close, c, &e);
 }
 
 #endif

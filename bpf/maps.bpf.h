@@ -162,6 +162,16 @@ static __always_inline struct task_struct *task_to_load(void)
 		       : task;
 }
 
+/*
+ * A place in payload. Compilers drop a mask that an earlier comparison makes needless, and older
+ * verifiers have forgotten that comparison by then.
+ */
+static __always_inline __u64 in_payload(__u64 at)
+{
+	opaque(at);
+	return at & 0xffff;
+}
+
 static __always_inline struct cpu_counts *cpu_counts(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();

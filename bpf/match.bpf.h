@@ -34,7 +34,7 @@ static long match_step(__u32 i, struct match_context *context)
 		m->matched = !left;
 		return 1;
 	}
-	c = s->payload[m->text & 0xffff];
+	c = s->payload[in_payload(m->text)];
 	if (left && (p == '?' || p == c)) {
 		m->pattern = pattern + 1;
 		m->text++;

@@ -34,7 +34,7 @@ enum {
 static __always_inline void *payload_at(struct scratch *s, __u64 at)
 {
 	opaque(at);
-	return &s->payload[at & 0xffff];
+	return &s->payload[in_payload(at)];
 }
 
 /* What a loop's body is given. The state of the walk lies in the scratch, where the verifier does not
@@ -363,22 +363,36 @@ __noinline int target_put(__u64 at, __s32 dirfd, __u64 address, __u32 how)
 	return 0;
 }
 
-/* The fields of a target, in e: the two strings and how well they are known. old: nothing, or old. */
-#define build_target_of(b, e, old, fd, address, how)          \
-	({                                                    \
-		struct target *t_ = &(b)->s->target;          \
-		target_put((b)->used, fd, address, how);      \
-		(e)->old##path = build_put(b, t_->path);      \
-		(e)->old##path##_arg = build_put(b, t_->arg); \
-		(e)->old##path##_from = t_->from;             \
+enum { AT_NOFOLLOW = 0x100, AT_EMPTY = 0x1000 };
+
+static __always_inline __u32 target_at(__u32 flags)
+{
+	return flags & AT_EMPTY ? TARGET_EMPTY : TARGET_PATH;
+}
+
+/* The fields of a target, in e: path and how well it is known. old: nothing, or old. */
+#define build_target_path_of(b, e, old, fd, address, how)                                         \
+	({                                                                                        \
+		target_put((b)->used, fd, address, how);                                          \
+		(e)->old##path = build_put(b, (b)->s->target.path);                               \
+		(e)->old##path##_from = (b)->s->target.from;                                      \
+	})
+#define build_target_path(b, e, fd, address, how) build_target_path_of(b, e, , fd, address, how)
+
+/* And what was passed. */
+#define build_target_of(b, e, old, fd, address, how)                                              \
+	({                                                                                        \
+		build_target_path_of(b, e, old, fd, address, how);                                \
+		(e)->old##path##_arg = build_put(b, (b)->s->target.arg);                          \
 	})
 #define build_target(b, e, fd, address, how) build_target_of(b, e, , fd, address, how)
-/* For records that say which file it is. */
-#define build_target_id(b, e, fd, address, how)       \
-	({                                            \
-		build_target(b, e, fd, address, how); \
-		(e)->inode = (b)->s->target.inode;    \
-		(e)->dev = (b)->s->target.dev;        \
+
+/* And which file it is. */
+#define build_target_id(b, e, fd, address, how)                                                   \
+	({                                                                                        \
+		build_target(b, e, fd, address, how);                                             \
+		(e)->inode = (b)->s->target.inode;                                                \
+		(e)->dev = (b)->s->target.dev;                                                    \
 	})
 
 struct passed {
@@ -407,8 +421,8 @@ static long same_step(__u32 i, struct walk_context *context)
 
 	if (at >= w->end)
 		return 1;
-	__builtin_memcpy(&x, &s->payload[at & 0xffff], 8);
-	__builtin_memcpy(&y, &s->payload[w->other & 0xffff], 8);
+	__builtin_memcpy(&x, &s->payload[in_payload(at)], 8);
+	__builtin_memcpy(&y, &s->payload[in_payload(w->other)], 8);
 	x ^= y;
 	/* What lies behind the end does not count. */
 	if (at + 8 > w->end)

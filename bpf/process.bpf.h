@@ -42,7 +42,7 @@ static long hex_step(__u32 i, struct match_context *context)
 {
 	struct scratch *s = context->s;
 	struct match *m = &s->match;
-	__u8 c = s->payload[(SCOPE_AT + i) & 0xffff];
+	__u8 c = s->payload[in_payload(SCOPE_AT + i)];
 	bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 
 	if (!c)
@@ -77,7 +77,7 @@ static __always_inline __u32 in_container(__u64 kn, __u32 term)
 			for (__u32 k = 0; k < 64; k++) {
 				if (k >= scope_terms[term].length)
 					break;
-				if (s->payload[(at + k) & 0xffff] != (__u8)scope_terms[term].text[k])
+				if (s->payload[in_payload(at + k)] != (__u8)scope_terms[term].text[k])
 					same = 0;
 			}
 			return same;
@@ -303,9 +303,9 @@ static __always_inline __u16 build_beneath_cwd(struct build *b, struct task_stru
 		     kload_pointer((__u64)&task->fs->pwd.dentry), start) &
 	    (PATH_BYTES - 1);
 	if (n > 1)
-		b->s->payload[(start + n++) & 0xffff] = '/';
+		b->s->payload[in_payload(start + n++)] = '/';
 	n &= PATH_BYTES - 1;
-	got = bpf_probe_read_kernel_str(&b->s->payload[(start + n) & 0xffff], PATH_BYTES,
+	got = bpf_probe_read_kernel_str(&b->s->payload[in_payload(start + n)], PATH_BYTES,
 					(void *)name);
 	m = got > 0 ? (got - 1) & (PATH_BYTES - 1) : 0;
 	*ret_from = PATH_DIR_NAME;
@@ -465,7 +465,7 @@ static long args_step(__u32 i, struct args_context *context)
 		m->matched = 1;
 		return 1;
 	}
-	n = bpf_probe_read_user_str(&s->payload[m->text & 0xffff], PATH_BYTES, (void *)pointer);
+	n = bpf_probe_read_user_str(&s->payload[in_payload(m->text)], PATH_BYTES, (void *)pointer);
 	if (n < 0) {
 		s->header.flags |= EV_FAULT;
 		return 1;

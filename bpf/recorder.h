@@ -60,6 +60,47 @@ struct cpu_counts {
 
 enum io_mode { IO_FIRST, IO_ALL, IO_NONE };
 
+/*
+ * An open file of a table of descriptors, and what its reads and writes add up to since they were last
+ * told. An entry lives as long as the table: a closed descriptor keeps it for the next file.
+ */
+struct open_key {
+	__u64 files;		/* address of the table */
+	__s32 fd;
+	__u32 kind;		/* enum open_kind */
+};
+enum open_kind {
+	OPEN_FD,
+	OPEN_SLOT,		/* of the files that an io_uring keeps, not a descriptor */
+};
+enum open_seen {
+	SEEN_READ = 1,		/* this one is an event, the next is not */
+	SEEN_WRITE = 2,
+	SEEN_FAILED_READ = 4,
+	SEEN_FAILED_WRITE = 8,
+	SEEN_SOCKET = 16,	/* not seen, but known of the file */
+};
+struct open_file {
+	__u64 file;		/* address; 0: the descriptor is closed */
+	__u64 inode;
+	__u64 read_bytes, written_bytes;
+	__u64 first;		/* CLOCK_BOOTTIME */
+	__u64 last;		/* the same, to a tick */
+	__u32 dev;
+	__u32 reads, writes;
+	__u32 pid;
+	__u32 seen;
+	__u32 unused;
+};
+
+/* The descriptors of a table that have an entry: bits, and for those above the highest. */
+enum { LIST_BITS = 256 };
+struct open_list {
+	__u64 bits[LIST_BITS / 64];
+	__u32 highest;		/* plus one */
+	__u32 slots;		/* the same of OPEN_SLOT */
+};
+
 /* Constants of a run: the verifier removes what they switch off. */
 struct recorder_config {
 	__u32 n_cpus;		/* ring n_cpus is that of state */
@@ -67,6 +108,7 @@ struct recorder_config {
 	__u32 max_arg;
 	__u32 content;		/* bytes of data that a read or write keeps */
 	__u32 io;		/* enum io_mode */
+	__u32 tick_ns;
 	__u8 direct_loads;	/* the kernel has bpf_rdonly_cast */
 	__u8 scope;		/* not every process is wanted: ask scope_terms */
 	__u8 scope_tree;	/* only what descends from the command that was started */
@@ -75,6 +117,7 @@ struct recorder_config {
 	__u8 env;		/* exec brings the environment; the recorder takes what is wanted */
 	__u8 n_paths;		/* path filters */
 	__u8 n_terms;
+	__u8 positive_paths;	/* some of the patterns are to match */
 	__u64 types[4];		/* bits: the types of events that are wanted */
 	__u32 positive_kinds;	/* bits of enum scope_kind: each must have a term that matches */
 };
@@ -84,7 +127,7 @@ struct recorder_config {
  * them matches, and none with "!" does.
  */
 enum scope_kind { SCOPE_PID, SCOPE_COMM, SCOPE_EXE, SCOPE_UID, SCOPE_CGROUP, SCOPE_CONTAINER };
-enum { SCOPE_TERMS = 24, SCOPE_TEXT = 128, PATH_TERMS = 16 };
+enum { SCOPE_TERMS = 24, SCOPE_TEXT = 128, PATH_TERMS = 16, ANCESTORS_TOLD = 32 };
 struct scope_term {
 	__u8 kind;
 	__u8 negated;

@@ -4,7 +4,11 @@
  * a file of handlers; here is the hook that leads to them.
  */
 #include "bpf/cgroup.bpf.h"
+#include "bpf/fds.bpf.h"
 #include "bpf/file.bpf.h"
+#include "bpf/keyframe.bpf.h"
+#include "bpf/io.bpf.h"
+#include "bpf/net.bpf.h"
 #include "bpf/process.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
