@@ -10,6 +10,7 @@
 #include "bpf/io.bpf.h"
 #include "bpf/net.bpf.h"
 #include "bpf/process.bpf.h"
+#include "bpf/sys.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
