@@ -365,9 +365,12 @@ struct tcp_sock {
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
 };
+struct sockaddr_un {
+	char sun_path[108];
+};
 struct unix_address {
 	int len;
-	char name[];
+	struct sockaddr_un name[0];
 };
 struct unix_sock {
 	struct sock sk;

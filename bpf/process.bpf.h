@@ -6,6 +6,7 @@
 #ifndef REEL_BPF_PROCESS_BPF_H
 #define REEL_BPF_PROCESS_BPF_H
 
+#include "bpf/files.bpf.h"
 #include "bpf/match.bpf.h"
 #include "bpf/path.bpf.h"
 #include "bpf/task.bpf.h"
@@ -229,6 +230,8 @@ int task_newtask(__u64 *ctx)
 	__u32 scope;
 
 	task = bpf_get_current_task_btf();
+	if (!(flags & CLONE_FILES_FLAG))
+		files_new(child);
 	scope = current_wanted(task) ? SCOPE_IN : task_scope(task);
 	if (config.scope && !task_is_ours(task)) {
 		own = bpf_task_storage_get(&notes, task, NULL, 0);
@@ -393,6 +396,7 @@ int sched_process_exec(__u64 *ctx)
 		own->filtered[EV_CLASS_process]++;
 		return 0;
 	}
+	files_end_closed(task);
 	e = build_begin(&b, exec, call_now(task), 0);
 	file = kload_pointer((__u64)&bprm->file);
 	name = kload_pointer((__u64)&bprm->filename);
@@ -544,6 +548,7 @@ int sched_process_exit(__u64 *ctx)
 	note = bpf_task_storage_get(&notes, leader, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (note && __sync_lock_test_and_set(&note->ended, 1))
 		return 0;
+	files_end_all(task, ENDED_BY_EXIT);
 	count_extra(EV_CLASS_process);
 	if (!current_wanted(task)) {
 		own->filtered[EV_CLASS_process]++;

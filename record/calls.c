@@ -21,12 +21,114 @@ static const struct {
 	{ "openat", "0123-" },
 	{ "creat", "c0-1-", 'c' },
 	{ "openat2", "01--2", 'h' },
+	/* unlink: dirfd, path, flags */
+	{ "unlink", "c0-" },
+	{ "unlinkat", "012" },
+	/* rename, link: olddirfd, oldpath, dirfd, path, flags */
+	{ "rename", "c0c1-" },
+	{ "renameat", "0123-" },
+	{ "renameat2", "01234" },
+	{ "link", "c0c1-" },
+	{ "linkat", "01234" },
+	/* symlink: dirfd, path, what it says */
+	{ "symlink", "c10" },
+	{ "symlinkat", "120" },
+	/* mkdir, mknod: dirfd, path, mode, device */
+	{ "mkdir", "c01" },
+	{ "mkdirat", "012" },
+	{ "mknod", "c012" },
+	{ "mknodat", "0123" },
+	/* chmod: dirfd, path, mode, flags */
+	{ "chmod", "c01-" },
+	{ "fchmod", "0-1-", 'f' },
+	{ "fchmodat", "012-" },
+	{ "fchmodat2", "0123" },
+	/* chown: dirfd, path, owner, group, flags */
+	{ "chown", "c012-", 'c' },
+	{ "lchown", "c012-", 'l' },
+	{ "fchown", "0-12-", 'f' },
+	{ "chown32", "c012-", 'C' },
+	{ "lchown32", "c012-", 'L' },
+	{ "fchown32", "0-12-", 'F' },
+	{ "fchownat", "01234", 'A' },
+	/* truncate: fd, path, size, its upper half */
+	{ "truncate", "c01-" },
+	{ "ftruncate", "0-1-", 'f' },
+	{ "truncate64", "c012", 'w' },
+	{ "ftruncate64", "0-12", 'W' },
+	/* setxattr: fd, path, name, value, size, flags, flags of the path */
+	{ "setxattr", "c01234-", 's' },
+	{ "lsetxattr", "c01234-", 's' },
+	{ "fsetxattr", "0-1234-", 'f' },
+	{ "setxattrat", "0134--2", 'a' },
+	{ "removexattr", "c01----", 'r' },
+	{ "lremovexattr", "c01----", 'r' },
+	{ "fremovexattr", "0-1----", 'R' },
+	{ "removexattrat", "013---2", 'q' },
+	/* utimes: dirfd, path, times, flags */
+	{ "utime", "c01-", 'u' },
+	{ "utimes", "c01-", 'v' },
+	{ "futimesat", "012-", 'v' },
+	{ "utimensat", "0123", 't' },
+	{ "utimensat_time64", "0123", 'T' },
+	/* umount: path, flags */
+	{ "umount", "0-" },
+	{ "umount2", "01" },
+	/* open_tree: dirfd, path, flags */
+	{ "fspick", "012", 'p' },
+	/* stat: dirfd, path, flags */
+	{ "stat", "c0-" },
+	{ "stat64", "c0-" },
+	{ "oldstat", "c0-" },
+	{ "lstat", "c0-", 'l' },
+	{ "lstat64", "c0-", 'l' },
+	{ "oldlstat", "c0-", 'l' },
+	{ "fstat", "0--", 'f' },
+	{ "fstat64", "0--", 'f' },
+	{ "oldfstat", "0--", 'f' },
+	{ "newfstatat", "013" },
+	{ "fstatat64", "013" },
+	{ "statx", "012" },
+	/* access: dirfd, path, access, flags */
+	{ "access", "c01-" },
+	{ "faccessat", "012-" },
+	{ "faccessat2", "0123" },
+	/* readlink: dirfd, path, buffer */
+	{ "readlink", "c01" },
+	{ "readlinkat", "012", 'a' },
 	/* exec: dirfd, path, argv */
 	{ "execve", "c01" },
 	{ "execveat", "012" },
 	/* chdir: fd, path */
 	{ "chdir", "c0" },
 	{ "fchdir", "0-", 'f' },
+	/* read, write: 'v' has iovecs */
+	{ "readv", "012345", 'v' },
+	{ "writev", "012345", 'v' },
+	{ "preadv", "012345", 'v' },
+	{ "pwritev", "012345", 'v' },
+	{ "preadv2", "012345", 'v' },
+	{ "pwritev2", "012345", 'v' },
+	/* copy: fd, to_fd, count */
+	{ "sendfile", "103" },
+	{ "sendfile64", "103" },
+	{ "splice", "024" },
+	{ "tee", "012" },
+	{ "copy_file_range", "024" },
+	{ "vmsplice", "012", 'v' },
+	/* dup: fd, -, flags */
+	{ "dup2", "0--", 'o' },
+	{ "dup3", "0-2", 'o' },
+	/* pipe: where to, flags */
+	{ "pipe", "0-" },
+	/* socket: family, type, protocol, where two descriptors go */
+	{ "socket", "012-" },
+	/* send, recv: fd, buffer or header, bytes or messages, flags, address, its length */
+	{ "sendmsg", "01-2--", 'm' },
+	{ "recvmsg", "01-2--", 'm' },
+	{ "sendmmsg", "0123--", 'v' },
+	{ "recvmmsg", "0123--", 'v' },
+	{ "recvmmsg_time64", "0123--", 'v' },
 	{ 0 },
 };
 
@@ -42,6 +144,10 @@ static const struct call_mixed mixed[] = {
 	{ "recvmsg", "on_recv", "recv dns pass" },
 	{ "recvmmsg", "on_recv", "recv dns pass" },
 	{ "recvmmsg_time64", "on_recv", "recv dns pass" },
+	{ "close", "on_close", "close fold" },
+	{ "dup2", "on_dup", "dup fold" },
+	{ "dup3", "on_dup", "dup fold" },
+	{ "close_range", "on_close_range", "close_range fold" },
 };
 
 enum { N_MIXED = sizeof(mixed) / sizeof(*mixed) };

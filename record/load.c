@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ static const struct {
 	const char *tracepoint;
 	const char *types;
 	bool needed;
+	enum { TRACEPOINT, ITERATOR, UPROBE } kind;
 } hooks[] = {
 	{ "sys_exit", "sys_exit", "", true },
 	{ "scope_first", "sys_exit", "", true },
@@ -43,6 +45,10 @@ static const struct {
 	{ "cgroup_mkdir", "cgroup_mkdir", "cgroup", false },
 	{ "cgroup_rmdir", "cgroup_rmdir", "cgroup", false },
 	{ "cgroup_rename", "cgroup_rename", "cgroup", false },
+	{ "inet_sock_set_state", "inet_sock_set_state", "flow", false },
+	{ "keyframe_task", "iter/task", "process task inflight", false, ITERATOR },
+	{ "keyframe_file", "iter/task_file", "fd", false, ITERATOR },
+	{ "keyframe_map", "iter/task_vma", "map", false, ITERATOR },
 };
 
 enum { N_HOOKS = sizeof(hooks) / sizeof(*hooks) };
@@ -157,14 +163,16 @@ static int choose(struct programs *p, const struct btf *kernel, struct reel_err 
 		} else {
 			int hook = find_hook(name);
 
-			/* Of the helper, the keyframe: whoever needs them has them loaded. */
-			if (hook < 0)
+			if (hook < 0) {
+				bpf_program__set_autoload(program, false);
 				continue;
+			}
 			l->hook = (unsigned)hook;
 			l->types = hooks[hook].types;
 			snprintf(type_name, sizeof(type_name), "btf_trace_%s",
 				 hooks[hook].tracepoint);
-			if (btf__find_by_name_kind(kernel, type_name, BTF_KIND_TYPEDEF) < 0)
+			if (hooks[hook].kind == TRACEPOINT &&
+			    btf__find_by_name_kind(kernel, type_name, BTF_KIND_TYPEDEF) < 0)
 				refuse(l, HOOK_NOT_THERE, "no such tracepoint in this kernel");
 			else if (*l->types && !types_wanted(&p->options, l->types))
 				refuse(l, HOOK_NOT_WANTED, "");
@@ -212,7 +220,7 @@ static int open_skeleton(struct programs *p, struct reel_err *err)
 	       config->n_terms * sizeof(*p->options.terms));
 	memcpy((void *)(uintptr_t)p->skeleton->rodata->path_terms, p->options.paths,
 	       config->n_paths * sizeof(*p->options.paths));
-	if (bpf_map__set_max_entries(p->skeleton->maps.scratches, p->n_cpus) < 0 ||
+	if (bpf_map__set_max_entries(p->skeleton->maps.scratches, p->n_cpus + 1) < 0 ||
 	    bpf_map__set_max_entries(p->skeleton->maps.counts, p->n_cpus) < 0 ||
 	    bpf_map__set_max_entries(p->skeleton->maps.rings, p->n_cpus + 1) < 0)
 		return reel_err_set(err, -EINVAL, "cannot size the maps");
@@ -376,6 +384,16 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 	return 0;
 }
 
+/* How often the kernel's coarse clocks move on. */
+static uint32_t tick_ns(void)
+{
+	struct timespec t;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &t) < 0 || t.tv_sec != 0 || t.tv_nsec <= 0)
+		return 4000000;
+	return (uint32_t)t.tv_nsec;
+}
+
 int programs_load(const struct load_options *o, struct programs **ret, struct reel_err *err)
 {
 	struct programs *p = calloc(1, sizeof(*p));
@@ -395,6 +413,7 @@ int programs_load(const struct load_options *o, struct programs **ret, struct re
 		goto out;
 	}
 	p->options.config.n_cpus = p->n_cpus;
+	p->options.config.tick_ns = tick_ns();
 	memset(p->options.config.types, 0, sizeof(p->options.config.types));
 	for (const struct reel_type *t = reel_types; t->name; t++)
 		if (type_wanted(o, t))
@@ -426,6 +445,7 @@ int programs_attach(struct programs *p, struct reel_err *err)
 			struct loaded_program *l = &p->all[i];
 
 			if (l->handler || l->hook != hook || l->status != HOOK_LOADED ||
+			    hooks[hook].kind == UPROBE ||
 			    l->program == p->skeleton->progs.scope_first)
 				continue;
 			p->links[hook] = bpf_program__attach(l->program);
@@ -439,6 +459,21 @@ int programs_attach(struct programs *p, struct reel_err *err)
 		}
 	}
 	return 0;
+}
+
+int programs_iterators(const struct programs *p, int ret_fds[ITERATORS])
+{
+	static const char *const names[ITERATORS] = { "keyframe_task", "keyframe_file",
+						      "keyframe_map" };
+	int n = 0;
+
+	for (unsigned i = 0; i < ITERATORS; i++) {
+		int hook = find_hook(names[i]);
+
+		ret_fds[i] = p->links[hook] ? bpf_link__fd(p->links[hook]) : -1;
+		n += ret_fds[i] >= 0;
+	}
+	return n;
 }
 
 int programs_follow(struct programs *p, int pid, struct reel_err *err)
