@@ -119,10 +119,10 @@ static __always_inline __u64 seq_next(struct cpu_counts *c)
  * From the scratch into the ring. The clock is read once the space is reserved: a reader that has
  * read the clock and then the end of the ring knows that nothing older comes.
  */
-int emit_scratch(__u64 used, __u32 strings, __u32 class, __u32 to_state)
+static __always_inline int emit_from(struct scratch *s, __u64 used, __u32 strings, __u32 class,
+				     __u32 to_state)
 {
 	struct cpu_counts *c = cpu_counts();
-	struct scratch *s = cpu_scratch();
 	void *ring = ring_get(to_state);
 	struct bpf_dynptr room;
 
@@ -150,6 +150,11 @@ int emit_scratch(__u64 used, __u32 strings, __u32 class, __u32 to_state)
 	bpf_dynptr_write(&room, 0, s, sizeof(s->header) + used, 0);
 	bpf_ringbuf_submit_dynptr(&room, BPF_RB_NO_WAKEUP);
 	return 0;
+}
+
+int emit_scratch(__u64 used, __u32 strings, __u32 class, __u32 to_state)
+{
+	return emit_from(cpu_scratch(), used, strings, class, to_state);
 }
 
 /* id: process and thread, as bpf_get_current_pid_tgid() has them. */
