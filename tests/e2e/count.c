@@ -4,9 +4,11 @@
  * its threads made which, with which result:
  *
  *	count [-p PROCESSES] [-t THREADS] [-r ROUNDS] [-c CPUS] [-s STEP,...] [-w DIR]
+ *	      [-T SECONDS] [-g MICROSECONDS]
  *
- * Each process has THREADS threads, which run ROUNDS rounds of the steps side by side. With -c they
- * are pinned to CPU 0, 1, ... in turn, so that it is also known which CPU made the call. Needs root.
+ * Each process has THREADS threads, which run ROUNDS rounds of the steps side by side, or as many as
+ * there is time for, with a rest (-g) after each. With -c they are pinned to CPU 0, 1, ... in turn, so
+ * that it is also known which CPU made the call. Needs root.
  *
  * A line of output is an object: {"worker": ...} with the calls of a thread as "type call error"
  * and how often; {"child": ...} a process that a worker made; {"process": ...} a process of workers.
@@ -16,6 +18,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "tests/e2e/count.h"
 #include "tests/e2e/count_file.h"
@@ -37,6 +40,7 @@ static const struct step steps[] = {
 	{ "unix", step_unix, 4 },
 	{ "pass", step_pass, 1 },
 	{ "fork", step_fork, 64 },
+	{ "run", step_run, 64 },
 	{ "exec", step_exec, 4 },
 	{ "process", step_process, 16 },
 	{ "identity", step_identity, 16 },
@@ -63,6 +67,7 @@ static const char *const type_names[EV_MAX_TYPES] = {
 struct options {
 	int processes, threads, cpus;
 	uint64_t rounds;
+	unsigned seconds, rest_us;
 	const char *dir, *steps;
 };
 
@@ -149,6 +154,7 @@ static void *worker_run(void *arg)
 	struct start *start = arg;
 	struct shared *s = start->shared;
 	struct worker *w = start->worker;
+	struct timespec begin, now;
 	cpu_set_t set;
 
 	w->tid = (pid_t)syscall(SYS_gettid);
@@ -159,11 +165,17 @@ static void *worker_run(void *arg)
 	}
 	/* Not seen: the barrier's own calls are none of those that are recorded. */
 	pthread_barrier_wait(start->barrier);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (w->done = 0; w->done < w->rounds; w->done++) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (s->options.seconds && now.tv_sec - begin.tv_sec >= s->options.seconds)
+			break;
 		for (int i = 0; i < N_STEPS; i++) {
 			if (s->wanted[i] && w->done % steps[i].every == 0)
 				steps[i].run(w);
 		}
+		if (s->options.rest_us)
+			usleep(s->options.rest_us);
 	}
 	pthread_barrier_wait(start->barrier);
 	return NULL;
@@ -245,7 +257,7 @@ static void parse(struct shared *s, int argc, char **argv)
 	int c;
 
 	*o = (struct options){ .processes = 2, .threads = 2, .rounds = 20, .dir = "count.d" };
-	while ((c = getopt(argc, argv, "p:t:r:c:s:w:")) != -1) {
+	while ((c = getopt(argc, argv, "p:t:r:c:s:w:T:g:")) != -1) {
 		switch (c) {
 		case 'p':
 			o->processes = atoi(optarg);
@@ -258,6 +270,13 @@ static void parse(struct shared *s, int argc, char **argv)
 			break;
 		case 'c':
 			o->cpus = atoi(optarg);
+			break;
+		case 'T':
+			o->seconds = (unsigned)atoi(optarg);
+			o->rounds = UINT64_MAX;
+			break;
+		case 'g':
+			o->rest_us = (unsigned)atoi(optarg);
 			break;
 		case 's':
 			o->steps = optarg;

@@ -140,7 +140,7 @@ WORKLOADS = {
     "web": python("web.py", WEB),
     "sqlite": python("db.py", SQLITE),
     "storm": (lambda: None, [program("count"), "-p", "2", "-t", "4", "-r", "65" if LONG else "9",
-                             "-s", "open,names,attributes,tcp,udp,unix,fork,exec,process"]),
+                             "-s", "open,names,attributes,tcp,udp,unix,fork,run,exec,process"]),
     "processes": (lambda: None, [program("trap_process")]),
     "images": (lambda: None, [program("trap_image")]),
 }

@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""When the recorder cannot keep up: what is lost is told, with the right time and count, and the
+state of the machine is whole.
+
+The rings are far too small, the recorder is stopped for a while, its disk is slow, its disk is full.
+"""
+# timeout: 280
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+from suite import CLASSES, LONG, REEL, Suite, output, program, run
+from tally import (Tape, Truth, compare_gaps, compare_lives, compare_rest, compare_sums, counted,
+                   lost)
+
+STOP_S = 20 if LONG else 5
+STEPS = "io,descriptors,signals,fork"
+SMALL = ("-e", CLASSES, "--io", "all", "--ring", "1")
+
+
+def boottime():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def started(capture, options, *args, **more):
+    """The recorder with the load, in the background. Its pid is that of the recorder itself."""
+    work = f"{capture}.d" if capture != "-" else "stdout.d"
+    argv = [REEL, "record", "-q", "-o", capture, *options, "--", program("count"), "-w", work, *args]
+    more.setdefault("stdout", subprocess.PIPE)
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
+
+
+def ended(child):
+    out, err = child.communicate()
+    return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+
+def check(name, truth, tape, cause):
+    told = lost(tape)
+    suite.say(told > 0, f"{name}: something was lost")
+    suite.say(lost(tape, cause=cause) == told, f"{name}: and the cause is known",
+              str({e["cause"] for e in tape.lost}))
+    suite.none(f"{name}: sums by CPU and class", compare_sums(tape))
+    suite.none(f"{name}: what is missing is what was lost", compare_gaps(tape))
+    suite.none(f"{name}: made, less what is on tape, is what was lost", compare_rest(truth, tape))
+    suite.none(f"{name}: every process is on tape from its fork to its exit",
+               compare_lives(truth, tape))
+    suite.none(f"{name}: the order within each thread", tape.disorder)
+    for e in tape.lost:
+        if not 0 < e["first"] <= e["last"] <= e["ts"]:
+            suite.say(False, f"{name}: the times of a loss", str(e))
+            break
+    print(f"# {name}: {told} lost in {len(tape.lost)} records, {sum(tape.kept.values())} kept")
+
+
+def info(name, capture, verdict):
+    """reel info says that it is incomplete, and how much."""
+    done = run([REEL, "info", "-v", capture])
+    text = done.stdout.decode()
+    suite.say(done.returncode == 4 and verdict in text, f"{name}: reel info says so", output(done))
+
+
+def stopped():
+    """SIGSTOP while the load goes on: all that did not fit is lost, and only then."""
+    child = started("stopped.reel", SMALL, "-T", str(STOP_S + 2), "-g", "1500", "-p", "2", "-t",
+                    "1", "-c", str(os.cpu_count()), "-s", STEPS)
+    time.sleep(1)
+    begin = boottime()
+    os.kill(child.pid, signal.SIGSTOP)
+    time.sleep(STOP_S)
+    os.kill(child.pid, signal.SIGCONT)
+    end = boottime()
+    done = ended(child)
+    suite.say(done.returncode == 0, "stopped: goes on afterwards", output(done))
+    truth, tape = Truth(done.stdout.decode()), Tape("stopped.reel")
+    check("stopped", truth, tape, "ring full")
+    slack = 500_000_000
+    outside = [e for e in tape.lost if e["first"] < begin or e["last"] > end + slack]
+    suite.none("stopped: nothing is lost before, nothing after", map(str, outside))
+    info("stopped", "stopped.reel", "lost")
+
+
+def overrun():
+    """Rings of 1 MiB at full speed."""
+    rounds = "30000" if LONG else "3000"
+    child = started("overrun.reel", SMALL, "-r", rounds, "-p", str(os.cpu_count()), "-t", "1", "-s",
+                    "descriptors,signals,io,fork")
+    # The recorder gets less of the CPUs than the load, so that it cannot keep up.
+    os.setpriority(os.PRIO_PROCESS, child.pid, 19)
+    done = ended(child)
+    suite.say(done.returncode == 0, "overrun: ends well", output(done))
+    truth, tape = Truth(done.stdout.decode()), Tape("overrun.reel")
+    if not tape.lost:
+        suite.skip("overrun: something was lost", "the recorder kept up")
+        suite.none("overrun: sums by CPU and class", compare_sums(tape))
+        return
+    check("overrun", truth, tape, "ring full")
+
+
+class SlowReader(threading.Thread):
+    """Takes what comes at so many bytes a second for a while, then at any speed."""
+
+    def __init__(self, stream, path, per_second, seconds):
+        super().__init__()
+        self.stream, self.path = stream, path
+        self.step, self.slow_until = per_second // 20, time.monotonic() + seconds
+
+    def run(self):
+        with open(self.path, "wb") as out:
+            while True:
+                slow = time.monotonic() < self.slow_until
+                data = os.read(self.stream.fileno(), self.step if slow else 1 << 20)
+                if not data:
+                    return
+                out.write(data)
+                if slow:
+                    time.sleep(0.05)
+
+
+def slow_disk():
+    """Standard output is a pipe whose reader is slow."""
+    truth_file = os.path.abspath("slow.truth")
+    read_end, write_end = os.pipe()
+    inner = 'exec "$@" > "$TRUTH"'
+    child = subprocess.Popen(
+        [REEL, "record", "-q", "-o", "-", *SMALL, "--", "/bin/sh", "-c", inner, "sh",
+         program("count"), "-w", "slow.d", "-T", "4", "-g", "1000", "-p", "2", "-t", "1", "-s", STEPS],
+        stdin=subprocess.DEVNULL, stdout=write_end, stderr=subprocess.PIPE,
+        env=dict(os.environ, TRUTH=truth_file))
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stream:
+        reader = SlowReader(stream, "slow.rls", 20_000, 4)
+        reader.start()
+        err = child.stderr.read()
+        child.wait()
+        reader.join()
+    suite.say(child.returncode == 0, "slow disk: ends well", err.decode("utf-8", "replace"))
+    with open(truth_file, encoding="utf-8") as f:
+        truth = Truth(f.read())
+    tape = Tape("slow.rls")
+    check("slow disk", truth, tape, "ring full")
+    info("slow disk", "slow.rls", "lost")
+
+
+def full_disk():
+    """A disk of 4 MiB: the recording ends, or goes on without the rest, but says what is missing."""
+    os.mkdir("disk")
+    if run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", "disk"]).returncode:
+        suite.skip("full disk", "a tmpfs cannot be mounted")
+        return
+    try:
+        child = started("disk/full.reel", ("-e", CLASSES, "--io", "all"), "-r", "20000", "-p", "2",
+                        "-t", "1", "-s", STEPS)
+        done = ended(child)
+        said = done.stderr.decode("utf-8", "replace")
+        suite.say("No space left" in said or "full" in said, "full disk: is said", output(done))
+        suite.say(done.returncode != 0, "full disk: is in the status", output(done))
+        verified = run([REEL, "verify", "disk/full.reel"])
+        suite.say(verified.returncode == 0, "full disk: what is there is whole", output(verified))
+        tape = Tape("disk/full.reel")
+        suite.say(lost(tape, cause="disk full") > 0, "full disk: the rest is told as lost",
+                  str({e["cause"]: e["count"] for e in tape.lost}))
+        suite.none("full disk: sums by CPU and class", compare_sums(tape))
+        info("full disk", "disk/full.reel", "disk full")
+        if done.stdout:
+            truth = Truth(done.stdout.decode())
+            made, kept = truth.total(), sum(tape.kept.values())
+            suite.say(kept + lost(tape) + counted(tape, "filtered") >= made,
+                      "full disk: nothing is unaccounted for", f"{made} made, {kept} kept")
+    finally:
+        run(["umount", "disk"])
+
+
+suite = Suite()
+suite.need_recorder()
+if not os.path.exists(program("count")):
+    suite.say(False, f"{program('count')} is built")
+    suite.done()
+for test in (stopped, overrun, slow_disk, full_disk):
+    test()
+    for left in os.listdir("."):
+        if os.path.isdir(left) and left != "disk":
+            shutil.rmtree(left, ignore_errors=True)
+suite.done()
