@@ -99,7 +99,7 @@ static long losses_step(__u32 class, struct losses_context *context)
 }
 
 /* There is room again: first the losses are told. What now finds no room is told by a later call. */
-int losses_tell(__u32 to_state)
+__noinline int losses_tell(__u32 to_state)
 {
 	struct losses_context context = { .c = cpu_counts(), .to_state = to_state };
 
@@ -129,10 +129,10 @@ static __always_inline int emit_from(struct scratch *s, __u64 used, __u32 string
 	if (!c || !s || !ring || used > EV_MAX_PAYLOAD)
 		return 0;
 	if (s->header.flags & EV_TRUNCATED) {
-		for (__u32 i = 0; i < EV_MAX_STRINGS && i < strings; i++) {
-			__builtin_memcpy(&s->payload[in_payload(used)], &s->true_lengths[i], 4);
-			used += 4;
-		}
+		__u32 bytes = (strings & 15) * sizeof(*s->true_lengths);
+
+		bpf_probe_read_kernel(&s->payload[in_payload(used)], bytes, s->true_lengths);
+		used += bytes;
 		if (used > EV_MAX_PAYLOAD)
 			return 0;
 	}

@@ -46,9 +46,11 @@ struct scratch {
 	/* What target_put() has found. */
 	struct target {
 		__u64 inode;
+		__u64 file, mnt, dentry;	/* where it begins, or what it is */
 		__u32 dev;
 		__u32 path, arg;	/* bytes; bit 31: not all */
 		__u32 from;		/* enum path_from */
+		__u32 first;		/* byte of what was passed */
 	} target;
 	struct match {
 		__u32 text, text_end;		/* in payload */
@@ -145,6 +147,17 @@ static __always_inline __u64 kload_pointer(__u64 address)
 /* A member that is a pointer. */
 #define KPTR(type, address, member)                                                               \
 	kload_pointer((__u64)(address) + bpf_core_field_offset(type, member))
+
+/*
+ * A pointer in the current task. Where the kernel has a notion of pointers that it trusts, a plain
+ * load of a pointer from one makes the verifier look through the names of all its types several
+ * times: milliseconds for each such place in a program.
+ */
+#define TASK_PTR(type, task, member)                                                              \
+	(config.direct_loads ?                                                                    \
+		 (type *)bpf_rdonly_cast((void *)KPTR(struct task_struct, task, member),          \
+					 bpf_core_type_id_kernel(type)) :                         \
+		 (task)->member)
 
 /* Keeps the compiler from checking one copy of a value and using another. */
 #define opaque(value) asm volatile("" : "+r"(value))

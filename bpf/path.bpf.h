@@ -169,7 +169,7 @@ static __always_inline __u64 file_inode(__u64 file)
 
 static __always_inline __u64 task_file(struct task_struct *task, __s64 fd)
 {
-	struct files_struct *files = task->files;
+	struct files_struct *files = TASK_PTR(struct files_struct, task, files);
 	struct fdtable *table;
 
 	if (fd < 0 || !files)
@@ -260,30 +260,87 @@ static __always_inline __u16 build_file_path(struct build *b, __u64 file)
 	return build_put(b, file_put(file, b->used));
 }
 
-/* Does the task's "/" lead to the root of its mount namespace? */
-static __always_inline bool root_is_top(__u64 vfsmount, __u64 dentry)
-{
-	__u64 mount = vfsmount - bpf_core_field_offset(struct mount, mnt), parent;
-
-	/* The root lies on the kernel's first root, and there may be another on top of it. */
-	for (int i = 0; i < 4; i++) {
-		if (dentry != KPTR(struct mount, mount, mnt.mnt_root))
-			return false;
-		parent = KPTR(struct mount, mount, mnt_parent);
-		if (parent == mount || !parent)
-			return true;
-		dentry = KPTR(struct mount, mount, mnt_mountpoint);
-		mount = parent;
-	}
-	return false;
-}
-
 /* What a call names: a path, and what an empty one means, or a descriptor. */
 enum target_how {
 	TARGET_PATH,  /* "" is no file */
 	TARGET_EMPTY, /* "" is the descriptor itself, as with AT_EMPTY_PATH */
 	TARGET_FD,
 };
+
+/* Does the task's "/" lead to the root of its mount namespace? */
+static long root_step(__u32 i, struct walk_context *context)
+{
+	struct walk *w = &context->s->walk;
+	__u64 mount = w->mount, parent;
+
+	if (w->dentry != KPTR(struct mount, mount, mnt.mnt_root))
+		return 1;
+	parent = KPTR(struct mount, mount, mnt_parent);
+	w->lost = parent != mount && parent;
+	w->dentry = KPTR(struct mount, mount, mnt_mountpoint);
+	w->mount = parent;
+	return !w->lost;
+}
+
+static __always_inline bool root_is_top(struct scratch *s, __u64 vfsmount, __u64 dentry)
+{
+	struct walk_context context = { .s = s };
+	struct walk *w = &s->walk;
+
+	w->mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
+	w->dentry = dentry;
+	w->lost = 1;
+	/* The root lies on the kernel's first root, and there may be others between. */
+	bpf_loop(8, root_step, &context, 0);
+	return !w->lost;
+}
+
+/*
+ * Where a path begins, into s->target: the object, or the directory, or nothing for the root of the
+ * mount namespace and for a bad descriptor. False: there is no path. What is found here comes back
+ * through memory, so that the verifier need not follow each way on its own.
+ */
+__noinline int target_begin(__s32 dirfd, __u64 address, __u32 how)
+{
+	struct scratch *s = cpu_scratch();
+	struct task_struct *task = task_to_load();
+	struct target *t = &s->target;
+	__u64 file = 0, path;
+	__u8 first = 0;
+
+	if (!s)
+		return 0;
+	t->inode = 0;
+	t->dev = 0;
+	t->file = 0;
+	t->mnt = 0;
+	t->dentry = 0;
+	t->from = PATH_PASSED;
+	if (how != TARGET_FD && bpf_probe_read_user(&first, 1, (void *)address) < 0 &&
+	    (address || how != TARGET_EMPTY)) {
+		s->header.flags |= EV_FAULT;
+		return 0;
+	}
+	t->first = first;
+	if (!first && how == TARGET_PATH)
+		return 0;
+	if (first == '/') {
+		path = (__u64)&task->fs->root;
+	} else if (dirfd == FD_CWD && how != TARGET_FD) {
+		path = (__u64)&task->fs->pwd;
+	} else {
+		file = task_file(task, dirfd);
+		if (!file)
+			return first;
+		path = file + bpf_core_field_offset(struct file, f_path);
+	}
+	t->file = file;
+	t->mnt = KPTR(struct path, path, mnt);
+	t->dentry = KPTR(struct path, path, dentry);
+	if (first == '/' && root_is_top(s, t->mnt, t->dentry))
+		t->dentry = 0;
+	return 1;
+}
 
 /*
  * The path that a call was given, and behind it what was passed where that differs: s->target says
@@ -292,71 +349,49 @@ enum target_how {
 __noinline int target_put(__u64 at, __s32 dirfd, __u64 address, __u32 how)
 {
 	struct scratch *s = cpu_scratch();
-	struct task_struct *task = task_to_load();
 	struct target *t = &s->target;
-	__u64 file = 0, mnt = 0, dentry = 0;
-	__u32 n = 0;
-	char first = 0;
+	__u32 n = 0, lost = 0;
 	long m;
 
 	if (!s)
 		return 0;
-	__builtin_memset(t, 0, sizeof(*t));
-	t->path = t->arg = 1u << 31;
-	if (at > EV_MAX_PAYLOAD - 3 * PATH_BYTES)
-		return 0;
-	t->path = t->arg = 0;
-	if (how != TARGET_FD && bpf_probe_read_user(&first, 1, (void *)address) < 0 &&
-	    (address || how != TARGET_EMPTY)) {
-		s->header.flags |= EV_FAULT;
+	t->path = 0;
+	t->arg = 0;
+	if (at > EV_MAX_PAYLOAD - 3 * PATH_BYTES) {
+		t->path = 1u << 31;
 		return 0;
 	}
-	if (!first && how == TARGET_PATH)
+	if (!target_begin(dirfd, address, how))
 		return 0;
-	if (first == '/') {
-		mnt = kload_pointer((__u64)&task->fs->root.mnt);
-		dentry = kload_pointer((__u64)&task->fs->root.dentry);
-		if (root_is_top(mnt, dentry))
-			dentry = 0;
-	} else if (dirfd == FD_CWD && how != TARGET_FD) {
-		mnt = kload_pointer((__u64)&task->fs->pwd.mnt);
-		dentry = kload_pointer((__u64)&task->fs->pwd.dentry);
-	} else {
-		file = task_file(task, dirfd);
-		if (file) {
-			mnt = KPTR(struct file, file, f_path.mnt);
-			dentry = KPTR(struct file, file, f_path.dentry);
+	if (t->dentry) {
+		n = t->file && !t->first ? file_put(t->file, at) : walk_put(t->mnt, t->dentry, at);
+		lost = n & 1u << 31;
+		n &= 2 * PATH_BYTES - 1;
+		if (t->file && task_file(task_to_load(), dirfd) != t->file)
+			s->header.flags |= EV_RACED;
+		if (!t->first) {
+			t->from = PATH_OBJECT;
+			t->path = lost | n;
+			inode_identify(KPTR(struct dentry, t->dentry, d_inode), t);
+			return 0;
 		}
-	}
-	if (dentry && !first) {
-		t->from = PATH_OBJECT;
-		t->path = file ? file_put(file, at) : walk_put(mnt, dentry, at);
-		inode_identify(KPTR(struct dentry, dentry, d_inode), t);
-	} else if (dentry) {
 		t->from = PATH_DIR_NAME;
-		t->path = walk_put(mnt, dentry, at);
-		n = t->path & (2 * PATH_BYTES - 1);
 		/* "/" needs no second one. */
-		if (first == '/')
+		if (t->first == '/')
 			n = n == 1 ? 0 : n;
 		else if (n > 1)
 			*(char *)payload_at(s, at + n++) = '/';
 	}
-	if (file && task_file(task, dirfd) != file)
-		s->header.flags |= EV_RACED;
-	if (!first)
-		return 0;
 	m = bpf_probe_read_user_str(payload_at(s, at + n), PATH_BYTES, (void *)address);
 	if (m <= 0) {
 		s->header.flags |= EV_FAULT;
-		t->path = 0;
 		return 0;
 	}
 	if (m == PATH_BYTES)
-		t->path |= 1u << 31;
+		lost = 1u << 31;
 	m = (m - 1) & (PATH_BYTES - 1);
-	t->path = (t->path & 1u << 31) | (n + m);
-	if (t->from == PATH_DIR_NAME && m) {
+	t->path = lost | (n + m);
+	if (t->dentry && m) {
 		bpf_probe_read_kernel(payload_at(s, at + n + m), m, payload_at(s, at + n));
 		t->arg = m;
 	}
@@ -371,28 +406,28 @@ static __always_inline __u32 target_at(__u32 flags)
 }
 
 /* The fields of a target, in e: path and how well it is known. old: nothing, or old. */
-#define build_target_path_of(b, e, old, fd, address, how)                                         \
-	({                                                                                        \
-		target_put((b)->used, fd, address, how);                                          \
-		(e)->old##path = build_put(b, (b)->s->target.path);                               \
-		(e)->old##path##_from = (b)->s->target.from;                                      \
+#define build_target_path_of(b, e, old, fd, address, how)           \
+	({                                                          \
+		target_put((b)->used, fd, address, how);            \
+		(e)->old##path = build_put(b, (b)->s->target.path); \
+		(e)->old##path##_from = (b)->s->target.from;        \
 	})
 #define build_target_path(b, e, fd, address, how) build_target_path_of(b, e, , fd, address, how)
 
 /* And what was passed. */
-#define build_target_of(b, e, old, fd, address, how)                                              \
-	({                                                                                        \
-		build_target_path_of(b, e, old, fd, address, how);                                \
-		(e)->old##path##_arg = build_put(b, (b)->s->target.arg);                          \
+#define build_target_of(b, e, old, fd, address, how)                     \
+	({                                                               \
+		build_target_path_of(b, e, old, fd, address, how);       \
+		(e)->old##path##_arg = build_put(b, (b)->s->target.arg); \
 	})
 #define build_target(b, e, fd, address, how) build_target_of(b, e, , fd, address, how)
 
 /* And which file it is. */
-#define build_target_id(b, e, fd, address, how)                                                   \
-	({                                                                                        \
-		build_target(b, e, fd, address, how);                                             \
-		(e)->inode = (b)->s->target.inode;                                                \
-		(e)->dev = (b)->s->target.dev;                                                    \
+#define build_target_id(b, e, fd, address, how)       \
+	({                                            \
+		build_target(b, e, fd, address, how); \
+		(e)->inode = (b)->s->target.inode;    \
+		(e)->dev = (b)->s->target.dev;        \
 	})
 
 struct passed {

@@ -3,10 +3,14 @@
  * The programs that the kernel runs, as one object: they share maps and helpers. Each subsystem has
  * a file of handlers; here is the hook that leads to them.
  */
+#include "bpf/attributes.bpf.h"
 #include "bpf/cgroup.bpf.h"
 #include "bpf/fds.bpf.h"
 #include "bpf/file.bpf.h"
 #include "bpf/keyframe.bpf.h"
+#include "bpf/look.bpf.h"
+#include "bpf/mount.bpf.h"
+#include "bpf/names.bpf.h"
 #include "bpf/io.bpf.h"
 #include "bpf/net.bpf.h"
 #include "bpf/process.bpf.h"
