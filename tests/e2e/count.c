@@ -6,12 +6,12 @@
  *	count [-p PROCESSES] [-t THREADS] [-r ROUNDS] [-c CPUS] [-s STEP,...] [-w DIR]
  *	      [-T SECONDS] [-g MICROSECONDS]
  *
- * Each process has THREADS threads, which run ROUNDS rounds of the steps side by side, or as many as
- * there is time for, with a rest (-g) after each. With -c they are pinned to CPU 0, 1, ... in turn, so
- * that it is also known which CPU made the call. Needs root.
+ * Each process has THREADS threads, which run ROUNDS rounds of the steps side by side, or as many
+ * as there is time for, with a rest (-g) after each. With -c they are pinned to CPU 0, 1, ... in
+ * turn, so that it is also known which CPU made the call. Needs root.
  *
  * A line of output is an object: {"worker": ...} with the calls of a thread as "type call error"
- * and how often; {"child": ...} a process that a worker made; {"process": ...} a process of workers.
+ * and how often; {"child": ...} a process that a worker made; {"process": ...} one of workers.
  */
 #include <getopt.h>
 #include <pthread.h>
@@ -238,7 +238,7 @@ static void print_worker(const struct worker *w)
 			printf("%s", call_names[t->number]);
 		else
 			printf("%d", t->number);
-		/* The kernel has numbers that no program sees, and the C library no name for them. */
+		/* The kernel has numbers for which the C library has no name. */
 		if (error)
 			printf(" %s\":%u", error, t->count);
 		else

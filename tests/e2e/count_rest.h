@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Steps of the classes process, priv, mem, kernel and ipc. None changes more than its own process. */
+/* Steps of the classes process, priv, mem, kernel and ipc: none does harm to another process. */
 #ifndef REEL_TESTS_E2E_COUNT_REST_H
 #define REEL_TESTS_E2E_COUNT_REST_H
 

@@ -36,7 +36,7 @@ echo '#!/bin/sh' > plain; ./plain
 (echo sub; exit 3) | tr a-z A-Z | sort > sorted
 for i in 1 2 3 4 5 6 7 8; do (: > file.$i; exec /bin/true) & done; wait
 sleep 100 & kill $!; wait $!
-(kill -9 $(exec sh -c 'echo $PPID')) 
+(kill -9 $(exec sh -c 'echo $PPID'))
 cat << END > here
 text of $(pwd)
 END

@@ -106,7 +106,8 @@ static void keys(void)
 	       getpid(), ret);
 	ret = syscall(SYS_request_key, "user", "reel:trap", NULL, 0);
 	expect(1,
-	       "'type':'keyctl','pid':%d,'syscall':'request_key','description':'reel:trap','ret':%ld",
+	       "'type':'keyctl','pid':%d,'syscall':'request_key','description':'reel:trap',"
+	       "'ret':%ld",
 	       getpid(), ret < 0 ? -(long)errno : ret);
 }
 

@@ -132,7 +132,8 @@ static void refused(void)
 	close(server);
 	need(connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1 && errno == ECONNREFUSED);
 	expect(1,
-	       "'type':'connect','pid':%d,'fd':%d,'errno':'ECONNREFUSED','addr':'127.0.0.2','port':%d",
+	       "'type':'connect','pid':%d,'fd':%d,'errno':'ECONNREFUSED','addr':'127.0.0.2',"
+	       "'port':%d",
 	       getpid(), fd, port);
 	/* Nobody answers there, and nobody waits for an answer. */
 	fd = socket_made(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -141,7 +142,8 @@ static void refused(void)
 	need(bind(server, (struct sockaddr *)&to, sizeof(to)) == 0 && listen(server, 1) == 0);
 	need(connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1 && errno == EINPROGRESS);
 	expect(1,
-	       "'type':'connect','pid':%d,'fd':%d,'errno':'EINPROGRESS','addr':'127.0.0.3','port':%d",
+	       "'type':'connect','pid':%d,'fd':%d,'errno':'EINPROGRESS','addr':'127.0.0.3',"
+	       "'port':%d",
 	       getpid(), fd, port);
 	need(connect(777, (struct sockaddr *)&to, sizeof(to)) == -1);
 	expect(1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How processes begin, execute and end, where the exit of a system call does not say it: see tape.md,
- * "What sys_exit does not say". Recorded with --io all --syscalls rt_sigreturn,getppid.
+ * How processes begin, execute and end, where the exit of a system call does not say it: see
+ * tape.md, "What sys_exit does not say". Recorded with --io all --syscalls rt_sigreturn,getppid.
  */
 #include <linux/sched.h>
 #include <pthread.h>
@@ -102,7 +102,7 @@ static void exec_threads(void)
 	thread_wait(NULL);
 }
 
-/* The thread that executes takes the identity of the leader; the others end, the process does not. */
+/* The thread that executes takes the identity of the leader; the process does not end. */
 static void exec_from_thread(void)
 {
 	pid_t pid = child(exec_threads);

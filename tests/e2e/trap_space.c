@@ -86,7 +86,8 @@ static void chrooted(void)
 	       "'ret':0",
 	       getpid(), case_dir);
 	expect(1,
-	       "'type':'chdir','pid':%d,'path':'%s/root/sub','path_arg':'/sub','path_from':'object'",
+	       "'type':'chdir','pid':%d,'path':'%s/root/sub','path_arg':'/sub',"
+	       "'path_from':'object'",
 	       getpid(), case_dir);
 	fd = open("/sub/file", O_RDONLY);
 	need(fd >= 0);
