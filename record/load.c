@@ -5,6 +5,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,7 @@ static const char *log_reason(char *log)
 static int open_skeleton(struct programs *p, struct reel_err *err)
 {
 	struct recorder_config *config;
+	uint32_t files = p->options.open_files;
 
 	p->skeleton = reel_bpf__open();
 	if (!p->skeleton)
@@ -222,7 +224,10 @@ static int open_skeleton(struct programs *p, struct reel_err *err)
 	       config->n_paths * sizeof(*p->options.paths));
 	if (bpf_map__set_max_entries(p->skeleton->maps.scratches, p->n_cpus + 1) < 0 ||
 	    bpf_map__set_max_entries(p->skeleton->maps.counts, p->n_cpus) < 0 ||
-	    bpf_map__set_max_entries(p->skeleton->maps.rings, p->n_cpus + 1) < 0)
+	    bpf_map__set_max_entries(p->skeleton->maps.rings, p->n_cpus + 1) < 0 ||
+	    (files && (bpf_map__set_max_entries(p->skeleton->maps.open_files, files) < 0 ||
+		       bpf_map__set_max_entries(p->skeleton->maps.open_lists,
+						files / 8 + 64) < 0)))
 		return reel_err_set(err, -EINVAL, "cannot size the maps");
 	return 0;
 }
@@ -461,6 +466,11 @@ int programs_attach(struct programs *p, struct reel_err *err)
 	return 0;
 }
 
+void programs_set_helper(struct programs *p, int pid)
+{
+	p->skeleton->bss->helper_pid = (uint32_t)pid;
+}
+
 int programs_iterators(const struct programs *p, int ret_fds[ITERATORS])
 {
 	static const char *const names[ITERATORS] = { "keyframe_task", "keyframe_file",
@@ -497,16 +507,12 @@ int programs_follow(struct programs *p, int pid, struct reel_err *err)
 
 void programs_detach(struct programs *p)
 {
-	uint32_t zero = 0;
-
 	for (unsigned i = 0; i < N_HOOKS; i++) {
 		bpf_link__destroy(p->links[i]);
 		p->links[i] = NULL;
 	}
-	/* Putting a map into a map waits until no program that could see the old one runs. */
-	if (p->ring_fds)
-		(void)bpf_map_update_elem(bpf_map__fd(p->skeleton->maps.rings), &zero,
-					  &p->ring_fds[0], BPF_ANY);
+	/* Waits until no program runs that began before: it is the kernel's synchronize_rcu(). */
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
 void programs_free(struct programs *p)

@@ -31,6 +31,7 @@ struct load_options {
 	const struct scope_term *terms, *paths; /* as many as config says */
 	uint32_t ring_bytes;		/* of each CPU; made a power of two of pages */
 	uint32_t state_ring_bytes;
+	uint32_t open_files;		/* that can be followed at a time; 0: 65,536 */
 	bool classes[CLASSES];
 	bool slots[SLOTS];		/* calls wanted by name, whatever their class */
 };
@@ -43,6 +44,13 @@ int programs_load(const struct load_options *o, struct programs **ret, struct re
 
 /* Handlers first, so that the first call that is seen has its own. */
 int programs_attach(struct programs *p, struct reel_err *err);
+/* The helper is not recorded either. */
+void programs_set_helper(struct programs *p, int pid);
+
+/* Links of the iterators over processes, their files, their maps; -1 where one does not work.
+ * Returns how many do. */
+enum { ITERATORS = 3 };
+int programs_iterators(const struct programs *p, int ret_fds[ITERATORS]);
 /* This process is in scope from now on, and what descends from it. */
 int programs_follow(struct programs *p, int pid, struct reel_err *err);
 /* Nothing runs any more when this returns. */
