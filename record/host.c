@@ -37,11 +37,6 @@ static bool is_new(struct proc_look *l, const struct proc_table *t, uint32_t spa
 	return t->n < PROC_TABLE_MAX;
 }
 
-static bool has_own_root(struct proc_look *l, int dir)
-{
-	return proc_read_link(l, dir, "root") == 1 && l->link[0] == '/';
-}
-
 /*
  * A chrooted process sees a part of its mounts, and paths below its root: it is asked only where
  * there is no other one.
@@ -58,7 +53,7 @@ static int look_at_spaces(struct proc_look *l, struct spaces *s, int dir, bool o
 	net_ns = s->parts & nets ? proc_read_space(l, dir, "ns/net") : 0;
 	l->totals.refused += l->refused;
 	if (is_new(l, &s->mounts, mnt_ns)) {
-		if (!any_root && !has_own_root(l, dir)) {
+		if (!any_root && !proc_has_own_root(l, dir)) {
 			s->chrooted = true;
 		} else {
 			r = host_put_mounts(l, dir, mnt_ns, &whole);

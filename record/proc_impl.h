@@ -43,7 +43,7 @@ struct proc_look {
 	bool no_audit; /* the kernel has neither loginuid nor sessionid */
 
 	struct proc_table mount_devs;	/* mount id: device of its file system */
-	struct proc_table mount_spaces; /* whose mounts are in there */
+	struct proc_table mount_spaces; /* whose mounts are in there, all or a part */
 	/* Start times of processes by pid, the low bits of which say where. */
 	struct {
 		uint32_t pid;
@@ -88,6 +88,8 @@ ssize_t proc_read(int dir, const char *name, char *buffer, size_t size);
 ssize_t proc_read_link(struct proc_look *l, int dir, const char *name);
 /* The link as the next string of the record. Returns as proc_read_link(), and notes it. */
 ssize_t proc_put_link(struct proc_look *l, int dir, const char *name);
+/* Whether it is not chrooted. */
+bool proc_has_own_root(struct proc_look *l, int dir);
 /* Of a link to a namespace; 0: not known, which is noted. */
 uint32_t proc_read_space(struct proc_look *l, int dir, const char *name);
 
@@ -180,6 +182,7 @@ struct proc_held {
 	int dir;   /* /proc/PID */
 	int alive; /* the same, or that of a living thread where the first one has ended */
 	struct proc_state state;
+	char text[512]; /* comm lies in it */
 	uint32_t vpid;
 	int fds, maps; /* opened, or -errno */
 };
@@ -187,6 +190,7 @@ struct proc_held {
 /* NAME is stat or TID/stat; comm is in BUFFER. 0 or -errno. */
 int proc_read_state(const struct proc_look *l, int dir, const char *name, char *buffer, size_t size,
 		    struct proc_state *ret);
+/* 1: it is gone. */
 int proc_put_process(struct proc_look *l, const struct proc_options *o,
 		     const struct proc_cgroups *c, struct proc_held *p);
 int proc_put_tasks(struct proc_look *l, const struct proc_options *o, const struct proc_held *p);

@@ -98,13 +98,19 @@ uint32_t proc_device(const struct proc_look *l, const struct proc_inode *i)
 
 int proc_learn_mounts(struct proc_look *l, int dir, uint32_t mnt_ns)
 {
+	/* A chrooted process sees a part of the mounts, better than nothing until another comes. */
+	enum { NOTHING, PART, ALL };
+	uint32_t known = NOTHING, now;
 	struct proc_lines s;
 	struct proc_mount m;
 	size_t length;
 	char *line;
 	int fd, r;
 
-	if (!mnt_ns || proc_table_get(&l->mount_spaces, mnt_ns, NULL))
+	if (!mnt_ns || (proc_table_get(&l->mount_spaces, mnt_ns, &known) && known == ALL))
+		return 0;
+	now = proc_has_own_root(l, dir) ? ALL : PART;
+	if (now <= known)
 		return 0;
 	fd = proc_open(dir, "mountinfo", O_RDONLY);
 	if (fd < 0)
@@ -120,7 +126,7 @@ int proc_learn_mounts(struct proc_look *l, int dir, uint32_t mnt_ns)
 	close(fd);
 	/* Of one that has ended meanwhile there may be more; the next process has them. */
 	if (r == 0)
-		r = proc_table_put(&l->mount_spaces, mnt_ns, 1);
+		r = proc_table_put(&l->mount_spaces, mnt_ns, now);
 	return r == -ENOMEM ? proc_no_memory(l) : 0;
 }
 

@@ -224,28 +224,14 @@ static int find_living(struct proc_look *l, const struct proc_held *p)
 	return found;
 }
 
-int proc_put_process(struct proc_look *l, const struct proc_options *o,
-		     const struct proc_cgroups *c, struct proc_held *p)
+/* Fills the record. 0, 1: it is gone, or the -errno that ends it all. */
+static int describe(struct proc_look *l, const struct proc_options *o, const struct proc_cgroups *c,
+		    struct proc_held *p, struct ev_process *e)
 {
-	struct ev_process *e = proc_record(l, EV_process, p->pid, p->pid);
-	struct proc_state *s = &p->state;
+	const struct proc_state *s = &p->state;
+	struct proc_state now;
 	char text[512];
-	int r = proc_read_state(l, p->dir, "stat", text, sizeof(text), s);
 
-	if (r == 0)
-		r = read_status(l, p->dir, e);
-	if (r < 0)
-		goto not_there;
-	p->vpid = e->vpid;
-	if (s->dead && s->n_threads > 1) {
-		r = find_living(l, p);
-		if (r >= 0) {
-			p->alive = r;
-			s->dead = false;
-		}
-	}
-	l->starts[p->pid % PROC_STARTS].pid = p->pid;
-	l->starts[p->pid % PROC_STARTS].start = s->start;
 	e->start = s->start;
 	e->parent_start = start_of(l, s->ppid, s->start);
 	e->ppid = s->ppid;
@@ -259,39 +245,67 @@ int proc_put_process(struct proc_look *l, const struct proc_options *o,
 	e->cgroup = proc_cgroup_id(l, c, p->alive);
 	e->loginuid = read_login(l, p->alive, "loginuid");
 	e->sessionid = read_login(l, p->alive, "sessionid");
+	if (s->kernel_thread || s->dead)
+		return 0;
+	if (proc_learn_mounts(l, p->alive, e->mnt_ns) < 0)
+		return -ENOMEM;
+	if (put_program(l, o, p->alive, e))
+		return 0;
+	/* Either it has ended while we looked, or it is about to. */
+	if (proc_read_state(l, p->dir, "stat", text, sizeof(text), &now) < 0)
+		return 1;
+	e->zombie = now.dead && now.n_threads <= 1;
+	return 0;
+}
+
+int proc_put_process(struct proc_look *l, const struct proc_options *o,
+		     const struct proc_cgroups *c, struct proc_held *p)
+{
+	struct ev_process *e = proc_record(l, EV_process, p->pid, p->pid);
+	struct proc_state *s = &p->state;
+	int r = proc_read_state(l, p->dir, "stat", p->text, sizeof(p->text), s);
+
+	if (r == 0)
+		r = read_status(l, p->dir, e);
+	if (proc_is_gone(r))
+		goto gone;
+	/* Somebody hides it, or the kernel is short of memory: it is told that it is there. */
+	proc_note(l, r);
+	if (r < 0)
+		return proc_put(l);
+	p->vpid = e->vpid;
+	if (s->dead && s->n_threads > 1) {
+		r = find_living(l, p);
+		if (r >= 0) {
+			p->alive = r;
+			s->dead = false;
+		}
+	}
+	l->starts[p->pid % PROC_STARTS].pid = p->pid;
+	l->starts[p->pid % PROC_STARTS].start = s->start;
 	if (!s->kernel_thread && !s->dead) {
-		r = proc_learn_mounts(l, p->alive, e->mnt_ns);
-		if (r < 0)
-			return r;
 		if (o->parts & PROC_FDS)
 			p->fds = proc_open(p->alive, "fd", O_RDONLY | O_DIRECTORY);
 		if (o->parts & PROC_MAPS)
 			p->maps = proc_open(p->alive, "maps", O_RDONLY);
-		if (!put_program(l, o, p->alive, e)) {
-			struct proc_state now;
-
-			/* Either it has ended while we looked, or it is about to. */
-			r = proc_read_state(l, p->dir, "stat", text, sizeof(text), &now);
-			if (r < 0)
-				goto not_there;
-			e->zombie = now.dead && now.n_threads <= 1;
-		}
 		proc_note(l, o->parts & PROC_FDS ? p->fds : 0);
 		proc_note(l, o->parts & PROC_MAPS ? p->maps : 0);
 	}
-	if (o->parts & PROC_PROCESSES)
-		return proc_put(l);
-	l->totals.refused += l->refused;
-	return 0;
-
-not_there:
-	if (proc_is_gone(r)) {
-		l->totals.vanished++;
-		return 1;
+	if (!(o->parts & PROC_PROCESSES)) {
+		l->totals.refused += l->refused;
+		return o->parts & PROC_FDS ?
+			       proc_learn_mounts(l, p->alive,
+						 proc_read_space(l, p->alive, "ns/mnt")) :
+			       0;
 	}
-	/* Somebody hides it, or the kernel is short of memory: at least that it is there. */
-	proc_note(l, r);
-	return proc_put(l);
+	r = describe(l, o, c, p, e);
+	if (r == 0)
+		return proc_put(l);
+	if (r < 0)
+		return r;
+gone:
+	l->totals.vanished++;
+	return 1;
 }
 
 /* Threads ------------------------------------------------------------------------------------ */

@@ -58,6 +58,11 @@ ssize_t proc_put_link(struct proc_look *l, int dir, const char *name)
 	return n;
 }
 
+bool proc_has_own_root(struct proc_look *l, int dir)
+{
+	return proc_read_link(l, dir, "root") == 1 && l->link[0] == '/';
+}
+
 uint32_t proc_read_space(struct proc_look *l, int dir, const char *name)
 {
 	ssize_t n = proc_read_link(l, dir, name);

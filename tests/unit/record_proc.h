@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -164,6 +165,34 @@ static inline struct kept look(pid_t pid, uint32_t parts)
 	CHECK_EQ(look_with(&k, (struct proc_options){ .parts = parts }, &(struct only){ { pid } }),
 		 0);
 	return k;
+}
+
+static inline struct kept look_at_host(pid_t pid, uint32_t parts)
+{
+	struct only who = { { pid } };
+	struct host_options o = { .wants = is_one_of, .wants_arg = &who, .parts = parts };
+	struct kept k = { 0 };
+	struct record_sink sink = { keep, &k };
+
+	CHECK_EQ(host_keyframe(&o, &sink, &k.totals, NULL), 0);
+	CHECK_EQ(k.totals.records, k.n);
+	for (size_t i = 0; i < k.n; i++)
+		CHECK(k.items[i]->h.flags & EV_KEYFRAME && k.items[i]->h.ts && !k.items[i]->h.pid);
+	return k;
+}
+
+static inline uint64_t space_of(const char *name)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	return stat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
+static inline int leave_spaces(int spaces)
+{
+	return unshare(spaces) == 0 ? 0 : unshare(CLONE_NEWUSER | spaces);
 }
 
 /* Children ------------------------------------------------------------------------------------ */

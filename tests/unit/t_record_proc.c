@@ -289,15 +289,6 @@ TEST(seccomp)
 
 static const char *const spaces[] = { "mnt", "pid", "net", "user", "uts", "ipc", "cgroup" };
 
-static uint64_t space_of(const char *name)
-{
-	char path[32];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
-	return stat(path, &st) < 0 ? 0 : st.st_ino;
-}
-
 static void check_spaces(const struct ev_process *e, const volatile uint64_t *want)
 {
 	CHECK_EQ(e->mnt_ns, want[0]);
@@ -309,7 +300,7 @@ static void check_spaces(const struct ev_process *e, const volatile uint64_t *wa
 	CHECK_EQ(e->cgroup_ns, want[6]);
 }
 
-static void leave_spaces(struct shared *s, int ready)
+static void leave_most(struct shared *s, int ready)
 {
 	(void)ready;
 	must(s, unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC |
@@ -331,7 +322,7 @@ TEST(namespaces)
 	REQUIRE(nth(&k, EV_process, getpid(), 0));
 	check_spaces((void *)nth(&k, EV_process, getpid(), 0)->payload, own);
 	forget(&k);
-	pid = start(leave_spaces, s);
+	pid = start(leave_most, s);
 	left = s->failed == -1;
 	if (left) {
 		k = look(pid, PROC_PROCESSES);
@@ -359,7 +350,7 @@ static void begin_pid_space(struct shared *s, int ready)
 {
 	pid_t pid;
 
-	if (unshare(CLONE_NEWPID) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0) {
+	if (leave_spaces(CLONE_NEWPID) < 0) {
 		must(s, -1);
 		return;
 	}
@@ -578,6 +569,25 @@ static uint64_t refused_above(void)
 
 	forget(&k);
 	return n;
+}
+
+TEST(kernel_thread)
+{
+	struct kept k = look(2, 0);
+	struct item *item = nth(&k, EV_process, 2, 0);
+	bool there = item && string_of(item, "comm").length == 8 &&
+		     !memcmp(string_of(item, "comm").at, "kthreadd", 8);
+
+	if (there) {
+		CHECK_EQ(((struct ev_process *)item->payload)->kernel_thread, 1);
+		CHECK_EQ(((struct ev_process *)item->payload)->ppid, 0);
+		CHECK_EQ(((struct ev_process *)item->payload)->parent_start, 0);
+		CHECK_STRING(item, "exe", "");
+		CHECK_EQ(k.n, 1);
+	}
+	forget(&k);
+	if (!there)
+		SKIP("this PID namespace has no kernel threads");
 }
 
 TEST(zombie)
