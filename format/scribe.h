@@ -32,7 +32,8 @@ bool reel_scribe_segment_is_full(const struct reel_scribe *s, uint64_t bytes);
 void reel_scribe_stats(struct reel_scribe *s, struct reel_writer_stats *ret);
 
 /* Both free it. close writes END. */
-int reel_scribe_close(struct reel_scribe *s, struct reel_err *err);
+/* ret may be NULL. */
+int reel_scribe_close(struct reel_scribe *s, struct reel_writer_stats *ret, struct reel_err *err);
 void reel_scribe_abandon(struct reel_scribe *s);
 
 #endif

@@ -283,6 +283,11 @@ void reel_writer_stats(struct reel_writer *w, struct reel_writer_stats *ret)
 
 int reel_writer_close(struct reel_writer *w, struct reel_err *err)
 {
+	return reel_writer_end(w, NULL, err);
+}
+
+int reel_writer_end(struct reel_writer *w, struct reel_writer_stats *ret, struct reel_err *err)
+{
 	struct reel_err ignored;
 	int r, flushed, end;
 
@@ -293,7 +298,11 @@ int reel_writer_close(struct reel_writer *w, struct reel_err *err)
 	if (r == 0)
 		r = flushed;
 	/* After an error, too: what still can be is written, and the first error is told. */
-	end = reel_scribe_close(w->scribe, r < 0 ? &ignored : err);
+	end = reel_scribe_close(w->scribe, ret, r < 0 ? &ignored : err);
+	if (ret) {
+		ret->events = w->events;
+		ret->malformed = w->malformed;
+	}
 	free(w);
 	return r < 0 ? r : end;
 }

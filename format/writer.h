@@ -97,6 +97,8 @@ void reel_writer_stats(struct reel_writer *w, struct reel_writer_stats *ret);
 
 /* Writes what is pending and END; frees the writer in any case. */
 int reel_writer_close(struct reel_writer *w, struct reel_err *err);
+/* The same; *ret is how it was in the end. */
+int reel_writer_end(struct reel_writer *w, struct reel_writer_stats *ret, struct reel_err *err);
 
 /* Ends without a word, as a killed recorder would: for tests, and after an error. */
 void reel_writer_abandon(struct reel_writer *w);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a keyframe takes from /proc while recording: tasks of the helper, since the recorder cannot
+ * look there any more.
+ */
+#ifndef REEL_RECORD_LOOKAROUND_H
+#define REEL_RECORD_LOOKAROUND_H
+
+#include "record/helper.h"
+#include "record/wishes.h"
+
+struct lookaround {
+	const struct wishes *wishes;
+	pid_t command;		/* 0: none; else only its tree is in scope */
+};
+
+struct helper_task lookaround_host(struct lookaround *l);
+struct helper_task lookaround_processes(struct lookaround *l);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of a session share. */
+#ifndef REEL_RECORD_SESSION_IMPL_H
+#define REEL_RECORD_SESSION_IMPL_H
+
+#include "record/child.h"
+#include "record/confine.h"
+#include "record/container.h"
+#include "record/hash.h"
+#include "record/helper.h"
+#include "record/keyframe.h"
+#include "record/lookaround.h"
+#include "record/rings.h"
+#include "record/session.h"
+
+struct session {
+	const struct wishes *wishes;
+	const struct session_talk *talk;
+	struct programs *programs;
+	struct rings *rings;
+	struct sums *sums;
+	struct reel_writer *writer;
+	struct keyframes *keyframes;
+	struct helper *helper;
+	struct hasher *hasher;
+	struct container_reader *containers;
+	struct lookaround lookaround;
+	struct child child;
+	struct confine_owner owner;
+	struct record_sink sink;	/* into the writer, as our own */
+	struct reel_record record;
+	uint64_t edited[(sizeof(struct ev_header) + EV_MAX_PAYLOAD + 7) / 8];
+	char path[4096];
+	int signal_fd, clock_fd, memory_fd;
+
+	uint64_t since_ns;
+	uint64_t segment_number;
+	uint64_t settled_ns;
+	uint64_t last_records, last_bytes;
+	/* The keyframe that is being written. */
+	bool keyframe_open, keyframe_asked;
+	uint64_t keyframe_records, keyframe_since_ns;
+	struct helper_stats keyframe_before;
+
+	/* The looks once a second, and what they found last. */
+	struct session_state state;
+	uint64_t looked_ns, minute_ns;
+	uint64_t warned_lost;
+	unsigned warned_ring;
+	bool warned_memory, warned_disk, warned_helper;
+
+	bool probes;			/* the user class is wanted */
+	bool stop, rotate, keep, child_ended, told_command;
+	int child_wait_status;
+};
+
+/* drain.c: records on their way to the tape. */
+int session_take(void *arg, const struct ev_header *record, size_t bytes, struct reel_err *err);
+int session_put_own(void *arg, struct reel_record *record, struct reel_err *err);
+int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct reel_err *err);
+
+/* session_keyframe.c */
+int session_keyframe_begin(struct session *s, struct reel_err *err);
+int session_keyframe_go_on(struct session *s, struct reel_err *err);
+int session_put_coverage(struct session *s, struct reel_err *err);
+
+/* session_watch.c: once a second. */
+int session_look(struct session *s, uint64_t now_ns, struct reel_err *err);
+int session_warn(struct session *s, struct reel_err *err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void session_state_read(struct session *s, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keyframes and coverage: how the machine is, and what of it can be seen. The processes come from
+ * the iterators, or from the helper where these do not work; the rest of the machine always comes
+ * from the helper. All of that arrives between the rounds.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "format/types.h"
+#include "record/now.h"
+#include "record/session_impl.h"
+
+enum keyframe_edge { KEYFRAME_BEGIN, KEYFRAME_END };
+enum keyframe_source { FROM_ITERATORS, FROM_PROC, FROM_BOTH };
+
+/* The helper may not answer: a keyframe is then ended without. */
+#define KEYFRAME_PATIENCE_NS (20ull * 1000 * 1000 * 1000)
+
+static int put_edge(struct session *s, enum keyframe_edge edge, bool complete,
+		    struct reel_err *err)
+{
+	struct ev_keyframe *e = reel_record_begin(&s->record, reel_type_by_id(EV_keyframe));
+	int links[ITERATORS];
+
+	s->record.header.ts = now_boottime_ns();
+	e->records = edge == KEYFRAME_END ? s->keyframe_records : 0;
+	e->edge = (uint8_t)edge;
+	e->source = programs_iterators(s->programs, links) ? FROM_BOTH : FROM_PROC;
+	e->complete = complete;
+	return session_put_own(s, &s->record, err);
+}
+
+int session_keyframe_begin(struct session *s, struct reel_err *err)
+{
+	struct helper_request host = { .kind = HELPER_HOST, .again = true };
+	struct helper_request processes = { .kind = HELPER_PROCESSES, .again = true };
+	int links[ITERATORS], r = 0;
+
+	/* Segments that are shorter than a keyframe takes share one. */
+	if (!s->keyframe_open)
+		r = put_edge(s, KEYFRAME_BEGIN, false, err);
+	if (r < 0)
+		return r;
+	s->keyframe_open = true;
+	s->keyframe_records = 0;
+	s->keyframe_since_ns = now_boottime_ns();
+	if (s->helper) {
+		helper_stats(s->helper, &s->keyframe_before);
+		(void)helper_ask(s->helper, &host);
+		if (programs_iterators(s->programs, links) < ITERATORS)
+			(void)helper_ask(s->helper, &processes);
+	}
+	keyframes_want(s->keyframes);
+	return 0;
+}
+
+static bool helper_is_done(const struct session *s)
+{
+	struct helper_stats now;
+
+	if (!s->helper)
+		return true;
+	helper_stats(s->helper, &now);
+	return now.gone || now.answered >= now.asked;
+}
+
+int session_keyframe_go_on(struct session *s, struct reel_err *err)
+{
+	bool done, whole, late;
+	struct helper_stats now = { 0 };
+	int r;
+
+	r = keyframes_take(s->keyframes, session_put_bytes, s, &done, &whole, err);
+	if (r < 0 || !s->keyframe_open || !done)
+		return r;
+	late = now_boottime_ns() - s->keyframe_since_ns > KEYFRAME_PATIENCE_NS;
+	if (!helper_is_done(s) && !late)
+		return 0;
+	s->keyframe_open = false;
+	if (s->helper)
+		helper_stats(s->helper, &now);
+	s->keyframe_records += now.records - s->keyframe_before.records;
+	return put_edge(s, KEYFRAME_END, whole && s->helper && !now.gone && !late, err);
+}
+
+/* Coverage */
+
+static int put_coverage(struct session *s, const char *hook, const char *types,
+			const char *reason, enum hook_status status, struct reel_err *err)
+{
+	struct ev_coverage *e = reel_record_begin(&s->record, reel_type_by_id(EV_coverage));
+
+	s->record.header.ts = now_boottime_ns();
+	e->status = (uint8_t)status;
+	reel_record_string(&s->record, hook, strlen(hook));
+	reel_record_string(&s->record, types, strlen(types));
+	reel_record_string(&s->record, reason, strlen(reason));
+	return session_put_own(s, &s->record, err);
+}
+
+struct coverage_put {
+	struct session *s;
+	struct reel_err *err;
+};
+
+static int put_hook(void *arg, const struct hook *h)
+{
+	const struct coverage_put *p = arg;
+
+	return put_coverage(p->s, h->name, h->types, h->reason, h->status, p->err);
+}
+
+/* Options as the user gave them: each is a filter that holds. */
+static int put_filters(struct session *s, struct reel_err *err)
+{
+	const struct wishes *w = s->wishes;
+	const struct {
+		const char *option;
+		const struct reel_strings *values;
+	} lists[] = {
+		{ "-p", &w->pids },	    { "-n", &w->comms },	       { "--exe", &w->exes },
+		{ "-u", &w->users },	    { "--cgroup", &w->cgroups },       { "--path", &w->paths },
+		{ "--no-path", &w->no_paths }, { "--container", &w->containers },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		for (size_t k = 0; k < lists[i].values->n && r == 0; k++)
+			r = put_coverage(s, lists[i].option, "", lists[i].values->v[k], HOOK_FILTER,
+					 err);
+	if (w->command && r == 0)
+		r = put_coverage(s, "--", "", w->command[0], HOOK_FILTER, err);
+	if (w->no_follow && r == 0)
+		r = put_coverage(s, "--no-follow", "", "", HOOK_FILTER, err);
+	if (w->io != IO_ALL && r == 0)
+		r = put_coverage(s, "--io", "read write fold", w->io == IO_FIRST ? "first" : "none",
+				 HOOK_FILTER, err);
+	if (w->no_dns && r == 0)
+		r = put_coverage(s, "--no-dns", "dns", "", HOOK_FILTER, err);
+	return r;
+}
+
+int session_put_coverage(struct session *s, struct reel_err *err)
+{
+	struct coverage_put p = { s, err };
+	int r = programs_hooks(s->programs, put_hook, &p);
+
+	return r < 0 ? r : put_filters(s, err);
+}

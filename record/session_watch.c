@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the session looks at once a second, and what it warns of. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "format/types.h"
+#include "record/now.h"
+#include "record/session_impl.h"
+#include "record/tapeclock.h"
+
+enum {
+	RING_MARK_PERCENT = 75,
+	DISK_MARK_BYTES = 256 << 20,
+	MEMORY_MARK_BYTES = 128 << 20,
+};
+
+#define SECOND_NS 1000000000ull
+
+int session_warn(struct session *s, struct reel_err *err, const char *fmt, ...)
+{
+	char text[300];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (s->talk->warning)
+		s->talk->warning(s->talk->arg, text);
+	(void)reel_record_begin(&s->record, reel_type_by_id(EV_warning));
+	s->record.header.ts = now_boottime_ns();
+	reel_record_string(&s->record, text, strlen(text));
+	return session_put_own(s, &s->record, err);
+}
+
+static uint64_t disk_left(const struct session *s)
+{
+	struct statvfs v;
+
+	if (!s->path[0] || statvfs(s->path, &v) < 0)
+		return UINT64_MAX;
+	return (uint64_t)v.f_bavail * v.f_frsize;
+}
+
+static uint64_t memory_taken(const struct session *s)
+{
+	char text[64];
+	ssize_t n = s->memory_fd >= 0 ? pread(s->memory_fd, text, sizeof(text) - 1, 0) : -1;
+	unsigned long all, resident;
+
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	if (sscanf(text, "%lu %lu", &all, &resident) != 2)
+		return 0;
+	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void session_state_read(struct session *s, uint64_t now_ns)
+{
+	struct session_state before = s->state, *now = &s->state;
+	struct rusage usage;
+	double seconds;
+
+	now->since_ns = s->since_ns;
+	now->now_ns = now_ns;
+	memcpy(now->path, s->path, sizeof(now->path));
+	now->sum = sums_of_all(s->sums);
+	reel_writer_stats(s->writer, &now->written);
+	now->ring_high_percent = 0;
+	for (unsigned i = 0; i <= programs_n_cpus(s->programs); i++)
+		if (rings_high_percent(s->rings, i) > now->ring_high_percent)
+			now->ring_high_percent = rings_high_percent(s->rings, i);
+	if (getrusage(RUSAGE_SELF, &usage) == 0) {
+		now->cpu_ns = ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) *
+				      SECOND_NS +
+			      ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) *
+				      1000;
+	}
+	now->memory_bytes = memory_taken(s);
+	now->disk_left_bytes = disk_left(s);
+	seconds = (double)(now_ns - (before.now_ns ? before.now_ns : s->since_ns)) / 1e9;
+	if (seconds > 0) {
+		now->events_per_s = (double)(now->sum.kept - before.sum.kept) / seconds;
+		now->bytes_per_s = (double)(now->written.stored_bytes -
+					    before.written.stored_bytes) /
+				   seconds;
+	}
+}
+
+/* What is mapped of the rings counts as ours, once or twice. */
+static uint64_t ring_bytes(const struct session *s)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i <= programs_n_cpus(s->programs); i++)
+		bytes += 2 * programs_ring_bytes(s->programs, i);
+	return bytes;
+}
+
+static int warn(struct session *s, struct reel_err *err)
+{
+	const struct session_state *now = &s->state;
+	struct helper_stats helper = { 0 };
+	int r = 0;
+
+	if (now->sum.lost > s->warned_lost) {
+		/* At the beginning, and each time it is twice as much. */
+		if (now->sum.lost >= 2 * s->warned_lost) {
+			r = session_warn(s, err, "%llu events lost so far: the rings are too small "
+					 "or the disk too slow (--ring)",
+					 (unsigned long long)now->sum.lost);
+			s->warned_lost = now->sum.lost;
+		}
+	}
+	if (r == 0 && now->ring_high_percent >= RING_MARK_PERCENT &&
+	    now->ring_high_percent >= s->warned_ring + 10) {
+		s->warned_ring = now->ring_high_percent;
+		r = session_warn(s, err, "a ring was %u%% full", now->ring_high_percent);
+	}
+	if (r == 0 && now->disk_left_bytes < DISK_MARK_BYTES && !s->warned_disk) {
+		s->warned_disk = true;
+		r = session_warn(s, err, "%llu MiB are left on the disk",
+				 (unsigned long long)(now->disk_left_bytes >> 20));
+	}
+	if (r == 0 && now->memory_bytes > MEMORY_MARK_BYTES + ring_bytes(s) && !s->warned_memory) {
+		s->warned_memory = true;
+		r = session_warn(s, err, "the recorder has taken %llu MiB of memory",
+				 (unsigned long long)(now->memory_bytes >> 20));
+	}
+	if (s->helper && !s->warned_helper && r == 0) {
+		helper_stats(s->helper, &helper);
+		if (helper.gone) {
+			s->warned_helper = true;
+			if (s->talk->warning)
+				s->talk->warning(s->talk->arg, helper.why);
+		}
+	}
+	return r;
+}
+
+int session_look(struct session *s, uint64_t now_ns, struct reel_err *err)
+{
+	int r = 0;
+
+	if (s->clock_fd >= 0 && tapeclock_stepped(s->clock_fd))
+		r = tapeclock_put(&s->record, CLOCK_STEPPED, &s->sink, err);
+	if (r < 0 || now_ns - s->looked_ns < SECOND_NS)
+		return r;
+	s->looked_ns = now_ns;
+	session_state_read(s, now_ns);
+	if (s->talk->state)
+		s->talk->state(s->talk->arg, s, &s->state);
+	r = warn(s, err);
+	if (r == 0 && now_ns - s->minute_ns >= 60 * SECOND_NS) {
+		s->minute_ns = now_ns;
+		r = tapeclock_put(&s->record, CLOCK_EACH_MINUTE, &s->sink, err);
+	}
+	return r;
+}
