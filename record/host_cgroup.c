@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All cgroups of the hierarchies whose ids are used. The directory entry of a cgroup already has its
- * id, so that only the directories are opened.
+ * All cgroups of the hierarchies whose ids are used. The directory entry of a cgroup already has
+ * its id, so that only the directories are opened.
  */
 #include "record/host_impl.h"
 

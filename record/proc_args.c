@@ -11,8 +11,8 @@ enum {
 };
 
 /*
- * The first bytes, and the length of all. A read that gives less than was asked for is the last: the
- * kernel goes on as long as the memory can be read.
+ * The first bytes, and the length of all. A read that gives less than was asked for is the last:
+ * the kernel goes on as long as the memory can be read.
  */
 void proc_put_argv(struct proc_look *l, int dir, uint32_t max)
 {

@@ -224,8 +224,8 @@ static inline void sleep_forever(void)
 }
 
 /*
- * Runs RUN in a child, which then sleeps, or does what RUN does that does not return. Waits until it
- * has said that it is ready, or for its exec or end.
+ * Runs RUN in a child, which then sleeps, or does what RUN does that does not return. Waits until
+ * it has said that it is ready, or for its exec or end.
  */
 static inline pid_t start(void (*run)(struct shared *s, int ready), struct shared *s)
 {
