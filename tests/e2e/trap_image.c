@@ -41,7 +41,10 @@ static pid_t run_fd(int fd, char *const *argv)
 	return pid;
 }
 
-/* The script is the file of the call; what runs is its interpreter, with other arguments. */
+/*
+ * The script is the file of the call; what runs is its interpreter, with other arguments. The kernel
+ * has let go of the script by then, so that only its name is left.
+ */
 static void script(void)
 {
 	char *shell = realpath("/bin/sh", NULL);
@@ -50,8 +53,8 @@ static void script(void)
 	file_write("script", "#!/bin/sh -e\ntrue\n", 0755);
 	pid = run("./script", ARGV("named", "an argument"));
 	expect(1,
-	       "'type':'exec','pid':%d,'ret':0,'path':'%s/script','path_arg':'./script',"
-	       "'path_from':'object','exe':'%s','argv':['/bin/sh','-e','./script','an argument'],"
+	       "'type':'exec','pid':%d,'ret':0,'path':'%s/./script','path_arg':'./script',"
+	       "'path_from':'dir+name','exe':'%s','argv':['/bin/sh','-e','./script','an argument'],"
 	       "'argv_arg':['named','an argument'],'comm':'script'",
 	       pid, case_dir, shell);
 }

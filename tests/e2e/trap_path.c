@@ -178,8 +178,8 @@ static void descriptors(void)
 		       "'syscall':'ioctl'",
 		       pid, case_dir, fd, flags);
 	need(chmod("file", 0640) == 0 && fchmodat(AT_FDCWD, "missing", 0640, 0) == -1);
-	expect(1, "'type':'chmod','pid':%d,'path':'%s/file','path_arg':'file','mode':%d,'fd':-1",
-	       pid, case_dir, 0640);
+	expect(1, "'type':'chmod','pid':%d,'path':'%s/file','path_arg':'file','mode':%d", pid,
+	       case_dir, 0640);
 	expect(1, "'type':'chmod','pid':%d,'path':'%s/missing','errno':'ENOENT'", pid, case_dir);
 	need(truncate("file", 3) == 0);
 	expect(1, "'type':'truncate','pid':%d,'path':'%s/file','path_arg':'file','size':3", pid,
@@ -284,8 +284,9 @@ static void deep(void)
 		need(mkdir("d", 0755) == 0 && chdir("d") == 0);
 	fd = open("file", O_RDWR | O_CREAT, 0600);
 	need(fd >= 0);
-	expect(1, "'type':'open','pid':%d,'ret':%d,'path~':'%s(/d){200}/file'", getpid(), fd,
-	       case_dir);
+	expect(1, "'type':'open','pid':%d,'ret':%d,'path~':'.*(/d){100}/file'", getpid(), fd);
+	expect(0, "'type':'open','pid':%d,'ret':%d,'path~':'(/d)*/file','truncated!':1", getpid(),
+	       fd);
 }
 
 struct race {

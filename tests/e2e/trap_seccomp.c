@@ -10,6 +10,14 @@
 
 #include "tests/e2e/expect.h"
 
+/* A refused call never looked at its path: that it can be read at all is ours to see to. */
+static const char *touched(const char *name)
+{
+	static char copy[100];
+
+	return strcpy(copy, name);
+}
+
 /* mkdir() gets ACTION, all else goes through. */
 static void filter_mkdir(unsigned action)
 {
@@ -30,7 +38,7 @@ static void filter_mkdir(unsigned action)
 static void failed_by_filter(void)
 {
 	filter_mkdir(SECCOMP_RET_ERRNO | EXDEV);
-	need(mkdir("refused", 0755) == -1 && errno == EXDEV);
+	need(mkdir(touched("refused"), 0755) == -1 && errno == EXDEV);
 	expect(1,
 	       "'type':'mkdir','pid':%d,'errno':'EXDEV','path':'%s/refused','blocked!':0,"
 	       "'path_from':'dir+name','mode':%d",
@@ -53,7 +61,7 @@ static void trapped(void)
 
 	need(sigaction(SIGSYS, &action, NULL) == 0);
 	filter_mkdir(SECCOMP_RET_TRAP);
-	mkdir("trapped", 0755);
+	mkdir(touched("trapped"), 0755);
 	need(access("trapped", F_OK) == -1);
 	expect(1, "'type':'mkdir','pid':%d,'path':'%s/trapped','blocked':true", getpid(), case_dir);
 	expect(1, "'type':'mkdir','pid':%d", getpid());
@@ -69,7 +77,7 @@ static void killed_by(unsigned action)
 
 	if (pid == 0) {
 		filter_mkdir(action);
-		mkdir("killed", 0755);
+		mkdir(touched("killed"), 0755);
 		_exit(0);
 	}
 	need(WTERMSIG(expect_exit(pid)) == SIGSYS);

@@ -96,8 +96,10 @@ static void chrooted(void)
 	       "'path_from':'object','ret':%d,%s",
 	       getpid(), case_dir, fd, file_id(fd));
 	need(open("/missing", O_RDONLY) == -1);
-	expect(1, "'type':'open','pid':%d,'path':'/missing','path_from':'passed','errno':'ENOENT'",
-	       getpid());
+	expect(1,
+	       "'type':'open','pid':%d,'path':'%s/root/missing','path_arg':'/missing',"
+	       "'path_from':'dir+name','errno':'ENOENT'",
+	       getpid(), case_dir);
 	need(mkdir("made", 0755) == 0);
 	expect(1, "'type':'mkdir','pid':%d,'path':'%s/root/sub/made','path_arg':'made'", getpid(),
 	       case_dir);
@@ -106,8 +108,9 @@ static void chrooted(void)
 	       case_dir);
 	need(chroot("/missing") == -1);
 	expect(1,
-	       "'type':'chroot','pid':%d,'path':'/missing','errno':'ENOENT','path_from':'passed'",
-	       getpid());
+	       "'type':'chroot','pid':%d,'path':'%s/root/missing','path_arg':'/missing',"
+	       "'errno':'ENOENT','path_from':'dir+name'",
+	       getpid(), case_dir);
 }
 
 /* A file system mounted where nobody else sees it; mounts on mounts are crossed. */
