@@ -65,6 +65,7 @@ static int doctor_run(const struct reel_command *self, int argc, char **argv)
 		load.classes[i] = true;
 	load.config.recorder_pid = (__u32)getpid();
 	load.config.max_arg = 4096;
+	load.config.scope = load.config.scope_tree = 1;
 	r = programs_load(&load, &programs, &err);
 	if (r < 0)
 		return reel_command_fail(self, REEL_STATUS_PRIVILEGE, &err);

@@ -20,7 +20,7 @@ struct session_state {
 	struct sum sum;
 	struct reel_writer_stats written;
 	unsigned ring_percent, ring_high_percent;
-	uint64_t memory_bytes;			/* of the recorder, its rings included */
+	uint64_t memory_bytes;			/* of the recorder's own, beside the rings */
 	uint64_t cpu_ns;
 	uint64_t disk_left_bytes;
 	double events_per_s, bytes_per_s;	/* since the last look */

@@ -49,14 +49,15 @@ static uint64_t memory_taken(const struct session *s)
 {
 	char text[64];
 	ssize_t n = s->memory_fd >= 0 ? pread(s->memory_fd, text, sizeof(text) - 1, 0) : -1;
-	unsigned long all, resident;
+	unsigned long all, resident, shared;
 
 	if (n <= 0)
 		return 0;
 	text[n] = 0;
-	if (sscanf(text, "%lu %lu", &all, &resident) != 2)
+	if (sscanf(text, "%lu %lu %lu", &all, &resident, &shared) != 3)
 		return 0;
-	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	/* Rings and files are mapped, not taken. */
+	return (uint64_t)(resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 void session_state_read(struct session *s, uint64_t now_ns)
@@ -91,16 +92,6 @@ void session_state_read(struct session *s, uint64_t now_ns)
 	}
 }
 
-/* What is mapped of the rings counts as ours, once or twice. */
-static uint64_t ring_bytes(const struct session *s)
-{
-	uint64_t bytes = 0;
-
-	for (unsigned i = 0; i <= programs_n_cpus(s->programs); i++)
-		bytes += 2 * programs_ring_bytes(s->programs, i);
-	return bytes;
-}
-
 static int warn(struct session *s, struct reel_err *err)
 {
 	const struct session_state *now = &s->state;
@@ -126,7 +117,7 @@ static int warn(struct session *s, struct reel_err *err)
 		r = session_warn(s, err, "%llu MiB are left on the disk",
 				 (unsigned long long)(now->disk_left_bytes >> 20));
 	}
-	if (r == 0 && now->memory_bytes > MEMORY_MARK_BYTES + ring_bytes(s) && !s->warned_memory) {
+	if (r == 0 && now->memory_bytes > MEMORY_MARK_BYTES && !s->warned_memory) {
 		s->warned_memory = true;
 		r = session_warn(s, err, "the recorder has taken %llu MiB of memory",
 				 (unsigned long long)(now->memory_bytes >> 20));
