@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sockets and addresses of a network namespace, as a keyframe tells them. */
 #include <arpa/inet.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -71,6 +73,36 @@ static int unix_bound(struct shared *s, int type, const char *name, size_t lengt
 	return fd;
 }
 
+/* "ip address add 10.9.8.7 peer 10.9.8.6 dev lo" */
+static void add_point_to_point(struct shared *s)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifaddrmsg m;
+		struct {
+			struct rtattr a;
+			uint8_t address[4];
+		} local, peer;
+	} request = { { sizeof(request), RTM_NEWADDR, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK },
+		      { .ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = 1 },
+		      { { 8, IFA_LOCAL }, { 10, 9, 8, 7 } },
+		      { { 8, IFA_ADDRESS }, { 10, 9, 8, 6 } } };
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+		char rest[256];
+	} answer = { 0 };
+
+	must(s, send(fd, &request, sizeof(request), 0));
+	must(s, recv(fd, &answer, sizeof(answer), 0));
+	if (answer.e.error) {
+		errno = -answer.e.error;
+		must(s, -1);
+	}
+	close(fd);
+}
+
 static void have_network(struct shared *s, int ready)
 {
 	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(4001) };
@@ -86,6 +118,7 @@ static void have_network(struct shared *s, int ready)
 	here.sin_addr.s_addr = inet_addr("127.1.2.3");
 	here.sin_port = htons(5001);
 	must(s, ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, &lo));
+	add_point_to_point(s);
 	fds[TCP_LISTEN] = inet(s, SOCK_STREAM, &any, NULL);
 	must(s, listen(fds[TCP_LISTEN], 5));
 	fds[TCP_CLIENT] = inet(s, SOCK_STREAM, &here, &there);
@@ -196,26 +229,28 @@ static void check_time_wait(const struct kept *k, uint64_t space)
 
 static void check_loopback(const struct kept *k, uint64_t space)
 {
+	static const char *const wanted[] = { "::ffff:127.0.0.1", "::ffff:10.9.8.7", "::1" };
+	static const uint8_t prefixes[] = { 8, 32, 128 };
 	unsigned seen = 0;
 
 	for (size_t i = 0; i < k->n; i++) {
 		const struct ev_netif *e = (const void *)k->items[i]->payload;
-		bool v4;
+		unsigned which;
 
 		if (k->items[i]->h.type != EV_netif || e->net_ns != space)
 			continue;
 		/* Some kernels give each namespace tunnels, which have no address. */
 		if (string_of(k->items[i], "name").length != 2)
 			continue;
-		v4 = e->addr.byte[10] == 0xff;
-		check_address(&e->addr, v4 ? "::ffff:127.0.0.1" : "::1");
-		CHECK_EQ(e->prefix, v4 ? 8 : 128);
+		which = e->addr.byte[12] == 127 ? 0 : e->addr.byte[12] == 10 ? 1 : 2;
+		check_address(&e->addr, wanted[which]);
+		CHECK_EQ(e->prefix, prefixes[which]);
 		CHECK_EQ(e->index, 1);
 		CHECK_STRING(k->items[i], "name", "lo");
 		CHECK_BYTES(k->items[i], "mac", "\0\0\0\0\0\0", 6);
-		seen |= v4 ? 1 : 2;
+		seen |= 1 << which;
 	}
-	CHECK_EQ(seen, 3);
+	CHECK_EQ(seen, 7);
 }
 
 /* What the text of /proc/PID/net says, without a word from the sockets of the kernel. */
