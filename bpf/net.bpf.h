@@ -15,8 +15,10 @@
 #ifndef REEL_BPF_NET_BPF_H
 #define REEL_BPF_NET_BPF_H
 
+#include "bpf/files.bpf.h"
+#include "bpf/dns.bpf.h"
 #include "bpf/flow.bpf.h"
-#include "bpf/message.bpf.h"
+#include "bpf/pass.bpf.h"
 
 enum {
 	CALL_SOCKETCALL = 102,	/* of i386 */
@@ -97,20 +99,6 @@ __noinline int net_arguments(void)
 	}                                                                                         \
 	static __always_inline int handle_##type(struct net_work *w)
 
-static __always_inline void net_take_call(struct net_work *w, const struct call *c)
-{
-	for (int i = 0; i < 6; i++)
-		w->call.raw[i] = c->args[i];
-	w->call.raw[ARG_CWD] = w->call.raw[ARG_NONE] = 0;
-	w->call.ret = c->ret;
-	w->call.slot = c->slot;
-	w->call.id = c->id;
-	w->call.flags = c->flags;
-	w->call.narrow = call_narrow(c);
-	w->call.done = c->ret >= 0 && !(c->flags & EV_BLOCKED);
-	w->call.moved = w->call.done ? c->ret : 0;
-}
-
 /* The socket that a call is about. */
 static __always_inline __u64 net_file(__s64 fd)
 {
@@ -132,6 +120,13 @@ int on_socketcall(__u64 *ctx)
 	if (!call_begin(&c, ctx, EV_CLASS_net))
 		return 0;
 	return call_no_event(&c, EV_CLASS_net);
+}
+
+/* The new descriptor has an entry, by which its close will know what it was. */
+static __always_inline void net_opened(__s32 fd)
+{
+	if (wants(close))
+		files_opened(bpf_get_current_task_btf(), fd, 0);
 }
 
 /* Roles: family, type, protocol, where the two descriptors go. */
@@ -156,6 +151,8 @@ NET_HANDLER(socket)
 		e.fd2 = fds[1];
 		sock_take(net_file(e.fd));
 		e.inode = w->sock.inode;
+		files_opened(bpf_get_current_task_btf(), e.fd, 0);
+		files_opened(bpf_get_current_task_btf(), e.fd2, 0);
 	}
 	return emit_fixed_flags(EV_socket, class_of_socket, ring_of_socket, w->call.id,
 				w->call.ret, w->call.flags, &e, sizeof(e));
@@ -240,9 +237,13 @@ NET_HANDLER(accept)
 	struct build b;
 
 	sock_take(net_file(w->call.done ? w->call.ret : w->call.args[0]));
-	if (!w->call.done)
+	if (w->call.done)
+		files_opened(bpf_get_current_task_btf(), w->call.ret, 0);
+	if (w->call.done)
+		net_opened(w->call.ret);
+	else
 		w->sock.inode = 0;
-	else if (wants(flow) && w->sock.proto == PROTO_TCP && w->sock.family != FAMILY_UNIX)
+	if (w->call.done && wants(flow) && w->sock.proto == PROTO_TCP && w->sock.family != FAMILY_UNIX)
 		flow_accepted(w->sock.sk, w->sock.inode);
 	names_take(w, w->call.done);
 	e = net_build(&b, accept, w);
@@ -366,17 +367,41 @@ __noinline int transfer_tell(void)
 	return build_emit(&b, send);
 }
 
-/* Events beyond the call. */
-__noinline int transfer_beyond(void)
+/* What lies beyond the call, of each of its messages. */
+static long tell_step(__u32 i, void *unused)
 {
 	struct net_work *w = net_work();
+	__u64 at;
+	__u32 bytes = 0;
 
 	if (!w)
+		return 1;
+	at = w->each.at;
+	w->each.at = at + mmsg_bytes(w->call.narrow);
+	message_take(at, w->call.narrow);
+	if (w->sock.family == FAMILY_UNIX) {
+		pass_tell();
 		return 0;
+	}
+	bpf_probe_read_user(&bytes, sizeof(bytes), (void *)mmsg_length_at(w->call.narrow, at));
+	w->message.bytes = bytes;
+	w->sock.addr = w->peer;
+	w->sock.port = w->peer_port;
+	passed_take(w->message.name, w->message.name_bytes);
+	passed_is_peer(w);
+	if (sock_has_dns(w))
+		dns_tell();
+	return 0;
+}
+
+/* Events beyond the call. */
+static __always_inline int transfer_beyond(struct net_work *w)
+{
 	if (w->sock.family == FAMILY_UNIX) {
 		if (!wants(pass) || !w->call.done || !w->each.has_control)
 			return 0;
-	} else if (!(w->each.has_dns || sock_has_dns(w)) || !dns_counts(w)) {
+	} else if (!wants(dns) || !(w->each.has_dns || sock_has_dns(w)) || !dns_counts(w) ||
+		   w->call.args[3] & (FLAG_PEEK | FLAG_ERRQUEUE)) {
 		return 0;
 	}
 	if (w->call.variant == 'v') {
@@ -404,7 +429,7 @@ static __always_inline int transfer(struct net_work *w, bool sent, bool wanted)
 		transfer_tell();
 	else
 		no_event(EV_CLASS_net);
-	return transfer_beyond();
+	return transfer_beyond(w);
 }
 
 NET_HANDLER(send)

@@ -88,6 +88,8 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 
 static bool type_wanted(const struct load_options *o, const struct reel_type *t)
 {
+	if (t->id == EV_dns && !o->config.dns)
+		return false;
 	/* What a model of the machine needs is always there. */
 	if (t->stream == TAPE_STATE || o->classes[t->class_id])
 		return true;
