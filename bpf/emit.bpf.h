@@ -152,9 +152,38 @@ static __always_inline int emit_from(struct scratch *s, __u64 used, __u32 string
 	return 0;
 }
 
+/* Path filters (match.bpf.h). Where a type has its path is known to the recorder. */
+const volatile struct path_place path_places[EV_MAX_TYPES];
+__u32 path_chosen(__u32 at, __u32 bytes);
+
+static __always_inline bool path_is_wanted(struct scratch *s)
+{
+	const volatile struct path_place *p = &path_places[s->header.type];
+	__u32 at = p->fixed_bytes, bytes = 0;
+	__u16 length;
+
+	for (__u32 i = 0; i < PATH_PLACE_STRINGS; i++) {
+		if (i >= p->strings)
+			break;
+		at += bytes;
+		__builtin_memcpy(&length, &s->payload[in_payload(p->lengths[i])], 2);
+		bytes = length;
+	}
+	return !bytes || path_chosen(at, bytes);
+}
+
 int emit_scratch(__u64 used, __u32 strings, __u32 class, __u32 to_state)
 {
-	return emit_from(cpu_scratch(), used, strings, class, to_state);
+	struct scratch *s = cpu_scratch();
+
+	if (config.n_paths && !to_state && s && !path_is_wanted(s)) {
+		struct cpu_counts *c = cpu_counts();
+
+		if (c)
+			c->filtered[class & (CLASSES - 1)]++;
+		return 0;
+	}
+	return emit_from(s, used, strings, class, to_state);
 }
 
 /* id: process and thread, as bpf_get_current_pid_tgid() has them. */

@@ -68,4 +68,21 @@ __u32 pattern_matches(__u32 paths, __u32 term, __u32 at, __u32 bytes)
 	return m->matched;
 }
 
+/* Is an event with this path wanted? */
+__u32 path_chosen(__u32 at, __u32 bytes)
+{
+	__u32 chosen = !config.positive_paths;
+
+	for (__u32 i = 0; i < PATH_TERMS; i++) {
+		if (i >= config.n_paths)
+			break;
+		if (!pattern_matches(1, i, at, bytes))
+			continue;
+		if (path_terms[i].negated)
+			return 0;
+		chosen = 1;
+	}
+	return chosen;
+}
+
 #endif

@@ -137,6 +137,14 @@ struct scope_term {
 	char text[SCOPE_TEXT];	/* a pattern, or the beginning of a container's id */
 };
 
+/* Where the lengths of the strings of a type are, up to that of its path, which is the last. */
+enum { PATH_PLACE_STRINGS = 4 };
+struct path_place {
+	__u16 fixed_bytes;
+	__u16 strings;		/* 0: the type has no path */
+	__u16 lengths[PATH_PLACE_STRINGS];
+};
+
 /* What is known of a task, in its storage. Zero: it has not been looked at. */
 enum scope_state { SCOPE_UNKNOWN, SCOPE_OUT, SCOPE_IN, SCOPE_NEVER };
 struct task_note {

@@ -208,6 +208,29 @@ static const char *log_reason(char *log)
 	return best;
 }
 
+/* The path of a type is its first string of that name. */
+static void place_paths(struct path_place places[EV_MAX_TYPES])
+{
+	for (const struct reel_type *t = reel_types; t->name; t++) {
+		struct path_place *place = &places[t->id];
+		unsigned strings = 0;
+
+		for (unsigned i = 0; i < t->n_fields && strings < PATH_PLACE_STRINGS; i++) {
+			const struct reel_field *f = &t->fields[i];
+
+			if (!reel_field_is_string(f))
+				continue;
+			place->lengths[strings] = t->string_offsets[strings];
+			strings++;
+			if (strcmp(f->name, "path") == 0) {
+				place->fixed_bytes = t->fixed_bytes;
+				place->strings = (__u16)strings;
+				break;
+			}
+		}
+	}
+}
+
 static int open_skeleton(struct programs *p, struct reel_err *err)
 {
 	struct recorder_config *config;
@@ -222,6 +245,7 @@ static int open_skeleton(struct programs *p, struct reel_err *err)
 	*config = p->options.config;
 	memcpy((void *)(uintptr_t)p->skeleton->rodata->scope_terms, p->options.terms,
 	       config->n_terms * sizeof(*p->options.terms));
+	place_paths((struct path_place *)(uintptr_t)p->skeleton->rodata->path_places);
 	memcpy((void *)(uintptr_t)p->skeleton->rodata->path_terms, p->options.paths,
 	       config->n_paths * sizeof(*p->options.paths));
 	if (bpf_map__set_max_entries(p->skeleton->maps.scratches, p->n_cpus + 1) < 0 ||
@@ -471,6 +495,11 @@ int programs_attach(struct programs *p, struct reel_err *err)
 void programs_set_helper(struct programs *p, int pid)
 {
 	p->skeleton->bss->helper_pid = (uint32_t)pid;
+}
+
+void programs_set_ancestors(struct programs *p, const uint32_t pids[ANCESTORS_TOLD])
+{
+	memcpy(p->skeleton->bss->keyframe_ancestors, pids, ANCESTORS_TOLD * sizeof(*pids));
 }
 
 int programs_iterators(const struct programs *p, int ret_fds[ITERATORS])
