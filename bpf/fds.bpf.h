@@ -58,9 +58,8 @@ static __always_inline int dup_emit(const struct call *c, __s32 fd, __u32 flags)
 /* Roles: fd, -, flags. Variant 'o': over a descriptor that may be open. */
 HANDLER_ROLES(dup)
 {
-	if (c->variant == 'o')
-		return dup_emit_over(c, c->args[0], c->args[2], ENDED_BY_DUP);
-	return dup_emit(c, c->args[0], 0);
+	return dup_emit_over(c, c->args[0], c->args[2],
+			     c->variant == 'o' ? ENDED_BY_DUP : ENDED_BY_EVICTED);
 }
 
 /* Roles: address of the descriptors, flags. */

@@ -12,7 +12,7 @@
 #define REEL_BPF_IO_BPF_H
 
 #include "bpf/files.bpf.h"
-#include "bpf/iovec.bpf.h"
+#include "bpf/net.bpf.h"
 
 enum { FILE_WRITES = 2 };
 enum io_direction { IO_READ, IO_WRITE };
@@ -49,72 +49,125 @@ static __always_inline struct open_file *io_entry(__u64 files, __s32 fd, __u32 k
 	return o && o->file == file ? o : NULL;
 }
 
-/* Variant 'v': the data lies in iovecs. */
-static __always_inline int io_event(const struct call *c, enum io_direction direction, __u64 file,
-				    bool with_path)
+/*
+ * The event of the call in the work: its arguments are fd, address, bytes or iovecs. Variant 'v': the
+ * data lies in iovecs.
+ */
+enum { IO_TELL_WRITE = 1, IO_TELL_PATH = 2 };
+__noinline int io_tell(__u64 files, __u64 file, __u32 what)
 {
+	bool written = what & IO_TELL_WRITE;
+	__u32 keep = config.io == IO_ALL || written ? config.content : 0;
+	struct net_work *w = net_work();
 	struct build b;
 	struct ev_read *e;
-	__u64 had = c->ret > 0 ? c->ret : 0, total = 0;
-	__u32 keep = config.io == IO_ALL || direction == IO_WRITE ? config.content : 0;
+	__u64 total = 0;
 
-	if (direction == IO_READ)
-		e = (struct ev_read *)call_build(&b, read, c);
-	else
-		e = (struct ev_read *)call_build(&b, write, c);
-	e->fd = c->args[0];
-	e->count = c->args[2];
+	if (!w)
+		return 0;
+	e = net_build(&b, read, w);
+	if (written)
+		b.s->header.type = EV_write;
+	e->fd = w->call.args[0];
+	e->count = w->call.args[2];
+	e->path_from = PATH_OBJECT;
 	if (file)
 		file_identify(file, e);
-	e->path_from = PATH_OBJECT;
-	e->path = with_path ? build_file_path(&b, file) : build_nothing(&b);
-	if (c->flags & EV_BLOCKED)
-		had = 0;
-	if (c->variant == 'v') {
-		e->content = build_user_iovecs(&b, c->args[1], c->args[2], call_narrow(c),
-					       keep ? had : 0, keep, &total);
+	e->path = what & IO_TELL_PATH ? build_file_path(&b, file) : build_nothing(&b);
+	if (w->call.variant == 'v') {
+		e->content = build_user_iovecs(&b, w->call.args[1], w->call.args[2], w->call.narrow,
+					       keep ? w->call.moved : 0, keep, &total);
 		e->count = total;
 	} else {
-		e->content = build_user_bytes(&b, c->args[1], keep ? had : 0, keep);
+		e->content = build_user_bytes(&b, w->call.args[1], keep ? w->call.moved : 0, keep);
 	}
-	if (file && task_file(c->task, e->fd) != file)
+	if (file && files_file(files, e->fd) != file)
 		build_flag(&b, EV_RACED);
-	return direction == IO_READ ? build_emit(&b, read) : build_emit(&b, write);
+	return build_emit(&b, read);
 }
 
-/* The second half of a call that is not folded at once. */
-static __always_inline int io_call(__u64 *ctx, enum io_direction direction)
+/* Does DNS go over this socket? */
+static __always_inline bool io_has_dns(__u64 file)
 {
+	__u64 socket, sk;
+
+	if (!config.dns || !wants(dns))
+		return false;
+	socket = file_socket(file);
+	sk = socket ? KPTR(struct socket, socket, sk) : 0;
+	return sk && (KLOAD(struct sock, sk, __sk_common.skc_num) == PORT_DNS ||
+		      KLOAD(struct sock, sk, __sk_common.skc_dport) == __builtin_bswap16(PORT_DNS));
+}
+
+/* What the call in the work has read or written is a DNS message. */
+__noinline int io_tell_dns(__u64 file, __u32 what)
+{
+	struct net_work *w = net_work();
+
+	if (!w)
+		return 0;
+	__builtin_memset(&w->message, 0, sizeof(w->message));
+	w->message.iov = w->call.args[1];
+	w->message.room = w->message.n_iov = w->call.args[2];
+	w->message.in_iovecs = w->call.variant == 'v';
+	w->message.bytes = w->call.moved;
+	w->each.sent = what & IO_TELL_WRITE;
+	/* No flags. */
+	w->call.args[3] = 0;
+	sock_take(file);
+	if (sock_has_dns(w) && dns_counts(w))
+		dns_tell();
+	return 0;
+}
+
+/* An event, or one more in the entry of its file. */
+static __always_inline int io_count(struct net_work *w, struct cpu_counts *own, __u64 files,
+				    __u64 file, __u32 kind, __u32 what)
+{
+	enum io_direction direction = what & IO_TELL_WRITE ? IO_WRITE : IO_READ;
+	__u32 bit = io_seen_bit(direction, w->call.ret), was = 0;
 	struct open_file *o;
+
+	o = w->call.flags & EV_BLOCKED ? NULL : io_entry(files, w->call.args[0], kind, file);
+	if (o)
+		was = __sync_fetch_and_or(&o->seen, bit);
+	/* The bit may be another thread's that was first. */
+	if (config.io == IO_FIRST && was & bit && o) {
+		io_fold(o, direction, w->call.ret);
+		own->folded[EV_CLASS_io]++;
+	} else {
+		ticks_set();
+		if (config.io == IO_FIRST || !(was & (SEEN_SOCKET - 1)))
+			what |= IO_TELL_PATH;
+		io_tell(files, file, what);
+	}
+	return 0;
+}
+
+/* A call that is not folded at once. */
+static __always_inline int io_call(__u64 *ctx, __u32 what, bool wanted)
+{
+	struct net_work *w = net_work();
 	struct call_layout *l;
 	struct call c;
-	__u64 file, files;
-	__u32 bit, was = 0;
+	__u64 files, file;
 
-	if (!call_read(&c, ctx))
+	if (!w || !call_read(&c, ctx))
 		return 0;
-	if (!(direction == IO_READ ? wants(read) : wants(write)))
-		return call_no_event(&c, EV_CLASS_io);
 	l = bpf_map_lookup_elem(&layouts, &c.slot);
 	if (!l)
 		return 0;
-	c.variant = l->variant;
-	c.args[0] = (__s32)c.args[0];
+	net_take_call(w, &c);
+	w->call.variant = l->variant;
+	for (int i = 0; i < 3; i++)
+		w->call.args[i] = w->call.raw[i];
 	files = task_files(c.task);
-	file = files_file(files, c.args[0]);
-	o = c.flags & EV_BLOCKED ? NULL : io_entry(files, c.args[0], OPEN_FD, file);
-	if (o) {
-		bit = io_seen_bit(direction, c.ret);
-		was = __sync_fetch_and_or(&o->seen, bit);
-		/* Another thread was first. */
-		if (config.io == IO_FIRST && was & bit) {
-			io_fold(o, direction, c.ret);
-			c.counts->folded[EV_CLASS_io]++;
-			return 0;
-		}
-	}
-	ticks_set();
-	return io_event(&c, direction, file, config.io == IO_FIRST || !(was & (SEEN_SOCKET - 1)));
+	file = files_file(files, (__s32)w->call.args[0]);
+	if (wanted)
+		io_count(w, c.counts, files, file, OPEN_FD, what);
+	else
+		call_no_event(&c, EV_CLASS_io);
+	return io_has_dns(file) ? io_tell_dns(file, what) : 0;
 }
 
 /*
@@ -122,7 +175,7 @@ static __always_inline int io_call(__u64 *ctx, enum io_direction direction)
  * be looked at whole.
  */
 static __always_inline bool io_folded(__u64 *ctx, struct task_struct *task, struct cpu_counts *own,
-				      enum io_direction direction)
+				      enum io_direction direction, bool wanted)
 {
 	struct pt_regs *r = (struct pt_regs *)ctx[0];
 	bool compat = task->thread_info.status & TS_COMPAT;
@@ -130,12 +183,14 @@ static __always_inline bool io_folded(__u64 *ctx, struct task_struct *task, stru
 	__s64 ret = compat ? (__s32)ctx[1] : ctx[1];
 	struct open_file *o;
 
-	if (config.io != IO_FIRST)
+	if (config.io != IO_FIRST || !wanted)
 		return false;
 	o = open_find(task_files(task), fd, OPEN_FD);
 	if (!o || !o->file || o->file != task_file(task, fd))
 		return false;
 	if (!(o->seen & io_seen_bit(direction, ret)))
+		return false;
+	if (o->seen & SEEN_SOCKET && io_has_dns(o->file))
 		return false;
 	/* It may be one that seccomp refused. */
 	if (ret == (__u32)r->orig_ax && task->seccomp.mode >= 2)
@@ -157,18 +212,19 @@ static __always_inline bool io_wanted(__u64 *ctx, struct task_struct *task, stru
 	return false;
 }
 
-#define IO_HANDLER(type, direction)                                                     \
-	SEC("tp_btf/sys_exit")                                                          \
-	int on_##type(__u64 *ctx)                                                       \
-	{                                                                               \
-		struct task_struct *task = bpf_get_current_task_btf();                  \
-		struct cpu_counts *own = cpu_counts();                                  \
-                                                                                        \
-		if (!own)                                                               \
-			return 0;                                                       \
-		if (!io_wanted(ctx, task, own) || io_folded(ctx, task, own, direction)) \
-			return 0;                                                       \
-		return io_call(ctx, direction);                                         \
+#define IO_HANDLER(type, direction)                                                          \
+	SEC("tp_btf/sys_exit")                                                               \
+	int on_##type(__u64 *ctx)                                                            \
+	{                                                                                    \
+		struct task_struct *task = bpf_get_current_task_btf();                       \
+		struct cpu_counts *own = cpu_counts();                                       \
+                                                                                             \
+		if (!own)                                                                    \
+			return 0;                                                            \
+		if (!io_wanted(ctx, task, own) ||                                            \
+		    io_folded(ctx, task, own, direction, wants(type)))                       \
+			return 0;                                                            \
+		return io_call(ctx, direction == IO_WRITE ? IO_TELL_WRITE : 0, wants(type)); \
 	}
 
 IO_HANDLER(read, IO_READ)

@@ -117,6 +117,7 @@ static const struct {
 	{ "copy_file_range", "024" },
 	{ "vmsplice", "012", 'v' },
 	/* dup: fd, -, flags */
+	{ "dup", "0--" },
 	{ "dup2", "0--", 'o' },
 	{ "dup3", "0-2", 'o' },
 	/* pipe: where to, flags */
@@ -144,6 +145,10 @@ static const struct call_mixed mixed[] = {
 	{ "recvmsg", "on_recv", "recv dns pass" },
 	{ "recvmmsg", "on_recv", "recv dns pass" },
 	{ "recvmmsg_time64", "on_recv", "recv dns pass" },
+	{ "read", "on_read", "read fold dns" },
+	{ "readv", "on_read", "read fold dns" },
+	{ "write", "on_write", "write fold dns" },
+	{ "writev", "on_write", "write fold dns" },
 	{ "close", "on_close", "close fold" },
 	{ "dup2", "on_dup", "dup fold" },
 	{ "dup3", "on_dup", "dup fold" },
