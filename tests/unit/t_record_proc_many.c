@@ -179,8 +179,8 @@ TEST(many_processes)
 	waitpid(pid, NULL, 0);
 	made = s->failed == 0;
 	if (made) {
-		printf("# %u processes with %u descriptors each: %.2f s, %.2f s of CPU, %u KiB more of "
-		       "memory, %u KiB of records\n",
+		printf("# %u processes with %u descriptors each: %.2f s, %.2f s of CPU, %u KiB "
+		       "more of memory, %u KiB of records\n",
 		       MANY, FDS, (double)s->number[0] / 1e9, (double)s->number[8] / 1e9,
 		       (unsigned)s->number[1], (unsigned)(s->number[6] >> 10));
 		CHECK_EQ(s->number[2], MANY);
