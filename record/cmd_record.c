@@ -171,7 +171,7 @@ static int record(const struct reel_command *self, const struct wishes *w,
 	if (r < 0) {
 		int status = reel_command_fail(self, status_of(r), &err);
 
-		if (w->command)
+		if (w->command && r != -EINVAL)
 			return end.command_ended ? end.command_status : STATUS_FAILED;
 		return status;
 	}

@@ -290,8 +290,11 @@ static int load_what_loads(struct programs *p, const struct btf *kernel, struct 
 			if (p->all[i].log && p->all[i].log[0])
 				failed = i;
 		if (failed == PROGRAMS_MAX)
-			return reel_err_set(err, load_error, "cannot load the kernel programs: %s",
-					    strerror(-load_error));
+			return reel_err_set(err, load_error, "cannot load the kernel programs: %s%s",
+					    strerror(-load_error),
+					    load_error == -EPERM || load_error == -EACCES
+						    ? "; root may, or who has CAP_BPF and CAP_PERFMON"
+						    : "");
 		if (getenv("REEL_VERIFIER_LOG"))
 			fputs(p->all[failed].log, stderr);
 		refuse(&p->all[failed], HOOK_REFUSED, log_reason(p->all[failed].log));
