@@ -41,13 +41,20 @@ static __always_inline __u32 slot_of(const struct task_struct *task, __u32 numbe
 	return number < 512 + SLOT_SCOPE - SLOTS_X32 ? SLOTS_X32 - 512 + number : SLOT_UNKNOWN;
 }
 
-static __always_inline bool call_read(struct call *c, __u64 *ctx)
+/* Whose call it is. */
+static __always_inline bool call_open(struct call *c)
+{
+	c->task = task_to_load();
+	c->counts = cpu_counts();
+	return c->counts != NULL;
+}
+
+/* What it was. */
+static __always_inline void call_take(struct call *c, __u64 *ctx)
 {
 	struct pt_regs *r = (struct pt_regs *)ctx[0];
 
 	c->ret = ctx[1];
-	c->task = task_to_load();
-	c->counts = cpu_counts();
 	c->number = (__u32)r->orig_ax;
 	c->slot = slot_of(c->task, c->number);
 	c->flags = 0;
@@ -84,7 +91,14 @@ static __always_inline bool call_read(struct call *c, __u64 *ctx)
 	if (c->ret == c->number && c->task->seccomp.mode >= 2 &&
 	    c->task->pending.signal.sig[0] >> SIGSYS_BIT & 1)
 		c->flags = EV_BLOCKED;
-	return c->counts != NULL;
+}
+
+static __always_inline bool call_read(struct call *c, __u64 *ctx)
+{
+	if (!call_open(c))
+		return false;
+	call_take(c, ctx);
+	return true;
 }
 
 /* False: not wanted, and counted as such. */
@@ -92,11 +106,14 @@ static __always_inline bool call_begin(struct call *c, __u64 *ctx, __u32 class)
 {
 	__u32 scope;
 
-	if (!call_read(c, ctx))
+	if (!call_open(c))
 		return false;
-	scope = task_scope(bpf_get_current_task_btf());
-	if (scope == SCOPE_IN)
+	/* Storage is only for a task that the verifier trusts. */
+	scope = task_scope(config.scope ? bpf_get_current_task_btf() : c->task);
+	if (scope == SCOPE_IN) {
+		call_take(c, ctx);
 		return true;
+	}
 	/* Seen for the first time: that program jumps here again. */
 	if (config.scope && scope == SCOPE_UNKNOWN)
 		bpf_tail_call(ctx, &handlers, SLOT_SCOPE);

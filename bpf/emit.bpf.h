@@ -186,7 +186,7 @@ int emit_scratch(__u64 used, __u32 strings, __u32 class, __u32 to_state)
 	return emit_from(s, used, strings, class, to_state);
 }
 
-/* id: process and thread, as bpf_get_current_pid_tgid() has them. */
+/* id: process and thread, as task_id() has them. */
 static __always_inline void header_begin_as(struct ev_header *h, __u8 type, __u16 call, __s64 ret,
 					    __u64 id)
 {
@@ -201,7 +201,7 @@ static __always_inline void header_begin_as(struct ev_header *h, __u8 type, __u1
 /* The header of an event of the current task. */
 static __always_inline void header_begin(struct ev_header *h, __u8 type, __u16 call, __s64 ret)
 {
-	header_begin_as(h, type, call, ret, bpf_get_current_pid_tgid());
+	header_begin_as(h, type, call, ret, task_id(task_to_load()));
 }
 
 static __always_inline bool build_open(struct build *b, __u8 type, __u32 fixed_bytes)
@@ -358,7 +358,7 @@ static __always_inline int emit_fixed_flags(__u8 type, __u32 class, __u32 to_sta
 					    const __u32 bytes)
 {
 	return emit_fixed_as(type, class, to_state, call, ret, flags, value, bytes,
-			     bpf_get_current_pid_tgid());
+			     task_id(task_to_load()));
 }
 
 static __always_inline int emit_fixed_(__u8 type, __u32 class, __u32 to_state, __u16 call,

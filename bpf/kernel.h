@@ -260,8 +260,16 @@ struct seccomp {
 struct thread_info {
 	unsigned int status;
 };
+struct rq {
+	struct task_struct *curr;
+	int cpu;
+};
+struct cfs_rq {
+	struct rq *rq;
+};
 struct sched_entity {
 	__u64 sum_exec_runtime;
+	struct cfs_rq *cfs_rq;
 };
 struct restart_block;
 struct task_struct {
@@ -301,6 +309,7 @@ struct linux_binprm {
 	struct file *file;
 	const char *filename;
 	const char *interp;
+	const char *fdpath;
 	int argc, envc;
 };
 struct seq_file;

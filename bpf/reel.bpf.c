@@ -23,7 +23,7 @@ int sys_exit(__u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
 	struct cpu_counts *c = cpu_counts();
-	__u32 slot = slot_of(bpf_get_current_task_btf(), (__u32)regs->orig_ax);
+	__u32 slot = slot_of(task_to_load(), (__u32)regs->orig_ax);
 
 	opaque(slot);
 	if (!c || slot >= SLOTS)
