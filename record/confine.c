@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "record/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "record/confine_calls.h"
+#include "record/confine_impl.h"
+
+static const char *const measure_names[CONFINE_MEASURES] = {
+	[CONFINE_OWNER] = "owner",
+	[CONFINE_CAPABILITIES] = "capabilities",
+	[CONFINE_BOUNDING] = "bounding set",
+	[CONFINE_NO_NEW_PRIVS] = "no_new_privs",
+	[CONFINE_DUMPABLE] = "dumpable",
+	[CONFINE_LANDLOCK] = "landlock",
+	[CONFINE_SECCOMP] = "seccomp",
+};
+
+static const struct {
+	const char *name;
+	unsigned bit;
+	bool attaches;
+} helper_caps[] = {
+	{ "CAP_SYS_PTRACE", CAP_SYS_PTRACE, false },
+	{ "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, false },
+	{ "CAP_PERFMON", CAP_PERFMON, true },
+	{ "CAP_BPF", CAP_BPF, true },
+};
+
+enum { HELPER_CAPS = sizeof(helper_caps) / sizeof(helper_caps[0]) };
+
+__attribute__((format(printf, 4, 5))) static void tell(struct confine_report *report,
+						       enum confine_what what,
+						       enum confine_status status, const char *fmt,
+						       ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report->measure[what].status = status;
+	(void)vsnprintf(report->measure[what].reason, sizeof(report->measure[what].reason), fmt,
+			ap);
+	va_end(ap);
+}
+
+/* What the threads have noted of a measure. */
+static void tell_result(struct confine_report *report, const struct confine_rights *rights,
+			enum confine_what what)
+{
+	int failed = rights->failed[what];
+
+	if (failed < 0)
+		tell(report, what, CONFINE_REFUSED, "%s", strerror(-failed));
+	else
+		tell(report, what, CONFINE_DONE, "%s", "");
+}
+
+static void forbid_dumps(struct confine_report *report)
+{
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		tell(report, CONFINE_DUMPABLE, CONFINE_REFUSED, "%s", strerror(errno));
+	else
+		tell(report, CONFINE_DUMPABLE, CONFINE_DONE, "%s", "");
+}
+
+/* SPEC_ALLOW: older kernels would make every call slower, against code that we do not run. */
+static void filter_calls(uint32_t roles, pid_t signalled, struct confine_report *report)
+{
+	struct filter f;
+	struct sock_fprog program;
+	unsigned flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	long r = confine_calls_filter(roles, getpid(), signalled, &f);
+
+	if (r < 0) {
+		tell(report, CONFINE_SECCOMP, CONFINE_REFUSED, "%s", strerror((int)-r));
+		return;
+	}
+	program = (struct sock_fprog){ (unsigned short)f.n, f.code };
+	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+	if (r == 0)
+		tell(report, CONFINE_SECCOMP, CONFINE_DONE, "%s", "");
+	else if (r > 0)
+		tell(report, CONFINE_SECCOMP, CONFINE_REFUSED, "thread %ld has another filter", r);
+	else if (errno == ENOSYS || errno == EINVAL)
+		tell(report, CONFINE_SECCOMP, CONFINE_NOT_THERE, "the kernel has no such filter");
+	else
+		tell(report, CONFINE_SECCOMP, CONFINE_REFUSED, "%s", strerror(errno));
+}
+
+/* A rule set for these directories; without Landlock, or where it is refused, -1 and the report
+ * says why. */
+static int landlock_for(const int *directories, unsigned n, struct confine_report *report)
+{
+	int abi = confine_landlock_abi(), fd = -1, r;
+
+	if (abi < 0) {
+		tell(report, CONFINE_LANDLOCK, CONFINE_NOT_THERE, "the kernel has no Landlock");
+		return -1;
+	}
+	r = confine_landlock_ruleset(abi, directories, n, &fd);
+	if (r < 0)
+		tell(report, CONFINE_LANDLOCK, CONFINE_REFUSED, "%s", strerror(-r));
+	else
+		tell(report, CONFINE_LANDLOCK, CONFINE_DONE, "ABI %d", abi);
+	return fd;
+}
+
+static void tell_rights(struct confine_report *report, const struct confine_rights *rights)
+{
+	if (rights->owner)
+		tell(report, CONFINE_OWNER, CONFINE_DONE, "%s", rights->owner->name);
+	else
+		tell(report, CONFINE_OWNER, CONFINE_NOT_WANTED, "%s", "");
+	tell_result(report, rights, CONFINE_CAPABILITIES);
+	tell_result(report, rights, CONFINE_BOUNDING);
+	tell_result(report, rights, CONFINE_NO_NEW_PRIVS);
+	if (rights->landlock_fd >= 0 && rights->failed[CONFINE_LANDLOCK] < 0)
+		tell_result(report, rights, CONFINE_LANDLOCK);
+}
+
+/* The recorder --------------------------------------------------------------------------------- */
+
+enum { DIRECTORIES = 1 + CONFINE_BESIDE };
+
+/* The capture's comes first, if there is one. */
+static int open_directories(const struct confine_options *o, int fds[DIRECTORIES], unsigned *ret_n,
+			    struct reel_err *err)
+{
+	const char *paths[DIRECTORIES] = { o->capture };
+
+	*ret_n = 0;
+	memcpy(paths + 1, o->beside, sizeof(o->beside));
+	for (unsigned i = 0; i < DIRECTORIES; i++) {
+		if (!paths[i])
+			continue;
+		fds[*ret_n] = open(paths[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fds[*ret_n] < 0)
+			return reel_err_set(err, -errno, "%s: %s", paths[i], strerror(errno));
+		++*ret_n;
+	}
+	return 0;
+}
+
+static int check_owner(const struct confine_options *o, const struct confine_rights *rights,
+		       int capture_fd, struct reel_err *err)
+{
+	int r = rights->failed[CONFINE_OWNER];
+
+	if (r < 0)
+		return reel_err_set(err, r, "cannot become %s: %s", o->owner->name, strerror(-r));
+	if (o->capture && faccessat(capture_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return reel_err_set(err, -EACCES, "%s cannot write in %s", o->owner->name,
+				    o->capture);
+	return 0;
+}
+
+int confine_recorder(const struct confine_options *o, struct confine_report *ret,
+		     struct reel_err *err)
+{
+	struct confine_rights rights = { .landlock_fd = -1, .owner = o->owner };
+	struct confine_report report;
+	int fds[DIRECTORIES] = { -1 };
+	unsigned n = 0;
+	int r;
+
+	memset(&report, 0, sizeof(report));
+	if (o->owner && geteuid() != 0)
+		return reel_err_set(err, -EPERM, "only root can give a capture to %s",
+				    o->owner->name);
+	r = open_directories(o, fds, &n, err);
+	if (r < 0)
+		goto out;
+	if (o->owner && o->capture) {
+		r = confine_give_capture(fds[0], o->owner, err);
+		if (r < 0)
+			goto out;
+	}
+	rights.landlock_fd = landlock_for(fds, n, &report);
+	r = confine_in_every_thread(confine_give_up, &rights, err);
+	if (r == 0 && o->owner)
+		r = check_owner(o, &rights, fds[0], err);
+	if (r < 0)
+		goto out;
+	tell_rights(&report, &rights);
+	forbid_dumps(&report);
+	filter_calls(CALLS_RECORDER, o->may_signal, &report);
+	*ret = report;
+out:
+	for (unsigned i = 0; i < n; i++)
+		close(fds[i]);
+	if (rights.landlock_fd >= 0)
+		close(rights.landlock_fd);
+	return r;
+}
+
+/* The helper and its children ------------------------------------------------------------------ */
+
+/* Which of the capabilities that it should have there were. */
+static void tell_helper_caps(struct confine_report *report, uint64_t wanted, uint64_t kept)
+{
+	char text[sizeof(report->measure[0].reason)] = "";
+	size_t n = 0;
+
+	if (report->measure[CONFINE_CAPABILITIES].status != CONFINE_DONE)
+		return;
+	for (unsigned i = 0; i < HELPER_CAPS; i++) {
+		uint64_t bit = 1ull << helper_caps[i].bit;
+
+		if ((wanted & bit) && n < sizeof(text))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s%s", n ? ", " : "",
+					      kept & bit ? "" : "without ", helper_caps[i].name);
+	}
+	tell(report, CONFINE_CAPABILITIES, kept == wanted ? CONFINE_DONE : CONFINE_PARTLY, "%s",
+	     text);
+}
+
+int confine_helper(const struct confine_helper_options *o, struct confine_report *ret,
+		   struct reel_err *err)
+{
+	struct confine_rights rights = { .landlock_fd = -1 };
+	uint32_t roles = (o->executes ? CALLS_EXECUTOR : CALLS_HELPER) |
+			 (o->attaches ? CALLS_ATTACHER : 0);
+	struct confine_report report;
+	int r;
+
+	memset(&report, 0, sizeof(report));
+	for (unsigned i = 0; i < HELPER_CAPS; i++)
+		if (o->attaches || !helper_caps[i].attaches)
+			rights.keep_caps |= 1ull << helper_caps[i].bit;
+	r = confine_in_every_thread(confine_give_up, &rights, err);
+	if (r < 0)
+		return r;
+	tell_rights(&report, &rights);
+	tell_helper_caps(&report, rights.keep_caps, rights.kept_caps);
+	tell(&report, CONFINE_LANDLOCK, CONFINE_NOT_WANTED, "it would hide /proc/PID/exe and root");
+	forbid_dumps(&report);
+	filter_calls(roles, 0, &report);
+	*ret = report;
+	return 0;
+}
+
+static int limit(unsigned resource, rlim_t value, const char *what, struct reel_err *err)
+{
+	struct rlimit limits = { value, value };
+
+	if (setrlimit(resource, &limits) < 0)
+		return reel_err_set(err, -errno, "cannot limit %s: %s", what, strerror(errno));
+	return 0;
+}
+
+int confine_parser(unsigned seconds, struct confine_report *ret, struct reel_err *err)
+{
+	struct confine_rights rights = { .landlock_fd = -1 };
+	struct confine_report report;
+	int r;
+
+	memset(&report, 0, sizeof(report));
+	r = limit(RLIMIT_CPU, seconds, "CPU time", err);
+	if (r == 0)
+		r = limit(RLIMIT_CORE, 0, "core files", err);
+	if (r < 0)
+		return r;
+	alarm(seconds);
+	rights.landlock_fd = landlock_for(NULL, 0, &report);
+	confine_give_up(&rights);
+	tell_rights(&report, &rights);
+	forbid_dumps(&report);
+	filter_calls(CALLS_PARSER, 0, &report);
+	if (rights.landlock_fd >= 0)
+		close(rights.landlock_fd);
+	*ret = report;
+	return 0;
+}
+
+int confine_report_put(const struct confine_report *report, const char *process,
+		       const struct record_sink *sink, struct reel_err *err)
+{
+	struct reel_record record;
+	struct timespec now;
+	int r = 0;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	for (unsigned i = 0; r == 0 && i < CONFINE_MEASURES; i++) {
+		struct ev_coverage *c = reel_record_begin(&record, reel_type_by_id(EV_coverage));
+		const char *reason = report->measure[i].reason;
+		char hook[64];
+		int n = snprintf(hook, sizeof(hook), "%s: %s", process, measure_names[i]);
+
+		c->status = (uint8_t)report->measure[i].status;
+		record.header.ts = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+		reel_record_string(&record, hook,
+				   (size_t)n < sizeof(hook) ? (size_t)n : sizeof(hook) - 1);
+		reel_record_string(&record, "", 0);
+		reel_record_string(&record, reason, strlen(reason));
+		r = record_put(sink, &record, err);
+	}
+	return r;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "record/confine_calls.h"
+
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+enum {
+	R = CALLS_RECORDER,
+	H = CALLS_HELPER,
+	A = CALLS_ATTACHER,
+	X = CALLS_EXECUTOR,
+	P = CALLS_PARSER,
+	ALL = R | H | A | X | P,
+};
+
+/* The kernel's bit of O_TMPFILE; that of the C library has O_DIRECTORY in it too. */
+#define TMPFILE_BIT 020000000
+
+static const struct confine_check no_exec = { .test = FILTER_NO_BITS,
+					      .arg = 2,
+					      .n_values = 1,
+					      .values = { PROT_EXEC } };
+
+/* F_SETOWN would make the kernel send signals in our name. */
+static const struct confine_check fcntl_commands = {
+	.test = FILTER_ONE_OF,
+	.arg = 1,
+	.n_values = 14,
+	.values = { F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW,
+		    F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ,
+		    F_GETPIPE_SZ },
+};
+
+/* TIOCSTI would type into the terminal. */
+static const struct confine_check ioctl_commands = {
+	.test = FILTER_ONE_OF,
+	.arg = 1,
+	.n_values = 4,
+	.values = { TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO },
+};
+
+static const struct confine_check perf_ioctls = {
+	.test = FILTER_ONE_OF,
+	.arg = 1,
+	.n_values = 5,
+	.values = { TCGETS, FIONREAD, PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_DISABLE,
+		    PERF_EVENT_IOC_SET_BPF },
+};
+
+static const struct confine_check own_name = {
+	.test = FILTER_ONE_OF,
+	.arg = 0,
+	.n_values = 2,
+	.values = { PR_SET_NAME, PR_GET_NAME },
+};
+
+/* What a child needs that gives up the rest. */
+static const struct confine_check less_rights = {
+	.test = FILTER_ONE_OF,
+	.arg = 0,
+	.n_values = 9,
+	.values = { PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS,
+		    PR_SET_DUMPABLE, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_CAP_AMBIENT,
+		    PR_GET_DUMPABLE },
+};
+
+/* Maps and links that are open already: their values, what the kernel says of them, and another
+ * run through an iterator. Nothing is made, changed or loaded. */
+static const struct confine_check bpf_reading = {
+	.test = FILTER_ONE_OF,
+	.arg = 0,
+	.n_values = 5,
+	.values = { BPF_MAP_LOOKUP_ELEM, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_BATCH,
+		    BPF_OBJ_GET_INFO_BY_FD, BPF_ITER_CREATE },
+};
+
+static const struct confine_check a_thread = { .test = FILTER_ALL_BITS,
+					       .arg = 0,
+					       .n_values = 1,
+					       .values = { CLONE_THREAD } };
+
+static const struct confine_check no_namespaces = {
+	.test = FILTER_NO_BITS,
+	.arg = 0,
+	.n_values = 1,
+	.values = { CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+		    CLONE_NEWPID | CLONE_NEWNET },
+};
+
+#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | TMPFILE_BIT)
+static const struct confine_check openat_reads = { .test = FILTER_NO_BITS,
+						   .arg = 2,
+						   .n_values = 1,
+						   .values = { WRITING } };
+static const struct confine_check to_itself = { .test = FILTER_ONE_OF,
+						.value = VALUE_SELF,
+						.arg = 0 };
+static const struct confine_check of_itself = { .test = FILTER_ONE_OF,
+						.value = VALUE_SELF_OR_0,
+						.arg = 0 };
+static const struct confine_check to_the_command = { .test = FILTER_ONE_OF,
+						     .value = VALUE_SIGNALLED,
+						     .arg = 0 };
+
+#define CALL(name, roles) { #name, __NR_##name, (roles), FILTER_ALLOW, FILTER_EPERM, NULL }
+#define CALL_IF(name, roles, check) \
+	{ #name, __NR_##name, (roles), FILTER_ALLOW, FILTER_EPERM, &(check) }
+#define KILL_UNLESS(name, roles, check) \
+	{ #name, __NR_##name, (roles), FILTER_ALLOW, FILTER_KILL, &(check) }
+#define KILL(name, roles) { #name, __NR_##name, (roles), FILTER_KILL, FILTER_KILL, NULL }
+#define REFUSE(name, roles) { #name, __NR_##name, (roles), FILTER_EPERM, FILTER_EPERM, NULL }
+#define ABSENT(name, roles) { #name, __NR_##name, (roles), FILTER_ENOSYS, FILTER_ENOSYS, NULL }
+
+/*
+ * Everything that is in no row gives EPERM (to the executor: is allowed). Among it, for the
+ * recorder, and because neither Landlock nor lost capabilities stop root from it: chmod, chown,
+ * setxattr and utimes of root's files, and kill, prlimit and priorities of root's processes.
+ */
+const struct confine_call confine_calls[] = {
+	/* Files that are open */
+	CALL(read, ALL),
+	CALL(readv, R | H),
+	CALL(pread64, R | H | P),
+	CALL(preadv, R),
+	CALL(write, R | H | P),
+	CALL(writev, R | H),
+	CALL(pwrite64, R),
+	CALL(pwritev, R),
+	CALL(lseek, R | H | P),
+	CALL(close, R | H | P),
+	CALL(close_range, R | H),
+	CALL(fstat, R | H | P),
+	CALL(fstatfs, R | H),
+	CALL(getdents64, R | H),
+	CALL(fsync, R),
+	CALL(fdatasync, R),
+	CALL(sync_file_range, R),
+	CALL(ftruncate, R),
+	CALL(fallocate, R),
+	CALL(fadvise64, R | H),
+	CALL(copy_file_range, R),
+	CALL(sendfile, R),
+	CALL(flock, R),
+	CALL(dup, R | H),
+	CALL(dup3, R | H),
+	CALL(pipe2, R | H),
+	CALL(sendto, R | H),
+	CALL(recvfrom, R | H),
+	CALL(shutdown, R),
+	CALL_IF(fcntl, R | H | P, fcntl_commands),
+	CALL_IF(ioctl, A, perf_ioctls),
+	CALL_IF(ioctl, R, ioctl_commands),
+
+	/* Files by name: the recorder's are Landlock's to judge */
+	CALL(openat, R),
+	CALL_IF(openat, H, openat_reads),
+	CALL(newfstatat, R | H | P),
+	CALL(statx, R | H),
+	CALL(statfs, R | H),
+	CALL(faccessat, R | H),
+	CALL(faccessat2, R | H),
+	CALL(readlinkat, R | H),
+	CALL(getcwd, R | H),
+	CALL(umask, R),
+	CALL(mkdirat, R),
+	CALL(unlinkat, R),
+	CALL(renameat2, R),
+	CALL(linkat, R),
+#ifdef __x86_64__
+	CALL(open, R),
+	CALL(stat, R | H),
+	CALL(lstat, R | H),
+	CALL(access, R | H),
+	CALL(readlink, R | H),
+	CALL(mkdir, R),
+	CALL(rmdir, R),
+	CALL(unlink, R),
+	CALL(rename, R),
+	CALL(renameat, R),
+	CALL(link, R),
+	CALL(dup2, R | H),
+	CALL(pipe, R | H),
+#endif
+
+	/* Memory */
+	CALL_IF(mmap, R | H | P, no_exec),
+	CALL_IF(mprotect, R | H | P, no_exec),
+	CALL(munmap, R | H | P),
+	CALL(mremap, R | H | P),
+	CALL(madvise, R | H | P),
+	CALL(brk, R | H | P),
+	CALL(mlock, R),
+	CALL(munlock, R),
+
+	/* Threads. No filter can see what clone3 makes, so that the C library must do without. */
+	CALL_IF(clone, R, a_thread),
+	CALL_IF(clone, H, no_namespaces),
+	ABSENT(clone3, R | H),
+	CALL(futex, R | H | P),
+	CALL(set_robust_list, R | H),
+	CALL(rseq, R | H),
+	CALL(set_tid_address, R | H),
+	CALL(gettid, R | H | P),
+	CALL(sched_yield, R | H | P),
+	CALL(membarrier, R),
+	CALL(sched_getaffinity, R | H),
+	CALL(getcpu, R | H),
+	CALL(exit, R | H | P),
+	CALL(exit_group, R | H | P),
+	CALL_IF(prctl, R, own_name),
+	CALL_IF(prctl, H, less_rights),
+
+	/* Waiting and time */
+	CALL(ppoll, R | H),
+	CALL(pselect6, R),
+	CALL(epoll_create1, R),
+	CALL(epoll_ctl, R),
+	CALL(epoll_pwait, R),
+	CALL(epoll_pwait2, R),
+	CALL(eventfd2, R),
+	CALL(timerfd_create, R),
+	CALL(timerfd_settime, R),
+	CALL(timerfd_gettime, R),
+	CALL(setitimer, R | H),
+	CALL(getitimer, R),
+	CALL(clock_gettime, R | H | P),
+	CALL(clock_getres, R | H),
+	CALL(clock_nanosleep, R | H),
+	CALL(nanosleep, R | H),
+	CALL(gettimeofday, R | H),
+	CALL(adjtimex, R),
+	CALL(clock_adjtime, R),
+#ifdef __x86_64__
+	CALL(poll, R | H),
+	CALL(select, R),
+	CALL(epoll_create, R),
+	CALL(epoll_wait, R),
+	CALL(time, R | H),
+	CALL(alarm, R | H),
+	CALL(pause, R),
+#endif
+
+	/* Signals */
+	CALL(rt_sigaction, R | H | P),
+	CALL(rt_sigprocmask, R | H | P),
+	CALL(rt_sigreturn, R | H | P),
+	CALL(rt_sigpending, R),
+	CALL(rt_sigsuspend, R),
+	CALL(rt_sigtimedwait, R),
+	CALL(sigaltstack, R | H | P),
+	CALL(signalfd4, R),
+	CALL(restart_syscall, R | H | P),
+	CALL_IF(tgkill, R | H | P, to_itself),
+	CALL_IF(kill, R, to_the_command),
+	CALL(wait4, R | H),
+	CALL(waitid, R | H),
+
+	/* What it is told of itself and the machine */
+	CALL(getpid, R | H | P),
+	CALL(getppid, R | H),
+	CALL(getuid, R | H),
+	CALL(geteuid, R | H),
+	CALL(getgid, R | H),
+	CALL(getegid, R | H),
+	CALL(capget, R | H),
+	CALL(getrandom, R | H | P),
+	CALL(uname, R | H),
+	CALL(sysinfo, R | H),
+	CALL(getrusage, R | H),
+	CALL(times, R),
+	CALL_IF(prlimit64, R | H, of_itself),
+#ifdef __x86_64__
+	CALL(getrlimit, R | H),
+#endif
+
+	/* For a child of the helper to confine itself */
+	CALL(capset, H),
+	CALL(seccomp, H),
+	CALL(landlock_create_ruleset, H),
+	CALL(landlock_restrict_self, H),
+
+	/* Kernel programs */
+	CALL(bpf, A),
+	CALL(perf_event_open, A),
+	KILL_UNLESS(bpf, R, bpf_reading),
+	KILL(bpf, H | X | P),
+	KILL(perf_event_open, R | H | X | P),
+
+	/* Nothing comes here that is not broken or broken into, but for programs of the executor
+	 * that try what they can do without */
+	REFUSE(io_uring_setup, X),
+	REFUSE(userfaultfd, X),
+	REFUSE(unshare, X),
+	REFUSE(add_key, X),
+	REFUSE(request_key, X),
+	REFUSE(keyctl, X),
+	CALL(execve, X),
+	CALL(execveat, X),
+	KILL(execve, ALL),
+	KILL(execveat, ALL),
+	KILL(ptrace, ALL),
+	KILL(process_vm_readv, ALL),
+	KILL(process_vm_writev, ALL),
+	KILL(pidfd_getfd, ALL),
+	KILL(process_madvise, ALL),
+	KILL(userfaultfd, ALL),
+	KILL(io_uring_setup, ALL),
+	KILL(mount, ALL),
+	KILL(umount2, ALL),
+	KILL(move_mount, ALL),
+	KILL(open_tree, ALL),
+	KILL(mount_setattr, ALL),
+	KILL(fsopen, ALL),
+	KILL(fsconfig, ALL),
+	KILL(fsmount, ALL),
+	KILL(fspick, ALL),
+	KILL(pivot_root, ALL),
+	KILL(chroot, ALL),
+	KILL(unshare, ALL),
+	KILL(setns, ALL),
+	KILL(open_by_handle_at, ALL),
+	KILL(init_module, ALL),
+	KILL(finit_module, ALL),
+	KILL(delete_module, ALL),
+	KILL(kexec_load, ALL),
+	KILL(kexec_file_load, ALL),
+	KILL(reboot, ALL),
+	KILL(swapon, ALL),
+	KILL(swapoff, ALL),
+	KILL(acct, ALL),
+	KILL(syslog, ALL),
+	KILL(quotactl, ALL),
+	KILL(settimeofday, ALL),
+	KILL(clock_settime, ALL),
+	KILL(sethostname, ALL),
+	KILL(setdomainname, ALL),
+	KILL(add_key, ALL),
+	KILL(request_key, ALL),
+	KILL(keyctl, ALL),
+	KILL(fanotify_init, ALL),
+#ifdef __x86_64__
+	KILL(iopl, ALL),
+	KILL(ioperm, ALL),
+	KILL(modify_ldt, ALL),
+#endif
+	{ 0 },
+};
+
+static void add_value(struct filter_row *row, enum confine_value value, pid_t self, pid_t signalled)
+{
+	switch (value) {
+	case VALUE_NONE:
+		break;
+	case VALUE_SELF_OR_0:
+		row->values[row->n_values++] = 0;
+		row->values[row->n_values++] = (uint32_t)self;
+		break;
+	case VALUE_SELF:
+		row->values[row->n_values++] = (uint32_t)self;
+		break;
+	case VALUE_SIGNALLED:
+		if (signalled > 0)
+			row->values[row->n_values++] = (uint32_t)signalled;
+		break;
+	}
+}
+
+static void row_of_call(const struct confine_call *call, pid_t self, pid_t signalled,
+			struct filter_row *ret)
+{
+	const struct confine_check *check = call->check;
+
+	*ret = (struct filter_row){ .nr = call->nr,
+				    .action = call->action,
+				    .otherwise = call->otherwise };
+	if (!check)
+		return;
+	ret->test = check->test;
+	ret->arg = check->arg;
+	ret->n_values = check->n_values;
+	for (unsigned i = 0; i < check->n_values; i++)
+		ret->values[i] = check->values[i];
+	add_value(ret, check->value, self, signalled);
+}
+
+int confine_calls_filter(uint32_t roles, pid_t self, pid_t signalled, struct filter *ret)
+{
+	struct filter_row row;
+
+	filter_begin(ret);
+	for (const struct confine_call *call = confine_calls; call->name; call++) {
+		if (!(call->roles & roles))
+			continue;
+		row_of_call(call, self, signalled, &row);
+		filter_add(ret, &row);
+	}
+	return filter_end(ret, roles & X ? FILTER_ALLOW : FILTER_EPERM);
+}
