@@ -274,14 +274,33 @@ int task_newtask(__u64 *ctx)
 	return emit_fixed(fork, call_now(task), pid_as_seen(task, child), &e);
 }
 
-/* The parent's exit from a fork that worked and the child's first are told by task_newtask. */
-HANDLER(fork)
+enum {
+	SIGCHLD_NUMBER = 17,
+	CLONE_VM_FLAG = 0x100,
+	CLONE_VFORK_FLAG = 0x4000,
+};
+
+/*
+ * Role: flags. The parent's exit from a fork that worked and the child's first are told by
+ * task_newtask.
+ */
+HANDLER_ROLES(fork)
 {
 	struct ev_fork e = { 0 };
+	__u8 fault = 0;
 
 	if (c->ret >= 0)
 		return call_no_event(c, EV_CLASS_process);
-	return call_emit_fixed(fork, c, &e);
+	if (c->variant == 'f')
+		e.clone_flags = SIGCHLD_NUMBER;
+	else if (c->variant == 'v')
+		e.clone_flags = CLONE_VFORK_FLAG | CLONE_VM_FLAG | SIGCHLD_NUMBER;
+	else if (c->variant != '3')
+		e.clone_flags = call_arg(c, 0);
+	else if (bpf_probe_read_user(&e.clone_flags, 8, (void *)call_arg(c, 0)))
+		fault = EV_FAULT;
+	return emit_fixed_flags(EV_fork, class_of_fork, ring_of_fork, c->id, c->ret,
+				c->flags | fault, &e, sizeof(e));
 }
 
 /* Execute */
@@ -377,66 +396,6 @@ static __always_inline __u16 build_args(struct build *b, __u64 from, __u64 to, _
 	return build_user_bytes(b, from, to > from ? to - from : 0, limit);
 }
 
-SEC("tp_btf/sched_process_exec")
-int sched_process_exec(__u64 *ctx)
-{
-	struct task_struct *task = (struct task_struct *)ctx[0];
-	struct linux_binprm *bprm = (struct linux_binprm *)ctx[2];
-	struct cpu_counts *own = cpu_counts();
-	struct build b;
-	struct ev_exec *e;
-	__u64 file, name, mnt;
-	bool script;
-
-	if (!own)
-		return 0;
-	scope_refresh(task);
-	count_extra(EV_CLASS_process);
-	if (!current_wanted(task)) {
-		own->filtered[EV_CLASS_process]++;
-		return 0;
-	}
-	files_end_closed(task);
-	e = build_begin(&b, exec, call_now(task), 0);
-	file = kload_pointer((__u64)&bprm->file);
-	name = kload_pointer((__u64)&bprm->filename);
-	/* An interpreter was put in front, which made a name of its own. */
-	script = name != kload_pointer((__u64)&bprm->interp);
-	mnt = KPTR(struct file, file, f_path.mnt);
-	file_identify(file, e);
-	exec_identity(e, task);
-	e->memfd = (KLOAD(struct vfsmount, mnt, mnt_flags) & MNT_INTERNAL_FLAG) != 0;
-	e->deleted = !KPTR(struct dentry, KPTR(struct file, file, f_path.dentry), d_hash.pprev);
-	e->upper_layer = in_upper_layer(file);
-	e->stdin_type = stdin_type(task);
-	e->comm = build_kernel_string(&b, (__u64)&task->comm, 16);
-	if (script) {
-		e->path = build_beneath_cwd(&b, task, name, &e->path_from);
-		e->path_arg = e->path_from == PATH_DIR_NAME
-				      ? build_kernel_string(&b, name, PATH_BYTES)
-				      : build_nothing(&b);
-		e->exe = build_file_path(&b, file);
-	} else {
-		__u64 at;
-
-		e->path = build_file_path(&b, file);
-		e->path_from = PATH_OBJECT;
-		at = b.used;
-		e->path_arg = build_kernel_string(&b, name, PATH_BYTES);
-		if (e->path_arg == e->path && payload_same(at - e->path, at, e->path))
-			e->path_arg = build_drop(&b, e->path_arg);
-		e->exe = build_file_path(&b, file);
-	}
-	e->argv = build_args(&b, task->mm->arg_start, task->mm->arg_end, config.max_arg);
-	e->argv_arg = build_nothing(&b);
-	e->env = config.env ? build_args(&b, task->mm->env_start, task->mm->env_end,
-					 STRING_BYTES_MAX - 1)
-			    : build_nothing(&b);
-	e->cwd = build_path(&b, kload_pointer((__u64)&task->fs->pwd.mnt),
-			    kload_pointer((__u64)&task->fs->pwd.dentry));
-	return build_emit(&b, exec);
-}
-
 /*
  * The arguments of a failed execve are still the caller's array of pointers. State of the loop is
  * in the scratch: match.text is where the next one goes, match.star how many there were.
@@ -500,6 +459,138 @@ static __always_inline __u16 build_pointer_array(struct build *b, __u64 array, b
 	__u32 r = args_put(array, compat, b->used), n = r & 0x7fff;
 
 	return build_took(b, n, r >> 31 ? EV_UNKNOWN_LENGTH : n);
+}
+
+/*
+ * What the caller passed is gone once the new program is there. Newer kernels have a hook just before:
+ * from it come the arguments where an interpreter has changed them, and the call itself.
+ */
+enum { ARGS_KEPT = 8192 };
+struct passed_args {
+	__u32 bytes;	/* bit 31: not all */
+	__u32 call;
+	__u8 text[ARGS_KEPT];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u64);
+	__type(value, struct passed_args);
+} exec_args SEC(".maps");
+
+static __always_inline bool is_script(struct linux_binprm *bprm)
+{
+	/* An interpreter was put in front, which made a name of its own. */
+	return kload_pointer((__u64)&bprm->filename) != kload_pointer((__u64)&bprm->interp);
+}
+
+enum { CALL_execve = 59, CALL_execveat = 322, CALL_execveat_compat = 358 };
+
+SEC("tp_btf/sched_prepare_exec")
+int sched_prepare_exec(__u64 *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct linux_binprm *bprm = (struct linux_binprm *)ctx[1];
+	struct pt_regs *r = (struct pt_regs *)bpf_task_pt_regs(task);
+	bool compat = task->thread_info.status & TS_COMPAT;
+	bool at = kload_pointer((__u64)&bprm->fdpath) != 0;
+	struct scratch *s = cpu_scratch();
+	struct passed_args *p;
+	__u64 key = (__u64)task, array;
+
+	if (!s || !is_script(bprm) || !current_wanted(task))
+		return 0;
+	array = compat ? (at ? (__u32)r->dx : (__u32)r->cx) : (at ? r->dx : r->si);
+	p = (struct passed_args *)s->payload;
+	p->bytes = args_put(array, compat, 8);
+	p->call = call_now(task);
+	bpf_map_update_elem(&exec_args, &key, p, BPF_ANY);
+	return 0;
+}
+
+static __always_inline __u16 build_passed_args(struct build *b, struct task_struct *task)
+{
+	__u64 key = (__u64)task;
+	struct passed_args *p = bpf_map_lookup_elem(&exec_args, &key);
+	__u32 n;
+
+	if (!p || b->used > EV_MAX_PAYLOAD - 2 * STRING_BYTES_MAX)
+		return build_nothing(b);
+	n = p->bytes & (ARGS_KEPT - 1);
+	bpf_probe_read_kernel(build_at(b), n, p->text);
+	n = build_took(b, n, p->bytes >> 31 ? EV_UNKNOWN_LENGTH : n);
+	bpf_map_delete_elem(&exec_args, &key);
+	return n;
+}
+
+/* The kernel makes every exec look like execve; a path from a descriptor tells the other. */
+static __always_inline __u16 exec_call(struct task_struct *task, struct linux_binprm *bprm)
+{
+	if (!kload_pointer((__u64)&bprm->fdpath))
+		return call_now(task);
+	if (task->thread_info.status & TS_COMPAT)
+		return EV_CALL(EV_ABI_COMPAT, CALL_execveat_compat);
+	return EV_CALL(EV_ABI_NATIVE, CALL_execveat);
+}
+
+SEC("tp_btf/sched_process_exec")
+int sched_process_exec(__u64 *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct linux_binprm *bprm = (struct linux_binprm *)ctx[2];
+	struct cpu_counts *own = cpu_counts();
+	struct build b;
+	struct ev_exec *e;
+	__u64 file, name, mnt;
+	bool script;
+
+	if (!own)
+		return 0;
+	scope_refresh(task);
+	count_extra(EV_CLASS_process);
+	if (!current_wanted(task)) {
+		own->filtered[EV_CLASS_process]++;
+		return 0;
+	}
+	files_end_closed(task);
+	e = build_begin(&b, exec, exec_call(task, bprm), 0);
+	file = kload_pointer((__u64)&bprm->file);
+	name = kload_pointer((__u64)&bprm->filename);
+	script = is_script(bprm);
+	mnt = KPTR(struct file, file, f_path.mnt);
+	file_identify(file, e);
+	exec_identity(e, task);
+	e->memfd = (KLOAD(struct vfsmount, mnt, mnt_flags) & MNT_INTERNAL_FLAG) != 0;
+	e->deleted = !KPTR(struct dentry, KPTR(struct file, file, f_path.dentry), d_hash.pprev);
+	e->upper_layer = in_upper_layer(file);
+	e->stdin_type = stdin_type(task);
+	e->comm = build_kernel_string(&b, (__u64)&task->comm, 16);
+	if (script) {
+		e->path = build_beneath_cwd(&b, task, name, &e->path_from);
+		e->path_arg = e->path_from == PATH_DIR_NAME
+				      ? build_kernel_string(&b, name, PATH_BYTES)
+				      : build_nothing(&b);
+		e->exe = build_file_path(&b, file);
+	} else {
+		__u64 at;
+
+		e->path = build_file_path(&b, file);
+		e->path_from = PATH_OBJECT;
+		at = b.used;
+		e->path_arg = build_kernel_string(&b, name, PATH_BYTES);
+		if (e->path_arg == e->path && payload_same(at - e->path, at, e->path))
+			e->path_arg = build_drop(&b, e->path_arg);
+		e->exe = build_file_path(&b, file);
+	}
+	e->argv = build_args(&b, task->mm->arg_start, task->mm->arg_end, config.max_arg);
+	e->argv_arg = script ? build_passed_args(&b, task) : build_nothing(&b);
+	e->env = config.env ? build_args(&b, task->mm->env_start, task->mm->env_end,
+					 STRING_BYTES_MAX - 1)
+			    : build_nothing(&b);
+	e->cwd = build_path(&b, kload_pointer((__u64)&task->fs->pwd.mnt),
+			    kload_pointer((__u64)&task->fs->pwd.dentry));
+	return build_emit(&b, exec);
 }
 
 /* Roles: dirfd, path, argv. What worked is told by sched_process_exec. */

@@ -96,6 +96,11 @@ static const struct {
 	/* readlink: dirfd, path, buffer */
 	{ "readlink", "c01" },
 	{ "readlinkat", "012", 'a' },
+	/* fork: flags */
+	{ "clone", "0", 'c' },
+	{ "clone3", "0", '3' },
+	{ "fork", "-", 'f' },
+	{ "vfork", "-", 'v' },
 	/* exec: dirfd, path, argv */
 	{ "execve", "c01" },
 	{ "execveat", "012" },

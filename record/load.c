@@ -41,6 +41,7 @@ static const struct {
 	{ "scope_first", "sys_exit", "", true },
 	{ "task_newtask", "task_newtask", "fork thread", true },
 	{ "sched_process_exec", "sched_process_exec", "exec", true },
+	{ "sched_prepare_exec", "sched_prepare_exec", "exec", false },
 	{ "sched_process_exit", "sched_process_exit", "exit", true },
 	{ "cgroup_attach_task", "cgroup_attach_task", "cgroup_move", false },
 	{ "cgroup_mkdir", "cgroup_mkdir", "cgroup", false },

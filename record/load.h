@@ -47,6 +47,9 @@ int programs_attach(struct programs *p, struct reel_err *err);
 /* The helper is not recorded either. */
 void programs_set_helper(struct programs *p, int pid);
 
+/* Processes that a keyframe names although they are not in scope. */
+void programs_set_ancestors(struct programs *p, const uint32_t pids[ANCESTORS_TOLD]);
+
 /* Links of the iterators over processes, their files, their maps; -1 where one does not work.
  * Returns how many do. */
 enum { ITERATORS = 3 };

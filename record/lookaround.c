@@ -13,7 +13,7 @@
 
 enum { DEEPEST_TREE = 64 };
 
-static uint32_t parent_of(uint32_t pid)
+uint32_t lookaround_parent(uint32_t pid)
 {
 	char path[40], text[512];
 	const char *after;
@@ -42,7 +42,7 @@ static bool in_tree(void *arg, uint32_t pid)
 	for (int i = 0; i < DEEPEST_TREE && pid > 1; i++) {
 		if (pid == (uint32_t)l->command)
 			return true;
-		pid = parent_of(pid);
+		pid = lookaround_parent(pid);
 	}
 	return false;
 }

@@ -17,4 +17,7 @@ struct lookaround {
 struct helper_task lookaround_host(struct lookaround *l);
 struct helper_task lookaround_processes(struct lookaround *l);
 
+/* The parent of a process; 0: it is gone, or has none. */
+uint32_t lookaround_parent(uint32_t pid);
+
 #endif

@@ -104,7 +104,23 @@ static int open_writer(struct session *s, struct reel_err *err)
 	r = reel_writer_open(&o, &s->writer, err);
 	if (r == 0)
 		s->segment_number = reel_writer_segment_number(s->writer);
+	s->minute_ns = s->looked_ns = s->since_ns;
 	return r;
+}
+
+/* Who is above the command, so that the keyframe has them: from what is scoped up to the first. */
+static void tell_ancestors(struct session *s)
+{
+	uint32_t ancestors[ANCESTORS_TOLD] = { 0 };
+	uint32_t pid = s->child.pid ? (uint32_t)getpid() : 0;
+
+	if (!pid && s->wishes->pids.n)
+		pid = lookaround_parent((uint32_t)strtoul(s->wishes->pids.v[0], NULL, 10));
+	for (unsigned i = 0; i < ANCESTORS_TOLD && pid; i++) {
+		ancestors[i] = pid;
+		pid = lookaround_parent(pid);
+	}
+	programs_set_ancestors(s->programs, ancestors);
 }
 
 /* Before the rings are mapped: the helper is a copy of us as we are now. */
@@ -136,6 +152,8 @@ static int start_helper(struct session *s, struct reel_err *err)
 		r = helper_start(&o, &s->helper, err);
 	if (r == 0)
 		programs_set_helper(s->programs, helper_pid(s->helper));
+	if (r == 0)
+		tell_ancestors(s);
 	return r;
 }
 
