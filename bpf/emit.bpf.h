@@ -312,6 +312,7 @@ static __always_inline __u16 build_user_bytes(struct build *b, __u64 address, __
 
 	if (b->used > EV_MAX_PAYLOAD - 64)
 		return build_took(b, 0, bytes);
+	opaque(n);
 	n &= STRING_BYTES_MAX - 1;
 	if (n && bpf_probe_read_user(build_at(b), n, (void *)address) < 0) {
 		build_flag(b, EV_FAULT);
