@@ -4,11 +4,12 @@
  * its threads made which, with which result:
  *
  *	count [-p PROCESSES] [-t THREADS] [-r ROUNDS] [-c CPUS] [-s STEP,...] [-w DIR]
- *	      [-T SECONDS] [-g MICROSECONDS]
+ *	      [-T SECONDS] [-g MICROSECONDS] [-i]
  *
  * Each process has THREADS threads, which run ROUNDS rounds of the steps side by side, or as many
  * as there is time for, with a rest (-g) after each. With -c they are pinned to CPU 0, 1, ... in
- * turn, so that it is also known which CPU made the call. Needs root.
+ * turn, so that it is also known which CPU made the call. -i waits for the end of standard input
+ * first. Needs root.
  *
  * A line of output is an object: {"worker": ...} with the calls of a thread as "type call error"
  * and how often; {"child": ...} a process that a worker made; {"process": ...} one of workers.
@@ -54,8 +55,10 @@ static const struct step steps[] = {
 
 enum { N_STEPS = sizeof(steps) / sizeof(steps[0]) };
 
-static const char *const call_names[] = {
+/* Those of the headers, and those that are newer. */
+static const char *const call_names[512] = {
 #include "syscalls_x86_64.h"
+	[SYS_fchmodat2] = "fchmodat2",
 };
 
 static const char *const type_names[EV_MAX_TYPES] = {
@@ -68,6 +71,7 @@ struct options {
 	int processes, threads, cpus;
 	uint64_t rounds;
 	unsigned seconds, rest_us;
+	bool waits;
 	const char *dir, *steps;
 };
 
@@ -228,16 +232,12 @@ static void print_worker(const struct worker *w)
 	       w->overflow ? "true" : "false");
 	for (int i = 0; i < MAX_TALLIES; i++) {
 		const struct tally *t = &w->tallies[i];
-		size_t n_names = sizeof(call_names) / sizeof(call_names[0]);
 		const char *error = t->error ? strerrorname_np(t->error) : "0";
 
 		if (!t->count)
 			continue;
 		printf("%s\"%s ", comma, type_names[t->type]);
-		if (t->number < n_names && call_names[t->number])
-			printf("%s", call_names[t->number]);
-		else
-			printf("%d", t->number);
+		printf("%s", call_names[t->number]);
 		/* The kernel has numbers for which the C library has no name. */
 		if (error)
 			printf(" %s\":%u", error, t->count);
@@ -257,7 +257,7 @@ static void parse(struct shared *s, int argc, char **argv)
 	int c;
 
 	*o = (struct options){ .processes = 2, .threads = 2, .rounds = 20, .dir = "count.d" };
-	while ((c = getopt(argc, argv, "p:t:r:c:s:w:T:g:")) != -1) {
+	while ((c = getopt(argc, argv, "p:t:r:c:s:w:T:g:i")) != -1) {
 		switch (c) {
 		case 'p':
 			o->processes = atoi(optarg);
@@ -277,6 +277,9 @@ static void parse(struct shared *s, int argc, char **argv)
 			break;
 		case 'g':
 			o->rest_us = (unsigned)atoi(optarg);
+			break;
+		case 'i':
+			o->waits = true;
 			break;
 		case 's':
 			o->steps = optarg;
@@ -330,8 +333,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "count: %s: too long for the address of a socket\n", full);
 		exit(2);
 	}
-	s->options.dir = full;
+	s->options.dir = strdup(full);
 
+	while (s->options.waits && read(0, full, sizeof(full)) > 0)
+		;
 	for (int i = 0; i < s->options.processes; i++) {
 		pids[i] = need(fork(), "fork");
 		if (pids[i] == 0)

@@ -106,19 +106,9 @@ struct step {
 	unsigned every; /* run in one round of so many */
 };
 
-/* Calls newer than the headers. */
+/* A call newer than the headers. */
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
-#endif
-#ifndef SYS_setxattrat
-#define SYS_setxattrat 463
-#define SYS_removexattrat 466
-#endif
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467
-#endif
-#ifndef SYS_file_setattr
-#define SYS_file_setattr 469
 #endif
 
 #endif

@@ -29,12 +29,22 @@ def boottime():
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
-def started(capture, options, *args, **more):
-    """The recorder with the load, in the background. Its pid is that of the recorder itself."""
-    work = f"{capture}.d" if capture != "-" else "stdout.d"
-    argv = [REEL, "record", "-q", "-o", capture, *options, "--", program("count"), "-w", work, *args]
+def load(name, *args):
+    return [program("count"), "-w", f"{name}.d", *args]
+
+
+def started(options, command=(), **more):
+    """The recorder in the background, once it records. Its pid is that of the recorder itself."""
+    read_end, write_end = os.pipe()
+    argv = [REEL, "record", "-q", "--ready-fd", str(write_end), *options]
     more.setdefault("stdout", subprocess.PIPE)
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
+    child = subprocess.Popen(argv + (["--", *command] if command else []),
+                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             pass_fds=(write_end,), **more)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as ready:
+        suite.say(ready.readline(), f"{options[1]}: is ready")
+    return child
 
 
 def ended(child):
@@ -69,8 +79,8 @@ def info(name, capture, verdict):
 
 def stopped():
     """SIGSTOP while the load goes on: all that did not fit is lost, and only then."""
-    child = started("stopped.reel", SMALL, "-T", str(STOP_S + 2), "-g", "1500", "-p", "2", "-t",
-                    "1", "-c", str(os.cpu_count()), "-s", STEPS)
+    child = started(("-o", "stopped.reel", *SMALL), load(
+        "stopped", "-T", str(STOP_S + 2), "-g", "1500", "-p", "2", "-t", "1", "-s", STEPS))
     time.sleep(1)
     begin = boottime()
     os.kill(child.pid, signal.SIGSTOP)
@@ -90,8 +100,8 @@ def stopped():
 def overrun():
     """Rings of 1 MiB at full speed."""
     rounds = "30000" if LONG else "3000"
-    child = started("overrun.reel", SMALL, "-r", rounds, "-p", str(os.cpu_count()), "-t", "1", "-s",
-                    "descriptors,signals,io,fork")
+    child = started(("-o", "overrun.reel", *SMALL), load(
+        "overrun", "-r", rounds, "-p", str(os.cpu_count()), "-t", "1", "-s", STEPS))
     # The recorder gets less of the CPUs than the load, so that it cannot keep up.
     os.setpriority(os.PRIO_PROCESS, child.pid, 19)
     done = ended(child)
@@ -105,12 +115,15 @@ def overrun():
 
 
 class SlowReader(threading.Thread):
-    """Takes what comes at so many bytes a second for a while, then at any speed."""
+    """Takes what comes at so many bytes a second, until it is told to hurry."""
 
-    def __init__(self, stream, path, per_second, seconds):
+    def __init__(self, stream, path, per_second):
         super().__init__()
         self.stream, self.path = stream, path
-        self.step, self.slow_until = per_second // 20, time.monotonic() + seconds
+        self.step, self.slow_until = per_second // 20, float("inf")
+
+    def hurry_in(self, seconds):
+        self.slow_until = time.monotonic() + seconds
 
     def run(self):
         with open(self.path, "wb") as out:
@@ -126,24 +139,21 @@ class SlowReader(threading.Thread):
 
 def slow_disk():
     """Standard output is a pipe whose reader is slow."""
-    truth_file = os.path.abspath("slow.truth")
+    counter = subprocess.Popen(
+        load("slow", "-i", "-T", "5", "-g", "1000", "-p", "2", "-t", "1", "-s", STEPS),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     read_end, write_end = os.pipe()
-    inner = 'exec "$@" > "$TRUTH"'
-    child = subprocess.Popen(
-        [REEL, "record", "-q", "-o", "-", *SMALL, "--", "/bin/sh", "-c", inner, "sh",
-         program("count"), "-w", "slow.d", "-T", "4", "-g", "1000", "-p", "2", "-t", "1", "-s", STEPS],
-        stdin=subprocess.DEVNULL, stdout=write_end, stderr=subprocess.PIPE,
-        env=dict(os.environ, TRUTH=truth_file))
-    os.close(write_end)
     with os.fdopen(read_end, "rb") as stream:
-        reader = SlowReader(stream, "slow.rls", 20_000, 4)
+        reader = SlowReader(stream, "slow.rls", 20_000)
         reader.start()
-        err = child.stderr.read()
-        child.wait()
+        child = started(("-o", "-", *SMALL, "-p", str(counter.pid)), stdout=write_end)
+        os.close(write_end)
+        reader.hurry_in(3)
+        truth = Truth(counter.communicate()[0].decode())
+        os.kill(child.pid, signal.SIGINT)
+        done = ended(child)
         reader.join()
-    suite.say(child.returncode == 0, "slow disk: ends well", err.decode("utf-8", "replace"))
-    with open(truth_file, encoding="utf-8") as f:
-        truth = Truth(f.read())
+    suite.say(done.returncode == 0, "slow disk: ends well", output(done))
     tape = Tape("slow.rls")
     check("slow disk", truth, tape, "ring full")
     info("slow disk", "slow.rls", "lost")
@@ -156,8 +166,8 @@ def full_disk():
         suite.skip("full disk", "a tmpfs cannot be mounted")
         return
     try:
-        child = started("disk/full.reel", ("-e", CLASSES, "--io", "all"), "-r", "20000", "-p", "2",
-                        "-t", "1", "-s", STEPS)
+        child = started(("-o", "disk/full.reel", "-e", CLASSES, "--io", "all"),
+                        load("full", "-r", "20000", "-p", "2", "-t", "1", "-s", STEPS))
         done = ended(child)
         said = done.stderr.decode("utf-8", "replace")
         suite.say("No space left" in said or "full" in said, "full disk: is said", output(done))

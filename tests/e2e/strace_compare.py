@@ -10,12 +10,18 @@ import os
 import signal
 import socket
 
+import strace_read
+
 TYPES = ("exec", "open", "create", "unlink", "rename", "chmod", "connect", "bind")
 
 # Name: why strace and the tape may say different things. How often each was needed is printed.
 RULES = {
+    "exec by a thread": "strace 6.1 takes the next call's exit for its own, and loses that call",
+    "newer than strace": "calls that this strace has never heard of are on tape only",
+    "script": "the kernel has let go of a script when its interpreter runs: its name is left",
+    "no arguments": "the kernel gives a program without arguments an empty one",
+    "cut": "arguments beyond --max-arg are told by their length",
     "port of the kernel": "bind() to port 0 asks the kernel for one, which only the tape has",
-    "longer than its socket address": "strace shows the path of a socket up to its NUL, as the tape",
     "no address of this family": "strace decodes addresses that the tape has no field for",
     "read by the kernel only": "an address that strace could not read, an event that says fault",
     "unresolved program": "the file that was executed is gone now, so that its links are not known",
@@ -34,13 +40,16 @@ class Comparison:
         self.complaints, self.used = [], collections.Counter()
         self.compared = collections.Counter()
         self.trace = trace
+        self.unheard = {call for call in ("fchmodat2",) if not strace_read.knows(call)}
         tids = set(trace.threads)
         self.events = collections.defaultdict(list)
         self.exits, self.made = {}, []
         for e in events:
             if e["tid"] not in tids and e["pid"] not in tids:
                 continue
-            if e["type"] in TYPES:
+            if e.get("syscall") in self.unheard:
+                self.rule("newer than strace")
+            elif e["type"] in TYPES:
                 self.events[e["tid"]].append(e)
             elif e["type"] == "exit":
                 self.exits.setdefault(e["pid"], []).append(e)
@@ -63,6 +72,9 @@ class Comparison:
     def thread(self, tid):
         calls, events = self.trace.calls.get(tid, []), self.events[tid]
         for i, call in enumerate(calls):
+            if i and calls[i - 1].get("swallows") and i < len(events):
+                self.rule("exec by a thread")
+                del events[i]
             if i == len(events):
                 self.complain(f"thread {tid}: no event for {self.shown(call)}")
                 return
@@ -175,30 +187,54 @@ class Comparison:
         yield from self.number(call, event, "mode")
 
     def pair_exec(self, call, event):
-        place = call["path"]
         if call["ret"] < 0:
+            yield from self.passed(call["path"], event)
+        else:
+            yield from self.image(call["path"], event)
+        if call["argv"] is not None:
+            yield from self.arguments(call, event)
+
+    def image(self, place, event):
+        path = os.path.join(place["directory"], place["passed"])
+        if not place["passed"]:
+            yield from self.object(None, place["directory"], event)
+        elif self.is_script(path, event):
+            self.rule("script")
             yield from self.passed(place, event)
         else:
-            got = bytes_of(event, "path_arg") or bytes_of(event, "path")
-            if place["passed"] == b"":
-                yield from self.object(None, place["directory"], event)
-                got = b""
-            if got != place["passed"]:
-                yield f"path_arg {got!r}"
+            if (bytes_of(event, "path_arg") or bytes_of(event, "path")) != place["passed"]:
+                yield f"path_arg {bytes_of(event, 'path_arg')!r}"
             if event["path_from"] != "object":
                 yield f"path_from {event['path_from']}"
-            path = os.path.join(place["directory"], place["passed"])
-            if not place["passed"]:
-                pass
-            elif not os.path.exists(path):
+            if event["exe"] != event["path"]:
+                yield f"exe {event['exe']}"
+            if not os.path.exists(path):
                 self.rule("unresolved program")
             elif bytes_of(event, "path") != os.path.realpath(path):
                 yield f"path {bytes_of(event, 'path')!r}"
-        if call["argv"] is None:
+
+    @staticmethod
+    def is_script(path, event):
+        """Whatever is no program itself; once it is gone, the tape has to be believed."""
+        if not os.path.exists(path):
+            return event["exe"] != event["path"]
+        with open(path, "rb") as f:
+            return f.read(4) != b"\x7fELF"
+
+    def arguments(self, call, event):
+        got = event.get("argv_arg", event.get("argv"))
+        want = [word.decode("utf-8", "replace") for word in call["argv"]]
+        length = event.get("argv_arg_length", event.get("argv_length"))
+        if got == want:
             return
-        argv = event.get("argv_arg", event.get("argv"))
-        if argv != [word.decode("utf-8", "replace") for word in call["argv"]]:
-            yield f"argv {argv}"
+        if not want and got == [""]:
+            self.rule("no arguments")
+        elif length is not None and length == sum(len(word) + 1 for word in call["argv"]):
+            self.rule("cut")
+            if not "\0".join(want).startswith("\0".join(got)):
+                yield f"argv {got}"[:300]
+        else:
+            yield f"argv {got}"[:300]
 
     def pair_connect(self, call, event):
         yield from self.number(call, event, "fd")
@@ -213,8 +249,7 @@ class Comparison:
         if address is None:
             self.rule("no address of this family")
         elif family == socket.AF_UNIX:
-            want = address.replace(b"\0", b"@", 1) if address[:1] == b"\0" else address
-            if (bytes_of(event, "unix_path") or b"") != want:
+            if (bytes_of(event, "unix_path") or b"") != address:
                 yield f"unix_path {event.get('unix_path')!r}"
         elif event["addr"] != address.removeprefix("::ffff:"):
             yield f"addr {event['addr']}"
@@ -290,8 +325,13 @@ def event_of(call, n):
         file = os.path.realpath(path) if os.path.exists(path) else path
         if not call["path"]["passed"]:
             file = call["path"]["directory"]
-    if file is not None:
+    script = call["type"] == "exec" and call["ret"] == 0 and call["path"]["passed"]
+    if script and Comparison.is_script(path, {"exe": 0, "path": 0}):
+        put_passed(e, call["path"])
+        e["exe"] = "/bin/sh"
+    elif file is not None:
         put(e, "path", file)
+        e["exe"] = e["path"]
         e["path_from"] = "object"
         if "path" in call and call["path"]["passed"] != file:
             put(e, "path_arg", call["path"]["passed"])
@@ -304,7 +344,7 @@ def event_of(call, n):
         e["fault"] = call["address"] is None
         e.update(family=family, addr="::", port=port or 1)
         if isinstance(address, bytes):
-            e["unix_path"] = address.replace(b"\0", b"@", 1).decode("utf-8", "replace")
+            put(e, "unix_path", address)
         elif address:
             e["addr"] = address.removeprefix("::ffff:")
     return e

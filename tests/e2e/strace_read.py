@@ -8,8 +8,9 @@ working directory of each process, and who is a thread of whom.
 
 import re
 import socket
+import subprocess
 
-PATHS = "open,openat,openat2,creat,unlink,unlinkat,rename,renameat,renameat2,chmod,fchmod,fchmodat"
+PATHS = "open,openat,openat2,creat,unlink,unlinkat,rename,renameat,renameat2,chmod,fchmod,fchmodat,?fchmodat2"
 OTHERS = "execve,execveat,connect,bind,exit,exit_group"
 FOLLOWED = "chdir,fchdir,clone,clone3,fork,vfork"
 OPTIONS = ["-f", "-yy", "-X", "raw", "-xx", "-v", "-s", "65535", "--seccomp-bpf", "-q",
@@ -30,9 +31,18 @@ RESTART = {"ERESTARTSYS": -512, "ERESTARTNOINTR": -513, "ERESTARTNOHAND": -514,
 
 LINE = re.compile(r"(\d+) +(.*)")
 CALL = re.compile(r"(\w+)\((.*)\) += (.*)")
+# An exec by a thread that is not the first: strace 6.1 takes the next call's exit for its own.
+MISREAD = re.compile(r"-1 \(errno \d{10,}\)")
 RESULT = re.compile(r"(-?\d+|0x[0-9a-f]+|\?)(<.*>(?:\(deleted\))?)?(?: (E\w+))?")
 HEX = re.compile(r"\\x([0-9a-f]{2})")
 DEVICE = re.compile(r"<(?:char|block) [^>]*>")
+
+
+def knows(call):
+    """Whether this strace has ever heard of the call."""
+    done = subprocess.run(["strace", "-e", "trace=" + call, "true"], check=False,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return done.returncode == 0
 
 
 def text_of(token):
@@ -121,8 +131,7 @@ class Trace:
     def __init__(self, path, cwd):
         self.calls, self.ends, self.made = {}, {}, []
         self.threads, self.unknown = {}, []
-        self.first = None
-        self.cwd = cwd
+        self.cwd, self.misread = cwd, set()
         rows = list(self.rows(path))
         self.parents = {}
         for tid, name, args, result in rows:
@@ -134,13 +143,14 @@ class Trace:
 
     def rows(self, path):
         """Whole calls: (tid, name, arguments, (ret, error, file of ret)), ends as name None."""
-        begun = {}
+        begun, superseded = {}, set()
         with open(path, encoding="latin-1") as f:
             for line in f:
                 tid, text = LINE.match(line.rstrip("\n")).groups()
                 tid = int(tid)
                 if text.startswith("+++ superseded by execve in pid"):
                     begun[tid] = begun.pop(int(text.split()[6]), begun.get(tid, ""))
+                    superseded.add(tid)
                     continue
                 if text.startswith("+++ "):
                     yield tid, None, text, None
@@ -151,12 +161,18 @@ class Trace:
                 resumed = re.match(r"<\.\.\. \w+ resumed>(.*)", text)
                 if resumed:
                     text = begun.pop(tid, "") + resumed.group(1)
+                    if tid in superseded and MISREAD.search(text):
+                        text = MISREAD.sub("0", text)
+                        self.misread.add((tid, text))
+                    superseded.discard(tid)
                 call = CALL.fullmatch(text)
                 result = call and RESULT.match(call.group(3))
                 if not result:
                     self.unknown.append(line.rstrip())
                     continue
                 yield tid, call.group(1), call.group(2), self.result(result)
+                if (tid, text) in self.misread:
+                    yield tid, "misread", "", (0, None, None)
 
     @staticmethod
     def result(found):
@@ -178,7 +194,6 @@ class Trace:
                     if flags & CLONE_FS:
                         self.threads[tid].cwd = of.cwd
             else:
-                self.first = self.first or tid
                 self.threads[tid] = Process(tid, [self.cwd])
         return self.threads[tid]
 
@@ -196,6 +211,8 @@ class Trace:
                 self.made.append((kind, tid, ret))
             return
         a = split(args)
+        if name == "misread":
+            self.calls[tid][-1]["swallows"] = True
         if name in ("chdir", "fchdir"):
             if ret == 0:
                 self.move(process, name, a)

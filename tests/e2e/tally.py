@@ -99,12 +99,16 @@ def without(counts, types):
 
 
 def compare_threads(truth, tape, skip=()):
+    """What is the same in several threads is said once."""
+    said = {}
     for tid, worker in truth.workers.items():
         got, want = without(tape.calls[tid], skip), without(worker["calls"], skip)
         for line in differences(got, want):
-            yield f"thread {tid}: {line}"
+            said.setdefault(line, []).append(tid)
         if worker["overflow"]:
             yield f"thread {tid}: the test itself lost count"
+    for line, tids in said.items():
+        yield f"{line}, by {len(tids)} of {len(truth.workers)} threads, e.g. {tids[0]}"
 
 
 def compare_cpus(truth, tape):

@@ -146,8 +146,7 @@ static void int80_files(void)
 	need(int80(I386_CLOSE, (uint32_t)fd, 0, 0, 0, 0) == 0);
 	expect(1, "'type':'close','abi':'i386','pid':%d,'fd':%ld,'ret':0", pid, fd);
 	/* Its numbers are other calls in the other table: none of those happened. */
-	for (int i = 0; i < 2; i++)
-		expect(0, "'type':'%s','abi!':0,'pid':%d", i ? "stat" : "rename", pid);
+	expect(0, "'type':'rename','abi!':0,'pid':%d", pid);
 }
 
 static void int80_pointers(void)
@@ -285,7 +284,8 @@ static void int80_exec(void)
 /* Whether the kernel has it or not: it was this call, and this is how it ended. */
 static void x32(void)
 {
-	long ret = syscall(SYS_mkdir | X32, "made", 0700);
+	char name[] = "made", program[] = "/nonexistent"; /* nobody else may look at them */
+	long ret = syscall(SYS_mkdir | X32, name, 0700);
 	const char *error = ret < 0 ? strerrorname_np(errno) : NULL;
 	int pid = getpid();
 
@@ -304,7 +304,7 @@ static void x32(void)
 	expect(1, "'type':'open','abi':'x32','syscall':'openat','pid':%d,'errno':'%s'", pid,
 	       strerrorname_np(errno));
 	/* 512 and up are x32's own numbers: 520 is execve there. */
-	ret = syscall(520 | X32, "/nonexistent", NULL, NULL);
+	ret = syscall(520 | X32, program, NULL, NULL);
 	need(ret == -1);
 	expect(1,
 	       "'type':'exec','abi':'x32','syscall':'execve','pid':%d,'errno':'%s',"

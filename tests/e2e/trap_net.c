@@ -277,13 +277,13 @@ static void local(void)
 	need(bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)) == -1);
 	expect(1, "'type':'bind','pid':%d,'errno':'EADDRINUSE','unix_path~':'(%s/)?socket'", pid,
 	       case_dir);
-	/* A name that is no path: it begins with a NUL, which @ stands for. */
+	/* A name that is no path begins with a NUL. */
 	a = socket(AF_UNIX, SOCK_DGRAM, 0);
 	need(bind(a, (struct sockaddr *)&hidden, hidden_length) == 0);
-	expect(1, "'type':'bind','pid':%d,'fd':%d,'unix_path':'@reel trap','ret':0", pid, a);
+	expect(1, "'type':'bind','pid':%d,'fd':%d,'unix_path':'\\u0000reel trap','ret':0", pid, a);
 	b = socket(AF_UNIX, SOCK_DGRAM, 0);
 	need(sendto(b, "x", 1, 0, (struct sockaddr *)&hidden, hidden_length) == 1);
-	expect(1, "'type':'send','pid':%d,'fd':%d,'ret':1,'unix_path':'@reel trap'", pid, b);
+	expect(1, "'type':'send','pid':%d,'fd':%d,'ret':1,'unix_path':'\\u0000reel trap'", pid, b);
 }
 
 static void netlink(void)
@@ -296,7 +296,7 @@ static void netlink(void)
 	       AF_NETLINK, NETLINK_ROUTE);
 	need(socket(AF_INET, SOCK_STREAM, 99) == -1);
 	expect(1,
-	       "'type':'socket','pid':%d,'family':2,'proto':99,'errno':'EPROTONOSUPPORT','fd':null",
+	       "'type':'socket','pid':%d,'family':2,'proto':99,'errno':'EPROTONOSUPPORT','fd':-1",
 	       getpid());
 }
 
