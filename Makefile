@@ -59,16 +59,21 @@ record_unit := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_record_*.c))
 unit := $(filter-out $(record_unit),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_*.c)))
 fuzz := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 bench_lib := $(wildcard tests/bench/lib_*.c)
-bench := $(patsubst tests/bench/%.c,%,$(filter-out $(bench_lib),$(wildcard tests/bench/*.c)))
+# Those of record/ are named after it, and have kernel programs of their own.
+bench_bpf := $(wildcard tests/bench/*.bpf.c)
+record_bench := $(patsubst tests/bench/%.c,%,$(filter-out $(bench_bpf),$(wildcard tests/bench/record_*.c)))
+bench := $(filter-out $(record_bench),$(patsubst tests/bench/%.c,%,$(filter-out $(bench_lib) $(bench_bpf),\
+	$(wildcard tests/bench/*.c))))
 
 abis := x86_64 i386 x32
 skeleton := $(gen)/reel.skel.h
-generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton)
+generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton) \
+	$(bench_bpf:tests/bench/%.bpf.c=$(gen)/%.skel.h)
 e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
 .PHONY: all programs clang asan fuzzers deps test test-built test-quick test-kernel lint fuzz bench \
-	bench-format demo install clean help
+	bench-format bench-record demo install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
@@ -97,6 +102,12 @@ $(1)/reel-record: $(record_src:%.c=$(1)/obj/%.o) $(1)/libreel-record.a $(1)/libr
 	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(record_libs)
 
 $(record_unit:%=$(1)/unit/%): $(1)/unit/%: $(1)/obj/tests/unit/%.o $(1)/libreel-record.a \
+		$(1)/libreel-format.a
+	$$(call msg,LINK,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(record_libs)
+
+$(record_bench:%=$(1)/bench/%): $(1)/bench/%: $(1)/obj/tests/bench/%.o $(1)/libreel-record.a \
 		$(1)/libreel-format.a
 	$$(call msg,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
@@ -157,6 +168,15 @@ $(gen)/reel.bpf.o: bpf/reel.bpf.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPF_CC) $(bpf_flags) -MMD -MP -c -o $@ $<
 
+$(gen)/%.bpf.o: tests/bench/%.bpf.c Makefile
+	$(call msg,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPF_CC) $(bpf_flags) -MMD -MP -c -o $@ $<
+
+$(gen)/record_%.skel.h: $(gen)/record_%.bpf.o
+	$(call msg,GEN,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name record_$*_bpf > $@
+
 $(skeleton): $(gen)/reel.bpf.o
 	$(call msg,GEN,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name reel_bpf > $@
@@ -166,10 +186,11 @@ $(skeleton): $(gen)/reel.bpf.o
 # The other flavours ------------------------------------------------------------------------------
 
 programs: $(O)/reel $(O)/reel-record $(unit:%=$(O)/unit/%) $(record_unit:%=$(O)/unit/%) \
-	$(bench:%=$(O)/bench/%) $(e2e:%=$(O)/e2e/%)
+	$(bench:%=$(O)/bench/%) $(record_bench:%=$(O)/bench/%) $(e2e:%=$(O)/e2e/%)
 
 clang: $(O)/clang/reel $(O)/clang/reel-record $(unit:%=$(O)/clang/unit/%) \
-	$(record_unit:%=$(O)/clang/unit/%) $(bench:%=$(O)/clang/bench/%) ## build all with clang too
+	$(record_unit:%=$(O)/clang/unit/%) $(bench:%=$(O)/clang/bench/%) \
+	$(record_bench:%=$(O)/clang/bench/%) ## build all with clang too
 
 asan: $(O)/asan/reel $(O)/asan/reel-record $(unit:%=$(O)/asan/unit/%) \
 	$(record_unit:%=$(O)/asan/unit/%) ## build with the sanitizers
@@ -227,6 +248,9 @@ bench: $(O)/reel $(bench:%=$(O)/bench/%)
 
 bench-format: bench ## measure writing and reading captures
 	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) tests/bench/format.sh
+
+bench-record: $(O)/reel $(record_bench:%=$(O)/bench/%) ## measure what recording costs
+	$(Q)BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) tests/bench/record.sh
 
 demo: deps ## build and show it at work
 	+$(Q)$(MAKE) --no-print-directory all
