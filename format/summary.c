@@ -9,7 +9,7 @@
 
 struct gathering {
 	const struct reel_reader *r;
-	struct reel_summary *s;		/* of the source at hand */
+	struct reel_summary *s; /* of the source at hand */
 	struct reel_health *health;
 	struct reel_unpacked u;
 	bool predecessor_was_retired;
@@ -154,6 +154,52 @@ static int take_coverage(struct gathering *g, const struct reel_event *ev)
 	return 0;
 }
 
+/* The counts go on in a run: the last ones are it. */
+static int take_counters(struct gathering *g, const struct reel_event *ev)
+{
+	struct reel_summary *s = g->s;
+	struct ev_counters scratch;
+	const struct ev_counters *e = reel_event_as(ev, &scratch, sizeof(scratch));
+	struct reel_counted c = {
+		.run = ev->segment->meta.run,
+		.seen = e->seen,
+		.kept = e->kept,
+		.folded = e->folded,
+		.filtered = e->filtered,
+		.lost = e->lost,
+		.missed = e->missed,
+		.cpu = e->counted_cpu,
+		.class_id = e->counted_class,
+	};
+
+	for (uint32_t i = s->n_counted; i-- > 0 && s->counted[i].run == c.run;) {
+		if (s->counted[i].cpu != c.cpu || s->counted[i].class_id != c.class_id)
+			continue;
+		s->counted[i] = c;
+		return 0;
+	}
+	if (s->n_counted >= REEL_SUMMARY_ROWS_MAX)
+		return 0;
+	if (!grow((void **)&s->counted, s->n_counted, &s->counted_room, sizeof(*s->counted)))
+		return -ENOMEM;
+	s->counted[s->n_counted++] = c;
+	return 0;
+}
+
+static void add_counted(struct reel_summary *s)
+{
+	struct reel_counted *all = &s->all_counted;
+
+	for (uint32_t i = 0; i < s->n_counted; i++) {
+		all->seen += s->counted[i].seen;
+		all->kept += s->counted[i].kept;
+		all->folded += s->counted[i].folded;
+		all->filtered += s->counted[i].filtered;
+		all->lost += s->counted[i].lost;
+		all->missed += s->counted[i].missed;
+	}
+}
+
 static int take_event(struct gathering *g, uint32_t run, uint32_t i)
 {
 	struct reel_event ev;
@@ -171,6 +217,9 @@ static int take_event(struct gathering *g, uint32_t run, uint32_t i)
 	case EV_coverage:
 		reel_unpacked_event(&g->u, run, i, &ev);
 		return take_coverage(g, &ev);
+	case EV_counters:
+		reel_unpacked_event(&g->u, run, i, &ev);
+		return take_counters(g, &ev);
 	default:
 		return 0;
 	}
@@ -326,6 +375,7 @@ static int take_source(struct gathering *g, const struct reel_source *source,
 	g->predecessor_was_retired = false;
 	for (unsigned i = 0; r == 0 && i < source->n_segments; i++)
 		r = take_segment(g, first + i, tail, err);
+	add_counted(s);
 	for (unsigned i = 0; i < source->n_boots; i++) {
 		struct reel_span all = { NULL, s->from_ns, s->to_ns };
 
@@ -370,6 +420,7 @@ void reel_summary_free(struct reel_summary *list, const struct reel_reader *r)
 			free_cover(&list[i].covers[k]);
 		free(list[i].covers);
 		free(list[i].losses);
+		free(list[i].counted);
 		free(list[i].spans);
 	}
 	free(list);

@@ -33,6 +33,14 @@ struct reel_cover {
 	uint8_t status;
 };
 
+/* What became of the events of a class on a CPU, as the last counters record of a run says. */
+struct reel_counted {
+	uint64_t run;
+	uint64_t seen, kept, folded, filtered, lost, missed;
+	uint16_t cpu;
+	uint8_t class_id;
+};
+
 struct reel_span {
 	const struct reel_boot *boot;
 	int64_t from_ns, to_ns;		/* of its events that are shown; 0 and 0: none */
@@ -61,6 +69,9 @@ struct reel_summary {
 	struct reel_loss *losses;
 	uint32_t n_losses, losses_room;
 	uint64_t n_all_losses;
+	struct reel_counted *counted;
+	uint32_t n_counted, counted_room;
+	struct reel_counted all_counted;	/* their sum */
 	struct reel_cover *covers;
 	uint32_t n_covers, covers_room;
 	struct reel_retirement retired;

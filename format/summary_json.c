@@ -101,6 +101,16 @@ static void json_amounts(struct reel_json *j, const struct reel_summary *s)
 static void json_losses(struct reel_json *j, const struct reel_summary *s)
 {
 	json_u64(j, "lost", s->lost);
+	if (s->n_counted) {
+		json_begin(j, "counted", '{');
+		json_u64(j, "seen", s->all_counted.seen);
+		json_u64(j, "kept", s->all_counted.kept);
+		json_u64(j, "folded", s->all_counted.folded);
+		json_u64(j, "filtered", s->all_counted.filtered);
+		json_u64(j, "lost", s->all_counted.lost);
+		json_u64(j, "missed", s->all_counted.missed);
+		json_end(j, '}');
+	}
 	json_u64(j, "loss_records", s->n_all_losses);
 	json_begin(j, "losses", '[');
 	for (uint32_t i = 0; i < s->n_losses; i++) {

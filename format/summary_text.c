@@ -256,6 +256,20 @@ static void text_losses(struct info *x)
 		put_line(x, "", "and %llu more", (unsigned long long)(s->n_all_losses - shown));
 }
 
+static void text_counted(struct info *x)
+{
+	const struct reel_counted *c = &x->s->all_counted;
+
+	if (!x->s->n_counted)
+		return;
+	put_line(x, "counted", "%llu seen = %llu kept + %llu folded + %llu filtered + %llu lost",
+		 (unsigned long long)c->seen, (unsigned long long)c->kept,
+		 (unsigned long long)c->folded, (unsigned long long)c->filtered,
+		 (unsigned long long)c->lost);
+	if (c->seen != c->kept + c->folded + c->filtered + c->lost)
+		put_line(x, "", "and these do not add up");
+}
+
 /* How many hooks are in each state; those that do not work by name, with -v all of them. */
 static void text_coverage(struct info *x)
 {
@@ -323,6 +337,7 @@ void reel_summary_put_text(struct reel_out *o, const struct reel_reader *r,
 	text_period(x);
 	text_segments(x);
 	text_amounts(x);
+	text_counted(x);
 	text_losses(x);
 	text_coverage(x);
 	text_absences(x);
