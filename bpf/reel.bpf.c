@@ -9,12 +9,14 @@
 #include "bpf/file.bpf.h"
 #include "bpf/keyframe.bpf.h"
 #include "bpf/look.bpf.h"
+#include "bpf/mem.bpf.h"
 #include "bpf/mount.bpf.h"
 #include "bpf/names.bpf.h"
 #include "bpf/io.bpf.h"
 #include "bpf/net.bpf.h"
 #include "bpf/process.bpf.h"
 #include "bpf/sys.bpf.h"
+#include "bpf/user.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -17,14 +17,6 @@ int session_put_own(void *arg, struct reel_record *record, struct reel_err *err)
 	return reel_writer_append_own(s->writer, &record->header, bytes, err);
 }
 
-int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct reel_err *err)
-{
-	struct session *s = arg;
-
-	s->keyframe_records++;
-	return reel_writer_append_own(s->writer, record, bytes, err);
-}
-
 /*
  * The n'th string of a record, whose type has its lengths at these places. NULL if the record is
  * not what it says.
@@ -73,6 +65,10 @@ static void ask_about_exec(struct session *s, const struct ev_header *h)
 	q.path = string_at(h, reel_type_by_id(EV_exec), EXEC_EXE, &q.path_length);
 	if (q.path && s->wishes->hash)
 		ask(s, &q);
+	if (q.path && s->probes && user_path_matters(q.path, q.path_length)) {
+		q.kind = HELPER_UPROBE;
+		ask(s, &q);
+	}
 }
 
 static void ask_about_map(struct session *s, const struct ev_header *h, uint64_t inode,
@@ -83,8 +79,21 @@ static void ask_about_map(struct session *s, const struct ev_header *h, uint64_t
 	};
 
 	q.path = string_at(h, t, path, &q.path_length);
-	if (q.path && inode)
+	if (q.path && inode && user_path_matters(q.path, q.path_length))
 		ask(s, &q);
+}
+
+int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct reel_err *err)
+{
+	struct session *s = arg;
+
+	s->keyframe_records++;
+	if (s->probes && record->type == EV_map) {
+		const struct ev_map *e = (const void *)(record + 1);
+
+		ask_about_map(s, record, e->inode, e->dev, reel_type_by_id(EV_map), 0);
+	}
+	return reel_writer_append_own(s->writer, record, bytes, err);
 }
 
 static void ask_about_cgroup(struct session *s, const struct ev_header *h)

@@ -174,9 +174,8 @@ static int read_section(struct elf_work *w, unsigned index, struct section *ret)
 	return 0;
 }
 
-/* Where a function's code lies in the file, how much of it follows there; false: nowhere. */
-static bool code_at(const struct elf_work *w, uint64_t address, uint64_t *ret_offset,
-		    uint64_t *ret_left)
+/* Where the code at an address lies in the file; false: nowhere. */
+static bool code_at(const struct elf_work *w, uint64_t address, struct elf_function *ret)
 {
 	for (unsigned i = 0; i < w->n_code; i++) {
 		uint64_t into = address - w->code[i].address;
@@ -184,9 +183,10 @@ static bool code_at(const struct elf_work *w, uint64_t address, uint64_t *ret_of
 		if (address < w->code[i].address || into >= w->code[i].bytes ||
 		    w->code[i].offset > INT64_MAX || into > INT64_MAX - w->code[i].offset)
 			continue;
-		*ret_offset = w->code[i].offset + into;
-		*ret_left = w->code[i].bytes - into;
-		return *ret_offset != 0;
+		*ret = (struct elf_function){ .offset = w->code[i].offset + into,
+					      .into = into,
+					      .segment_bytes = w->code[i].bytes };
+		return ret->offset != 0;
 	}
 	return false;
 }
@@ -271,24 +271,22 @@ static void take_symbol(struct elf_work *w, const Elf64_Sym *s)
 {
 	const struct place *p;
 	uint8_t rank = ELF64_ST_BIND(s->st_info) == STB_LOCAL ? RANK_LOCAL : RANK_GLOBAL;
-	struct elf_function *f;
-	uint64_t offset, left;
+	struct elf_function f;
+	uint64_t left;
 
 	if (ELF64_ST_TYPE(s->st_info) != STT_FUNC || s->st_shndx == SHN_UNDEF ||
 	    s->st_shndx >= SHN_LORESERVE)
 		return;
 	p = find_place(w, s->st_name);
-	if (!p || w->rank[p->name] >= rank || !code_at(w, s->st_value, &offset, &left))
+	if (!p || w->rank[p->name] >= rank || !code_at(w, s->st_value, &f))
 		return;
-	f = &w->answer.function[p->name];
+	left = f.segment_bytes - f.into;
 	if (s->st_size && s->st_size < left)
 		left = s->st_size;
-	f->code_bytes = (uint8_t)(left < ELF_CODE_BYTES ? left : ELF_CODE_BYTES);
-	if (read_at(w->fd, offset, f->code, f->code_bytes) < 0) {
-		*f = (struct elf_function){ 0 };
+	f.code_bytes = (uint8_t)(left < ELF_CODE_BYTES ? left : ELF_CODE_BYTES);
+	if (read_at(w->fd, f.offset, f.code, f.code_bytes) < 0)
 		return;
-	}
-	f->offset = offset;
+	w->answer.function[p->name] = f;
 	w->rank[p->name] = rank;
 }
 

@@ -27,6 +27,8 @@ enum {
 
 struct elf_function {
 	uint64_t offset; /* in the file; 0: not there */
+	uint64_t into;	 /* in its segment */
+	uint64_t segment_bytes;
 	uint8_t code[ELF_CODE_BYTES];
 	uint8_t code_bytes;
 };

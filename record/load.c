@@ -17,6 +17,7 @@
 #include "record/now.h"
 #include "format/tape.h"
 #include "record/calls.h"
+#include "record/user.h"
 /* Made by bpftool, not by our rules. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual"
@@ -51,6 +52,8 @@ static const struct {
 	{ "keyframe_task", "iter/task", "process task inflight", false, ITERATOR },
 	{ "keyframe_file", "iter/task_file", "fd", false, ITERATOR },
 	{ "keyframe_map", "iter/task_vma", "map", false, ITERATOR },
+	{ "user_enter", "uprobe", "tls tls_setup line", false, UPROBE },
+	{ "user_return", "uretprobe", "tls tls_setup line", false, UPROBE },
 };
 
 enum { N_HOOKS = sizeof(hooks) / sizeof(*hooks) };
@@ -93,6 +96,9 @@ static bool type_wanted(const struct load_options *o, const struct reel_type *t)
 		return false;
 	/* What a model of the machine needs is always there. */
 	if (t->stream == TAPE_STATE || o->classes[t->class_id])
+		return true;
+	/* What is mapped may have to be probed. */
+	if (t->id == EV_mmap && o->classes[EV_CLASS_user])
 		return true;
 	for (unsigned slot = 0; slot < SLOTS; slot++)
 		if (o->slots[slot] && call_name(slot) && call_type(call_name(slot)) == t)
@@ -145,6 +151,8 @@ static int choose(struct programs *p, const struct btf *kernel, struct reel_err 
 {
 	struct bpf_program *program;
 
+	if (user_probes_prepare(p->skeleton->obj, p->options.classes[EV_CLASS_user], kernel) < 0)
+		return reel_err_set(err, -EINVAL, "the programs of probes are missing");
 	bpf_object__for_each_program(program, p->skeleton->obj)
 	{
 		const char *name = bpf_program__name(program);
@@ -546,6 +554,7 @@ void programs_detach(struct programs *p)
 		bpf_link__destroy(p->links[i]);
 		p->links[i] = NULL;
 	}
+	p->skeleton->bss->user_ended = 1;
 	/* Waits until no program runs that began before: it is the kernel's synchronize_rcu(). */
 	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
@@ -602,6 +611,11 @@ uint8_t programs_slot_class(unsigned slot)
 	if (!name)
 		return EV_CLASS_sys;
 	return (m ? call_types_next(&types) : call_type(name))->class_id;
+}
+
+struct bpf_object *programs_object(const struct programs *p)
+{
+	return p->skeleton->obj;
 }
 
 bool programs_have_type(const struct programs *p, unsigned type)

@@ -61,6 +61,7 @@ void programs_detach(struct programs *p);
 void programs_free(struct programs *p);
 
 struct bpf_map;
+struct bpf_object;
 struct bpf_program;
 struct reel_bpf;
 
@@ -71,6 +72,7 @@ uint32_t programs_ring_bytes(const struct programs *p, unsigned ring);
 /* Mapped, to read only. */
 const struct cpu_counts *programs_counts(const struct programs *p, unsigned cpu);
 struct reel_bpf *programs_skeleton(const struct programs *p);
+struct bpf_object *programs_object(const struct programs *p);
 
 /* Has the call of this slot a handler? If not, it is filtered. */
 bool programs_slot_handled(const struct programs *p, unsigned slot);

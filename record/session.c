@@ -128,6 +128,7 @@ static int start_helper(struct session *s, struct reel_err *err)
 {
 	struct helper_task tasks[HELPER_MAX_TASKS];
 	struct helper_options o = { .tasks = tasks };
+	int user_fds[USER_KEEP_FDS];
 	int r = 0;
 
 	s->lookaround.wishes = s->wishes;
@@ -148,12 +149,43 @@ static int start_helper(struct session *s, struct reel_err *err)
 		if (r == 0)
 			tasks[o.n_tasks++] = container_task(s->containers);
 	}
+	if (r == 0 && s->probes &&
+	    user_probes_new(programs_object(s->programs), &s->user, NULL) == 0) {
+		tasks[o.n_tasks++] = user_probes_task(s->user);
+		user_probes_fds(s->user, user_fds);
+		o.keep_fds = user_fds;
+		o.n_keep_fds = USER_KEEP_FDS;
+		o.confine.attaches = true;
+	}
+	/* Coverage says that the programs were refused. */
+	s->probes = s->user != NULL;
 	if (r == 0)
 		r = helper_start(&o, &s->helper, err);
 	if (r == 0)
 		programs_set_helper(s->programs, helper_pid(s->helper));
 	if (r == 0)
 		tell_ancestors(s);
+	return r;
+}
+
+/* Libraries have their probes before the command can use them. */
+static int probe_known(struct session *s, struct reel_err *err)
+{
+	struct helper_request q = { .kind = HELPER_UPROBE, .path = "" };
+	uint64_t deadline_ns = now_boottime_ns() + HELPER_DEADLINE_NS;
+	struct helper_stats stats;
+	int r = 0;
+
+	if (!s->probes || helper_ask(s->helper, &q) < 0)
+		return 0;
+	do {
+		struct pollfd p = { .fd = helper_fd(s->helper), .events = POLLIN };
+
+		(void)poll(&p, 1, 50);
+		r = helper_take(s->helper, &s->sink, err);
+		helper_stats(s->helper, &stats);
+	} while (r == 0 && !stats.gone && stats.answered < stats.asked &&
+		 now_boottime_ns() < deadline_ns);
 	return r;
 }
 
@@ -226,6 +258,8 @@ static int start(struct session *s, struct session_end *ret, struct reel_err *er
 		r = keyframes_start(s->programs, &s->keyframes, err);
 	if (r == 0)
 		r = session_put_coverage(s, err);
+	if (r == 0)
+		r = probe_known(s, err);
 	s->clock_fd = tapeclock_watch();
 	s->memory_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	/* Loading takes more memory than recording. */
@@ -455,6 +489,7 @@ static void release(struct session *s)
 	programs_free(s->programs);
 	hasher_free(s->hasher);
 	container_reader_free(s->containers);
+	user_probes_free(s->user);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
 	if (s->clock_fd >= 0)

@@ -12,6 +12,7 @@
 #include "record/lookaround.h"
 #include "record/rings.h"
 #include "record/session.h"
+#include "record/user.h"
 
 struct session {
 	const struct wishes *wishes;
@@ -24,6 +25,7 @@ struct session {
 	struct helper *helper;
 	struct hasher *hasher;
 	struct container_reader *containers;
+	struct user_probes *user;
 	struct lookaround lookaround;
 	struct child child;
 	struct confine_owner owner;
