@@ -321,6 +321,11 @@ static __always_inline __u16 build_user_bytes(struct build *b, __u64 address, __
 	return build_took(b, n, bytes > EV_UNKNOWN_LENGTH ? EV_UNKNOWN_LENGTH : bytes);
 }
 
+/* A record's fixed part on the stack, where also what lies between and behind its fields is zero. */
+#define fixed_new(type, e)     \
+	struct ev_##type e;    \
+	__builtin_memset(&e, 0, sizeof(e))
+
 /* A whole record without strings, written in its place. value is a struct ev_TYPE. */
 #define emit_fixed(type, call, ret, value)                                                        \
 	emit_fixed_(EV_##type, class_of_##type, ring_of_##type, call, ret, value, sizeof(*(value)))

@@ -127,6 +127,10 @@ static const struct {
 	{ "dup3", "0-2", 'o' },
 	/* pipe: where to, flags */
 	{ "pipe", "0-" },
+	/* mmap: mmap2 counts pages */
+	{ "mmap2", "012345", '2' },
+	/* memfd_create: name, flags */
+	{ "memfd_secret", "-0" },
 	/* socket: family, type, protocol, where two descriptors go */
 	{ "socket", "012-" },
 	/* send, recv: fd, buffer or header, bytes or messages, flags, address, its length */
