@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/perf_event.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,15 +28,19 @@ static const char *const measure_names[CONFINE_MEASURES] = {
 	[CONFINE_SECCOMP] = "seccomp",
 };
 
+enum { ALWAYS, TO_ATTACH, TO_ATTACH_BY_PERF };
+
 static const struct {
 	const char *name;
 	unsigned bit;
-	bool attaches;
+	unsigned wanted;
 } helper_caps[] = {
-	{ "CAP_SYS_PTRACE", CAP_SYS_PTRACE, false },
-	{ "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, false },
-	{ "CAP_PERFMON", CAP_PERFMON, true },
-	{ "CAP_BPF", CAP_BPF, true },
+	{ "CAP_SYS_PTRACE", CAP_SYS_PTRACE, ALWAYS },
+	{ "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, ALWAYS },
+	{ "CAP_PERFMON", CAP_PERFMON, TO_ATTACH },
+	{ "CAP_BPF", CAP_BPF, TO_ATTACH },
+	{ "CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE, TO_ATTACH },
+	{ "CAP_SYS_ADMIN", CAP_SYS_ADMIN, TO_ATTACH_BY_PERF },
 };
 
 enum { HELPER_CAPS = sizeof(helper_caps) / sizeof(helper_caps[0]) };
@@ -206,6 +211,53 @@ out:
 
 /* The helper and its children ------------------------------------------------------------------ */
 
+#define UPROBE_TYPE "/sys/bus/event_source/devices/uprobe/type"
+
+/*
+ * Some kernels let CAP_PERFMON place uprobes, newer and patched ones do not: they move the program
+ * that is probed. So it is tried, on ourselves and without CAP_SYS_ADMIN for the moment.
+ */
+static bool perf_asks_for_admin(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct before[2] = { 0 }, less[2];
+	struct perf_event_attr probe = { .size = sizeof(probe),
+					 .config1 = (uintptr_t) "/proc/self/exe" };
+	FILE *f = fopen(UPROBE_TYPE, "re");
+	bool refused = false;
+	int fd;
+
+	if (!f)
+		return false;
+	if (fscanf(f, "%u", &probe.type) == 1 && syscall(SYS_capget, &header, before) == 0) {
+		memcpy(less, before, sizeof(less));
+		less[0].effective &= ~(1u << CAP_SYS_ADMIN);
+		(void)syscall(SYS_capset, &header, less);
+		fd = (int)syscall(SYS_perf_event_open, &probe, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+		refused = fd < 0 && (errno == EACCES || errno == EPERM);
+		if (fd >= 0)
+			close(fd);
+		(void)syscall(SYS_capset, &header, before);
+	}
+	fclose(f);
+	return refused;
+}
+
+static uint64_t caps_of_helper(const struct confine_helper_options *o)
+{
+	const bool wanted[] = {
+		[ALWAYS] = true,
+		[TO_ATTACH] = o->attaches,
+		[TO_ATTACH_BY_PERF] = o->attaches && o->by_perf && perf_asks_for_admin(),
+	};
+	uint64_t caps = 0;
+
+	for (unsigned i = 0; i < HELPER_CAPS; i++)
+		if (wanted[helper_caps[i].wanted])
+			caps |= 1ull << helper_caps[i].bit;
+	return caps;
+}
+
 /* Which of the capabilities that it should have there were. */
 static void tell_helper_caps(struct confine_report *report, uint64_t wanted, uint64_t kept)
 {
@@ -228,16 +280,13 @@ static void tell_helper_caps(struct confine_report *report, uint64_t wanted, uin
 int confine_helper(const struct confine_helper_options *o, struct confine_report *ret,
 		   struct reel_err *err)
 {
-	struct confine_rights rights = { .landlock_fd = -1 };
+	struct confine_rights rights = { .landlock_fd = -1, .keep_caps = caps_of_helper(o) };
 	uint32_t roles = (o->executes ? CALLS_EXECUTOR : CALLS_HELPER) |
 			 (o->attaches ? CALLS_ATTACHER : 0);
 	struct confine_report report;
 	int r;
 
 	memset(&report, 0, sizeof(report));
-	for (unsigned i = 0; i < HELPER_CAPS; i++)
-		if (o->attaches || !helper_caps[i].attaches)
-			rights.keep_caps |= 1ull << helper_caps[i].bit;
 	r = confine_in_every_thread(confine_give_up, &rights, err);
 	if (r < 0)
 		return r;

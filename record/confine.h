@@ -38,7 +38,7 @@ enum confine_status {
 struct confine_report {
 	struct {
 		enum confine_status status;
-		char reason[120];	/* "": nothing to add */
+		char reason[160];	/* "": nothing to add */
 	} measure[CONFINE_MEASURES];
 };
 
@@ -81,7 +81,9 @@ int confine_recorder(const struct confine_options *o, struct confine_report *ret
 
 /* The helper keeps CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; it opens files to read them only. */
 struct confine_helper_options {
-	bool attaches;	/* uprobes: keeps CAP_BPF and CAP_PERFMON, and their calls */
+	bool attaches;	/* uprobes: keeps CAP_BPF, CAP_PERFMON and CAP_CHECKPOINT_RESTORE, and the
+			 * calls that they are for */
+	bool by_perf;	/* attaches by perf events: CAP_SYS_ADMIN too, if this kernel asks for it */
 	bool executes;	/* --anchor: a program is run, so that only the worst calls are refused */
 };
 int confine_helper(const struct confine_helper_options *o, struct confine_report *ret,

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 enum {
@@ -80,6 +81,12 @@ static const struct confine_check bpf_reading = {
 	.values = { BPF_MAP_LOOKUP_ELEM, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_BATCH,
 		    BPF_OBJ_GET_INFO_BY_FD, BPF_ITER_CREATE },
 };
+
+/* It asks the kernel for interfaces and sockets. */
+static const struct confine_check netlink_only = { .test = FILTER_ONE_OF,
+						   .arg = 0,
+						   .n_values = 1,
+						   .values = { AF_NETLINK } };
 
 static const struct confine_check a_thread = { .test = FILTER_ALL_BITS,
 					       .arg = 0,
@@ -154,6 +161,8 @@ const struct confine_call confine_calls[] = {
 	CALL(sendto, R | H),
 	CALL(recvfrom, R | H),
 	CALL(shutdown, R),
+	CALL_IF(socket, H, netlink_only),
+	CALL(setsockopt, H),
 	CALL_IF(fcntl, R | H | P, fcntl_commands),
 	CALL_IF(ioctl, A, perf_ioctls),
 	CALL_IF(ioctl, R, ioctl_commands),
@@ -293,8 +302,9 @@ const struct confine_call confine_calls[] = {
 	KILL(bpf, H | X | P),
 	KILL(perf_event_open, R | H | X | P),
 
-	/* Nothing comes here that is not broken or broken into, but for programs of the executor
-	 * that try what they can do without */
+	/* Nothing comes here that is not broken or broken into, but for what is only tried: the
+	 * helper can do without other namespaces, and programs of the executor without these */
+	REFUSE(setns, H),
 	REFUSE(io_uring_setup, X),
 	REFUSE(userfaultfd, X),
 	REFUSE(unshare, X),
@@ -324,7 +334,7 @@ const struct confine_call confine_calls[] = {
 	KILL(pivot_root, ALL),
 	KILL(chroot, ALL),
 	KILL(unshare, ALL),
-	KILL(setns, ALL),
+	KILL(setns, R | X | P),
 	KILL(open_by_handle_at, ALL),
 	KILL(init_module, ALL),
 	KILL(finit_module, ALL),
