@@ -17,17 +17,18 @@ enum {
 	TCP_SYN_RECV = 3,
 	TCP_FIN_WAIT1 = 4,
 	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
 	TCP_LAST_ACK = 9,
 	TCP_LISTEN = 10,
-	SOCK_DONE_FLAG = 1 << 1,	/* the peer's FIN has come */
+	SOCK_DONE_FLAG = 1 << 1, /* the peer's FIN has come */
 };
 
 /* An open socket, by its address. What finds no room is told with less known. */
 struct flow_note {
-	__u64 first;	/* when it was established */
-	__u64 owner;	/* as bpf_get_current_pid_tgid() has it; 0: nobody knows */
+	__u64 first; /* when it was established */
+	__u64 owner; /* as bpf_get_current_pid_tgid() has it; 0: nobody knows */
 	__u64 inode;
-	__u64 unwanted;	/* the owner is out of scope */
+	__u64 unwanted; /* the owner is out of scope */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -152,6 +153,9 @@ int inet_sock_set_state(__u64 *ctx)
 		flow_owned(sk, key, false);
 		break;
 	case TCP_CLOSE:
+		/* Without an error it was closed all at once, with data left or no time to linger. */
+		if ((old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) && !sk->sk_err)
+			flow_owned(sk, key, false);
 		if (old != TCP_LISTEN && old != TCP_CLOSE)
 			flow_tell(sk, key);
 		bpf_map_delete_elem(&flow_notes, &key);

@@ -26,6 +26,7 @@ static __always_inline void net_take_call(struct net_work *w, const struct call 
 		w->call.raw[i] = c->args[i];
 	w->call.raw[ARG_CWD] = w->call.raw[ARG_NONE] = 0;
 	w->call.ret = c->ret;
+	w->call.by = 0;
 	w->call.slot = c->slot;
 	w->call.id = c->id;
 	w->call.flags = c->flags;

@@ -21,7 +21,7 @@
 #include "bpf/pass.bpf.h"
 
 enum {
-	CALL_SOCKETCALL = 102,	/* of i386 */
+	CALL_SOCKETCALL = 102, /* of i386 */
 };
 
 /* What socketcall() asks for, as the call of i386 that does the same, and how many arguments. */
@@ -83,20 +83,20 @@ __noinline int net_arguments(void)
  * A handler whose call lies in the work: what is not on the stack does not multiply what the
  * verifier has to go through.
  */
-#define NET_HANDLER(type)                                                                         \
-	static __always_inline int handle_##type(struct net_work *w);                             \
-	SEC("tp_btf/sys_exit")                                                                    \
-	int on_##type(__u64 *ctx)                                                                 \
-	{                                                                                         \
-		struct net_work *w = net_work();                                                  \
-		struct call c;                                                                    \
-                                                                                                  \
-		if (!w || !call_begin(&c, ctx, class_of_##type))                                  \
-			return 0;                                                                 \
-		net_take_call(w, &c);                                                             \
-		net_arguments();                                                                  \
-		return handle_##type(w);                                                          \
-	}                                                                                         \
+#define NET_HANDLER(type)                                             \
+	static __always_inline int handle_##type(struct net_work *w); \
+	SEC("tp_btf/sys_exit")                                        \
+	int on_##type(__u64 *ctx)                                     \
+	{                                                             \
+		struct net_work *w = net_work();                      \
+		struct call c;                                        \
+                                                                      \
+		if (!w || !call_begin(&c, ctx, class_of_##type))      \
+			return 0;                                     \
+		net_take_call(w, &c);                                 \
+		net_arguments();                                      \
+		return handle_##type(w);                              \
+	}                                                             \
 	static __always_inline int handle_##type(struct net_work *w)
 
 /* The socket that a call is about. */
@@ -125,7 +125,7 @@ int on_socketcall(__u64 *ctx)
 /* The new descriptor has an entry, by which its close will know what it was. */
 static __always_inline void net_opened(__s32 fd)
 {
-	if (wants(close))
+	if (wants(close) || wants(fold))
 		files_opened(bpf_get_current_task_btf(), fd, 0);
 }
 
@@ -151,11 +151,9 @@ NET_HANDLER(socket)
 		e.fd2 = fds[1];
 		sock_take(net_file(e.fd));
 		e.inode = w->sock.inode;
-		files_opened(bpf_get_current_task_btf(), e.fd, 0);
-		files_opened(bpf_get_current_task_btf(), e.fd2, 0);
 	}
-	return emit_fixed_flags(EV_socket, class_of_socket, ring_of_socket, w->call.id,
-				w->call.ret, w->call.flags, &e, sizeof(e));
+	return emit_fixed_flags(EV_socket, class_of_socket, ring_of_socket, w->call.id, w->call.ret,
+				w->call.flags, &e, sizeof(e));
 }
 
 /* The own side in the place of the peer. */
@@ -238,12 +236,11 @@ NET_HANDLER(accept)
 
 	sock_take(net_file(w->call.done ? w->call.ret : w->call.args[0]));
 	if (w->call.done)
-		files_opened(bpf_get_current_task_btf(), w->call.ret, 0);
-	if (w->call.done)
 		net_opened(w->call.ret);
 	else
 		w->sock.inode = 0;
-	if (w->call.done && wants(flow) && w->sock.proto == PROTO_TCP && w->sock.family != FAMILY_UNIX)
+	if (w->call.done && wants(flow) && w->sock.proto == PROTO_TCP &&
+	    w->sock.family != FAMILY_UNIX)
 		flow_accepted(w->sock.sk, w->sock.inode);
 	names_take(w, w->call.done);
 	e = net_build(&b, accept, w);
@@ -317,8 +314,9 @@ __noinline int transfer_look(void)
 	} else {
 		bytes = w->call.args[5];
 		/* Where the length of an address lies, that was received. */
-		if (!w->each.sent && bpf_probe_read_user(&bytes, sizeof(bytes),
-							 (void *)w->call.args[5]) < 0)
+		if (!w->each.sent &&
+		    (!w->call.args[4] ||
+		     bpf_probe_read_user(&bytes, sizeof(bytes), (void *)w->call.args[5]) < 0))
 			bytes = 0;
 		__builtin_memset(m, 0, sizeof(*m));
 		m->iov = w->call.args[1];

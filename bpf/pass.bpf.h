@@ -8,7 +8,7 @@
 
 enum {
 	CONTROLS_MAX = 64,
-	RIGHTS_MAX = 253,	/* of one message */
+	RIGHTS_MAX = 253, /* of one message */
 	LEVEL_SOCKET = 1,
 	CONTROL_RIGHTS = 1,
 };
@@ -94,7 +94,7 @@ __noinline int pass_tell(void)
 	e->fds = build_took(&b, w->control.got & 1023, w->control.got & 1023);
 	count_extra(class_of_pass);
 	build_emit(&b, pass);
-	if (!w->each.sent && wants(close))
+	if (!w->each.sent && (wants(close) || wants(fold)))
 		bpf_loop(w->control.got / 4, passed_begin, NULL, 0);
 	return 0;
 }

@@ -15,7 +15,7 @@ enum {
 	FAMILY_INET6 = 10,
 	KIND_RAW = 3,
 
-	ADDRESS_MAX = 110,	/* struct sockaddr_un, the longest that says something here */
+	ADDRESS_MAX = 110, /* struct sockaddr_un, the longest that says something here */
 	UNIX_NAME_MAX = 108,
 };
 
@@ -24,8 +24,8 @@ struct message {
 	__u64 name, iov, control;
 	__u64 n_iov;
 	__u64 control_bytes;
-	__u64 room;		/* of the buffer */
-	__u64 bytes;		/* that were sent or received */
+	__u64 room;  /* of the buffer */
+	__u64 bytes; /* that were sent or received */
 	__u32 name_bytes;
 	__u32 in_iovecs;
 };
@@ -33,15 +33,15 @@ struct message {
 struct net_work {
 	struct {
 		struct ev_addr addr, laddr;
-		__u64 sk;	/* address of the struct sock; 0: not a socket */
+		__u64 sk; /* address of the struct sock; 0: not a socket */
 		__u64 inode;
 		__u16 port, lport, family, sock_type, proto;
 	} sock;
-	struct ev_addr peer;	/* as the kernel has it, where a message says another */
+	struct ev_addr peer; /* as the kernel has it, where a message says another */
 	struct ev_addr passed;
 	__u16 peer_port, passed_port, passed_family;
-	__u16 fault;		/* some user memory could not be read */
-	__u32 name_bytes;	/* a UNIX address, passed or looked up, lies at address[2] */
+	__u16 fault;	  /* some user memory could not be read */
+	__u32 name_bytes; /* a UNIX address, passed or looked up, lies at address[2] */
 	__u8 address[128];
 	__u8 spare[128];
 	struct message message;
@@ -50,17 +50,18 @@ struct net_work {
 		__u64 args[CALL_ROLES];
 		__u64 raw[8];
 		__s64 ret;
-		__u64 moved;	/* 0, or ret */
+		__u64 moved; /* 0, or ret */
+		__u64 by;    /* who has asked for it, as task_id() says; 0: the current task */
 		__u32 slot;
 		__u16 id;
 		__u8 variant;
 		__u8 flags;
-		__u8 narrow;	/* 32-bit layouts */
-		__u8 done;	/* neither failed nor refused */
+		__u8 narrow; /* 32-bit layouts */
+		__u8 done;   /* neither failed nor refused */
 	} call;
 	/* All messages of a call. */
 	struct {
-		__u64 at;	/* user address of the next struct mmsghdr */
+		__u64 at; /* user address of the next struct mmsghdr */
 		__u64 total, first;
 		__u32 sent;
 		__u16 has_dns, has_control;
@@ -100,14 +101,12 @@ static __always_inline void addr_set_v4(struct ev_addr *a, __u32 address)
 /* The struct socket of a file; 0: it is none. A file opened by O_PATH has nothing behind it. */
 static __always_inline __u64 file_socket(__u64 file)
 {
-	if (!file ||
-	    (KLOAD(struct inode, file_inode(file), i_mode) & MODE_TYPE) != MODE_SOCKET)
+	if (!file || (KLOAD(struct inode, file_inode(file), i_mode) & MODE_TYPE) != MODE_SOCKET)
 		return 0;
 	return KPTR(struct file, file, private_data);
 }
 
-#define SOCK_V6(sk, which)                                                                        \
-	((sk) + bpf_core_field_offset(struct sock, __sk_common.skc_v6_##which))
+#define SOCK_V6(sk, which) ((sk) + bpf_core_field_offset(struct sock, __sk_common.skc_v6_##which))
 
 /* Both addresses as the kernel has them: peer, own. One that is not set stays zero. */
 static __always_inline void sock_addr_pair(__u64 sk, __u16 family, struct ev_addr *addr,
@@ -158,8 +157,8 @@ __noinline int sock_take(__u64 file)
 	return 0;
 }
 
-/* The address that a program passed, or was given. */
-__noinline int passed_take(__u64 address, __u32 bytes)
+/* The address that a program passed, or was given, and that lies in the program or in the kernel. */
+__noinline int passed_take_from(__u64 address, __u32 bytes, __u32 in_kernel)
 {
 	struct net_work *w = net_work();
 	__u64 n = bytes > ADDRESS_MAX ? ADDRESS_MAX : bytes, *words;
@@ -175,7 +174,9 @@ __noinline int passed_take(__u64 address, __u32 bytes)
 	words = (__u64 *)w->address;
 	words[0] = words[1] = words[2] = 0;
 	n &= 127;
-	if (bpf_probe_read_user(w->address, n, (void *)address) < 0) {
+	length = in_kernel ? bpf_probe_read_kernel(w->address, n, (void *)address) :
+			     bpf_probe_read_user(w->address, n, (void *)address);
+	if (length < 0) {
 		w->fault = 1;
 		return 0;
 	}
@@ -196,6 +197,11 @@ __noinline int passed_take(__u64 address, __u32 bytes)
 		w->name_bytes = length > 0 ? length - 1 : 0;
 	}
 	return 0;
+}
+
+static __always_inline int passed_take(__u64 address, __u32 bytes)
+{
+	return passed_take_from(address, bytes, false);
 }
 
 /* The message is for this peer, and not for that of the connection. */
@@ -268,24 +274,28 @@ static __always_inline void no_event(__u32 class)
 }
 
 /* A record of the call. */
-#define net_build(b, type, w)                                                                     \
-	({                                                                                        \
-		struct ev_##type *made_ = build_begin(b, type, (w)->call.id, (w)->call.ret);      \
-		(b)->s->header.flags |= (w)->call.flags;                                          \
-		made_;                                                                            \
+#define net_build(b, type, w)                                                                \
+	({                                                                                   \
+		struct ev_##type *made_ = build_begin(b, type, (w)->call.id, (w)->call.ret); \
+		(b)->s->header.flags |= (w)->call.flags;                                     \
+		if ((w)->call.by) {                                                          \
+			(b)->s->header.pid = (w)->call.by >> 32;                             \
+			(b)->s->header.tid = (__u32)(w)->call.by;                            \
+		}                                                                            \
+		made_;                                                                       \
 	})
 
 /* SOCK_ID and SOCK_KIND of a record. */
-#define sock_put(e, w)                                                                            \
-	({                                                                                        \
-		(e)->addr = (w)->sock.addr;                                                       \
-		(e)->laddr = (w)->sock.laddr;                                                     \
-		(e)->inode = (w)->sock.inode;                                                     \
-		(e)->port = (w)->sock.port;                                                       \
-		(e)->lport = (w)->sock.lport;                                                     \
-		(e)->family = (w)->sock.family;                                                   \
-		(e)->sock_type = (w)->sock.sock_type;                                             \
-		(e)->proto = (w)->sock.proto;                                                     \
+#define sock_put(e, w)                                \
+	({                                            \
+		(e)->addr = (w)->sock.addr;           \
+		(e)->laddr = (w)->sock.laddr;         \
+		(e)->inode = (w)->sock.inode;         \
+		(e)->port = (w)->sock.port;           \
+		(e)->lport = (w)->sock.lport;         \
+		(e)->family = (w)->sock.family;       \
+		(e)->sock_type = (w)->sock.sock_type; \
+		(e)->proto = (w)->sock.proto;         \
 	})
 
 #endif
