@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/types.h"
+#include "record/now.h"
 #include "record/session_impl.h"
 
 int session_put_own(void *arg, struct reel_record *record, struct reel_err *err)
@@ -81,6 +82,21 @@ static void ask_about_map(struct session *s, const struct ev_header *h, uint64_t
 	q.path = string_at(h, t, path, &q.path_length);
 	if (q.path && inode && user_path_matters(q.path, q.path_length))
 		ask(s, &q);
+}
+
+/*
+ * A record of the helper's. What it says for a keyframe held at its own time; what it has found out
+ * is known from now on.
+ */
+int session_put_helped(void *arg, struct reel_record *record, struct reel_err *err)
+{
+	struct session *s = arg;
+
+	if (!(record->header.flags & EV_KEYFRAME) || record->header.ts < s->settled_ns)
+		record->header.ts = now_boottime_ns();
+	else if (s->keyframe_open)
+		s->helper_floor_ns = record->header.ts;
+	return session_put_own(arg, record, err);
 }
 
 int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct reel_err *err)

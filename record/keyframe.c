@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/types.h"
+#include "record/now.h"
 
 enum { READ_BYTES = 256 << 10, RECORD_MAX = sizeof(struct ev_header) + EV_MAX_PAYLOAD };
 
@@ -22,10 +22,12 @@ struct keyframes {
 	bool stop;
 	bool only_calls;
 	bool broken;		/* since the last was done */
+	uint64_t floor_ns;	/* what is still to come is not older */
 	size_t used;
 	uint8_t buffer[KEYFRAME_BUFFER_BYTES];
 	/* Of the thread alone. */
 	size_t n_read;
+	uint64_t read_ns;	/* when the last read began */
 	uint8_t read[READ_BYTES + RECORD_MAX];
 	/* Of the taker alone. */
 	uint64_t record[(RECORD_MAX + 7) / 8];
@@ -65,6 +67,17 @@ static size_t whole_records(const uint8_t *bytes, size_t n)
 	return at;
 }
 
+/* What the next read brings is made from now on, but for a record that the last one broke off. */
+static void note_floor(struct keyframes *k)
+{
+	uint64_t now_ns = now_boottime_ns();
+
+	pthread_mutex_lock(&k->lock);
+	k->floor_ns = k->n_read ? k->read_ns : now_ns;
+	pthread_mutex_unlock(&k->lock);
+	k->read_ns = now_ns;
+}
+
 static bool read_iterator(struct keyframes *k, int link)
 {
 	int fd = bpf_iter_create(link);
@@ -78,6 +91,7 @@ static bool read_iterator(struct keyframes *k, int link)
 	for (;;) {
 		size_t whole;
 
+		note_floor(k);
 		n = read(fd, k->read + k->n_read, READ_BYTES);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
@@ -167,6 +181,8 @@ void keyframes_stop(struct keyframes *k)
 void keyframes_want(struct keyframes *k)
 {
 	pthread_mutex_lock(&k->lock);
+	if (k->wanted == k->done)
+		k->floor_ns = now_boottime_ns();
 	k->wanted++;
 	pthread_cond_broadcast(&k->changed);
 	pthread_mutex_unlock(&k->lock);
@@ -193,9 +209,10 @@ bool keyframes_busy(struct keyframes *k)
 int keyframes_take(struct keyframes *k,
 		   int (*put)(void *arg, struct ev_header *record, size_t bytes,
 			      struct reel_err *err),
-		   void *arg, bool *ret_done, bool *ret_whole, struct reel_err *err)
+		   void *arg, struct keyframes_taken *ret, struct reel_err *err)
 {
 	size_t n, at = 0;
+	uint64_t floor_ns;
 	bool done;
 	int r = 0;
 
@@ -204,6 +221,7 @@ int keyframes_take(struct keyframes *k,
 	memcpy(k->taken, k->buffer, n);
 	k->used = 0;
 	done = k->wanted == k->done;
+	floor_ns = done ? UINT64_MAX : k->floor_ns;
 	pthread_cond_broadcast(&k->changed);
 	pthread_mutex_unlock(&k->lock);
 	while (at < n && r == 0) {
@@ -214,7 +232,6 @@ int keyframes_take(struct keyframes *k,
 		r = put(arg, (struct ev_header *)(void *)k->record, sizeof(h) + h.length, err);
 		at += sizeof(h) + h.length;
 	}
-	*ret_done = done;
-	*ret_whole = done && !k->broken;
+	*ret = (struct keyframes_taken){ done, done && !k->broken, floor_ns };
 	return r;
 }

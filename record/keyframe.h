@@ -28,12 +28,17 @@ void keyframes_want(struct keyframes *k);
 /* Only of the processes, for the end: which calls they are in. */
 void keyframes_want_calls(struct keyframes *k);
 
-/* Puts what has been read by now: whole records, whose cpu and seq are still to be given. *ret_done: a keyframe was read to its end; *ret_whole: and
- * nothing of it is missing. */
+struct keyframes_taken {
+	bool done;		/* a keyframe was read to its end */
+	bool whole;		/* and nothing of it is missing */
+	uint64_t floor_ns;	/* no record older than this will come; UINT64_MAX: none will */
+};
+
+/* Puts what has been read by now: whole records, whose cpu and seq are still to be given. */
 int keyframes_take(struct keyframes *k,
 		   int (*put)(void *arg, struct ev_header *record, size_t bytes,
 			      struct reel_err *err),
-		   void *arg, bool *ret_done, bool *ret_whole, struct reel_err *err);
+		   void *arg, struct keyframes_taken *ret, struct reel_err *err);
 
 bool keyframes_busy(struct keyframes *k);
 

@@ -364,11 +364,15 @@ static int round_once(struct session *s, struct round *ret, struct reel_err *err
 	if (r == 0)
 		r = session_keyframe_go_on(s, err);
 	if (r == 0 && s->helper)
-		r = helper_take(s->helper, &s->sink, err);
+		r = helper_take(s->helper, &s->helped, err);
 	if (r < 0)
 		return r;
 	s->settled_ns = ret->settled_ns;
-	reel_writer_settle(s->writer, ret->settled_ns);
+	if (s->floor_ns < s->settled_ns)
+		s->settled_ns = s->floor_ns;
+	if (s->helper_floor_ns < s->settled_ns)
+		s->settled_ns = s->helper_floor_ns;
+	reel_writer_settle(s->writer, s->settled_ns);
 	r = reel_writer_tick(s->writer, now_boottime_ns(), err);
 	if (r == 0 && (s->rotate || s->keep)) {
 		r = reel_writer_rotate(s->writer, err);
@@ -451,7 +455,7 @@ static int finish(struct session *s, struct reel_err *err)
 	if (r == 0)
 		r = folds_sweep(s->programs, &s->sink, err);
 	if (r == 0)
-		r = helper_stop(s->helper, deadline_ns, &s->sink, err);
+		r = helper_stop(s->helper, deadline_ns, &s->helped, err);
 	else
 		(void)helper_stop(s->helper, 0, &s->sink, NULL);
 	s->helper = NULL;
@@ -511,6 +515,8 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 	s->talk = talk;
 	s->signal_fd = s->clock_fd = s->memory_fd = s->child.go_fd = s->child.failed_fd = -1;
 	s->sink = (struct record_sink){ session_put_own, s };
+	s->helped = (struct record_sink){ session_put_helped, s };
+	s->floor_ns = s->helper_floor_ns = UINT64_MAX;
 	*ret = (struct session_end){ 0 };
 	r = start(s, ret, err);
 	if (r == 0)

@@ -30,6 +30,7 @@ struct session {
 	struct child child;
 	struct confine_owner owner;
 	struct record_sink sink;	/* into the writer, as our own */
+	struct record_sink helped;	/* the same for what the helper says */
 	struct reel_record record;
 	uint64_t edited[(sizeof(struct ev_header) + EV_MAX_PAYLOAD + 7) / 8];
 	char path[4096];
@@ -38,6 +39,8 @@ struct session {
 	uint64_t since_ns;
 	uint64_t segment_number;
 	uint64_t settled_ns;
+	/* Of the keyframe, nothing older than these is still to come: only up to them is settled. */
+	uint64_t floor_ns, helper_floor_ns;
 	uint64_t last_records, last_bytes;
 	/* The keyframe that is being written. */
 	bool keyframe_open, keyframe_asked;
@@ -59,6 +62,7 @@ struct session {
 /* drain.c: records on their way to the tape. */
 int session_take(void *arg, const struct ev_header *record, size_t bytes, struct reel_err *err);
 int session_put_own(void *arg, struct reel_record *record, struct reel_err *err);
+int session_put_helped(void *arg, struct reel_record *record, struct reel_err *err);
 int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct reel_err *err);
 
 /* session_keyframe.c */

@@ -46,6 +46,7 @@ int session_keyframe_begin(struct session *s, struct reel_err *err)
 	s->keyframe_records = 0;
 	s->keyframe_since_ns = now_boottime_ns();
 	if (s->helper) {
+		s->helper_floor_ns = s->keyframe_since_ns;
 		helper_stats(s->helper, &s->keyframe_before);
 		(void)helper_ask(s->helper, &host);
 		if (programs_iterators(s->programs, links) < ITERATORS)
@@ -67,21 +68,24 @@ static bool helper_is_done(const struct session *s)
 
 int session_keyframe_go_on(struct session *s, struct reel_err *err)
 {
-	bool done, whole, late;
+	struct keyframes_taken taken;
 	struct helper_stats now = { 0 };
+	bool late;
 	int r;
 
-	r = keyframes_take(s->keyframes, session_put_bytes, s, &done, &whole, err);
-	if (r < 0 || !s->keyframe_open || !done)
+	r = keyframes_take(s->keyframes, session_put_bytes, s, &taken, err);
+	s->floor_ns = taken.floor_ns;
+	if (r < 0 || !s->keyframe_open || !taken.done)
 		return r;
 	late = now_boottime_ns() - s->keyframe_since_ns > KEYFRAME_PATIENCE_NS;
 	if (!helper_is_done(s) && !late)
 		return 0;
 	s->keyframe_open = false;
+	s->helper_floor_ns = UINT64_MAX;
 	if (s->helper)
 		helper_stats(s->helper, &now);
 	s->keyframe_records += now.records - s->keyframe_before.records;
-	return put_edge(s, KEYFRAME_END, whole && s->helper && !now.gone && !late, err);
+	return put_edge(s, KEYFRAME_END, taken.whole && s->helper && !now.gone && !late, err);
 }
 
 /* Coverage */

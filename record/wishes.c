@@ -10,6 +10,7 @@
 #include "format/names.h"
 #include "record/calls.h"
 #include "record/confine.h"
+#include "record/container_find.h"
 
 enum { STATE_RING_BYTES = 8 << 20, MAX_ARG_LIMIT = 16383, CONTENT_LIMIT = 4096 };
 
@@ -178,14 +179,20 @@ static int parse_comm(const char *text, struct scope_term *t, struct reel_err *e
 	return r;
 }
 
+/* An id or its beginning; what is none is a name. */
 static int parse_container(const char *text, struct scope_term *t, struct reel_err *err)
 {
+	char id[CONTAINER_ID_MAX];
+	int r;
+
 	if (strcmp(text, "any") == 0)
 		return 0;
-	if (strspn(text, "0123456789abcdef") != strlen(text) || strlen(text) > 64)
-		return reel_err_set(err, -EINVAL,
-				    "'%s' is no container id (hex digits), nor \"any\"", text);
-	return parse_text(text, t, err);
+	if (strspn(text, "0123456789abcdef") == strlen(text) && strlen(text) >= 8)
+		return parse_text(text, t, err);
+	r = container_find(text, id, err);
+	if (r < 0)
+		return reel_err_set(err, -EINVAL, "%s", err->msg);
+	return parse_text(id, t, err);
 }
 
 static int add_terms(const struct reel_strings *texts, enum scope_kind kind,
