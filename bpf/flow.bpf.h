@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * TCP sockets from the first packet to the last. The hook runs in interrupts too, on top of another
- * program and with a process that has nothing to do with it, so that it notes whose a socket is when
- * that process itself is at work: it connects, accepts, or closes. What it counts has a class of its
- * own, and its record is made where it will lie.
+ * program and with a process that has nothing to do with it. So it notes whose a socket is when that
+ * process itself is at work: it connects, accepts, or closes. What it counts has a class of its own,
+ * and its record is made where it will lie.
  */
 #ifndef REEL_BPF_FLOW_BPF_H
 #define REEL_BPF_FLOW_BPF_H
@@ -153,7 +153,7 @@ int inet_sock_set_state(__u64 *ctx)
 		flow_owned(sk, key, false);
 		break;
 	case TCP_CLOSE:
-		/* Without an error it was closed all at once, with data left or no time to linger. */
+		/* Without an error it is closed at once, with data left or no time to linger. */
 		if ((old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) && !sk->sk_err)
 			flow_owned(sk, key, false);
 		if (old != TCP_LISTEN && old != TCP_CLOSE)
