@@ -120,9 +120,10 @@ static void on_state(void *arg, const struct session *s, const struct session_st
 	struct talk *t = arg;
 	struct reel_err err;
 
-	if (t->line.fd >= 0)
+	if (t->line.fd >= 0 && !state->ended)
 		status_show(&t->line, state);
-	if (t->wishes->metrics_file && state->now_ns - t->metrics_ns >= METRICS_EVERY_NS) {
+	if (t->wishes->metrics_file &&
+	    (state->ended || state->now_ns - t->metrics_ns >= METRICS_EVERY_NS)) {
 		t->metrics_ns = state->now_ns;
 		if (metrics_write(t->wishes->metrics_file, s, state, &err) < 0 &&
 		    !t->metrics_failed) {

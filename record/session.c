@@ -419,7 +419,8 @@ static int go_on(struct session *s, struct session_end *ret, struct reel_err *er
 		if (r < 0) {
 			ret->command_ended = true;
 			ret->command_status = r == -ENOENT ? 127 : 126;
-			return r;
+			return reel_err_set(err, r, "%s: %s", s->wishes->command[0],
+					    err->msg);
 		}
 	}
 	while (!s->stop && r == 0) {
@@ -524,13 +525,16 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 	/* After an error too: what was seen goes to the tape as far as it can. */
 	if (s->writer && s->keyframes) {
 		struct reel_err last = { 0 };
-		int ended = finish(s, &last);
+		int ended = finish(s, &last), r2;
 
 		session_state_read(s, now_boottime_ns());
-		if (ended == 0) {
-			ended = reel_writer_end(s->writer, &s->state.written, &last);
-			s->writer = NULL;
-		}
+		s->state.ended = true;
+		if (talk->state)
+			talk->state(talk->arg, s, &s->state);
+		/* The writer has its last words also after an error. */
+		r2 = reel_writer_end(s->writer, &s->state.written, ended < 0 ? NULL : &last);
+		s->writer = NULL;
+		ended = ended < 0 ? ended : r2;
 		ret->state = s->state;
 		if (r == 0 && ended < 0)
 			r = reel_err_set(err, ended, "%s", last.msg);

@@ -24,6 +24,7 @@ struct session_state {
 	uint64_t cpu_ns;
 	uint64_t disk_left_bytes;
 	double events_per_s, bytes_per_s;	/* since the last look */
+	bool ended;		/* this is the last time */
 	char path[4096];
 };
 
