@@ -122,13 +122,19 @@ static bool slot_wanted(const struct load_options *o, unsigned slot)
 	const char *name = call_name(slot);
 	const struct reel_type *t = name ? call_type(name) : NULL;
 	const struct call_mixed *m;
+	const char *types;
 
 	if (!t)
 		return false;
 	if (o->slots[slot] || t->stream == TAPE_STATE)
 		return true;
 	m = call_mixed(name);
-	return m ? types_wanted(o, m->types) : t->id != EV_sys && o->classes[t->class_id];
+	types = m ? m->types : t->name;
+	/* By their classes: a type that is wanted for the sake of one call is not for all. */
+	while ((t = call_types_next(&types)) != NULL)
+		if (t->id != EV_sys && o->classes[t->class_id] && type_wanted(o, t))
+			return true;
+	return false;
 }
 
 static int find_hook(const char *program)
