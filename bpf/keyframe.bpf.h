@@ -98,23 +98,6 @@ static __always_inline void keyframe_cred(struct ev_process *e, const struct cre
 	e->egid = cred->egid.val;
 	e->sgid = cred->sgid.val;
 	e->fsgid = cred->fsgid.val;
-	e->user_ns = KLOAD(struct user_namespace, kload_pointer((__u64)&cred->user_ns), ns.inum);
-}
-
-static __always_inline void keyframe_namespaces(struct ev_process *e, struct task_struct *task)
-{
-	__u64 proxy = kload_pointer((__u64)&task->nsproxy);
-
-	e->pid_ns = task_pid_ns(task);
-	/* A zombie has left them. */
-	if (!proxy)
-		return;
-	e->mnt_ns = KLOAD(struct mnt_namespace, KPTR(struct nsproxy, proxy, mnt_ns), ns.inum);
-	e->net_ns = KLOAD(struct net, KPTR(struct nsproxy, proxy, net_ns), ns.inum);
-	e->uts_ns = KLOAD(struct uts_namespace, KPTR(struct nsproxy, proxy, uts_ns), ns.inum);
-	e->ipc_ns = KLOAD(struct ipc_namespace, KPTR(struct nsproxy, proxy, ipc_ns), ns.inum);
-	e->cgroup_ns =
-		KLOAD(struct cgroup_namespace, KPTR(struct nsproxy, proxy, cgroup_ns), ns.inum);
 }
 
 /* The number of a process group or a session, as the initial namespace has it. */
@@ -166,7 +149,7 @@ static __always_inline int keyframe_process(struct seq_file *seq, struct task_st
 	e->loginuid = task->loginuid.val;
 	e->sessionid = task->sessionid;
 	keyframe_cred(e, task->cred);
-	keyframe_namespaces(e, task);
+	task_namespaces(task, e);
 	e->kernel_thread = (task->flags & PF_KTHREAD) != 0;
 	e->seccomp_mode = task->seccomp.mode;
 	e->no_new_privs = task->atomic_flags >> PFA_NO_NEW_PRIVS_BIT & 1;

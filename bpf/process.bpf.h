@@ -233,9 +233,11 @@ int task_newtask(__u64 *ctx)
 	if (!(flags & CLONE_FILES_FLAG))
 		files_new(child);
 	scope = current_wanted(task) ? SCOPE_IN : task_scope(task);
+	note = bpf_task_storage_get(&notes, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (note)
+		note_creds(note, child);
 	if (config.scope && !task_is_ours(task)) {
 		own = bpf_task_storage_get(&notes, task, NULL, 0);
-		note = bpf_task_storage_get(&notes, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (note && own) {
 			note->in_tree = config.follow ? own->in_tree : 0;
 			if (config.follow || (flags & CLONE_THREAD_FLAG))
@@ -542,11 +544,15 @@ int sched_process_exec(__u64 *ctx)
 	struct cpu_counts *own = cpu_counts();
 	struct build b;
 	struct ev_exec *e;
+	struct task_note *note;
 	__u64 file, name, mnt;
 	bool script;
 
 	if (!own)
 		return 0;
+	note = bpf_task_storage_get(&notes, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (note)
+		note_creds(note, task);
 	scope_refresh(task);
 	count_extra(EV_CLASS_process);
 	if (!current_wanted(task)) {
@@ -661,19 +667,24 @@ int sched_process_exit(__u64 *ctx)
 
 /* Where it works */
 
-static __always_inline int emit_moved(const struct call *c, __u64 mnt, __u64 dentry,
-				      __u8 has_path)
+/* Records of chdir, and others with the same fields. */
+#define emit_moved(type, c, where, has_path)                                                   \
+	emit_moved_(c, EV_##type, class_of_##type, kload_pointer((__u64) & (where)->mnt),      \
+		    kload_pointer((__u64) & (where)->dentry), has_path)
+static __always_inline int emit_moved_(const struct call *c, __u8 type, __u32 class, __u64 mnt,
+				       __u64 dentry, bool has_path)
 {
 	struct build b;
 	struct ev_chdir *e = call_build(&b, chdir, c);
 	struct passed p;
 
+	b.s->header.type = type;
 	if (c->ret < 0) {
 		build_passed(&b, c->task, call_arg(c, 0), call_arg(c, 1), &p);
 		e->path = p.path;
 		e->path_arg = p.arg;
 		e->path_from = p.from;
-		return build_emit(&b, chdir);
+		return emit_scratch(b.used, b.strings, class, ring_of_chdir);
 	}
 	__u64 inode = KPTR(struct dentry, dentry, d_inode);
 
@@ -682,14 +693,13 @@ static __always_inline int emit_moved(const struct call *c, __u64 mnt, __u64 den
 	e->path = build_path(&b, mnt, dentry);
 	e->path_arg = has_path ? build_path_arg(&b, call_arg(c, 1), e->path) : build_nothing(&b);
 	e->path_from = PATH_OBJECT;
-	return build_emit(&b, chdir);
+	return emit_scratch(b.used, b.strings, class, ring_of_chdir);
 }
 
 /* Roles: fd, path. fchdir has no path: variant f. */
 HANDLER_ROLES(chdir)
 {
-	return emit_moved(c, kload_pointer((__u64)&c->task->fs->pwd.mnt),
-			  kload_pointer((__u64)&c->task->fs->pwd.dentry), c->variant != 'f');
+	return emit_moved(chdir, c, &c->task->fs->pwd, c->variant != 'f');
 }
 
 HANDLER(setsid)

@@ -34,6 +34,8 @@ enum { CALL_ROLES = 7, ARG_CWD = 6, ARG_NONE = 7 };
 struct call_layout {
 	__u8 arg[CALL_ROLES];	/* 0 to 5, or one of the two above */
 	__u8 variant;		/* which of the calls, where the handler must know */
+	__u8 type;		/* enum ev_type: what the call ends in */
+	__u8 unused[7];
 };
 
 /*
@@ -145,12 +147,25 @@ struct path_place {
 	__u16 lengths[PATH_PLACE_STRINGS];
 };
 
+/* Credentials as the kernel has them in a row: what they were before a call is not seen any more. */
+struct seen_creds {
+	__u32 uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
+	__u64 cap_inheritable, cap_permitted, cap_effective;
+};
+
 /* What is known of a task, in its storage. Zero: it has not been looked at. */
 enum scope_state { SCOPE_UNKNOWN, SCOPE_OUT, SCOPE_IN, SCOPE_NEVER };
 struct task_note {
 	__u32 scope;		/* enum scope_state */
 	__u32 in_tree;		/* descends from the command */
 	__u32 ended;		/* of a leader: its process's exit has been told */
+	__u32 has_creds;	/* creds are those of now */
+	struct seen_creds creds;
+	/* Of a leader: the last deadly signal that was sent, by whom, and whether its end by one
+	 * has been told. */
+	__u32 deadly, deadly_sender;
+	__s32 deadly_code;
+	__u32 deadly_told;
 };
 
 #endif

@@ -21,6 +21,36 @@ static __always_inline __u64 task_start(struct task_struct *task)
 	return task->start_boottime;
 }
 
+/* The credentials at an address. */
+static __always_inline void creds_take(struct seen_creds *to, __u64 address)
+{
+	if (config.direct_loads) {
+		const struct cred *cred =
+			bpf_rdonly_cast((void *)address, bpf_core_type_id_kernel(struct cred));
+
+		to->uid = cred->uid.val;
+		to->gid = cred->gid.val;
+		to->suid = cred->suid.val;
+		to->sgid = cred->sgid.val;
+		to->euid = cred->euid.val;
+		to->egid = cred->egid.val;
+		to->fsuid = cred->fsuid.val;
+		to->fsgid = cred->fsgid.val;
+	} else {
+		bpf_probe_read_kernel(&to->uid, 8 * sizeof(to->uid),
+				      (void *)(address + bpf_core_field_offset(struct cred, uid)));
+	}
+	to->cap_inheritable = KPTR(struct cred, address, cap_inheritable);
+	to->cap_permitted = KPTR(struct cred, address, cap_permitted);
+	to->cap_effective = KPTR(struct cred, address, cap_effective);
+}
+
+static __always_inline void note_creds(struct task_note *note, struct task_struct *task)
+{
+	creds_take(&note->creds, kload_pointer((__u64)&task->cred));
+	note->has_creds = 1;
+}
+
 /* The pid in the pid namespace of this level. */
 static __always_inline __u32 pid_at_level(__u64 pid, __u32 level)
 {
@@ -63,6 +93,28 @@ static __always_inline __u32 task_pid_ns(struct task_struct *task)
 		  ns);
 	return KLOAD(struct pid_namespace, ns, ns.inum);
 }
+
+/* The NAMESPACES of a record. */
+#define task_namespaces(task, e)                                                               \
+	({                                                                                     \
+		__u64 proxy_ = kload_pointer((__u64) & (task)->nsproxy);                       \
+		__u64 cred_ = kload_pointer((__u64) & (task)->cred);                           \
+                                                                                               \
+		(e)->pid_ns = task_pid_ns(task);                                               \
+		(e)->user_ns = KLOAD(struct user_namespace, KPTR(struct cred, cred_, user_ns), \
+				     ns.inum);                                                 \
+		/* A zombie has left the others. */                                            \
+		if (proxy_) {                                                                  \
+			(e)->mnt_ns = namespace_of(proxy_, mnt);                               \
+			(e)->net_ns = KLOAD(struct net, KPTR(struct nsproxy, proxy_, net_ns),  \
+					    ns.inum);                                          \
+			(e)->uts_ns = namespace_of(proxy_, uts);                               \
+			(e)->ipc_ns = namespace_of(proxy_, ipc);                               \
+			(e)->cgroup_ns = namespace_of(proxy_, cgroup);                         \
+		}                                                                              \
+	})
+#define namespace_of(proxy, kind) \
+	KLOAD(struct kind##_namespace, KPTR(struct nsproxy, proxy, kind##_ns), ns.inum)
 
 static __always_inline __u64 kernfs_parent(__u64 kn)
 {
