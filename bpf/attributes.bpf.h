@@ -12,7 +12,7 @@ static __always_inline __u32 target_of(const struct call *c, __u32 flags)
 }
 
 /* Roles: dirfd, path, mode, flags. */
-HANDLER_ROLES(chmod)
+MEMBER(chmod)
 {
 	struct build b;
 	struct ev_chmod *e = call_build(&b, chmod, c);
@@ -34,7 +34,7 @@ static __always_inline __s32 id_widen(__u32 id)
  * Roles: dirfd, path, owner, group, flags. Variants: 'l' does not follow a link, 'f'; in upper case
  * the i386 calls with ids of 32 bits, 'A' those that have no other.
  */
-HANDLER_ROLES(chown)
+MEMBER(chown)
 {
 	struct build b;
 	struct ev_chown *e = call_build(&b, chown, c);
@@ -54,7 +54,7 @@ HANDLER_ROLES(chown)
 }
 
 /* Roles: fd, path, size, upper half of the size. Variants: 'f', 'w' and 'W' in two halves. */
-HANDLER_ROLES(truncate)
+MEMBER(truncate)
 {
 	struct build b;
 	struct ev_truncate *e = call_build(&b, truncate, c);
@@ -81,7 +81,7 @@ struct xattr_args_given {
  * Roles: fd, path, name, value, size, flags, flags of the path. Variants: 's' and 'f' set, 'a' has
  * value, size and flags in a struct; 'r', 'R' (of a descriptor) and 'q' remove.
  */
-HANDLER_ROLES(setxattr)
+MEMBER(setxattr)
 {
 	struct build b;
 	struct ev_setxattr *e = call_build(&b, setxattr, c);
@@ -143,7 +143,7 @@ static __always_inline long times_read(const struct call *c, __u64 address, __s6
 }
 
 /* Roles: dirfd, path, times, flags. */
-HANDLER_ROLES(utimes)
+MEMBER(utimes)
 {
 	struct build b;
 	struct ev_utimes *e = call_build(&b, utimes, c);
@@ -183,7 +183,7 @@ static __always_inline __u32 setflags_of_xflags(__u32 x)
 }
 
 /* file_setattr(); ioctl() says the same in control.bpf.h. */
-HANDLER(setflags)
+MEMBER(setflags)
 {
 	struct build b;
 	struct ev_setflags *e = call_build(&b, setflags, c);
@@ -196,6 +196,25 @@ HANDLER(setflags)
 	e->flags = setflags_of_xflags(xflags);
 	build_target_id(&b, e, e->fd, call_arg(c, 1), target_at(call_arg(c, 4)));
 	return build_emit(&b, setflags);
+}
+
+HANDLER_FAMILY(attributes, EV_CLASS_file)
+{
+	switch (c->type) {
+	case EV_chmod:
+		return handle_chmod(c);
+	case EV_chown:
+		return handle_chown(c);
+	case EV_truncate:
+		return handle_truncate(c);
+	case EV_setxattr:
+		return handle_setxattr(c);
+	case EV_utimes:
+		return handle_utimes(c);
+	case EV_setflags:
+		return handle_setflags(c);
+	}
+	return call_no_event(c, EV_CLASS_file);
 }
 
 #endif

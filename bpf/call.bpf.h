@@ -25,6 +25,7 @@ struct call {
 	__u32 slot;
 	__u16 id;	/* EV_CALL */
 	__u16 variant;
+	__u16 type;	/* once arranged */
 	__u8 flags;
 	bool compat;
 };
@@ -142,6 +143,7 @@ static __always_inline bool call_arrange(struct call *c)
 	for (int i = 0; i < CALL_ROLES; i++)
 		c->args[i] = args[l->arg[i] & 7];
 	c->variant = l->variant;
+	c->type = l->type;
 	return true;
 }
 
@@ -177,6 +179,14 @@ static __always_inline bool call_as_it_is(struct call *c)
 /* For calls that have their arguments in the same places, and for those that do not. */
 #define HANDLER(type)	   HANDLER_OF(type, class_of_##type, call_as_it_is)
 #define HANDLER_ROLES(type) HANDLER_OF(type, class_of_##type, call_arrange)
+
+/*
+ * Types with much in common share a program, so that the kernel checks what they share but once:
+ * each is a MEMBER(mkdir) { ... c ... }, and HANDLER_FAMILY(names, class) { ... } goes by c->type.
+ * Which types are in it is said in record/calls.c.
+ */
+#define MEMBER(type) static __always_inline int handle_##type(const struct call *c)
+#define HANDLER_FAMILY(name, class) HANDLER_OF(name, class, call_arrange)
 
 /* The record of a call. */
 #define call_build(b, type, c)                                                                    \

@@ -61,23 +61,61 @@ static __always_inline void build_opened(struct build *b, struct ev_open *e, con
 		build_flag(b, EV_RACED);
 }
 
-HANDLER_ROLES(open)
+/* creat() too: its record has the same fields. */
+MEMBER(open)
 {
 	struct build b;
 	struct ev_open *e = call_build(&b, open, c);
 
+	_Static_assert(sizeof(struct ev_create) == sizeof(*e), "create is an open");
+	b.s->header.type = c->type;
 	build_opened(&b, e, c);
 	return build_emit(&b, open);
 }
 
-HANDLER_ROLES(create)
+struct handle_given {
+	__u32 bytes;
+	__s32 type;
+};
+enum { HANDLE_BYTES_MAX = 128 };
+
+/* handle: the bytes that stand for the file, without the struct's own length and type. */
+MEMBER(open_by_handle)
 {
 	struct build b;
-	struct ev_create *e = call_build(&b, create, c);
+	struct ev_open_by_handle *e = call_build(&b, open_by_handle, c);
+	struct handle_given given = { 0 };
+	__u64 handle = call_arg(c, 1), file = 0;
 
-	_Static_assert(sizeof(struct ev_create) == sizeof(struct ev_open), "create is an open");
-	build_opened(&b, (struct ev_open *)(void *)e, c);
-	return build_emit(&b, create);
+	if (bpf_probe_read_user(&given, sizeof(given), (void *)handle) < 0)
+		build_flag(&b, EV_FAULT);
+	e->mount_fd = call_arg(c, 0);
+	e->flags = call_arg(c, 2);
+	if (call_worked(c))
+		file = task_file(c->task, c->ret);
+	if (file) {
+		file_identify(file, e);
+		e->path_from = PATH_OBJECT;
+	}
+	e->path = build_file_path(&b, file);
+	e->path_arg = build_nothing(&b);
+	e->handle = build_user_bytes(&b, handle + sizeof(given),
+				     given.bytes > HANDLE_BYTES_MAX ? 0 : given.bytes, 255);
+	if (file && task_file(c->task, c->ret) != file)
+		build_flag(&b, EV_RACED);
+	return build_emit(&b, open_by_handle);
+}
+
+HANDLER_FAMILY(opens, EV_CLASS_file)
+{
+	switch (c->type) {
+	case EV_open:
+	case EV_create:
+		return handle_open(c);
+	case EV_open_by_handle:
+		return handle_open_by_handle(c);
+	}
+	return call_no_event(c, EV_CLASS_file);
 }
 
 #endif

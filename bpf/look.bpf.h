@@ -6,7 +6,7 @@
 #include "bpf/path.bpf.h"
 
 /* Roles: dirfd, path, flags. Variants: 'l' does not follow a link, 'f' has no path. */
-HANDLER_ROLES(stat)
+MEMBER(stat)
 {
 	struct build b;
 	struct ev_stat *e = call_build(&b, stat, c);
@@ -19,7 +19,7 @@ HANDLER_ROLES(stat)
 }
 
 /* Roles: dirfd, path, access, flags. */
-HANDLER_ROLES(access)
+MEMBER(access)
 {
 	struct build b;
 	struct ev_access *e = call_build(&b, access, c);
@@ -31,7 +31,7 @@ HANDLER_ROLES(access)
 }
 
 /* Roles: dirfd, path, buffer. Variant 'a' knows links without a path. */
-HANDLER_ROLES(readlink)
+MEMBER(readlink)
 {
 	struct build b;
 	struct ev_readlink *e = call_build(&b, readlink, c);
@@ -43,7 +43,7 @@ HANDLER_ROLES(readlink)
 	return build_emit(&b, readlink);
 }
 
-HANDLER(getdents)
+MEMBER(getdents)
 {
 	struct build b;
 	struct ev_getdents *e = call_build(&b, getdents, c);
@@ -53,6 +53,21 @@ HANDLER(getdents)
 	e->inode = b.s->target.inode;
 	e->dev = b.s->target.dev;
 	return build_emit(&b, getdents);
+}
+
+HANDLER_FAMILY(looks, EV_CLASS_look)
+{
+	switch (c->type) {
+	case EV_stat:
+		return handle_stat(c);
+	case EV_access:
+		return handle_access(c);
+	case EV_readlink:
+		return handle_readlink(c);
+	case EV_getdents:
+		return handle_getdents(c);
+	}
+	return call_no_event(c, EV_CLASS_look);
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* Mounts, by the one call and by the many, and files opened by handle. */
+/* Mounts, by the one call and by the many. */
 #ifndef REEL_BPF_MOUNT_BPF_H
 #define REEL_BPF_MOUNT_BPF_H
 
@@ -37,7 +37,7 @@ static __always_inline bool payload_is_text(struct scratch *s, __u64 at, __u32 b
 	return !w->lost;
 }
 
-HANDLER(mount)
+MEMBER(mount)
 {
 	struct build b;
 	struct ev_mount *e = call_build(&b, mount, c);
@@ -53,7 +53,7 @@ HANDLER(mount)
 }
 
 /* Roles: path, flags. */
-HANDLER_ROLES(umount)
+MEMBER(umount)
 {
 	struct build b;
 	struct ev_umount *e = call_build(&b, umount, c);
@@ -65,7 +65,7 @@ HANDLER_ROLES(umount)
 
 enum { MOVE_FROM_EMPTY = 4, MOVE_TO_EMPTY = 0x40, PICK_EMPTY = 8 };
 
-HANDLER(move_mount)
+MEMBER(move_mount)
 {
 	struct build b;
 	struct ev_move_mount *e = call_build(&b, move_mount, c);
@@ -86,7 +86,7 @@ struct mount_attr_given {
 	__u64 set, clear, propagation;
 };
 
-HANDLER(mount_setattr)
+MEMBER(mount_setattr)
 {
 	struct build b;
 	struct ev_mount_setattr *e = call_build(&b, mount_setattr, c);
@@ -104,7 +104,7 @@ HANDLER(mount_setattr)
 }
 
 /* Roles: dirfd, path, flags. Variant 'p', fspick, has its own flag for an empty path. */
-HANDLER_ROLES(open_tree)
+MEMBER(open_tree)
 {
 	struct build b;
 	struct ev_open_tree *e = call_build(&b, open_tree, c);
@@ -118,7 +118,7 @@ HANDLER_ROLES(open_tree)
 	return build_emit(&b, open_tree);
 }
 
-HANDLER(fsopen)
+MEMBER(fsopen)
 {
 	struct build b;
 	struct ev_fsopen *e = call_build(&b, fsopen, c);
@@ -130,7 +130,7 @@ HANDLER(fsopen)
 
 enum fsconfig_cmd { SET_FLAG, SET_STRING, SET_BINARY, SET_PATH, SET_PATH_EMPTY, SET_FD };
 
-HANDLER(fsconfig)
+MEMBER(fsconfig)
 {
 	struct build b;
 	struct ev_fsconfig *e = call_build(&b, fsconfig, c);
@@ -149,7 +149,7 @@ HANDLER(fsconfig)
 	return build_emit(&b, fsconfig);
 }
 
-HANDLER(fsmount)
+MEMBER(fsmount)
 {
 	struct ev_fsmount e = {
 		.fs_fd = call_arg(c, 0),
@@ -160,37 +160,27 @@ HANDLER(fsmount)
 	return call_emit_fixed(fsmount, c, &e);
 }
 
-struct handle_given {
-	__u32 bytes;
-	__s32 type;
-};
-enum { HANDLE_BYTES_MAX = 128 };
-
-/* handle: the bytes that stand for the file, without the struct's own length and type. */
-HANDLER(open_by_handle)
+HANDLER_FAMILY(mounts, EV_CLASS_file)
 {
-	struct build b;
-	struct ev_open_by_handle *e = call_build(&b, open_by_handle, c);
-	struct handle_given given = { 0 };
-	__u64 handle = call_arg(c, 1), file = 0;
-
-	if (bpf_probe_read_user(&given, sizeof(given), (void *)handle) < 0)
-		build_flag(&b, EV_FAULT);
-	e->mount_fd = call_arg(c, 0);
-	e->flags = call_arg(c, 2);
-	if (call_worked(c))
-		file = task_file(c->task, c->ret);
-	if (file) {
-		file_identify(file, e);
-		e->path_from = PATH_OBJECT;
+	switch (c->type) {
+	case EV_mount:
+		return handle_mount(c);
+	case EV_umount:
+		return handle_umount(c);
+	case EV_move_mount:
+		return handle_move_mount(c);
+	case EV_mount_setattr:
+		return handle_mount_setattr(c);
+	case EV_open_tree:
+		return handle_open_tree(c);
+	case EV_fsopen:
+		return handle_fsopen(c);
+	case EV_fsconfig:
+		return handle_fsconfig(c);
+	case EV_fsmount:
+		return handle_fsmount(c);
 	}
-	e->path = build_file_path(&b, file);
-	e->path_arg = build_nothing(&b);
-	e->handle = build_user_bytes(&b, handle + sizeof(given),
-				     given.bytes > HANDLE_BYTES_MAX ? 0 : given.bytes, 255);
-	if (file && task_file(c->task, c->ret) != file)
-		build_flag(&b, EV_RACED);
-	return build_emit(&b, open_by_handle);
+	return call_no_event(c, EV_CLASS_file);
 }
 
 #endif

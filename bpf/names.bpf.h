@@ -6,7 +6,7 @@
 #include "bpf/path.bpf.h"
 
 /* Roles: dirfd, path, flags. */
-HANDLER_ROLES(unlink)
+MEMBER(unlink)
 {
 	struct build b;
 	struct ev_unlink *e = call_build(&b, unlink, c);
@@ -17,7 +17,7 @@ HANDLER_ROLES(unlink)
 }
 
 /* Roles: olddirfd, oldpath, dirfd, path, flags. */
-HANDLER_ROLES(rename)
+MEMBER(rename)
 {
 	struct build b;
 	struct ev_rename *e = call_build(&b, rename, c);
@@ -29,7 +29,7 @@ HANDLER_ROLES(rename)
 }
 
 /* Roles: olddirfd, oldpath, dirfd, path, flags. */
-HANDLER_ROLES(link)
+MEMBER(link)
 {
 	struct build b;
 	struct ev_link *e = call_build(&b, link, c);
@@ -41,7 +41,7 @@ HANDLER_ROLES(link)
 }
 
 /* Roles: dirfd, path, what the link says. */
-HANDLER_ROLES(symlink)
+MEMBER(symlink)
 {
 	struct build b;
 	struct ev_symlink *e = call_build(&b, symlink, c);
@@ -52,7 +52,7 @@ HANDLER_ROLES(symlink)
 }
 
 /* Roles: dirfd, path, mode. */
-HANDLER_ROLES(mkdir)
+MEMBER(mkdir)
 {
 	struct build b;
 	struct ev_mkdir *e = call_build(&b, mkdir, c);
@@ -62,7 +62,7 @@ HANDLER_ROLES(mkdir)
 	return build_emit(&b, mkdir);
 }
 
-HANDLER(rmdir)
+MEMBER(rmdir)
 {
 	struct build b;
 	struct ev_rmdir *e = call_build(&b, rmdir, c);
@@ -72,7 +72,7 @@ HANDLER(rmdir)
 }
 
 /* Roles: dirfd, path, mode, device. */
-HANDLER_ROLES(mknod)
+MEMBER(mknod)
 {
 	struct build b;
 	struct ev_mknod *e = call_build(&b, mknod, c);
@@ -85,6 +85,27 @@ HANDLER_ROLES(mknod)
 		e->device = (device & 0xfff00) << 12 | (device >> 12 & 0xfff00) | (device & 0xff);
 	build_target(&b, e, call_arg(c, 0), call_arg(c, 1), TARGET_PATH);
 	return build_emit(&b, mknod);
+}
+
+HANDLER_FAMILY(names, EV_CLASS_file)
+{
+	switch (c->type) {
+	case EV_unlink:
+		return handle_unlink(c);
+	case EV_rename:
+		return handle_rename(c);
+	case EV_link:
+		return handle_link(c);
+	case EV_symlink:
+		return handle_symlink(c);
+	case EV_mkdir:
+		return handle_mkdir(c);
+	case EV_rmdir:
+		return handle_rmdir(c);
+	case EV_mknod:
+		return handle_mknod(c);
+	}
+	return call_no_event(c, EV_CLASS_file);
 }
 
 #endif

@@ -43,93 +43,156 @@ struct walk_context {
 	struct scratch *s;
 };
 
+/* Several steps in a round: going through the scratch in between costs more than a step. */
+enum { WALK_STEPS = 4 };
+
 static long walk_up(__u32 i, struct walk_context *context)
 {
 	struct walk *w = &context->s->walk;
-	__u64 dentry = w->dentry, parent;
-	__u32 n;
+	__u64 dentry = w->dentry, top = w->top, parent;
+	__u32 n = w->n_parts;
 
-	if (dentry == w->top) {
-		parent = KPTR(struct mount, w->mount, mnt_parent);
-		if (parent == w->mount || !parent)
+	for (int k = 0; k < WALK_STEPS && dentry != top; k++) {
+		parent = KPTR(struct dentry, dentry, d_parent);
+		/* Too deep, or not below the root of its mount: moved out of it, or opened by
+		 * handle. */
+		if (n >= PATH_PARTS || parent == dentry || !parent) {
+			w->n_parts = n;
+			w->lost = 1;
 			return 1;
-		w->dentry = KPTR(struct mount, w->mount, mnt_mountpoint);
-		w->mount = parent;
-		w->top = KPTR(struct mount, parent, mnt.mnt_root);
+		}
+		opaque(n);
+		w->parts[n & (PATH_PARTS - 1)] = dentry;
+		n++;
+		dentry = parent;
+	}
+	w->n_parts = n;
+	w->dentry = dentry;
+	if (dentry != top)
 		return 0;
-	}
-	parent = KPTR(struct dentry, dentry, d_parent);
-	n = w->n_parts;
-	if (parent == dentry || !parent)
+	parent = KPTR(struct mount, w->mount, mnt_parent);
+	if (parent == w->mount || !parent)
 		return 1;
-	if (n >= PATH_PARTS) {
-		w->lost = 1;
-		return 1;
-	}
-	w->parts[n & (PATH_PARTS - 1)] = dentry;
-	w->n_parts = n + 1;
-	w->dentry = parent;
+	w->dentry = KPTR(struct mount, w->mount, mnt_mountpoint);
+	w->mount = parent;
+	w->top = KPTR(struct mount, parent, mnt.mnt_root);
 	return 0;
 }
 
-/* Short names lie in the dentry itself: a few loads instead of a helper call. */
-static __always_inline void name_put(void *to, __u64 dentry, __u64 name, __u32 length)
+/*
+ * The name of a dentry, which may be shorter than what is written. A short one lies in the dentry
+ * itself: a few loads instead of a helper call. Returns its bytes.
+ */
+static __always_inline __u32 name_put(void *to, __u64 dentry)
 {
-	if (config.direct_loads && bpf_core_field_exists(struct dentry, d_shortname) &&
-	    name == dentry + bpf_core_field_offset(struct dentry, d_shortname)) {
+	struct qstr q;
+
+	if (config.direct_loads) {
 		struct dentry *d =
 			bpf_rdonly_cast((void *)dentry, bpf_core_type_id_kernel(struct dentry));
-		__u64 *words = to;
 
-		words[0] = d->d_shortname.words[0];
-		if (length > 8)
-			words[1] = d->d_shortname.words[1];
-		if (length > 16) {
-			words[2] = d->d_shortname.words[2];
-			words[3] = d->d_shortname.words[3];
-			words[4] = d->d_shortname.words[4];
+		q.len = d->d_name.len;
+		q.name = d->d_name.name;
+		if (bpf_core_field_exists(struct dentry, d_shortname) &&
+		    (__u64)q.name == dentry + bpf_core_field_offset(struct dentry, d_shortname)) {
+			for (int k = 0; k < 5; k++)
+				((__u64 *)to)[k] = d->d_shortname.words[k];
+			return q.len;
 		}
-		return;
+	} else {
+		bpf_probe_read_kernel(&q, sizeof(q),
+				      (void *)(dentry +
+					       bpf_core_field_offset(struct dentry, d_name)));
 	}
-	bpf_probe_read_kernel(to, (length & 255) ? (length & 255) : 1, (void *)name);
+	bpf_probe_read_kernel(to, q.len & 255, q.name);
+	return q.len;
 }
 
 static long walk_down(__u32 i, struct walk_context *context)
 {
 	struct scratch *s = context->s;
 	struct walk *w = &s->walk;
-	__u64 dentry, name, at = w->at;
-	__u32 length, left = w->n_parts;
+	__u32 length, left;
+	__u64 at;
 
-	if (!left)
-		return 1;
-	left--;
-	w->n_parts = left;
-	dentry = w->parts[left & (PATH_PARTS - 1)];
-	length = KLOAD(struct dentry, dentry, d_name.len);
-	name = KPTR(struct dentry, dentry, d_name.name);
-	if (length > 255 || at + 1 + length > w->end) {
-		w->lost = 1;
-		return 1;
+	for (int k = 0; k < WALK_STEPS; k++) {
+		left = w->n_parts;
+		if (!left)
+			return 1;
+		at = w->at;
+		*(char *)payload_at(s, at) = '/';
+		length = name_put(payload_at(s, at + 1), w->parts[--left & (PATH_PARTS - 1)]);
+		at += 1 + length;
+		if (length > 255 || at > w->end) {
+			w->lost = 1;
+			return 1;
+		}
+		w->at = at;
+		w->n_parts = left;
 	}
-	*(char *)payload_at(s, at) = '/';
-	name_put(payload_at(s, at + 1), dentry, name, length);
-	w->at = at + 1 + length;
 	return 0;
 }
 
+static const char text_socket[] = "socket:[%lu]";
+static const char text_pipe[] = "pipe:[%lu]";
+static const char text_ns[] = "%s:[%lu]";
+
+/* The names that the kernel makes up for what lies in no directory. */
+static __always_inline long unnamed_put(struct scratch *s, __u64 dentry, __u32 at)
+{
+	__u64 inode = KPTR(struct dentry, dentry, d_inode);
+	__u64 super = KPTR(struct inode, inode, i_sb);
+	__u64 magic = KLOAD(struct super_block, super, s_magic);
+	__u64 words[2] = { KLOAD(struct inode, inode, i_ino) };
+	__u64 name = KPTR(struct dentry, dentry, d_name.name), ns;
+	char *to = payload_at(s, at);
+	long n;
+
+	switch (magic) {
+	case MAGIC_SOCKFS:
+		return bpf_snprintf(to, 40, text_socket, words, 8) - 1;
+	case MAGIC_PIPEFS:
+		return bpf_snprintf(to, 40, text_pipe, words, 8) - 1;
+	case MAGIC_NSFS:
+		words[1] = words[0];
+		ns = KPTR(struct inode, inode, i_private);
+		words[0] = KPTR(struct proc_ns_operations, KPTR(struct ns_common, ns, ops), name);
+		return bpf_snprintf(to, 64, text_ns, words, 16) - 1;
+	case MAGIC_PIDFS:
+		__builtin_memcpy(to, "anon_inode:[pidfd]", 18);
+		return 18;
+	case MAGIC_ANON_INODE:
+		__builtin_memcpy(to, "anon_inode:", 11);
+		n = bpf_probe_read_kernel_str(to + 11, 256, (void *)name);
+		return n > 0 ? n + 10 : 11;
+	}
+	/* Memory files, of memfd_create() and shmget(), and what else has a name but no place. */
+	*to = '/';
+	n = bpf_probe_read_kernel_str(to + 1, 256, (void *)name);
+	n = n > 0 ? n & 511 : 1;
+	__builtin_memcpy(payload_at(s, at + n), " (deleted)", 10);
+	return n + 10;
+}
+
 /*
- * The path of (mount, dentry) at payload[at]. Returns its bytes, and bit 31 when a part is missing:
+ * The path of (mount, dentry) at payload[at], as /proc/PID/fd shows it. Returns its bytes, and bit 31 when a part is missing:
  * the beginning of a path that is too deep, or the end of one that is too long.
  */
 __noinline __u32 walk_put(__u64 vfsmount, __u64 dentry, __u32 at)
 {
 	struct walk_context context = { .s = cpu_scratch() };
 	struct walk *w = &context.s->walk;
+	__u64 parent;
 	bool gone;
 
 	if (!context.s || !vfsmount || !dentry || at > EV_MAX_PAYLOAD - PATH_BYTES)
 		return 0;
+	parent = KPTR(struct dentry, dentry, d_parent);
+	if (parent == dentry && KLOAD(struct vfsmount, vfsmount, mnt_flags) & MNT_INTERNAL_FLAG) {
+		long n = unnamed_put(context.s, dentry, at);
+
+		return n > 0 && n < PATH_BYTES ? n : 0;
+	}
 	w->dentry = dentry;
 	w->mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
 	w->top = KPTR(struct vfsmount, vfsmount, mnt_root);
@@ -138,11 +201,10 @@ __noinline __u32 walk_put(__u64 vfsmount, __u64 dentry, __u32 at)
 	w->end = (__u64)at + PATH_BYTES - 16;
 	w->lost = 0;
 	/* Removed, and not the root of a mount. */
-	gone = dentry != w->top && !KPTR(struct dentry, dentry, d_hash.pprev) &&
-	       KPTR(struct dentry, dentry, d_parent) != dentry;
+	gone = dentry != w->top && parent != dentry && !KPTR(struct dentry, dentry, d_hash.pprev);
 	bpf_loop(PATH_PARTS + 64, walk_up, &context, 0);
 	bpf_loop(PATH_PARTS, walk_down, &context, 0);
-	if (w->at == at) {
+	if (w->at == at && !w->lost) {
 		*(char *)payload_at(context.s, at) = '/';
 		w->at++;
 	}
@@ -151,6 +213,12 @@ __noinline __u32 walk_put(__u64 vfsmount, __u64 dentry, __u32 at)
 		w->at += 10;
 	}
 	return (__u32)(w->at - at) | (w->lost ? 1u << 31 : 0);
+}
+
+static __always_inline __u32 file_put(__u64 file, __u32 at)
+{
+	return walk_put(KPTR(struct file, file, f_path.mnt), KPTR(struct file, file, f_path.dentry),
+			at);
 }
 
 static __always_inline __u64 file_inode(__u64 file)
@@ -178,61 +246,6 @@ static __always_inline __u64 task_file(struct task_struct *task, __s64 fd)
 	if (!table || fd >= table->max_fds)
 		return 0;
 	return kload_pointer(kload_pointer((__u64)&table->fd) + 8 * (__u64)fd);
-}
-
-static const char text_socket[] = "socket:[%lu]";
-static const char text_pipe[] = "pipe:[%lu]";
-static const char text_ns[] = "%s:[%lu]";
-
-/* The names that the kernel makes up for what lies in no directory. */
-static __always_inline long unnamed_put(struct scratch *s, __u64 dentry, __u64 inode, __u32 at)
-{
-	__u64 super = KPTR(struct inode, inode, i_sb);
-	__u64 magic = KLOAD(struct super_block, super, s_magic);
-	__u64 words[2] = { KLOAD(struct inode, inode, i_ino) };
-	__u64 name = KPTR(struct dentry, dentry, d_name.name), ns;
-	char *to = payload_at(s, at);
-	long n;
-
-	switch (magic) {
-	case MAGIC_SOCKFS:
-		return bpf_snprintf(to, 40, text_socket, words, 8) - 1;
-	case MAGIC_PIPEFS:
-		return bpf_snprintf(to, 40, text_pipe, words, 8) - 1;
-	case MAGIC_NSFS:
-		words[1] = words[0];
-		ns = KPTR(struct inode, inode, i_private);
-		words[0] = KPTR(struct proc_ns_operations, KPTR(struct ns_common, ns, ops), name);
-		return bpf_snprintf(to, 64, text_ns, words, 16) - 1;
-	case MAGIC_ANON_INODE:
-	case MAGIC_PIDFS:
-		__builtin_memcpy(to, "anon_inode:", 11);
-		n = bpf_probe_read_kernel_str(to + 11, 256, (void *)name);
-		return n > 0 ? n + 10 : 11;
-	}
-	/* Memory files, of memfd_create() and shmget(), and what else has a name but no place. */
-	*to = '/';
-	n = bpf_probe_read_kernel_str(to + 1, 256, (void *)name);
-	n = n > 0 ? n & 511 : 1;
-	__builtin_memcpy(payload_at(s, at + n), " (deleted)", 10);
-	return n + 10;
-}
-
-/* The path of an open file, as /proc/PID/fd shows it. Returns what walk_put() returns. */
-__noinline __u32 file_put(__u64 file, __u32 at)
-{
-	struct scratch *s = cpu_scratch();
-	__u64 mnt = KPTR(struct file, file, f_path.mnt);
-	__u64 dentry = KPTR(struct file, file, f_path.dentry);
-	long n;
-
-	if (!s || !file || at > EV_MAX_PAYLOAD - PATH_BYTES)
-		return 0;
-	if (!(KLOAD(struct vfsmount, mnt, mnt_flags) & MNT_INTERNAL_FLAG) ||
-	    KPTR(struct dentry, dentry, d_parent) != dentry)
-		return walk_put(mnt, dentry, at);
-	n = unnamed_put(s, dentry, file_inode(file), at);
-	return n > 0 && n < PATH_BYTES ? n : 0;
 }
 
 /* A string that a function has put, as it said. */
@@ -265,7 +278,16 @@ enum target_how {
 	TARGET_PATH,  /* "" is no file */
 	TARGET_EMPTY, /* "" is the descriptor itself, as with AT_EMPTY_PATH */
 	TARGET_FD,
+	TARGET_MEANS = 3,
+	TARGET_IN_KERNEL = 4, /* besides: the path does not lie in the program */
 };
+
+static __always_inline long target_read(void *to, __u32 n, __u64 address, __u32 how)
+{
+	if (how & TARGET_IN_KERNEL)
+		return bpf_probe_read_kernel_str(to, n, (void *)address);
+	return bpf_probe_read_user_str(to, n, (void *)address);
+}
 
 /* Does the task's "/" lead to the root of its mount namespace? */
 static long root_step(__u32 i, struct walk_context *context)
@@ -307,6 +329,7 @@ __noinline int target_begin(__s32 dirfd, __u64 address, __u32 how)
 	struct target *t = &s->target;
 	__u64 file = 0, path;
 	__u8 first = 0;
+	long r = 0;
 
 	if (!s)
 		return 0;
@@ -316,8 +339,12 @@ __noinline int target_begin(__s32 dirfd, __u64 address, __u32 how)
 	t->mnt = 0;
 	t->dentry = 0;
 	t->from = PATH_PASSED;
-	if (how != TARGET_FD && bpf_probe_read_user(&first, 1, (void *)address) < 0 &&
-	    (address || how != TARGET_EMPTY)) {
+	if (how & TARGET_IN_KERNEL)
+		bpf_probe_read_kernel(&first, 1, (void *)address);
+	else if (how != TARGET_FD)
+		r = bpf_probe_read_user(&first, 1, (void *)address);
+	how &= TARGET_MEANS;
+	if (r < 0 && (address || how != TARGET_EMPTY)) {
 		s->header.flags |= EV_FAULT;
 		return 0;
 	}
@@ -350,7 +377,7 @@ __noinline int target_put(__u64 at, __s32 dirfd, __u64 address, __u32 how)
 {
 	struct scratch *s = cpu_scratch();
 	struct target *t = &s->target;
-	__u32 n = 0, lost = 0;
+	__u32 n = 0, lost = 0, cut;
 	long m;
 
 	if (!s)
@@ -364,7 +391,7 @@ __noinline int target_put(__u64 at, __s32 dirfd, __u64 address, __u32 how)
 	if (!target_begin(dirfd, address, how))
 		return 0;
 	if (t->dentry) {
-		n = t->file && !t->first ? file_put(t->file, at) : walk_put(t->mnt, t->dentry, at);
+		n = walk_put(t->mnt, t->dentry, at);
 		lost = n & 1u << 31;
 		n &= 2 * PATH_BYTES - 1;
 		if (t->file && task_file(task_to_load(), dirfd) != t->file)
@@ -382,18 +409,17 @@ __noinline int target_put(__u64 at, __s32 dirfd, __u64 address, __u32 how)
 		else if (n > 1)
 			*(char *)payload_at(s, at + n++) = '/';
 	}
-	m = bpf_probe_read_user_str(payload_at(s, at + n), PATH_BYTES, (void *)address);
+	m = target_read(payload_at(s, at + n), PATH_BYTES, address, how);
 	if (m <= 0) {
 		s->header.flags |= EV_FAULT;
 		return 0;
 	}
-	if (m == PATH_BYTES)
-		lost = 1u << 31;
+	cut = m == PATH_BYTES ? 1u << 31 : 0;
 	m = (m - 1) & (PATH_BYTES - 1);
-	t->path = lost | (n + m);
+	t->path = lost | cut | (n + m);
 	if (t->dentry && m) {
 		bpf_probe_read_kernel(payload_at(s, at + n + m), m, payload_at(s, at + n));
-		t->arg = m;
+		t->arg = cut | m;
 	}
 	return 0;
 }
@@ -452,20 +478,25 @@ static long same_step(__u32 i, struct walk_context *context)
 {
 	struct scratch *s = context->s;
 	struct walk *w = &s->walk;
-	__u64 at = w->at, x, y;
+	__u64 at = w->at, other = w->other, end = w->end, x, y;
 
-	if (at >= w->end)
-		return 1;
-	__builtin_memcpy(&x, &s->payload[in_payload(at)], 8);
-	__builtin_memcpy(&y, &s->payload[in_payload(w->other)], 8);
-	x ^= y;
-	/* What lies behind the end does not count. */
-	if (at + 8 > w->end)
-		x <<= 8 * (at + 8 - w->end);
-	w->lost = x != 0;
-	w->at = at + 8;
-	w->other += 8;
-	return x != 0;
+	for (int k = 0; k < WALK_STEPS && at < end; k++) {
+		__builtin_memcpy(&x, payload_at(s, at), 8);
+		__builtin_memcpy(&y, payload_at(s, other), 8);
+		x ^= y;
+		/* What lies behind the end does not count. */
+		if (at + 8 > end)
+			x <<= 8 * (at + 8 - end);
+		if (x) {
+			w->lost = 1;
+			return 1;
+		}
+		at += 8;
+		other += 8;
+	}
+	w->at = at;
+	w->other = other;
+	return at >= end;
 }
 
 /* Are these bytes of the payload the same? */

@@ -182,6 +182,27 @@ const struct call_mixed *call_mixed_of(const char *program)
 	return NULL;
 }
 
+/* Programs that serve all calls of several types, see HANDLER_FAMILY. */
+static const struct {
+	const char *program;
+	const char *types;
+} families[] = {
+	{ "on_opens", "open create open_by_handle" },
+	{ "on_names", "unlink rename link symlink mkdir rmdir mknod" },
+	{ "on_attributes", "chmod chown truncate setxattr utimes setflags" },
+	{ "on_mounts",
+	  "mount umount move_mount mount_setattr open_tree fsopen fsconfig fsmount" },
+	{ "on_looks", "stat access readlink getdents" },
+};
+
+const char *call_family(const char *program)
+{
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		if (strcmp(families[i].program, program) == 0)
+			return families[i].types;
+	return NULL;
+}
+
 const struct reel_type *call_types_next(const char **types)
 {
 	const char *word = *types + strspn(*types, " ");

@@ -25,6 +25,9 @@ struct call_mixed {
 const struct call_mixed *call_mixed(const char *name);
 const struct call_mixed *call_mixed_of(const char *program);
 
+/* The types that one program has been made for; NULL: only the type that it is named after. */
+const char *call_family(const char *program);
+
 /* Takes the next type from such a list; NULL at its end. */
 const struct reel_type *call_types_next(const char **types);
 

@@ -26,10 +26,15 @@
 
 enum { LOG_BYTES = 16 << 10, PROGRAMS_MAX = 160 };
 
+/* What is asked of an io_uring is told as what it does. */
+#define URING_TYPES                                                                                \
+	"open close unlink rename link symlink mkdir truncate setxattr read write copy fold "     \
+	"socket bind listen connect accept send recv shutdown dns pass dup pipe stat"
+
 /*
  * The programs that sit on a hook of their own. All others are handlers, "on_" and the type of
- * their calls, which the dispatcher sys_exit jumps to. Programs that share a hook are variants for
- * different kernels: the first that loads is it.
+ * their calls, which the dispatcher sys_exit jumps to. One whose name ends in "_old" stands in where
+ * the kernel does not have the hook of that without, or has it with other arguments.
  */
 static const struct {
 	const char *program;
@@ -37,6 +42,7 @@ static const struct {
 	const char *types;
 	bool needed;
 	enum { TRACEPOINT, ITERATOR, UPROBE } kind;
+	unsigned arguments; /* that the tracepoint has; 0: any number */
 } hooks[] = {
 	{ "sys_exit", "sys_exit", "", true },
 	{ "scope_first", "sys_exit", "", true },
@@ -48,6 +54,10 @@ static const struct {
 	{ "cgroup_mkdir", "cgroup_mkdir", "cgroup", false },
 	{ "cgroup_rmdir", "cgroup_rmdir", "cgroup", false },
 	{ "cgroup_rename", "cgroup_rename", "cgroup", false },
+	{ "uring_submit", "io_uring_submit_req", URING_TYPES },
+	{ "uring_submit_old", "io_uring_submit_sqe", URING_TYPES },
+	{ "uring_complete", "io_uring_complete", URING_TYPES, .arguments = 3 },
+	{ "uring_complete_old", "io_uring_complete", URING_TYPES, .arguments = 7 },
 	{ "inet_sock_set_state", "inet_sock_set_state", "flow", false },
 	{ "keyframe_task", "iter/task", "process task inflight", false, ITERATOR },
 	{ "keyframe_file", "iter/task_file", "fd", false, ITERATOR },
@@ -63,6 +73,7 @@ struct loaded_program {
 	const struct reel_type *type; /* of a handler; NULL: it has several, or is hooks[hook] */
 	const char *types;	      /* what it may tell */
 	bool handler;
+	bool family;		      /* serves all calls of types */
 	unsigned hook;
 	enum hook_status status;
 	char reason[200];
@@ -145,6 +156,43 @@ static int find_hook(const char *program)
 	return -1;
 }
 
+static bool hook_is_there(const struct btf *kernel, unsigned hook)
+{
+	char name[64];
+	const struct btf_type *t;
+	int id;
+
+	if (hooks[hook].kind != TRACEPOINT)
+		return true;
+	snprintf(name, sizeof(name), "btf_trace_%s", hooks[hook].tracepoint);
+	id = btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return false;
+	/* A pointer to a function, whose first argument is not the tracepoint's. */
+	t = btf__type_by_id(kernel, btf__type_by_id(kernel, (uint32_t)id)->type);
+	t = t && btf_is_ptr(t) ? btf__type_by_id(kernel, t->type) : NULL;
+	return !hooks[hook].arguments ||
+	       (t && btf_is_func_proto(t) && btf_vlen(t) == hooks[hook].arguments + 1);
+}
+
+/* Does another program do the same on this kernel? */
+static bool has_stand_in(const struct btf *kernel, unsigned hook)
+{
+	static const char old[] = "_old";
+	size_t n = strlen(hooks[hook].program);
+
+	if (n > strlen(old) && strcmp(hooks[hook].program + n - strlen(old), old) == 0)
+		n -= strlen(old);
+	for (unsigned i = 0; i < N_HOOKS; i++) {
+		const char *other = hooks[i].program;
+
+		if (i != hook && strncmp(other, hooks[hook].program, n) == 0 &&
+		    (other[n] == 0 || strcmp(other + n, old) == 0) && hook_is_there(kernel, i))
+			return true;
+	}
+	return false;
+}
+
 static void refuse(struct loaded_program *l, enum hook_status status, const char *why)
 {
 	l->status = status;
@@ -163,34 +211,33 @@ static int choose(struct programs *p, const struct btf *kernel, struct reel_err 
 	{
 		const char *name = bpf_program__name(program);
 		struct loaded_program *l = &p->all[p->n];
-		char type_name[64];
 
 		if (p->n == PROGRAMS_MAX)
 			return reel_err_set(err, -E2BIG, "more than %d programs", PROGRAMS_MAX);
 		l->program = program;
 		if (strncmp(name, "on_", 3) == 0) {
 			const struct call_mixed *m = call_mixed_of(name);
+			const char *family = call_family(name);
 
 			l->handler = true;
+			l->family = family != NULL;
 			l->type = reel_type_by_name(name + 3, strlen(name + 3));
-			if (!l->type && !m)
+			if (!l->type && !m && !family)
 				return reel_err_set(err, -EINVAL, "program %s has no type", name);
-			l->types = m ? m->types : l->type->name;
+			l->types = family ? family : m ? m->types : l->type->name;
 			if (!types_wanted(&p->options, l->types))
 				refuse(l, HOOK_NOT_WANTED, "");
 		} else {
 			int hook = find_hook(name);
+			bool there = hook >= 0 && hook_is_there(kernel, (unsigned)hook);
 
-			if (hook < 0) {
+			if (hook < 0 || (!there && has_stand_in(kernel, (unsigned)hook))) {
 				bpf_program__set_autoload(program, false);
 				continue;
 			}
 			l->hook = (unsigned)hook;
 			l->types = hooks[hook].types;
-			snprintf(type_name, sizeof(type_name), "btf_trace_%s",
-				 hooks[hook].tracepoint);
-			if (hooks[hook].kind == TRACEPOINT &&
-			    btf__find_by_name_kind(kernel, type_name, BTF_KIND_TYPEDEF) < 0)
+			if (!there)
 				refuse(l, HOOK_NOT_THERE, "no such tracepoint in this kernel");
 			else if (*l->types && !types_wanted(&p->options, l->types))
 				refuse(l, HOOK_NOT_WANTED, "");
@@ -391,6 +438,16 @@ static int start_counts(struct programs *p, struct reel_err *err)
 	return 0;
 }
 
+static bool has_type(const char *types, const struct reel_type *type)
+{
+	const struct reel_type *t;
+
+	while ((t = call_types_next(&types)) != NULL)
+		if (t == type)
+			return true;
+	return false;
+}
+
 /* Every call whose type has a handler, and that is wanted by its class or its name. */
 static int fill_slots(struct programs *p, struct reel_err *err)
 {
@@ -409,13 +466,15 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 			const struct loaded_program *l = &p->all[i];
 
 			if (l->handler && l->status == HOOK_LOADED &&
-			    (m ? strcmp(bpf_program__name(l->program), m->program) == 0
-			       : l->type == call_type(name)))
+			    (m		 ? strcmp(bpf_program__name(l->program), m->program) == 0
+			     : l->family ? has_type(l->types, call_type(name))
+					 : l->type == call_type(name)))
 				fd = bpf_program__fd(l->program);
 		}
 		if (fd < 0)
 			continue;
 		layout = call_layout(name);
+		layout.type = (uint8_t)call_type(name)->id;
 		if (bpf_map_update_elem(layouts, &slot, &layout, BPF_ANY) < 0 ||
 		    bpf_map_update_elem(handlers, &slot, &fd, BPF_ANY) < 0)
 			return reel_err_set(err, -errno, "cannot place the handler of %s: %s", name,
