@@ -348,20 +348,19 @@ static __always_inline void user_tell_tls(const struct user_hit *h, __u64 sessio
 		e->side = value ? SIDE_SERVER : SIDE_CLIENT;
 	e->library = user_put_library(&b, h);
 	e->function = user_put_function(&b, f);
-	if (done && user_get(h, USER_GET_CIPHER, session, &cipher) &&
-	    user_get(h, USER_GET_CIPHER_NAME, cipher, &name)) {
-		e->cipher = build_user_string(&b, name, USER_CIPHER_READ);
-		if (user_get(h, USER_GET_CIPHER_BITS, cipher, &value))
-			e->key_bits = value;
-	} else {
-		e->cipher = build_nothing(&b);
-	}
+	if (done)
+		user_get(h, USER_GET_CIPHER, session, &cipher);
+	if (user_get(h, USER_GET_CIPHER_BITS, cipher, &value))
+		e->key_bits = value;
+	e->cipher = user_get(h, USER_GET_CIPHER_NAME, cipher, &name) ?
+			    build_user_string(&b, name, USER_CIPHER_READ) :
+			    build_nothing(&b);
 	e->protocol = done ? user_put_protocol(&b, h, session) : build_nothing(&b);
 	e->server_name = user_put(&b, s->name, s->name_bytes, s->name_bytes, USER_SERVER_BYTES - 1);
 	user_end(&b, u);
 }
 
-enum { TOLD_PATH, TOLD_CIPHER, TOLD_NOTHING };
+enum { TOLD_PATH, TOLD_CIPHER };
 
 static __always_inline void user_tell_setup(const struct user_hit *h, __u64 address, int what)
 {
@@ -479,6 +478,9 @@ static __always_inline void user_verdict_returned(const struct user_hit *h)
 
 	if (!s || s->told || !(s->pending || s->born))
 		return;
+	/* Where its own calls cannot be told apart, it asks about 0 itself. */
+	if (!h->file->code_bytes && !(__s32)h->arg[1])
+		return;
 	if (why != SSL_WHY_SSL && why != SSL_WHY_SYSCALL && why != SSL_WHY_CLOSED)
 		return;
 	s->told = 1;
@@ -581,7 +583,10 @@ static __always_inline bool user_is_inner(const struct user_hit *h, struct user_
 	return false;
 }
 
-/* Libraries also encrypt for themselves, to make random numbers. */
+/*
+ * Libraries also encrypt for themselves, to make random numbers, and ask themselves why something
+ * failed that is no failure then.
+ */
 static __always_inline bool user_is_own_call(const struct user_hit *h)
 {
 	__u64 from = 0;
@@ -679,7 +684,7 @@ int user_enter(struct pt_regs *regs)
 		if (!s)
 			break;
 		user_notice(&h, s);
-		if (h.function->kind == USER_VERDICT && !s->told)
+		if (h.function->kind == USER_VERDICT && !s->told && !user_is_own_call(&h))
 			user_enter_frame(&h);
 		break;
 	case USER_SET_FD:
@@ -732,7 +737,6 @@ int user_enter(struct pt_regs *regs)
 static __always_inline void user_setup_returned(const struct user_hit *h)
 {
 	const struct user_function *f = h->function;
-	bool told = false;
 
 	for (int i = 0; i < 2; i++) {
 		__u8 arg = f->path[i];
@@ -740,12 +744,9 @@ static __always_inline void user_setup_returned(const struct user_hit *h)
 		if (arg == USER_NO_ARG || !h->arg[arg & (USER_ARGS - 1)])
 			continue;
 		user_tell_setup(h, h->arg[arg & (USER_ARGS - 1)], TOLD_PATH);
-		told = true;
 	}
 	if (f->cipher != USER_NO_ARG && h->arg[f->cipher & (USER_ARGS - 1)])
 		user_tell_setup(h, h->arg[f->cipher & (USER_ARGS - 1)], TOLD_CIPHER);
-	else if (!told)
-		user_tell_setup(h, 0, TOLD_NOTHING);
 }
 
 SEC("uretprobe")

@@ -53,6 +53,14 @@ static int watch_signals(struct session *s, struct reel_err *err)
 	return 0;
 }
 
+static int64_t realtime_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
 /* Where to, if nobody said: a directory named after the host and the time. */
 static void choose_output(struct session *s, const struct reel_meta *m)
 {
@@ -82,15 +90,13 @@ static int open_writer(struct session *s, struct reel_err *err)
 		.drop_oldest = w->drop_oldest,
 		.sync = (enum reel_sync)w->sync,
 	};
-	struct timespec realtime;
 	int r;
 
 	reel_meta_this_machine(&o.meta);
 	o.meta.cpus = programs_n_cpus(s->programs);
 	snprintf(o.meta.note, sizeof(o.meta.note), "%s", w->note ? w->note : "");
-	(void)clock_gettime(CLOCK_REALTIME, &realtime);
 	s->since_ns = o.meta.start.boottime_ns = now_boottime_ns();
-	o.meta.start.realtime_ns = realtime.tv_sec * 1000000000ll + realtime.tv_nsec;
+	o.meta.start.realtime_ns = realtime_ns();
 	r = reel_meta_new_capture(&o.meta);
 	if (r < 0)
 		return reel_err_set(err, r, "cannot make an id: %s", strerror(-r));
@@ -156,6 +162,7 @@ static int start_helper(struct session *s, struct reel_err *err)
 		o.keep_fds = user_fds;
 		o.n_keep_fds = USER_KEEP_FDS;
 		o.confine.attaches = true;
+		o.confine.by_perf = user_probes_by_perf(s->user);
 	}
 	/* Coverage says that the programs were refused. */
 	s->probes = s->user != NULL;
@@ -347,7 +354,9 @@ static int keep_aside(struct session *s, struct reel_err *err)
 	r = reel_reader_open(s->path, &reader, &why);
 	if (r == 0) {
 		filter.from = (struct reel_moment){ REEL_REALTIME,
-						    reel_reader_end_ns(reader) - KEEP_NS };
+						    s->rotated_realtime_ns - KEEP_NS };
+		/* Not the segment that has just begun. */
+		filter.to = (struct reel_moment){ REEL_REALTIME, s->rotated_realtime_ns };
 		wanted = calloc(reader->n_segments + 1, sizeof(*wanted));
 		r = wanted ? reel_keep(reader, &filter, path, &collection, wanted, &why) : -ENOMEM;
 	}
@@ -375,6 +384,7 @@ static int round_once(struct session *s, struct round *ret, struct reel_err *err
 	reel_writer_settle(s->writer, s->settled_ns);
 	r = reel_writer_tick(s->writer, now_boottime_ns(), err);
 	if (r == 0 && (s->rotate || s->keep)) {
+		s->rotated_realtime_ns = realtime_ns();
 		r = reel_writer_rotate(s->writer, err);
 		s->rotate = false;
 	}

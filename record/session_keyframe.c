@@ -35,6 +35,7 @@ int session_keyframe_begin(struct session *s, struct reel_err *err)
 {
 	struct helper_request host = { .kind = HELPER_HOST, .again = true };
 	struct helper_request processes = { .kind = HELPER_PROCESSES, .again = true };
+	struct helper_request probes = { .kind = HELPER_UPROBE, .path = "", .again = true };
 	int links[ITERATORS], r = 0;
 
 	/* Segments that are shorter than a keyframe takes share one. */
@@ -51,6 +52,8 @@ int session_keyframe_begin(struct session *s, struct reel_err *err)
 		(void)helper_ask(s->helper, &host);
 		if (programs_iterators(s->programs, links) < ITERATORS)
 			(void)helper_ask(s->helper, &processes);
+		if (s->probes)
+			(void)helper_ask(s->helper, &probes);
 	}
 	keyframes_want(s->keyframes);
 	return 0;

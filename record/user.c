@@ -43,6 +43,15 @@ struct probed {
 	int *fds;
 };
 
+/* Types that a file leads to. */
+enum { TYPE_TLS = 1, TYPE_SETUP = 2, TLS_TYPES = 3, TYPE_LINE = 4 };
+
+/* What became of a file, for the next keyframe. */
+struct told {
+	char *path, *reason;
+	uint8_t types, status;
+};
+
 struct waiting {
 	struct user_mapped mapped;
 	char *path;
@@ -58,6 +67,8 @@ struct user_probes {
 	uint32_t clock; /* counts what has been seen */
 	struct waiting queue[USER_QUEUE];
 	unsigned first, n_waiting;
+	struct told told[USER_TOLD];
+	unsigned n_told;
 	bool full_told, queue_told;
 	struct elf_answer answer;
 	struct reel_record record;
@@ -163,6 +174,11 @@ void user_probes_stats(const struct user_probes *p, struct user_stats *ret)
 	*ret = (struct user_stats){ .files = p->n_files, .probes = p->n_probes, .fds = p->n_fds };
 }
 
+bool user_probes_by_perf(const struct user_probes *p)
+{
+	return !p->attacher.multi;
+}
+
 bool user_path_matters(const char *path, size_t length)
 {
 	char name[NAME_MAX + 1];
@@ -196,6 +212,10 @@ void user_probes_free(struct user_probes *p)
 	}
 	for (unsigned i = 0; i < p->n_waiting; i++)
 		free(p->queue[(p->first + i) % USER_QUEUE].path);
+	for (unsigned i = 0; i < p->n_told; i++) {
+		free(p->told[i].path);
+		free(p->told[i].reason);
+	}
 	elf_parser_free(p->parser);
 	free(p);
 }
@@ -252,22 +272,53 @@ static struct seen *seen_add(struct user_probes *p, const struct user_mapped *m)
 /* In the order of the names of coverage.status. */
 enum status { LOADED, NOT_WANTED, NOT_THERE, REFUSED, FILTER, PARTLY };
 
-static int put_coverage(struct user_probes *p, const char *path, unsigned types, const char *reason,
-			enum status status, const struct record_sink *sink, struct reel_err *err)
+static int put_coverage(struct user_probes *p, const struct told *t, const struct record_sink *sink,
+			struct reel_err *err)
 {
-	static const char *const names[] = { "", "tls", "tls_setup", "tls tls_setup", "line" };
+	static const char *const names[] = { "", "tls", "tls_setup", "tls tls_setup" };
 	struct ev_coverage *e = reel_record_begin(&p->record, reel_type_by_id(EV_coverage));
-	char hook[PATH_MAX + 32], all[64];
+	char hook[PATH_MAX + 32], types[64];
 
-	snprintf(hook, sizeof(hook), "uprobes %s", path);
-	snprintf(all, sizeof(all), "%s%s%s", names[types & 3], types & 4 && types & 3 ? " " : "",
-		 types & 4 ? names[4] : "");
-	e->status = status;
+	snprintf(hook, sizeof(hook), "uprobes %s", t->path);
+	snprintf(types, sizeof(types), "%s%s%s", names[t->types & TLS_TYPES],
+		 t->types & TLS_TYPES && t->types & TYPE_LINE ? " " : "",
+		 t->types & TYPE_LINE ? "line" : "");
+	e->status = t->status;
 	p->record.header.ts = now_boottime_ns();
 	reel_record_string(&p->record, hook, strlen(hook));
-	reel_record_string(&p->record, all, strlen(all));
-	reel_record_string(&p->record, reason, strlen(reason));
+	reel_record_string(&p->record, types, strlen(types));
+	reel_record_string(&p->record, t->reason, strlen(t->reason));
 	return record_put(sink, &p->record, err);
+}
+
+/* Without a sink it is kept to be told when a keyframe asks. */
+static int tell(struct user_probes *p, const char *path, unsigned types, const char *reason,
+		enum status status, const struct record_sink *sink, struct reel_err *err)
+{
+	struct told t = { .path = strdup(path),
+			  .reason = strdup(reason),
+			  .types = (uint8_t)types,
+			  .status = (uint8_t)status };
+	int r = 0;
+
+	if (t.path && t.reason && sink)
+		r = put_coverage(p, &t, sink, err);
+	if (t.path && t.reason && p->n_told < USER_TOLD) {
+		p->told[p->n_told++] = t;
+	} else {
+		free(t.path);
+		free(t.reason);
+	}
+	return r;
+}
+
+static int tell_again(struct user_probes *p, const struct record_sink *sink, struct reel_err *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < p->n_told && r == 0; i++)
+		r = put_coverage(p, &p->told[i], sink, err);
+	return r;
 }
 
 /* Types that a row leads to, as bits. */
@@ -275,9 +326,9 @@ static unsigned type_bit(const struct user_row *row)
 {
 	const char *type = user_row_type(row);
 
-	return strcmp(type, "tls") == 0	      ? 1 :
-	       strcmp(type, "tls_setup") == 0 ? 2 :
-	       strcmp(type, "line") == 0      ? 4 :
+	return strcmp(type, "tls") == 0	      ? TYPE_TLS :
+	       strcmp(type, "tls_setup") == 0 ? TYPE_SETUP :
+	       strcmp(type, "line") == 0      ? TYPE_LINE :
 						0;
 }
 
@@ -312,8 +363,7 @@ static void read_code(const struct elf_answer *a, unsigned libraries, struct use
 					     &ret->get[user_getters[i].property]);
 	}
 	for (size_t i = 0; i < n_user_rows; i++)
-		if (user_rows[i].kind == USER_CRYPTO && a->function[i].offset &&
-		    a->function[i].segment_bytes <= UINT32_MAX)
+		if (a->function[i].offset && a->function[i].segment_bytes <= UINT32_MAX)
 			ret->code_bytes = (uint32_t)a->function[i].segment_bytes;
 }
 
@@ -321,6 +371,7 @@ struct probing {
 	const char *path;
 	unsigned libraries;
 	bool executable;
+	bool known; /* nobody has asked for it */
 	struct user_file file;
 	unsigned types; /* that its functions lead to */
 	unsigned n, n_refused;
@@ -403,7 +454,7 @@ static int probe_found(struct user_probes *p, struct probing *g, int file_fd, co
 	memcpy(g->file.name, g->path, g->file.name_bytes);
 	if (bpf_map_update_elem(p->files_fd, &index, &g->file, BPF_ANY) < 0) {
 		snprintf(reason, sizeof(reason), "cannot tell its name: %s", strerror(errno));
-		return put_coverage(p, g->path, 0, reason, REFUSED, sink, err);
+		return tell(p, g->path, 0, reason, REFUSED, sink, err);
 	}
 	/* Returns first: a function is told when it returns, so that nothing is told by halves. */
 	probe_side(p, g, file_fd, true);
@@ -417,12 +468,14 @@ static int probe_found(struct user_probes *p, struct probing *g, int file_fd, co
 		snprintf(reason, sizeof(reason), "%u of %u probes: %s", g->n, g->n + g->n_refused,
 			 strerror(-g->code));
 	if (g->n == 0 && g->n_refused == 0)
-		return put_coverage(p, g->path, 0, "none of the functions", NOT_THERE, sink, err);
-	return put_coverage(p, g->path, g->types, reason,
-			    g->n == 0	 ? REFUSED :
-			    g->n_refused ? PARTLY :
-					   LOADED,
-			    sink, err);
+		return g->known ?
+			       0 :
+			       tell(p, g->path, 0, "none of the functions", NOT_THERE, sink, err);
+	return tell(p, g->path, g->types, reason,
+		    g->n == 0	 ? REFUSED :
+		    g->n_refused ? PARTLY :
+				   LOADED,
+		    sink, err);
 }
 
 static bool is_probed(const struct user_probes *p, const struct stat *st)
@@ -493,8 +546,8 @@ static int look_into(struct user_probes *p, const struct user_wanted *w, struct 
 	}
 	if (p->n_files == USER_FILES || p->n_fds >= USER_MAX_FDS) {
 		if (!p->full_told)
-			r = put_coverage(p, "of further files", 0, "too many files have probes",
-					 REFUSED, sink, err);
+			r = tell(p, "of further files", 0, "too many files have probes", REFUSED,
+				 sink, err);
 		p->full_told = true;
 	} else {
 		r = probe_found(p, g, fd, &st, sink, err);
@@ -521,6 +574,7 @@ int user_probes_file(struct user_probes *p, const struct user_mapped *mapped,
 
 	g.libraries = user_libraries_of(mapped->path, &wanted.if_executable);
 	g.executable = wanted.if_executable;
+	g.known = !mapped->pid;
 	if (!g.libraries)
 		return 0;
 	if (mapped->pid) {
@@ -533,7 +587,7 @@ int user_probes_file(struct user_probes *p, const struct user_mapped *mapped,
 		return r;
 	/* Of executables that could not be looked at, nothing says that they are of interest. */
 	if (looked.code < 0 && !seen && !wanted.if_executable)
-		r = put_coverage(p, mapped->path, 0, looked.why, REFUSED, sink, err);
+		r = tell(p, mapped->path, 0, looked.why, REFUSED, sink, err);
 	if (!seen)
 		seen = seen_add(p, mapped);
 	seen->again = may_change(looked.code);
@@ -599,6 +653,11 @@ static int run(void *state, const struct helper_request *q, const struct record_
 	bool if_executable;
 	char *path;
 
+	if (!q->pid && q->again) {
+		int r = tell_again(p, sink, err);
+
+		return r < 0 ? r : HELPER_ANSWERED;
+	}
 	if (q->pid && !user_libraries_of(q->path, &if_executable))
 		return HELPER_ANSWERED;
 	seen = seen_find(p, &mapped);
@@ -606,10 +665,10 @@ static int run(void *state, const struct helper_request *q, const struct record_
 		return HELPER_ANSWERED;
 	path = p->n_waiting < USER_QUEUE ? strdup(q->path) : NULL;
 	if (!path) {
-		int r = p->queue_told ? 0 :
-					put_coverage(p, "of some files", 0,
-						     "too many files were mapped at once", PARTLY,
-						     sink, err);
+		int r = p->queue_told ?
+				0 :
+				tell(p, "of some files", 0, "too many files were mapped at once",
+				     PARTLY, sink, err);
 
 		p->queue_told = true;
 		return r < 0 ? r : HELPER_ANSWERED;
@@ -631,7 +690,7 @@ static int work(void *state, unsigned *answered, const struct record_sink *sink,
 		return 0;
 	w = &p->queue[p->first];
 	r = w->mapped.pid ? user_probes_file(p, &w->mapped, sink, err) :
-			    user_probes_known(p, sink, err);
+			    user_probes_known(p, NULL, err);
 	free(w->path);
 	p->first = (p->first + 1) % USER_QUEUE;
 	p->n_waiting--;

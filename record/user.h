@@ -9,7 +9,9 @@
  *	user_probes_task(probes);			in the helper: each executable mapping of a
  *							file is a request. One for pid 0, before all
  *							others and before the command starts, is for
- *							libraries and shells where they usually are.
+ *							libraries and shells where they usually are;
+ *							one with "again" tells what became of all
+ *							files so far, for a keyframe.
  *	user_probes_free(probes);
  *
  * Without a helper the same is done by user_probes_known() and user_probes_file().
@@ -19,14 +21,14 @@
  * process that owns them, at the latest. Before Linux 6.6 each of them takes 0.1 s to go, which the
  * kernel does while that process ends.
  *
- * Needs CAP_PERFMON (and CAP_BPF where unprivileged use of it is off) to attach; CAP_SYS_PTRACE and
- * CAP_DAC_READ_SEARCH to find files of other users' processes; CAP_CHECKPOINT_RESTORE for files
- * that are no longer at their path.
+ * Attaching needs CAP_SYS_ADMIN before Linux 6.6, where it is done by perf events, and nothing but
+ * the programs since. CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH find files of other users' processes,
+ * CAP_CHECKPOINT_RESTORE those that are no longer at their path.
  *
  * Bounds: USER_FILES files with probes, USER_MAX_FDS descriptors, USER_QUEUE files that wait (those
- * that find no room are looked at when they are mapped again), and memory of USER_SEEN files that
- * have been looked at, of which the oldest may be looked at again: 260 KiB, and up to 1 MiB of
- * paths that wait.
+ * that find no room are looked at when they are mapped again), USER_TOLD files that a keyframe tells
+ * of, and USER_SEEN files that have been looked at, of which the oldest may be looked at again:
+ * 260 KiB, and paths.
  */
 #ifndef REEL_RECORD_USER_H
 #define REEL_RECORD_USER_H
@@ -39,7 +41,13 @@
 #include "record/helper.h"
 #include "record/sink.h"
 
-enum { USER_SEEN = 4096, USER_QUEUE = 256, USER_MAX_FDS = 4096, USER_KEEP_FDS = 3 };
+enum {
+	USER_SEEN = 4096,
+	USER_QUEUE = 256,
+	USER_TOLD = 512,
+	USER_MAX_FDS = 4096,
+	USER_KEEP_FDS = 3
+};
 
 struct bpf_object;
 struct btf;
@@ -54,8 +62,13 @@ int user_probes_new(const struct bpf_object *object, struct user_probes **ret,
 /* Takes the probes away that this process has made. */
 void user_probes_free(struct user_probes *p);
 
-/* What became of each file with functions to probe goes to the sink as coverage. The functions
- * below fail only as the sink does. */
+/* Attaches by perf events, which take CAP_SYS_ADMIN. */
+bool user_probes_by_perf(const struct user_probes *p);
+
+/*
+ * What became of each file with functions to probe goes to the sink as coverage; without a sink it
+ * is only remembered. These fail only as the sink does.
+ */
 int user_probes_known(struct user_probes *p, const struct record_sink *sink, struct reel_err *err);
 
 struct user_mapped {

@@ -94,9 +94,10 @@ static bool step(struct state *s, const uint8_t *code, size_t n, size_t *at)
 		*at += 2;
 		return skip(n, at, c[1]);
 	}
-	if (left >= 7 && memcmp(c, "\x48\x8d\x05", 3) == 0) { /* lea of something of its own */
+	/* lea of something of its own; mov of a constant */
+	if ((left >= 7 && memcmp(c, "\x48\x8d\x05", 3) == 0) || (left >= 5 && c[0] == 0xb8)) {
 		s->ax = (struct user_getter){ 0 };
-		*at += 7;
+		*at += c[0] == 0xb8 ? 5 : 7;
 		return true;
 	}
 	if (left >= 2 && c[0] == 0x89 && c[1] == 0x06) { /* mov %eax,(%rsi) */

@@ -7,15 +7,16 @@
 #include "record/elf.h"
 
 /* Wheels of Python and the like put a hash into the name: libssl-0b3c0f6a.so.3. */
+#define HASH "[0-9a-f][0-9a-f][0-9a-f][0-9a-f]*"
 const struct user_pattern user_patterns[] = {
 	{ "libssl.so*", USER_IN(USER_OPENSSL) },
-	{ "libssl-*.so*", USER_IN(USER_OPENSSL) },
+	{ "libssl-" HASH ".so*", USER_IN(USER_OPENSSL) },
 	{ "libcrypto.so*", USER_IN(USER_OPENSSL) },
-	{ "libcrypto-*.so*", USER_IN(USER_OPENSSL) },
+	{ "libcrypto-" HASH ".so*", USER_IN(USER_OPENSSL) },
 	{ "libgnutls.so*", USER_IN(USER_GNUTLS) },
-	{ "libgnutls-*.so*", USER_IN(USER_GNUTLS) },
+	{ "libgnutls-" HASH ".so*", USER_IN(USER_GNUTLS) },
 	{ "libreadline.so*", USER_IN(USER_READLINE) },
-	{ "libreadline-*.so*", USER_IN(USER_READLINE) },
+	{ "libreadline-" HASH ".so*", USER_IN(USER_READLINE) },
 	{ "libedit.so*", USER_IN(USER_READLINE) },
 	{ NULL, 0 },
 };
