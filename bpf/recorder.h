@@ -35,7 +35,8 @@ struct call_layout {
 	__u8 arg[CALL_ROLES];	/* 0 to 5, or one of the two above */
 	__u8 variant;		/* which of the calls, where the handler must know */
 	__u8 type;		/* enum ev_type: what the call ends in */
-	__u8 unused[7];
+	__u8 by_name;		/* wanted whatever it ends in */
+	__u8 unused[6];
 };
 
 /*

@@ -5,6 +5,7 @@
  */
 #include "bpf/attributes.bpf.h"
 #include "bpf/cgroup.bpf.h"
+#include "bpf/control.bpf.h"
 #include "bpf/fds.bpf.h"
 #include "bpf/file.bpf.h"
 #include "bpf/keyframe.bpf.h"
@@ -16,6 +17,7 @@
 #include "bpf/net.bpf.h"
 #include "bpf/process.bpf.h"
 #include "bpf/sys.bpf.h"
+#include "bpf/uring.bpf.h"
 #include "bpf/user.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

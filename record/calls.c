@@ -162,6 +162,9 @@ static const struct call_mixed mixed[] = {
 	{ "dup2", "on_dup", "dup fold" },
 	{ "dup3", "on_dup", "dup fold" },
 	{ "close_range", "on_close_range", "close_range fold" },
+	{ "ioctl", "on_ioctl", "setflags tiocsti" },
+	{ "fcntl", "on_fcntl", "dup fold" },
+	{ "fcntl64", "on_fcntl", "dup fold" },
 };
 
 enum { N_MIXED = sizeof(mixed) / sizeof(*mixed) };

@@ -41,7 +41,7 @@ static const struct {
 	const char *tracepoint;
 	const char *types;
 	bool needed;
-	enum { TRACEPOINT, ITERATOR, UPROBE } kind;
+	enum { TRACEPOINT, ITERATOR, UPROBE, TELLER } kind;
 	unsigned arguments; /* that the tracepoint has; 0: any number */
 } hooks[] = {
 	{ "sys_exit", "sys_exit", "", true },
@@ -58,6 +58,13 @@ static const struct {
 	{ "uring_submit_old", "io_uring_submit_sqe", URING_TYPES },
 	{ "uring_complete", "io_uring_complete", URING_TYPES, .arguments = 3 },
 	{ "uring_complete_old", "io_uring_complete", URING_TYPES, .arguments = 7 },
+	{ "uring_tell_names", "io_uring: names", "open unlink rename link symlink mkdir stat",
+	  .kind = TELLER },
+	{ "uring_tell_files", "io_uring: files", "close truncate setxattr copy socket shutdown dup pipe",
+	  .kind = TELLER },
+	{ "uring_tell_sockets", "io_uring: sockets", "bind listen connect accept", .kind = TELLER },
+	{ "uring_tell_transfers", "io_uring: transfers", "send recv dns pass", .kind = TELLER },
+	{ "uring_tell_io", "io_uring: io", "read write fold dns", .kind = TELLER },
 	{ "inet_sock_set_state", "inet_sock_set_state", "flow", false },
 	{ "keyframe_task", "iter/task", "process task inflight", false, ITERATOR },
 	{ "keyframe_file", "iter/task_file", "fd", false, ITERATOR },
@@ -448,11 +455,30 @@ static bool has_type(const char *types, const struct reel_type *type)
 	return false;
 }
 
+/* Those that tell of an io_uring are in the order of enum uring_teller. */
+static int place_teller(struct programs *p, unsigned hook, uint32_t slot, struct reel_err *err)
+{
+	int tellers = bpf_map__fd(p->skeleton->maps.uring_tellers);
+
+	for (unsigned i = 0; i < p->n; i++) {
+		int fd = bpf_program__fd(p->all[i].program);
+
+		if (p->all[i].handler || p->all[i].hook != hook ||
+		    p->all[i].status != HOOK_LOADED)
+			continue;
+		if (bpf_map_update_elem(tellers, &slot, &fd, BPF_ANY) < 0)
+			return reel_err_set(err, -errno, "cannot place %s: %s",
+					    hooks[hook].program, strerror(errno));
+	}
+	return 0;
+}
+
 /* Every call whose type has a handler, and that is wanted by its class or its name. */
 static int fill_slots(struct programs *p, struct reel_err *err)
 {
 	int handlers = bpf_map__fd(p->skeleton->maps.handlers);
 	int layouts = bpf_map__fd(p->skeleton->maps.layouts);
+	int r;
 
 	for (uint32_t slot = 0; slot < SLOTS; slot++) {
 		const char *name = call_name(slot);
@@ -475,11 +501,19 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 			continue;
 		layout = call_layout(name);
 		layout.type = (uint8_t)call_type(name)->id;
+		layout.by_name = p->options.slots[slot];
 		if (bpf_map_update_elem(layouts, &slot, &layout, BPF_ANY) < 0 ||
 		    bpf_map_update_elem(handlers, &slot, &fd, BPF_ANY) < 0)
 			return reel_err_set(err, -errno, "cannot place the handler of %s: %s", name,
 					    strerror(errno));
 		p->handled[slot] = true;
+	}
+	for (unsigned i = 0, n = 0; i < N_HOOKS; i++) {
+		if (hooks[i].kind != TELLER)
+			continue;
+		r = place_teller(p, i, n++, err);
+		if (r < 0)
+			return r;
 	}
 	{
 		uint32_t slot = SLOT_SCOPE;
@@ -553,7 +587,7 @@ int programs_attach(struct programs *p, struct reel_err *err)
 			struct loaded_program *l = &p->all[i];
 
 			if (l->handler || l->hook != hook || l->status != HOOK_LOADED ||
-			    hooks[hook].kind == UPROBE ||
+			    hooks[hook].kind == UPROBE || hooks[hook].kind == TELLER ||
 			    l->program == p->skeleton->progs.scope_first)
 				continue;
 			p->links[hook] = bpf_program__attach(l->program);
