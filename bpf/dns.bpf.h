@@ -46,12 +46,7 @@ __noinline int dns_tell(void)
 	sock_put(e, w);
 	e->fd = w->call.args[0];
 	e->direction = !w->each.sent;
-	if (w->call.ret < 0)
-		w->message.bytes = w->message.in_iovecs ?
-					   user_iovecs_total(b.s, w->message.iov, w->message.n_iov,
-							     w->call.narrow) :
-					   w->message.room;
-	e->payload = build_message(&b, &w->message, w->call.narrow, DNS_BYTES);
+	e->payload = build_message(&b, w, DNS_BYTES);
 	count_extra(class_of_dns);
 	return build_emit(&b, dns);
 }

@@ -91,17 +91,42 @@ __noinline int message_take(__u64 address, __u32 narrow)
 	return 0;
 }
 
-/* The first bytes of the message. */
-static __always_inline __u16 build_message(struct build *b, const struct message *m, bool narrow,
-					   __u32 limit)
-{
-	__u64 total;
+enum { NO_STRING = 15 }; /* a place for a length that is no field's */
 
-	if (!limit || !m->bytes)
+/* The first bytes of the message in the work, into payload. Returns how many; message.bytes is all. */
+__noinline __u32 message_put(__u64 at, __u32 limit)
+{
+	struct build b = { .s = cpu_scratch(), .used = at, .strings = NO_STRING };
+	struct net_work *w = net_work();
+	struct message *m = &w->message;
+	__u64 room;
+	__u32 n;
+
+	if (!b.s || !w || limit >= STRING_BYTES_MAX)
+		return 0;
+	/* What was refused is as long as the program wanted. */
+	if (w->call.ret < 0)
+		m->bytes = m->in_iovecs ? EV_UNKNOWN_LENGTH : m->room;
+	if (!m->in_iovecs)
+		return build_user_bytes(&b, m->iov, m->bytes, m->room < limit ? m->room : limit);
+	n = build_user_iovecs(&b, m->iov, m->n_iov, w->call.narrow, m->bytes, limit, &room);
+	if (w->call.ret < 0)
+		m->bytes = room;
+	return n;
+}
+
+static __always_inline __u16 build_message(struct build *b, struct net_work *w, __u32 limit)
+{
+	bool cut = b->s->header.flags & EV_TRUNCATED;
+	__u64 n;
+
+	if (!limit || (!w->message.bytes && w->call.ret >= 0))
 		return build_nothing(b);
-	if (m->in_iovecs)
-		return build_user_iovecs(b, m->iov, m->n_iov, narrow, m->bytes, limit, &total);
-	return build_user_bytes(b, m->iov, m->bytes, m->room < limit ? m->room : limit);
+	n = message_put(b->used, limit) & (STRING_BYTES_MAX - 1);
+	/* That is for the field to say. */
+	if (!cut)
+		b->s->header.flags &= ~EV_TRUNCATED;
+	return build_took(b, n, b->s->header.flags & EV_FAULT ? n : w->message.bytes);
 }
 
 /* Adds up what sendmmsg() and recvmmsg() say of each message. */

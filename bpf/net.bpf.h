@@ -76,28 +76,30 @@ __noinline int net_arguments(void)
 	for (int i = 0; i < CALL_ROLES; i++)
 		w->call.args[i] = w->call.raw[l->arg[i] & 7];
 	w->call.variant = l->variant;
+	w->call.type = l->type;
 	return 0;
 }
 
 /*
- * A handler whose call lies in the work: what is not on the stack does not multiply what the
- * verifier has to go through.
+ * A program for a family of calls, as with HANDLER_FAMILY, but with the call in the work: what is not
+ * on the stack does not multiply what the verifier has to go through.
  */
-#define NET_HANDLER(type)                                             \
-	static __always_inline int handle_##type(struct net_work *w); \
+#define NET_FAMILY(name)                                              \
+	static __always_inline int handle_##name(struct net_work *w); \
 	SEC("tp_btf/sys_exit")                                        \
-	int on_##type(__u64 *ctx)                                     \
+	int on_##name(__u64 *ctx)                                     \
 	{                                                             \
 		struct net_work *w = net_work();                      \
 		struct call c;                                        \
                                                                       \
-		if (!w || !call_begin(&c, ctx, class_of_##type))      \
+		if (!w || !call_begin(&c, ctx, EV_CLASS_net))         \
 			return 0;                                     \
 		net_take_call(w, &c);                                 \
 		net_arguments();                                      \
-		return handle_##type(w);                              \
+		return handle_##name(w);                              \
 	}                                                             \
-	static __always_inline int handle_##type(struct net_work *w)
+	static __always_inline int handle_##name(struct net_work *w)
+#define NET_MEMBER(type) static __always_inline int handle_##type(struct net_work *w)
 
 /* The socket that a call is about. */
 static __always_inline __u64 net_file(__s64 fd)
@@ -130,7 +132,7 @@ static __always_inline void net_opened(__s32 fd)
 }
 
 /* Roles: family, type, protocol, where the two descriptors go. */
-NET_HANDLER(socket)
+NET_MEMBER(socket)
 {
 	struct ev_socket e = {
 		.fd = -1,
@@ -173,7 +175,7 @@ static __always_inline void passed_is_addr(struct net_work *w)
 }
 
 /* Roles: fd, address, its length. */
-NET_HANDLER(bind)
+NET_MEMBER(bind)
 {
 	struct ev_bind *e;
 	struct build b;
@@ -196,7 +198,7 @@ NET_HANDLER(bind)
 }
 
 /* Roles: fd, address, its length. */
-NET_HANDLER(connect)
+NET_MEMBER(connect)
 {
 	struct ev_connect *e;
 	struct build b;
@@ -212,7 +214,7 @@ NET_HANDLER(connect)
 }
 
 /* Roles: fd, backlog. */
-NET_HANDLER(listen)
+NET_MEMBER(listen)
 {
 	struct ev_listen *e;
 	struct build b;
@@ -229,7 +231,7 @@ NET_HANDLER(listen)
 }
 
 /* Role: fd. What is told is the new socket; where there is none, the own side of the old one. */
-NET_HANDLER(accept)
+NET_MEMBER(accept)
 {
 	struct ev_accept *e;
 	struct build b;
@@ -251,7 +253,7 @@ NET_HANDLER(accept)
 }
 
 /* Roles: fd, how. */
-NET_HANDLER(shutdown)
+NET_MEMBER(shutdown)
 {
 	struct ev_shutdown e;
 
@@ -264,6 +266,25 @@ NET_HANDLER(shutdown)
 	e.how = w->call.args[1];
 	return emit_fixed_flags(EV_shutdown, class_of_shutdown, ring_of_shutdown, w->call.id,
 				w->call.ret, w->call.flags, &e, sizeof(e));
+}
+
+NET_FAMILY(sockets)
+{
+	switch (w->call.type) {
+	case EV_socket:
+		return handle_socket(w);
+	case EV_bind:
+		return handle_bind(w);
+	case EV_connect:
+		return handle_connect(w);
+	case EV_listen:
+		return handle_listen(w);
+	case EV_accept:
+		return handle_accept(w);
+	case EV_shutdown:
+		return handle_shutdown(w);
+	}
+	return 0;
 }
 
 /*
@@ -294,7 +315,7 @@ static __always_inline __u32 transfer_keeps(struct net_work *w)
 		return 0;
 	if (config.io != IO_ALL && !(w->each.sent && send_is_first(w)))
 		return 0;
-	return config.content;
+	return config.content < STRING_BYTES_MAX ? config.content : STRING_BYTES_MAX - 1;
 }
 
 /* What the call was given: the first message, the sum of all, and the peer. */
@@ -361,7 +382,7 @@ __noinline int transfer_tell(void)
 	e->flags = w->call.args[3];
 	e->messages = w->call.variant == 'v' ? w->call.moved : w->call.done;
 	e->unix_path = build_name(&b, w);
-	e->content = build_message(&b, &w->message, w->call.narrow, keep);
+	e->content = build_message(&b, w, keep);
 	return build_emit(&b, send);
 }
 
@@ -418,26 +439,18 @@ static __always_inline int transfer_beyond(struct net_work *w)
  * Roles: fd, buffer or message header, bytes or number of messages, flags, address, its length.
  * Variants: 'm' one message header, 'v' many. Receiving, the length lies at an address.
  */
-static __always_inline int transfer(struct net_work *w, bool sent, bool wanted)
+NET_FAMILY(transfers)
 {
+	bool sent = w->call.type == EV_send;
+
 	sock_take(net_file(w->call.args[0]));
 	w->each.sent = sent;
 	transfer_look();
-	if (wanted)
+	if (sent ? wants(send) : wants(recv))
 		transfer_tell();
 	else
 		no_event(EV_CLASS_net);
 	return transfer_beyond(w);
-}
-
-NET_HANDLER(send)
-{
-	return transfer(w, true, wants(send));
-}
-
-NET_HANDLER(recv)
-{
-	return transfer(w, false, wants(recv));
 }
 
 #endif

@@ -55,6 +55,7 @@ struct net_work {
 		__u32 slot;
 		__u16 id;
 		__u8 variant;
+		__u8 type;
 		__u8 flags;
 		__u8 narrow; /* 32-bit layouts */
 		__u8 done;   /* neither failed nor refused */

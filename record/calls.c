@@ -149,11 +149,11 @@ static const struct {
 static const struct call_mixed mixed[] = {
 	{ "socketcall", "on_socketcall",
 	  "socket bind listen connect accept send recv shutdown dns pass" },
-	{ "sendmsg", "on_send", "send dns pass" },
-	{ "sendmmsg", "on_send", "send dns pass" },
-	{ "recvmsg", "on_recv", "recv dns pass" },
-	{ "recvmmsg", "on_recv", "recv dns pass" },
-	{ "recvmmsg_time64", "on_recv", "recv dns pass" },
+	{ "sendmsg", "on_transfers", "send dns pass" },
+	{ "sendmmsg", "on_transfers", "send dns pass" },
+	{ "recvmsg", "on_transfers", "recv dns pass" },
+	{ "recvmmsg", "on_transfers", "recv dns pass" },
+	{ "recvmmsg_time64", "on_transfers", "recv dns pass" },
 	{ "read", "on_read", "read fold dns" },
 	{ "readv", "on_read", "read fold dns" },
 	{ "write", "on_write", "write fold dns" },
@@ -196,6 +196,8 @@ static const struct {
 	{ "on_mounts",
 	  "mount umount move_mount mount_setattr open_tree fsopen fsconfig fsmount" },
 	{ "on_looks", "stat access readlink getdents" },
+	{ "on_sockets", "socket bind connect listen accept shutdown" },
+	{ "on_transfers", "send recv dns pass" },
 };
 
 const char *call_family(const char *program)
