@@ -233,11 +233,10 @@ int task_newtask(__u64 *ctx)
 	if (!(flags & CLONE_FILES_FLAG))
 		files_new(child);
 	scope = current_wanted(task) ? SCOPE_IN : task_scope(task);
-	note = bpf_task_storage_get(&notes, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (note)
-		note_creds(note, child);
+	creds_keep(child);
 	if (config.scope && !task_is_ours(task)) {
 		own = bpf_task_storage_get(&notes, task, NULL, 0);
+		note = bpf_task_storage_get(&notes, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (note && own) {
 			note->in_tree = config.follow ? own->in_tree : 0;
 			if (config.follow || (flags & CLONE_THREAD_FLAG))
@@ -544,15 +543,12 @@ int sched_process_exec(__u64 *ctx)
 	struct cpu_counts *own = cpu_counts();
 	struct build b;
 	struct ev_exec *e;
-	struct task_note *note;
 	__u64 file, name, mnt;
 	bool script;
 
 	if (!own)
 		return 0;
-	note = bpf_task_storage_get(&notes, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (note)
-		note_creds(note, task);
+	creds_keep(task);
 	scope_refresh(task);
 	count_extra(EV_CLASS_process);
 	if (!current_wanted(task)) {

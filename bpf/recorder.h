@@ -148,11 +148,13 @@ struct path_place {
 	__u16 lengths[PATH_PLACE_STRINGS];
 };
 
-/* Credentials as the kernel has them in a row: what they were before a call is not seen any more. */
+/* Credentials of a task as last seen: a call that has changed them does not say what they were. */
 struct seen_creds {
-	__u32 uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
+	__u64 start;		/* of the task: its number may come again */
+	__u32 uid, gid, suid, sgid, euid, egid, fsuid, fsgid; /* the kernel's order */
 	__u64 cap_inheritable, cap_permitted, cap_effective;
 };
+enum { CREDS_SEEN = 32768 };
 
 /* What is known of a task, in its storage. Zero: it has not been looked at. */
 enum scope_state { SCOPE_UNKNOWN, SCOPE_OUT, SCOPE_IN, SCOPE_NEVER };
@@ -160,8 +162,6 @@ struct task_note {
 	__u32 scope;		/* enum scope_state */
 	__u32 in_tree;		/* descends from the command */
 	__u32 ended;		/* of a leader: its process's exit has been told */
-	__u32 has_creds;	/* creds are those of now */
-	struct seen_creds creds;
 	/* Of a leader: the last deadly signal that was sent, by whom, and whether its end by one
 	 * has been told. */
 	__u32 deadly, deadly_sender;

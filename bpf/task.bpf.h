@@ -45,10 +45,32 @@ static __always_inline void creds_take(struct seen_creds *to, __u64 address)
 	to->cap_effective = KPTR(struct cred, address, cap_effective);
 }
 
-static __always_inline void note_creds(struct task_note *note, struct task_struct *task)
+/*
+ * By the number of the thread, without its upper bits: who comes last has the place. At each fork the
+ * task's own storage, or a hash table, would cost several times what all the rest of it does.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CREDS_SEEN);
+	__type(key, __u32);
+	__type(value, struct seen_creds);
+} seen_creds SEC(".maps");
+
+static __always_inline struct seen_creds *creds_place(struct task_struct *task)
 {
-	creds_take(&note->creds, kload_pointer((__u64)&task->cred));
-	note->has_creds = 1;
+	__u32 place = (__u32)task->pid % CREDS_SEEN;
+
+	return bpf_map_lookup_elem(&seen_creds, &place);
+}
+
+static __always_inline void creds_keep(struct task_struct *task)
+{
+	struct seen_creds *s = creds_place(task);
+
+	if (!s)
+		return;
+	creds_take(s, kload_pointer((__u64)&task->cred));
+	s->start = task->start_boottime;
 }
 
 /* The pid in the pid namespace of this level. */
@@ -95,23 +117,23 @@ static __always_inline __u32 task_pid_ns(struct task_struct *task)
 }
 
 /* The NAMESPACES of a record. */
-#define task_namespaces(task, e)                                                               \
-	({                                                                                     \
-		__u64 proxy_ = kload_pointer((__u64) & (task)->nsproxy);                       \
-		__u64 cred_ = kload_pointer((__u64) & (task)->cred);                           \
-                                                                                               \
-		(e)->pid_ns = task_pid_ns(task);                                               \
-		(e)->user_ns = KLOAD(struct user_namespace, KPTR(struct cred, cred_, user_ns), \
-				     ns.inum);                                                 \
-		/* A zombie has left the others. */                                            \
-		if (proxy_) {                                                                  \
-			(e)->mnt_ns = namespace_of(proxy_, mnt);                               \
-			(e)->net_ns = KLOAD(struct net, KPTR(struct nsproxy, proxy_, net_ns),  \
-					    ns.inum);                                          \
-			(e)->uts_ns = namespace_of(proxy_, uts);                               \
-			(e)->ipc_ns = namespace_of(proxy_, ipc);                               \
-			(e)->cgroup_ns = namespace_of(proxy_, cgroup);                         \
-		}                                                                              \
+#define task_namespaces(task, e)                                                                  \
+	({                                                                                        \
+		__u64 proxy_ = kload_pointer((__u64) & (task)->nsproxy);                          \
+		__u64 cred_ = kload_pointer((__u64) & (task)->cred);                              \
+                                                                                                  \
+		(e)->pid_ns = task_pid_ns(task);                                                  \
+		(e)->user_ns =                                                                    \
+			KLOAD(struct user_namespace, KPTR(struct cred, cred_, user_ns), ns.inum); \
+		/* A zombie has left the others. */                                               \
+		if (proxy_) {                                                                     \
+			(e)->mnt_ns = namespace_of(proxy_, mnt);                                  \
+			(e)->net_ns =                                                             \
+				KLOAD(struct net, KPTR(struct nsproxy, proxy_, net_ns), ns.inum); \
+			(e)->uts_ns = namespace_of(proxy_, uts);                                  \
+			(e)->ipc_ns = namespace_of(proxy_, ipc);                                  \
+			(e)->cgroup_ns = namespace_of(proxy_, cgroup);                            \
+		}                                                                                 \
 	})
 #define namespace_of(proxy, kind) \
 	KLOAD(struct kind##_namespace, KPTR(struct nsproxy, proxy, kind##_ns), ns.inum)
