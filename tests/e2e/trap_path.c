@@ -162,14 +162,14 @@ static void descriptors(void)
 	       "'type':'utimes','pid':%d,'path':'%s/file','path_from':'object',"
 	       "'atime':1000000000000000005,'mtime':1100000000000000007,'ret':0",
 	       pid, case_dir);
-	need(fsetxattr(fd, "user.name", "value", 5, XATTR_CREATE) == 0);
+	need(fsetxattr(fd, "trusted.name", "value", 5, XATTR_CREATE) == 0);
 	expect(1,
-	       "'type':'setxattr','pid':%d,'path':'%s/file','fd':%d,'name':'user.name',"
+	       "'type':'setxattr','pid':%d,'path':'%s/file','fd':%d,'name':'trusted.name',"
 	       "'value':'value','flags':%d,'removed':false,'ret':0",
 	       pid, case_dir, fd, XATTR_CREATE);
-	need(fremovexattr(fd, "user.name") == 0);
+	need(fremovexattr(fd, "trusted.name") == 0);
 	expect(1,
-	       "'type':'setxattr','pid':%d,'path':'%s/file','fd':%d,'name':'user.name',"
+	       "'type':'setxattr','pid':%d,'path':'%s/file','fd':%d,'name':'trusted.name',"
 	       "'removed':true,'ret':0",
 	       pid, case_dir, fd);
 	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0)
