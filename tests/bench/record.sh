@@ -49,4 +49,60 @@ figure "a call of a process that is not wanted" "$(hook not-by-scope ratio)" "x"
 for way in in-place by-output by-scratch; do
 	echo "# into the ring $way: $(hook $way added_ns) ns on one core, $(hook $way-2 added_ns) on both"
 done
+
+# What a call costs, bare and recorded by turns: the least of some runs.
+reel=${REEL:-.output/reel}
+least() {
+	sort -n | head -n 1
+}
+bare() {
+	for _ in 1 2 3 4 5; do "$bench/record_load" "$1" "$2" | number cpu_ns; done | least
+}
+recorded() {
+	for _ in 1 2 3 4 5; do
+		rm -rf "$dir/c"
+		"$reel" record -q -o "$dir/c" -- "$bench/record_load" "$1" "$2" | number cpu_ns
+	done | least
+}
+less() {
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a - b }'
+}
+empty=$(hook empty added_ns)
+io=$(less "$(recorded io 300000)" "$(bare io 300000)")
+close=$(less "$(recorded close 300000)" "$(bare close 300000)")
+open=$(less "$(recorded open 100000)" "$(bare open 100000)")
+echo "# added to a folded read $io ns, to a close $close ns, to an open and its close $open ns"
+figure "a folded read" "$(awk -v a="$io" -v e="$empty" 'BEGIN { printf "%.2f", a / e }')" \
+	"x" max 2.5 6
+figure "a resolved path of 8 parts, over two events" \
+	"$(awk -v o="$open" -v c="$close" 'BEGIN { printf "%.0f", o - 2 * c }')" "ns" max 400 1500
+
+# A flood on all CPUs.
+"$reel" record -o "$dir/start" -- true 2>"$dir/start.txt"
+"$reel" record --metrics-file "$dir/metrics" -o "$dir/flood" --syscalls getppid -- \
+	"$bench/record_load" flood 3000000 "$(nproc)" 2>"$dir/flood.txt" >"$dir/flood.json"
+cpu() {
+	grep -oE 'recorder [0-9.]+ s CPU' "$1" | cut -d' ' -f2
+}
+events=$("$reel" info --json "$dir/flood" | number events)
+echo "# $events events, $(awk -v w="$(number wall_ns <"$dir/flood.json")" -v n="$(nproc)" \
+	'BEGIN { printf "%.2f", n * 1e3 / w }') M a second"
+figure "lost in the flood" "$("$reel" info --json "$dir/flood" | number lost)" "events" max 0 1000
+figure "the recorder's own CPU" "$(awk -v a="$(cpu "$dir/flood.txt")" -v b="$(cpu "$dir/start.txt")" \
+	-v n="$events" 'BEGIN { printf "%.0f", (a - b) * 1e9 / n }')" "ns/event" max 150 600
+figure "the recorder's memory, beyond the rings" \
+	"$(awk '/^reel_memory_bytes/ { printf "%.1f", $2 / 1048576 }' "$dir/metrics")" "MiB" max 32 64
+first=$("$reel" dump --json --type exec,process "$dir/start" |
+	jq -s 'map(select(.type == "exec").ts)[0] -
+	       map(select(.type == "process" and .comm == "reel-record" and .ppid != 1).start)[0]')
+figure "first event after the start" "$(awk -v n="$first" 'BEGIN { printf "%.2f", n / 1e9 }')" \
+	"s" max 0.5 3
+
+# Everyday work.
+"$(dirname "$0")/record_mix.py" "$reel" "$(dirname "$0")/record_mix.sh" 5 >"$dir/mix"
+echo "# mix: $(number events <"$dir/mix") events, bare $(number bare_s <"$dir/mix") s CPU, recorded" \
+	"$(number extra_s <"$dir/mix") s more"
+figure "mix: all that recording costs" "$(number extra_us_per_event <"$dir/mix")" "us/event" max 0.6 5
+figure "mix: on tape" "$(number bytes_per_event <"$dir/mix")" "B/event" max 12 20
+figure "mix: lost" "$(number lost <"$dir/mix")" "events" max 0 1000
 exit $missed
