@@ -180,8 +180,13 @@ static int hear(struct elf_parser *p, void *to, size_t n)
 		got = read(p->from_child, at, n);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EBADMSG;
+		if (got < 0)
+			return -errno;
+		/* It has ended, by its alarm or otherwise. */
+		if (got == 0)
+			return now_boottime_ns() + GRACE_MS * 1000000ull >= p->deadline_ns ?
+				       -ETIMEDOUT :
+				       -EBADMSG;
 		at += got;
 		n -= (size_t)got;
 	}

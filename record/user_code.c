@@ -13,6 +13,7 @@ enum {
 
 struct state {
 	struct user_getter ax; /* what %rax holds; no loads: something else */
+	bool argument_gone;    /* from %rdi */
 	bool pointer_tested;   /* the flags are those of a pointer that is not NULL */
 };
 
@@ -48,6 +49,8 @@ static bool load(struct state *s, const uint8_t *code, size_t n, size_t *at, boo
 			return false;
 		memcpy(&offset, code + *at - 4, 4);
 	}
+	if (base == REG_DI && s->argument_gone)
+		return false;
 	if (base == REG_AX) {
 		if (s->ax.loads != 1 || s->ax.bytes != 8)
 			return false;
@@ -77,6 +80,7 @@ static bool step(struct state *s, const uint8_t *code, size_t n, size_t *at)
 		/* xor of a register with itself */
 		if ((c[1] & 7) == REG_AX)
 			s->ax = (struct user_getter){ 0 };
+		s->argument_gone |= (c[1] & 7) == REG_DI;
 		*at += 2;
 		return true;
 	}
