@@ -57,9 +57,9 @@ static int put_hash(struct reel_record *record, const struct helper_request *q,
 	record->header.pid = record->header.tid = q->pid;
 	if (q->again)
 		record->header.flags |= EV_KEYFRAME;
-	reel_record_string(record, q->path, q->path_length);
-	reel_record_string(record, sha256, sha256 ? HASH_BYTES : 0);
-	reel_record_string(record, reason, reason ? strlen(reason) : 0);
+	reel_record_string(record, q->path_length ? q->path : "", q->path_length);
+	reel_record_string(record, sha256 ? (const void *)sha256 : "", sha256 ? HASH_BYTES : 0);
+	reel_record_string(record, reason ? reason : "", reason ? strlen(reason) : 0);
 	return record_put(sink, record, err);
 }
 
