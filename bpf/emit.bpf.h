@@ -340,7 +340,8 @@ static __always_inline int emit_fixed_as(__u8 type, __u32 class, __u32 to_state,
 
 	if (!c || !ring)
 		return 0;
-	if (c->lost_untold)
+	/* What an interrupt finds untold may just be about to be told. */
+	if (class != CLASS_SOFTIRQ && c->lost_untold)
 		losses_tell(to_state);
 	__u64 seq = seq_next(c);
 	h = bpf_ringbuf_reserve(ring, sizeof(*h) + bytes, 0);
