@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * TCP sockets from the first packet to the last. The hook runs in interrupts too, on top of another
- * program and with a process that has nothing to do with it. So it notes whose a socket is when that
- * process itself is at work: it connects, accepts, or closes. What it counts has a class of its own,
- * and its record is made where it will lie.
+ * program and with a process that has nothing to do with it. So it notes whose a socket is when
+ * that process itself is at work: it connects, accepts, or closes. What it counts has a class of
+ * its own, and its record is made where it will lie.
  */
 #ifndef REEL_BPF_FLOW_BPF_H
 #define REEL_BPF_FLOW_BPF_H

@@ -93,7 +93,7 @@ __noinline int message_take(__u64 address, __u32 narrow)
 
 enum { NO_STRING = 15 }; /* a place for a length that is no field's */
 
-/* The first bytes of the message in the work, into payload. Returns how many; message.bytes is all. */
+/* The first bytes of the message in the work, into payload. Returns how many; bytes is all. */
 __noinline __u32 message_put(__u64 at, __u32 limit)
 {
 	struct build b = { .s = cpu_scratch(), .used = at, .strings = NO_STRING };

@@ -81,8 +81,8 @@ __noinline int net_arguments(void)
 }
 
 /*
- * A program for a family of calls, as with HANDLER_FAMILY, but with the call in the work: what is not
- * on the stack does not multiply what the verifier has to go through.
+ * A program for a family of calls, as with HANDLER_FAMILY, but with the call in the work: what is
+ * not on the stack does not multiply what the verifier has to go through.
  */
 #define NET_FAMILY(name)                                              \
 	static __always_inline int handle_##name(struct net_work *w); \

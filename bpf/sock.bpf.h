@@ -158,7 +158,7 @@ __noinline int sock_take(__u64 file)
 	return 0;
 }
 
-/* The address that a program passed, or was given, and that lies in the program or in the kernel. */
+/* The address that a program passed, or was given: in its memory, or a copy in the kernel. */
 __noinline int passed_take_from(__u64 address, __u32 bytes, __u32 in_kernel)
 {
 	struct net_work *w = net_work();
