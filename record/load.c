@@ -108,6 +108,12 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 	return 0;
 }
 
+/* What is mapped may have to be probed. */
+static bool is_for_probes(const struct load_options *o, const struct reel_type *t)
+{
+	return t->id == EV_mmap && o->classes[EV_CLASS_user];
+}
+
 static bool type_wanted(const struct load_options *o, const struct reel_type *t)
 {
 	if (t->id == EV_dns && !o->config.dns)
@@ -115,8 +121,7 @@ static bool type_wanted(const struct load_options *o, const struct reel_type *t)
 	/* What a model of the machine needs is always there. */
 	if (t->stream == TAPE_STATE || o->classes[t->class_id])
 		return true;
-	/* What is mapped may have to be probed. */
-	if (t->id == EV_mmap && o->classes[EV_CLASS_user])
+	if (is_for_probes(o, t))
 		return true;
 	for (unsigned slot = 0; slot < SLOTS; slot++)
 		if (o->slots[slot] && call_name(slot) && call_type(call_name(slot)) == t)
@@ -144,7 +149,7 @@ static bool slot_wanted(const struct load_options *o, unsigned slot)
 
 	if (!t)
 		return false;
-	if (o->slots[slot] || t->stream == TAPE_STATE)
+	if (o->slots[slot] || t->stream == TAPE_STATE || is_for_probes(o, t))
 		return true;
 	m = call_mixed(name);
 	types = m ? m->types : t->name;
