@@ -33,14 +33,14 @@ static __always_inline struct ev_header *keyframe_header(struct build *b, struct
 	return h;
 }
 
-#define keyframe_begin(b, type, task)                                                             \
-	({                                                                                        \
-		if (!build_open(b, EV_##type, sizeof(struct ev_##type)))                          \
-			return 0;                                                                 \
-		keyframe_header(b, task, EV_##type);                                              \
-		struct ev_##type *fixed_ = (void *)(b)->s->payload;                               \
-		__builtin_memset(fixed_, 0, sizeof(*fixed_));                                     \
-		fixed_;                                                                           \
+#define keyframe_begin(b, type, task)                                    \
+	({                                                               \
+		if (!build_open(b, EV_##type, sizeof(struct ev_##type))) \
+			return 0;                                        \
+		keyframe_header(b, task, EV_##type);                     \
+		struct ev_##type *fixed_ = (void *)(b)->s->payload;      \
+		__builtin_memset(fixed_, 0, sizeof(*fixed_));            \
+		fixed_;                                                  \
 	})
 
 static __always_inline void keyframe_emit(struct build *b, struct seq_file *seq)
@@ -103,7 +103,8 @@ static __always_inline void keyframe_cred(struct ev_process *e, const struct cre
 /* The number of a process group or a session, as the initial namespace has it. */
 static __always_inline __u32 group_pid(__u64 signal, int type)
 {
-	return pid_at_level(kload_pointer(signal + bpf_core_field_offset(struct signal_struct, pids) +
+	return pid_at_level(kload_pointer(signal +
+					  bpf_core_field_offset(struct signal_struct, pids) +
 					  8 * type),
 			    0);
 }
@@ -160,22 +161,22 @@ static __always_inline int keyframe_process(struct seq_file *seq, struct task_st
 		file_identify(exe, e);
 	e->exe = exe ? build_file_path(&b, exe) : build_nothing(&b);
 	e->argv = mm ? build_foreign(&b, task, KLOAD(struct mm_struct, mm, arg_start),
-				     KLOAD(struct mm_struct, mm, arg_end), config.max_arg)
-		     : build_nothing(&b);
+				     KLOAD(struct mm_struct, mm, arg_end), config.max_arg) :
+		       build_nothing(&b);
 	fs = kload_pointer((__u64)&task->fs);
 	e->cwd = fs ? build_path(&b, KPTR(struct fs_struct, fs, pwd.mnt),
-				 KPTR(struct fs_struct, fs, pwd.dentry))
-		    : build_nothing(&b);
+				 KPTR(struct fs_struct, fs, pwd.dentry)) :
+		      build_nothing(&b);
 	e->root = fs ? build_path(&b, KPTR(struct fs_struct, fs, root.mnt),
-				  KPTR(struct fs_struct, fs, root.dentry))
-		     : build_nothing(&b);
+				  KPTR(struct fs_struct, fs, root.dentry)) :
+		       build_nothing(&b);
 	/* "/" is nothing to add. */
 	if (e->root == 1)
 		e->root = build_drop(&b, 1);
-	e->env = config.env && mm
-			 ? build_foreign(&b, task, KLOAD(struct mm_struct, mm, env_start),
-					 KLOAD(struct mm_struct, mm, env_end), STRING_BYTES_MAX - 1)
-			 : build_nothing(&b);
+	e->env = config.env && mm ?
+			 build_foreign(&b, task, KLOAD(struct mm_struct, mm, env_start),
+				       KLOAD(struct mm_struct, mm, env_end), STRING_BYTES_MAX - 1) :
+			 build_nothing(&b);
 	keyframe_emit(&b, seq);
 	return 0;
 }
@@ -199,8 +200,8 @@ static __always_inline int keyframe_inflight(struct seq_file *seq, struct task_s
 	struct build b;
 	struct ev_inflight *e;
 
-	if ((task->flags & PF_KTHREAD) || task->on_cpu || !task->__state ||
-	    (__s32)r->orig_ax < 0 || task->exit_state)
+	if ((task->flags & PF_KTHREAD) || task->on_cpu || !task->__state || (__s32)r->orig_ax < 0 ||
+	    task->exit_state)
 		return 0;
 	e = keyframe_begin(&b, inflight, task);
 	if (task->thread_info.status & TS_COMPAT) {

@@ -9,7 +9,7 @@ const volatile struct scope_term path_terms[PATH_TERMS];
 
 struct match_context {
 	struct scratch *s;
-	__u32 paths;	/* the pattern is one of path_terms */
+	__u32 paths; /* the pattern is one of path_terms */
 };
 
 /* One step of the usual walk, that goes back to the last star when it is stuck. */
@@ -22,8 +22,8 @@ static long match_step(__u32 i, struct match_context *context)
 	char p = 0, c;
 
 	if (left)
-		p = context->paths ? path_terms[term % PATH_TERMS].text[pattern % SCOPE_TEXT]
-				   : scope_terms[term % SCOPE_TERMS].text[pattern % SCOPE_TEXT];
+		p = context->paths ? path_terms[term % PATH_TERMS].text[pattern % SCOPE_TEXT] :
+				     scope_terms[term % SCOPE_TERMS].text[pattern % SCOPE_TEXT];
 	if (left && p == '*') {
 		m->pattern = pattern + 1;
 		m->star = pattern + 1;
@@ -59,8 +59,8 @@ __u32 pattern_matches(__u32 paths, __u32 term, __u32 at, __u32 bytes)
 	m->text = at;
 	m->text_end = at + bytes;
 	m->pattern = 0;
-	m->pattern_end = paths ? path_terms[term % PATH_TERMS].length
-			       : scope_terms[term % SCOPE_TERMS].length;
+	m->pattern_end = paths ? path_terms[term % PATH_TERMS].length :
+				 scope_terms[term % SCOPE_TERMS].length;
 	m->star = 0;
 	m->term = term;
 	m->matched = 0;

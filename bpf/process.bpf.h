@@ -78,7 +78,8 @@ static __always_inline __u32 in_container(__u64 kn, __u32 term)
 			for (__u32 k = 0; k < 64; k++) {
 				if (k >= scope_terms[term].length)
 					break;
-				if (s->payload[in_payload(at + k)] != (__u8)scope_terms[term].text[k])
+				if (s->payload[in_payload(at + k)] !=
+				    (__u8)scope_terms[term].text[k])
 					same = 0;
 			}
 			return same;
@@ -107,7 +108,7 @@ static __always_inline __u32 term_matches(struct task_struct *task, __u32 i)
 		if (!exe)
 			return 0;
 		return pattern_matches(0, i, SCOPE_AT,
-				       walk_put(KPTR(struct file, exe, f_path.mnt),
+				       walk_put(cpu_scratch(), KPTR(struct file, exe, f_path.mnt),
 						KPTR(struct file, exe, f_path.dentry), SCOPE_AT) &
 					       (PATH_BYTES - 1));
 	case SCOPE_CGROUP:
@@ -151,8 +152,8 @@ static __always_inline __u32 scope_of(struct task_struct *task, const struct tas
 /* A task that was there before the recorder: like the nearest of its ancestors that is in scope. */
 static __noinline __u32 scope_find(struct task_struct *task)
 {
-	struct task_note *note = bpf_task_storage_get(&notes, task, NULL,
-						      BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_note *note =
+		bpf_task_storage_get(&notes, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	struct task_struct *t = task->group_leader;
 
 	if (!note)
@@ -322,7 +323,7 @@ static __always_inline __u16 build_beneath_cwd(struct build *b, struct task_stru
 		*ret_from = PATH_PASSED;
 		return build_kernel_string(b, name, PATH_BYTES);
 	}
-	n = walk_put(kload_pointer((__u64)&task->fs->pwd.mnt),
+	n = walk_put(b->s, kload_pointer((__u64)&task->fs->pwd.mnt),
 		     kload_pointer((__u64)&task->fs->pwd.dentry), start) &
 	    (PATH_BYTES - 1);
 	if (n > 1)
@@ -364,8 +365,7 @@ static __always_inline bool in_upper_layer(__u64 file)
 {
 	__u64 inode = file_inode(file);
 
-	if (KLOAD(struct super_block, KPTR(struct inode, inode, i_sb), s_magic) !=
-	    MAGIC_OVERLAYFS)
+	if (KLOAD(struct super_block, KPTR(struct inode, inode, i_sb), s_magic) != MAGIC_OVERLAYFS)
 		return false;
 	/* struct ovl_inode has the dentry of the upper layer behind the inode. */
 	return kload_pointer(inode + bpf_core_type_size(struct inode)) != 0;
@@ -417,8 +417,8 @@ static long args_step(__u32 i, struct args_context *context)
 	__u32 narrow = 0;
 	long n;
 
-	if (context->compat ? bpf_probe_read_user(&narrow, 4, (void *)(context->array + 4 * i))
-			    : bpf_probe_read_user(&pointer, 8, (void *)(context->array + 8 * i))) {
+	if (context->compat ? bpf_probe_read_user(&narrow, 4, (void *)(context->array + 4 * i)) :
+			      bpf_probe_read_user(&pointer, 8, (void *)(context->array + 8 * i))) {
 		s->header.flags |= EV_FAULT;
 		return 1;
 	}
@@ -468,7 +468,7 @@ static __always_inline __u16 build_pointer_array(struct build *b, __u64 array, b
  */
 enum { ARGS_KEPT = 8192 };
 struct passed_args {
-	__u32 bytes;	/* bit 31: not all */
+	__u32 bytes; /* bit 31: not all */
 	__u32 call;
 	__u8 text[ARGS_KEPT];
 };
@@ -570,9 +570,9 @@ int sched_process_exec(__u64 *ctx)
 	e->comm = build_kernel_string(&b, (__u64)&task->comm, 16);
 	if (script) {
 		e->path = build_beneath_cwd(&b, task, name, &e->path_from);
-		e->path_arg = e->path_from == PATH_DIR_NAME
-				      ? build_kernel_string(&b, name, PATH_BYTES)
-				      : build_nothing(&b);
+		e->path_arg = e->path_from == PATH_DIR_NAME ?
+				      build_kernel_string(&b, name, PATH_BYTES) :
+				      build_nothing(&b);
 		e->exe = build_file_path(&b, file);
 	} else {
 		__u64 at;
@@ -581,15 +581,15 @@ int sched_process_exec(__u64 *ctx)
 		e->path_from = PATH_OBJECT;
 		at = b.used;
 		e->path_arg = build_kernel_string(&b, name, PATH_BYTES);
-		if (e->path_arg == e->path && payload_same(at - e->path, at, e->path))
+		if (e->path_arg == e->path && payload_same(b.s, at - e->path, at, e->path))
 			e->path_arg = build_drop(&b, e->path_arg);
 		e->exe = build_file_path(&b, file);
 	}
 	e->argv = build_args(&b, task->mm->arg_start, task->mm->arg_end, config.max_arg);
 	e->argv_arg = script ? build_passed_args(&b, task) : build_nothing(&b);
 	e->env = config.env ? build_args(&b, task->mm->env_start, task->mm->env_end,
-					 STRING_BYTES_MAX - 1)
-			    : build_nothing(&b);
+					 STRING_BYTES_MAX - 1) :
+			      build_nothing(&b);
 	e->cwd = build_path(&b, kload_pointer((__u64)&task->fs->pwd.mnt),
 			    kload_pointer((__u64)&task->fs->pwd.dentry));
 	return build_emit(&b, exec);
@@ -664,8 +664,8 @@ int sched_process_exit(__u64 *ctx)
 /* Where it works */
 
 /* Records of chdir, and others with the same fields. */
-#define emit_moved(type, c, where, has_path)                                                   \
-	emit_moved_(c, EV_##type, class_of_##type, kload_pointer((__u64) & (where)->mnt),      \
+#define emit_moved(type, c, where, has_path)                                              \
+	emit_moved_(c, EV_##type, class_of_##type, kload_pointer((__u64) & (where)->mnt), \
 		    kload_pointer((__u64) & (where)->dentry), has_path)
 static __always_inline int emit_moved_(const struct call *c, __u8 type, __u32 class, __u64 mnt,
 				       __u64 dentry, bool has_path)
@@ -680,7 +680,7 @@ static __always_inline int emit_moved_(const struct call *c, __u8 type, __u32 cl
 		e->path = p.path;
 		e->path_arg = p.arg;
 		e->path_from = p.from;
-		return emit_scratch(b.used, b.strings, class, ring_of_chdir);
+		return emit_scratch(b.s, b.used, b.strings, class, ring_of_chdir);
 	}
 	__u64 inode = KPTR(struct dentry, dentry, d_inode);
 
@@ -689,7 +689,7 @@ static __always_inline int emit_moved_(const struct call *c, __u8 type, __u32 cl
 	e->path = build_path(&b, mnt, dentry);
 	e->path_arg = has_path ? build_path_arg(&b, call_arg(c, 1), e->path) : build_nothing(&b);
 	e->path_from = PATH_OBJECT;
-	return emit_scratch(b.used, b.strings, class, ring_of_chdir);
+	return emit_scratch(b.s, b.used, b.strings, class, ring_of_chdir);
 }
 
 /* Roles: fd, path. fchdir has no path: variant f. */
@@ -702,8 +702,8 @@ HANDLER(setsid)
 {
 	struct ev_setsid e;
 
-	return emit_fixed_flags(EV_setsid, class_of_setsid, ring_of_setsid, c->id, c->ret,
-				c->flags, &e, 0);
+	return emit_fixed_flags(EV_setsid, class_of_setsid, ring_of_setsid, c->id, c->ret, c->flags,
+				&e, 0);
 }
 
 HANDLER(setpgid)

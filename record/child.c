@@ -31,8 +31,8 @@ static int find_program(const char *name, char path[4096], struct reel_err *err)
 	for (const char *p = dirs; *name; p++) {
 		size_t length = strcspn(p, ":");
 		struct stat st;
-		int n = snprintf(path, 4096, "%.*s/%s", length ? (int)length : 1,
-				 length ? p : ".", name);
+		int n = snprintf(path, 4096, "%.*s/%s", length ? (int)length : 1, length ? p : ".",
+				 name);
 
 		if (n > 0 && n < 4096 && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
 			if (access(path, X_OK) == 0)

@@ -9,8 +9,8 @@
 
 struct child {
 	pid_t pid;
-	int go_fd;	/* a byte lets it go; closing it ends it */
-	int failed_fd;	/* its errno, if it cannot execute */
+	int go_fd;     /* a byte lets it go; closing it ends it */
+	int failed_fd; /* its errno, if it cannot execute */
 };
 
 /* The program is looked for in PATH at once: -ENOENT, -EACCES as for execvp. */

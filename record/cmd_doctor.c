@@ -23,7 +23,7 @@ static const struct reel_option doctor_table[] = {
 struct doctor {
 	const struct doctor_options *options;
 	bool verbose;
-	unsigned works, not;
+	unsigned works, not ;
 };
 
 static const char *const statuses[] = { "works",   "not wanted", "not there",

@@ -53,7 +53,8 @@ static const struct reel_option record_table[] = {
 	{ "max-arg", 0, "BYTES", REEL_OPT_U32, AT(max_arg),
 	  "how much is kept of a command line (default: 4096)" },
 	{ "env", 0, "NAME", REEL_OPT_LIST, AT(env), "keep this variable of what is executed" },
-	{ "no-dns", 0, NULL, REEL_OPT_FLAG, AT(no_dns), "do not keep the contents of DNS messages" },
+	{ "no-dns", 0, NULL, REEL_OPT_FLAG, AT(no_dns),
+	  "do not keep the contents of DNS messages" },
 	{ "hash", 0, NULL, REEL_OPT_FLAG, AT(hash), "SHA-256 of what is executed" },
 
 	{ "pid", 'p', "PID", REEL_OPT_LIST, AT(pids),
@@ -62,12 +63,14 @@ static const struct reel_option record_table[] = {
 	{ "name", 'n', "COMM", REEL_OPT_LIST, AT(comms), "processes of this name (comm)" },
 	{ "exe", 0, "GLOB", REEL_OPT_LIST, AT(exes), "processes that execute this file" },
 	{ "user", 'u', "USER", REEL_OPT_LIST, AT(users), "processes of this user, name or number" },
-	{ "cgroup", 0, "PATH", REEL_OPT_LIST, AT(cgroups), "processes in this cgroup or beneath it" },
+	{ "cgroup", 0, "PATH", REEL_OPT_LIST, AT(cgroups),
+	  "processes in this cgroup or beneath it" },
 	{ "container", 0, "ID", REEL_OPT_LIST, AT(containers),
 	  "processes in this container, or in any" },
 	{ "path", 0, "GLOB", REEL_OPT_LIST, AT(paths), "of events with a path only those" },
 	{ "no-path", 0, "GLOB", REEL_OPT_LIST, AT(no_paths), "no events with such a path" },
-	{ "no-follow", 0, NULL, REEL_OPT_FLAG, AT(no_follow), "children are not in scope by birth" },
+	{ "no-follow", 0, NULL, REEL_OPT_FLAG, AT(no_follow),
+	  "children are not in scope by birth" },
 
 	{ "segment-size", 0, "SIZE", REEL_OPT_SIZE, AT(segment_bytes),
 	  "begin a new segment at this size (default: 256M)", .heading = "Files" },
@@ -202,9 +205,11 @@ static const char *misuse_of(const struct wishes *w, const struct reel_args *arg
 
 static int record_run(const struct reel_command *self, int argc, char **argv)
 {
-	struct wishes w = {
-		.content = 64, .max_arg = 4096, .ring_mib = 16, .ready_fd = -1, .io = IO_FIRST
-	};
+	struct wishes w = { .content = 64,
+			    .max_arg = 4096,
+			    .ring_mib = 16,
+			    .ready_fd = -1,
+			    .io = IO_FIRST };
 	struct reel_args args;
 	struct reel_err err;
 	const char *misuse;

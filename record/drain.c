@@ -57,9 +57,11 @@ enum { EXEC_PATH = 1, EXEC_EXE = 3, EXEC_ENV = 6, CGROUP_CHANGE_MADE = 1 };
 static void ask_about_exec(struct session *s, const struct ev_header *h)
 {
 	const struct ev_exec *e = (const void *)(h + 1);
-	struct helper_request q = {
-		.kind = HELPER_HASH, .pid = h->pid, .ts = h->ts, .inode = e->inode, .dev = e->dev
-	};
+	struct helper_request q = { .kind = HELPER_HASH,
+				    .pid = h->pid,
+				    .ts = h->ts,
+				    .inode = e->inode,
+				    .dev = e->dev };
 
 	if (h->ret != 0)
 		return;
@@ -75,9 +77,11 @@ static void ask_about_exec(struct session *s, const struct ev_header *h)
 static void ask_about_map(struct session *s, const struct ev_header *h, uint64_t inode,
 			  uint32_t dev, const struct reel_type *t, unsigned path)
 {
-	struct helper_request q = {
-		.kind = HELPER_UPROBE, .pid = h->pid, .ts = h->ts, .inode = inode, .dev = dev
-	};
+	struct helper_request q = { .kind = HELPER_UPROBE,
+				    .pid = h->pid,
+				    .ts = h->ts,
+				    .inode = inode,
+				    .dev = dev };
 
 	q.path = string_at(h, t, path, &q.path_length);
 	if (q.path && inode && user_path_matters(q.path, q.path_length))
@@ -168,8 +172,8 @@ static const struct ev_header *choose_env(struct session *s, const struct ev_hea
 	memcpy((uint8_t *)(copy + 1) + t->string_offsets[EXEC_ENV], &kept16, sizeof(kept16));
 	/* Cut was what the kernel gave; of what is wanted nobody knows. */
 	if (h->flags & EV_TRUNCATED) {
-		uint8_t *lengths = (uint8_t *)copy + *bytes - (length - kept) -
-				   4 * (size_t)t->n_strings;
+		uint8_t *lengths =
+			(uint8_t *)copy + *bytes - (length - kept) - 4 * (size_t)t->n_strings;
 		uint32_t true_length;
 
 		memcpy(&true_length, lengths + 4 * EXEC_ENV, 4);

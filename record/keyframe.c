@@ -18,16 +18,16 @@ struct keyframes {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned wanted, done;	/* keyframes asked for, and read */
+	unsigned wanted, done; /* keyframes asked for, and read */
 	bool stop;
 	bool only_calls;
-	bool broken;		/* since the last was done */
-	uint64_t floor_ns;	/* what is still to come is not older */
+	bool broken;	   /* since the last was done */
+	uint64_t floor_ns; /* what is still to come is not older */
 	size_t used;
 	uint8_t buffer[KEYFRAME_BUFFER_BYTES];
 	/* Of the thread alone. */
 	size_t n_read;
-	uint64_t read_ns;	/* when the last read began */
+	uint64_t read_ns; /* when the last read began */
 	uint8_t read[READ_BYTES + RECORD_MAX];
 	/* Of the taker alone. */
 	uint64_t record[(RECORD_MAX + 7) / 8];

@@ -29,9 +29,9 @@ void keyframes_want(struct keyframes *k);
 void keyframes_want_calls(struct keyframes *k);
 
 struct keyframes_taken {
-	bool done;		/* a keyframe was read to its end */
-	bool whole;		/* and nothing of it is missing */
-	uint64_t floor_ns;	/* no record older than this will come; UINT64_MAX: none will */
+	bool done;	   /* a keyframe was read to its end */
+	bool whole;	   /* and nothing of it is missing */
+	uint64_t floor_ns; /* no record older than this will come; UINT64_MAX: none will */
 };
 
 /* Puts what has been read by now: whole records, whose cpu and seq are still to be given. */

@@ -27,13 +27,13 @@ enum hook_status {
 };
 
 struct load_options {
-	struct recorder_config config;	/* n_cpus, direct_loads, types: filled in here */
+	struct recorder_config config;		/* n_cpus, direct_loads, types: filled in here */
 	const struct scope_term *terms, *paths; /* as many as config says */
-	uint32_t ring_bytes;		/* of each CPU; made a power of two of pages */
+	uint32_t ring_bytes;			/* of each CPU; made a power of two of pages */
 	uint32_t state_ring_bytes;
-	uint32_t open_files;		/* that can be followed at a time; 0: 65,536 */
+	uint32_t open_files; /* that can be followed at a time; 0: 65,536 */
 	bool classes[CLASSES];
-	bool slots[SLOTS];		/* calls wanted by name, whatever their class */
+	bool slots[SLOTS]; /* calls wanted by name, whatever their class */
 };
 
 /*
@@ -84,9 +84,9 @@ bool programs_have_type(const struct programs *p, unsigned type);
 
 /* What became of each hook: calls visit for each, until it returns other than 0. */
 struct hook {
-	const char *name;	/* the tracepoint, or the type of a call */
-	const char *types;	/* what it yields, blank between */
-	const char *reason;	/* "" */
+	const char *name;   /* the tracepoint, or the type of a call */
+	const char *types;  /* what it yields, blank between */
+	const char *reason; /* "" */
 	enum hook_status status;
 };
 int programs_hooks(const struct programs *p, int (*visit)(void *arg, const struct hook *hook),
@@ -97,7 +97,7 @@ struct program_run {
 	const char *name;
 	uint64_t runs, run_ns, missed;
 };
-int programs_runs(const struct programs *p,
-		  int (*visit)(void *arg, const struct program_run *run), void *arg);
+int programs_runs(const struct programs *p, int (*visit)(void *arg, const struct program_run *run),
+		  void *arg);
 
 #endif

@@ -47,8 +47,8 @@ static bool in_tree(void *arg, uint32_t pid)
 	return false;
 }
 
-static int look_at_host(void *state, const struct helper_request *q,
-			const struct record_sink *sink, struct reel_err *err)
+static int look_at_host(void *state, const struct helper_request *q, const struct record_sink *sink,
+			struct reel_err *err)
 {
 	struct lookaround *l = state;
 	struct host_options o = { 0 };

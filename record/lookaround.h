@@ -11,7 +11,7 @@
 
 struct lookaround {
 	const struct wishes *wishes;
-	pid_t command;		/* 0: none; else only its tree is in scope */
+	pid_t command; /* 0: none; else only its tree is in scope */
 };
 
 struct helper_task lookaround_host(struct lookaround *l);

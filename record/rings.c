@@ -23,7 +23,7 @@ struct ring {
 	const uint64_t *producer;
 	const uint8_t *data;
 	uint64_t bytes;
-	uint64_t until;		/* of this round */
+	uint64_t until; /* of this round */
 	uint64_t high_bytes;
 };
 
@@ -74,8 +74,7 @@ void rings_close(struct rings *r)
 		return;
 	for (unsigned i = 0; i < r->n; i++) {
 		munmap(r->all[i].consumer, r->page_bytes);
-		munmap((void *)(uintptr_t)r->all[i].producer,
-		       r->page_bytes + 2 * r->all[i].bytes);
+		munmap((void *)(uintptr_t)r->all[i].producer, r->page_bytes + 2 * r->all[i].bytes);
 	}
 	free(r);
 }

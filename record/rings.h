@@ -22,7 +22,7 @@ int rings_open(const struct programs *p, struct rings **ret, struct reel_err *er
 void rings_close(struct rings *r);
 
 struct round {
-	uint64_t settled_ns;	/* everything before this has been taken */
+	uint64_t settled_ns; /* everything before this has been taken */
 	uint64_t records;
 	uint64_t bytes;
 	unsigned fullest_percent; /* of any ring, when the round began */

@@ -353,8 +353,8 @@ static int keep_aside(struct session *s, struct reel_err *err)
 	snprintf(path, sizeof(path), "%s/.kept-%s", s->path, stamp);
 	r = reel_reader_open(s->path, &reader, &why);
 	if (r == 0) {
-		filter.from = (struct reel_moment){ REEL_REALTIME,
-						    s->rotated_realtime_ns - KEEP_NS };
+		filter.from =
+			(struct reel_moment){ REEL_REALTIME, s->rotated_realtime_ns - KEEP_NS };
 		/* Not the segment that has just begun. */
 		filter.to = (struct reel_moment){ REEL_REALTIME, s->rotated_realtime_ns };
 		wanted = calloc(reader->n_segments + 1, sizeof(*wanted));
@@ -362,8 +362,8 @@ static int keep_aside(struct session *s, struct reel_err *err)
 	}
 	free(wanted);
 	reel_reader_close(reader);
-	return r < 0 ? session_warn(s, err, "cannot keep the last hour: %s", why.msg)
-		     : session_warn(s, err, "the last hour is kept in %s", path);
+	return r < 0 ? session_warn(s, err, "cannot keep the last hour: %s", why.msg) :
+		       session_warn(s, err, "the last hour is kept in %s", path);
 }
 
 static int round_once(struct session *s, struct round *ret, struct reel_err *err)
@@ -406,10 +406,10 @@ static void pause_rings(struct session *s, const struct round *round)
 		{ .fd = s->helper ? helper_fd(s->helper) : -1, .events = POLLIN },
 		{ .fd = s->clock_fd, .events = POLLIN },
 	};
-	int ms = round->fullest_percent >= FULL_PERCENT	  ? 0
-		 : round->fullest_percent >= BUSY_PERCENT ? PAUSE_BUSY_MS / 2
-		 : round->records > 1000		  ? PAUSE_BUSY_MS
-							  : PAUSE_IDLE_MS;
+	int ms = round->fullest_percent >= FULL_PERCENT ? 0 :
+		 round->fullest_percent >= BUSY_PERCENT ? PAUSE_BUSY_MS / 2 :
+		 round->records > 1000			? PAUSE_BUSY_MS :
+							  PAUSE_IDLE_MS;
 
 	if (keyframes_busy(s->keyframes) && ms > PAUSE_BUSY_MS)
 		ms = PAUSE_BUSY_MS;
@@ -429,8 +429,7 @@ static int go_on(struct session *s, struct session_end *ret, struct reel_err *er
 		if (r < 0) {
 			ret->command_ended = true;
 			ret->command_status = r == -ENOENT ? 127 : 126;
-			return reel_err_set(err, r, "%s: %s", s->wishes->command[0],
-					    err->msg);
+			return reel_err_set(err, r, "%s: %s", s->wishes->command[0], err->msg);
 		}
 	}
 	while (!s->stop && r == 0) {

@@ -20,11 +20,11 @@ struct session_state {
 	struct sum sum;
 	struct reel_writer_stats written;
 	unsigned ring_percent, ring_high_percent;
-	uint64_t memory_bytes;			/* of the recorder's own, beside the rings */
+	uint64_t memory_bytes; /* of the recorder's own, beside the rings */
 	uint64_t cpu_ns;
 	uint64_t disk_left_bytes;
-	double events_per_s, bytes_per_s;	/* since the last look */
-	bool ended;		/* this is the last time */
+	double events_per_s, bytes_per_s; /* since the last look */
+	bool ended;			  /* this is the last time */
 	char path[4096];
 };
 
@@ -40,7 +40,7 @@ struct session_talk {
 struct session_end {
 	struct session_state state;
 	bool command_ended;
-	int command_status;	/* as a shell has it */
+	int command_status; /* as a shell has it */
 };
 
 /*

@@ -29,8 +29,8 @@ struct session {
 	struct lookaround lookaround;
 	struct child child;
 	struct confine_owner owner;
-	struct record_sink sink;	/* into the writer, as our own */
-	struct record_sink helped;	/* the same for what the helper says */
+	struct record_sink sink;   /* into the writer, as our own */
+	struct record_sink helped; /* the same for what the helper says */
 	struct reel_record record;
 	uint64_t edited[(sizeof(struct ev_header) + EV_MAX_PAYLOAD + 7) / 8];
 	char path[4096];
@@ -55,7 +55,7 @@ struct session {
 	unsigned warned_ring;
 	bool warned_memory, warned_disk, warned_helper;
 
-	bool probes;			/* the user class is wanted */
+	bool probes; /* the user class is wanted */
 	bool stop, rotate, keep, child_ended, told_command;
 	int child_wait_status;
 };

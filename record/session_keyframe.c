@@ -17,8 +17,7 @@ enum keyframe_source { FROM_ITERATORS, FROM_PROC, FROM_BOTH };
 /* The helper may not answer: a keyframe is then ended without. */
 #define KEYFRAME_PATIENCE_NS (20ull * 1000 * 1000 * 1000)
 
-static int put_edge(struct session *s, enum keyframe_edge edge, bool complete,
-		    struct reel_err *err)
+static int put_edge(struct session *s, enum keyframe_edge edge, bool complete, struct reel_err *err)
 {
 	struct ev_keyframe *e = reel_record_begin(&s->record, reel_type_by_id(EV_keyframe));
 	int links[ITERATORS];
@@ -93,8 +92,8 @@ int session_keyframe_go_on(struct session *s, struct reel_err *err)
 
 /* Coverage */
 
-static int put_coverage(struct session *s, const char *hook, const char *types,
-			const char *reason, enum hook_status status, struct reel_err *err)
+static int put_coverage(struct session *s, const char *hook, const char *types, const char *reason,
+			enum hook_status status, struct reel_err *err)
 {
 	struct ev_coverage *e = reel_record_begin(&s->record, reel_type_by_id(EV_coverage));
 
@@ -126,9 +125,14 @@ static int put_filters(struct session *s, struct reel_err *err)
 		const char *option;
 		const struct reel_strings *values;
 	} lists[] = {
-		{ "-p", &w->pids },	    { "-n", &w->comms },	       { "--exe", &w->exes },
-		{ "-u", &w->users },	    { "--cgroup", &w->cgroups },       { "--path", &w->paths },
-		{ "--no-path", &w->no_paths }, { "--container", &w->containers },
+		{ "-p", &w->pids },
+		{ "-n", &w->comms },
+		{ "--exe", &w->exes },
+		{ "-u", &w->users },
+		{ "--cgroup", &w->cgroups },
+		{ "--path", &w->paths },
+		{ "--no-path", &w->no_paths },
+		{ "--container", &w->containers },
 	};
 	int r = 0;
 

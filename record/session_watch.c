@@ -76,19 +76,19 @@ void session_state_read(struct session *s, uint64_t now_ns)
 		if (rings_high_percent(s->rings, i) > now->ring_high_percent)
 			now->ring_high_percent = rings_high_percent(s->rings, i);
 	if (getrusage(RUSAGE_SELF, &usage) == 0) {
-		now->cpu_ns = ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) *
-				      SECOND_NS +
-			      ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) *
-				      1000;
+		now->cpu_ns =
+			((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) *
+				SECOND_NS +
+			((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) *
+				1000;
 	}
 	now->memory_bytes = memory_taken(s);
 	now->disk_left_bytes = disk_left(s);
 	seconds = (double)(now_ns - (before.now_ns ? before.now_ns : s->since_ns)) / 1e9;
 	if (seconds > 0) {
 		now->events_per_s = (double)(now->sum.kept - before.sum.kept) / seconds;
-		now->bytes_per_s = (double)(now->written.stored_bytes -
-					    before.written.stored_bytes) /
-				   seconds;
+		now->bytes_per_s =
+			(double)(now->written.stored_bytes - before.written.stored_bytes) / seconds;
 	}
 }
 
@@ -101,7 +101,8 @@ static int warn(struct session *s, struct reel_err *err)
 	if (now->sum.lost > s->warned_lost) {
 		/* At the beginning, and each time it is twice as much. */
 		if (now->sum.lost >= 2 * s->warned_lost) {
-			r = session_warn(s, err, "%llu events lost so far: the rings are too small "
+			r = session_warn(s, err,
+					 "%llu events lost so far: the rings are too small "
 					 "or the disk too slow (--ring)",
 					 (unsigned long long)now->sum.lost);
 			s->warned_lost = now->sum.lost;

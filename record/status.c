@@ -53,8 +53,7 @@ void status_show(struct status_line *l, const struct session_state *s)
 
 	if (s->bytes_per_s > 1 && s->disk_left_bytes != UINT64_MAX)
 		time_text((double)s->disk_left_bytes / s->bytes_per_s, lasts);
-	n = snprintf(text, sizeof(text),
-		     "\r\033[K%s events/s, %s on tape, ring %u%%, %s lost%s%s",
+	n = snprintf(text, sizeof(text), "\r\033[K%s events/s, %s on tape, ring %u%%, %s lost%s%s",
 		     count_text(s->events_per_s, rate),
 		     bytes_text((double)s->written.stored_bytes, size), s->ring_high_percent,
 		     count_text((double)s->sum.lost, lost), *lasts ? ", disk lasts " : "", lasts);
@@ -81,7 +80,8 @@ void status_summary(FILE *to, const struct session_state *s)
 		(unsigned long long)s->sum.lost);
 	if (s->sum.missed)
 		fprintf(to, "; %llu missed by the kernel", (unsigned long long)s->sum.missed);
-	fprintf(to, "\n%.1f s, %s in %llu segment%s, %.1f bytes an event; recorder %.2f s CPU, %s\n",
+	fprintf(to,
+		"\n%.1f s, %s in %llu segment%s, %.1f bytes an event; recorder %.2f s CPU, %s\n",
 		seconds, bytes_text((double)s->written.stored_bytes, size),
 		(unsigned long long)s->written.segments, s->written.segments == 1 ? "" : "s",
 		events ? (double)s->written.stored_bytes / (double)events : 0.0,

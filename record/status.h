@@ -8,7 +8,7 @@
 #include "record/session.h"
 
 struct status_line {
-	int fd;		/* of a terminal; -1: none */
+	int fd; /* of a terminal; -1: none */
 	bool shown;
 };
 

@@ -73,6 +73,7 @@ bool tapeclock_stepped(int fd)
 	bool stepped = read(fd, &times, sizeof(times)) < 0 && errno == ECANCELED;
 
 	if (stepped)
-		(void)timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+		(void)timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never,
+				      NULL);
 	return stepped;
 }

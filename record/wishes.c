@@ -118,9 +118,9 @@ static int parse_pid(const char *text, struct scope_term *t, struct reel_err *er
 {
 	int r = reel_parse_u64(text, (uint64_t *)(void *)&t->value, err);
 
-	return r < 0 || (t->value >= 1 && t->value < 1u << 30)
-		       ? r
-		       : reel_err_set(err, -EINVAL, "'%s' is no pid", text);
+	return r < 0 || (t->value >= 1 && t->value < 1u << 30) ?
+		       r :
+		       reel_err_set(err, -EINVAL, "'%s' is no pid", text);
 }
 
 static int parse_user(const char *text, struct scope_term *t, struct reel_err *err)
@@ -138,11 +138,8 @@ static int parse_user(const char *text, struct scope_term *t, struct reel_err *e
 /* A path under where cgroups are mounted, or one within a hierarchy. */
 static int parse_cgroup(const char *text, struct scope_term *t, struct reel_err *err)
 {
-	static const char *const roots[] = { "",
-					     "/sys/fs/cgroup",
-					     "/sys/fs/cgroup/unified",
-					     "/sys/fs/cgroup/pids",
-					     "/sys/fs/cgroup/memory" };
+	static const char *const roots[] = { "", "/sys/fs/cgroup", "/sys/fs/cgroup/unified",
+					     "/sys/fs/cgroup/pids", "/sys/fs/cgroup/memory" };
 	struct stat st;
 	char path[4096];
 

@@ -13,7 +13,7 @@ struct wishes {
 	const char *output;
 	struct reel_strings classes;
 	struct reel_strings calls;
-	int io;			/* enum io_mode */
+	int io; /* enum io_mode */
 	uint32_t content, max_arg;
 	struct reel_strings env;
 	bool no_dns, hash;
@@ -25,7 +25,7 @@ struct wishes {
 	uint64_t duration_ns;
 	uint64_t segment_bytes, segment_ns, keep_bytes, keep_ns, latency_ns;
 	uint32_t ring_mib;
-	int sync;		/* enum reel_sync */
+	int sync; /* enum reel_sync */
 	bool drop_oldest;
 
 	const char *metrics_file;
@@ -34,7 +34,7 @@ struct wishes {
 	int ready_fd;
 	bool snapshot;
 
-	char **command;		/* NULL: none */
+	char **command; /* NULL: none */
 };
 
 /* What the kernel programs can be told, and where it lies in their constants. */
