@@ -172,10 +172,9 @@ static __always_inline bool path_is_wanted(struct scratch *s)
 	return !bytes || path_chosen(at, bytes);
 }
 
-int emit_scratch(__u64 used, __u32 strings, __u32 class, __u32 to_state)
+__noinline int emit_scratch(struct scratch *s, __u64 used, __u32 strings, __u32 class,
+			    __u32 to_state)
 {
-	struct scratch *s = cpu_scratch();
-
 	if (config.n_paths && !to_state && s && !path_is_wanted(s)) {
 		struct cpu_counts *c = cpu_counts();
 
@@ -226,7 +225,7 @@ static __always_inline bool build_open(struct build *b, __u8 type, __u32 fixed_b
 	})
 
 #define build_emit(b, type)                                                                       \
-	emit_scratch((b)->used, (b)->strings, class_of_##type, ring_of_##type)
+	emit_scratch((b)->s, (b)->used, (b)->strings, class_of_##type, ring_of_##type)
 
 /* An event that is no call, or a second one of a call. */
 static __always_inline void count_extra(__u32 class)

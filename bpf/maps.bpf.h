@@ -41,6 +41,7 @@ struct scratch {
 		__u64 end;
 		__u64 other;	/* in payload, what is compared */
 		__u64 lost;	/* the path did not fit, or is not the same */
+		__u64 gone;	/* the name is removed */
 		__u64 parts[PATH_PARTS];
 	} walk;
 	/* What target_put() has found. */
@@ -51,7 +52,11 @@ struct scratch {
 		__u32 path, arg;	/* bytes; bit 31: not all */
 		__u32 from;		/* enum path_from */
 		__u32 first;		/* byte of what was passed */
+		__s32 dirfd;
 	} target;
+	struct creds_change {
+		struct seen_creds now, before;
+	} creds;
 	struct match {
 		__u32 text, text_end;		/* in payload */
 		__u32 pattern, pattern_end;	/* in the pattern */

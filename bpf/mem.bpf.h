@@ -91,7 +91,7 @@ static long vma_take(struct task_struct *task, struct vm_area_struct *vma, struc
 		return 0;
 	f->is_file = 1;
 	file_identify(file, f);
-	f->path = file_put(file, f->at);
+	f->path = file_put(cpu_scratch(), file, f->at);
 	return 0;
 }
 

@@ -43,16 +43,18 @@ struct walk_context {
 	struct scratch *s;
 };
 
-/* Several steps in a round: going through the scratch in between costs more than a step. */
-enum { WALK_STEPS = 4 };
+/*
+ * Steps in a round: a round is a call, which costs more than a step. The first round of a walk is
+ * not even that, and most need no other.
+ */
+enum { UP_STEPS = 8, DOWN_STEPS = 6, SAME_STEPS = 8, MORE_STEPS = 2 };
 
-static long walk_up(__u32 i, struct walk_context *context)
+static __always_inline long walk_up(struct walk *w, const int steps)
 {
-	struct walk *w = &context->s->walk;
 	__u64 dentry = w->dentry, top = w->top, parent;
 	__u32 n = w->n_parts;
 
-	for (int k = 0; k < WALK_STEPS && dentry != top; k++) {
+	for (int k = 0; k < steps && dentry != top; k++) {
 		parent = KPTR(struct dentry, dentry, d_parent);
 		/* Too deep, or not below the root of its mount: moved out of it, or opened by
 		 * handle. */
@@ -73,10 +75,18 @@ static long walk_up(__u32 i, struct walk_context *context)
 	parent = KPTR(struct mount, w->mount, mnt_parent);
 	if (parent == w->mount || !parent)
 		return 1;
-	w->dentry = KPTR(struct mount, w->mount, mnt_mountpoint);
+	dentry = KPTR(struct mount, w->mount, mnt_mountpoint);
+	top = KPTR(struct mount, parent, mnt.mnt_root);
 	w->mount = parent;
-	w->top = KPTR(struct mount, parent, mnt.mnt_root);
-	return 0;
+	w->dentry = dentry;
+	w->top = top;
+	/* The usual end: the root lies on the first root of the kernel. */
+	return dentry == top && KPTR(struct mount, parent, mnt_parent) == parent;
+}
+
+static long walk_up_more(__u32 i, struct walk_context *context)
+{
+	return walk_up(&context->s->walk, MORE_STEPS);
 }
 
 /*
@@ -108,14 +118,13 @@ static __always_inline __u32 name_put(void *to, __u64 dentry)
 	return q.len;
 }
 
-static long walk_down(__u32 i, struct walk_context *context)
+static __always_inline long walk_down(struct scratch *s, const int steps)
 {
-	struct scratch *s = context->s;
 	struct walk *w = &s->walk;
 	__u32 length, left;
 	__u64 at;
 
-	for (int k = 0; k < WALK_STEPS; k++) {
+	for (int k = 0; k < steps; k++) {
 		left = w->n_parts;
 		if (!left)
 			return 1;
@@ -131,6 +140,11 @@ static long walk_down(__u32 i, struct walk_context *context)
 		w->n_parts = left;
 	}
 	return 0;
+}
+
+static long walk_down_more(__u32 i, struct walk_context *context)
+{
+	return walk_down(context->s, MORE_STEPS);
 }
 
 static const char text_socket[] = "socket:[%lu]";
@@ -178,18 +192,17 @@ static __always_inline long unnamed_put(struct scratch *s, __u64 dentry, __u32 a
  * The path of (mount, dentry) at payload[at], as /proc/PID/fd shows it. Returns its bytes, and bit 31 when a part is missing:
  * the beginning of a path that is too deep, or the end of one that is too long.
  */
-__noinline __u32 walk_put(__u64 vfsmount, __u64 dentry, __u32 at)
+__noinline __u32 walk_put(struct scratch *s, __u64 vfsmount, __u64 dentry, __u32 at)
 {
-	struct walk_context context = { .s = cpu_scratch() };
-	struct walk *w = &context.s->walk;
+	struct walk_context context = { .s = s };
+	struct walk *w = &s->walk;
 	__u64 parent;
-	bool gone;
 
-	if (!context.s || !vfsmount || !dentry || at > EV_MAX_PAYLOAD - PATH_BYTES)
+	if (!s || !vfsmount || !dentry || at > EV_MAX_PAYLOAD - PATH_BYTES)
 		return 0;
 	parent = KPTR(struct dentry, dentry, d_parent);
 	if (parent == dentry && KLOAD(struct vfsmount, vfsmount, mnt_flags) & MNT_INTERNAL_FLAG) {
-		long n = unnamed_put(context.s, dentry, at);
+		long n = unnamed_put(s, dentry, at);
 
 		return n > 0 && n < PATH_BYTES ? n : 0;
 	}
@@ -201,24 +214,27 @@ __noinline __u32 walk_put(__u64 vfsmount, __u64 dentry, __u32 at)
 	w->end = (__u64)at + PATH_BYTES - 16;
 	w->lost = 0;
 	/* Removed, and not the root of a mount. */
-	gone = dentry != w->top && parent != dentry && !KPTR(struct dentry, dentry, d_hash.pprev);
-	bpf_loop(PATH_PARTS + 64, walk_up, &context, 0);
-	bpf_loop(PATH_PARTS, walk_down, &context, 0);
+	w->gone = dentry != w->top && parent != dentry &&
+		  !KPTR(struct dentry, dentry, d_hash.pprev);
+	if (!walk_up(w, UP_STEPS))
+		bpf_loop(PATH_PARTS + 64, walk_up_more, &context, 0);
+	if (!walk_down(s, DOWN_STEPS))
+		bpf_loop(PATH_PARTS, walk_down_more, &context, 0);
 	if (w->at == at && !w->lost) {
-		*(char *)payload_at(context.s, at) = '/';
+		*(char *)payload_at(s, at) = '/';
 		w->at++;
 	}
-	if (gone) {
-		__builtin_memcpy(payload_at(context.s, w->at), " (deleted)", 10);
+	if (w->gone) {
+		__builtin_memcpy(payload_at(s, w->at), " (deleted)", 10);
 		w->at += 10;
 	}
 	return (__u32)(w->at - at) | (w->lost ? 1u << 31 : 0);
 }
 
-static __always_inline __u32 file_put(__u64 file, __u32 at)
+static __always_inline __u32 file_put(struct scratch *s, __u64 file, __u32 at)
 {
-	return walk_put(KPTR(struct file, file, f_path.mnt), KPTR(struct file, file, f_path.dentry),
-			at);
+	return walk_put(s, KPTR(struct file, file, f_path.mnt),
+			KPTR(struct file, file, f_path.dentry), at);
 }
 
 static __always_inline __u64 file_inode(__u64 file)
@@ -261,7 +277,7 @@ static __always_inline __u16 build_path(struct build *b, __u64 vfsmount, __u64 d
 {
 	if (b->used > EV_MAX_PAYLOAD - PATH_BYTES)
 		return build_took(b, 0, EV_UNKNOWN_LENGTH);
-	return build_put(b, walk_put(vfsmount, dentry, b->used));
+	return build_put(b, walk_put(b->s, vfsmount, dentry, b->used));
 }
 
 static __always_inline __u16 build_file_path(struct build *b, __u64 file)
@@ -270,7 +286,7 @@ static __always_inline __u16 build_file_path(struct build *b, __u64 file)
 		return build_nothing(b);
 	if (b->used > EV_MAX_PAYLOAD - PATH_BYTES)
 		return build_took(b, 0, EV_UNKNOWN_LENGTH);
-	return build_put(b, file_put(file, b->used));
+	return build_put(b, file_put(b->s, file, b->used));
 }
 
 /* What a call names: a path, and what an empty one means, or a descriptor. */
@@ -290,137 +306,133 @@ static __always_inline long target_read(void *to, __u32 n, __u64 address, __u32 
 }
 
 /* Does the task's "/" lead to the root of its mount namespace? */
-static long root_step(__u32 i, struct walk_context *context)
+static __always_inline bool root_is_top(__u64 vfsmount, __u64 dentry)
 {
-	struct walk *w = &context->s->walk;
-	__u64 mount = w->mount, parent;
+	__u64 mount = vfsmount - bpf_core_field_offset(struct mount, mnt), parent;
 
-	if (w->dentry != KPTR(struct mount, mount, mnt.mnt_root))
-		return 1;
-	parent = KPTR(struct mount, mount, mnt_parent);
-	w->lost = parent != mount && parent;
-	w->dentry = KPTR(struct mount, mount, mnt_mountpoint);
-	w->mount = parent;
-	return !w->lost;
-}
-
-static __always_inline bool root_is_top(struct scratch *s, __u64 vfsmount, __u64 dentry)
-{
-	struct walk_context context = { .s = s };
-	struct walk *w = &s->walk;
-
-	w->mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
-	w->dentry = dentry;
-	w->lost = 1;
-	/* The root lies on the kernel's first root, and there may be others between. */
-	bpf_loop(8, root_step, &context, 0);
-	return !w->lost;
+	/* The root lies on the kernel's first root, and there may be another between. */
+	for (int i = 0; i < 3; i++) {
+		if (dentry != KPTR(struct mount, mount, mnt.mnt_root))
+			return false;
+		parent = KPTR(struct mount, mount, mnt_parent);
+		if (parent == mount || !parent)
+			return true;
+		dentry = KPTR(struct mount, mount, mnt_mountpoint);
+		mount = parent;
+	}
+	return false;
 }
 
 /*
  * Where a path begins, into s->target: the object, or the directory, or nothing for the root of the
- * mount namespace and for a bad descriptor. False: there is no path. What is found here comes back
- * through memory, so that the verifier need not follow each way on its own.
+ * mount namespace and for a bad descriptor. What is found here is read back from there, so that the
+ * verifier need not follow each way on its own.
  */
-__noinline int target_begin(__s32 dirfd, __u64 address, __u32 how)
+static __always_inline void target_begin(struct target *t, struct task_struct *task, __s32 dirfd,
+					 __u32 first, __u32 means)
 {
-	struct scratch *s = cpu_scratch();
-	struct task_struct *task = task_to_load();
-	struct target *t = &s->target;
 	__u64 file = 0, path;
-	__u8 first = 0;
-	long r = 0;
 
-	if (!s)
-		return 0;
-	t->inode = 0;
-	t->dev = 0;
-	t->file = 0;
-	t->mnt = 0;
-	t->dentry = 0;
-	t->from = PATH_PASSED;
-	if (how & TARGET_IN_KERNEL)
-		bpf_probe_read_kernel(&first, 1, (void *)address);
-	else if (how != TARGET_FD)
-		r = bpf_probe_read_user(&first, 1, (void *)address);
-	how &= TARGET_MEANS;
-	if (r < 0 && (address || how != TARGET_EMPTY)) {
-		s->header.flags |= EV_FAULT;
-		return 0;
-	}
 	t->first = first;
-	if (!first && how == TARGET_PATH)
-		return 0;
+	t->dirfd = dirfd;
+	t->file = 0;
+	t->dentry = 0;
 	if (first == '/') {
-		path = (__u64)&task->fs->root;
-	} else if (dirfd == FD_CWD && how != TARGET_FD) {
-		path = (__u64)&task->fs->pwd;
+		path = KPTR(struct task_struct, task, fs) +
+		       bpf_core_field_offset(struct fs_struct, root);
+	} else if (dirfd == FD_CWD && means != TARGET_FD) {
+		path = KPTR(struct task_struct, task, fs) +
+		       bpf_core_field_offset(struct fs_struct, pwd);
 	} else {
 		file = task_file(task, dirfd);
 		if (!file)
-			return first;
+			return;
 		path = file + bpf_core_field_offset(struct file, f_path);
 	}
 	t->file = file;
 	t->mnt = KPTR(struct path, path, mnt);
 	t->dentry = KPTR(struct path, path, dentry);
-	if (first == '/' && root_is_top(s, t->mnt, t->dentry))
+	if (first == '/' && root_is_top(t->mnt, t->dentry))
 		t->dentry = 0;
-	return 1;
+}
+
+/* Few bytes are copied here, and some behind them. */
+static __always_inline void payload_copy(struct scratch *s, __u64 to, __u64 from, __u32 bytes)
+{
+	if (bytes > 32) {
+		bpf_probe_read_kernel(payload_at(s, to), bytes & (PATH_BYTES - 1),
+				      payload_at(s, from));
+		return;
+	}
+	__u64 *a = payload_at(s, to), *b = payload_at(s, from);
+
+	for (int k = 0; k < 4; k++)
+		a[k] = b[k];
 }
 
 /*
  * The path that a call was given, and behind it what was passed where that differs: s->target says
  * what became of it.
  */
-__noinline int target_put(__u64 at, __s32 dirfd, __u64 address, __u32 how)
+__noinline int target_put(struct scratch *s, __u64 at, __s32 dirfd, __u64 address, __u32 how)
 {
-	struct scratch *s = cpu_scratch();
+	struct task_struct *task = task_to_load();
 	struct target *t = &s->target;
-	__u32 n = 0, lost = 0, cut;
-	long m;
+	__u32 n, m = 0, lost, cut = 0, first = 0;
 
 	if (!s)
 		return 0;
+	t->inode = 0;
+	t->dev = 0;
 	t->path = 0;
 	t->arg = 0;
+	t->from = PATH_PASSED;
 	if (at > EV_MAX_PAYLOAD - 3 * PATH_BYTES) {
 		t->path = 1u << 31;
 		return 0;
 	}
-	if (!target_begin(dirfd, address, how))
-		return 0;
-	if (t->dentry) {
-		n = walk_put(t->mnt, t->dentry, at);
-		lost = n & 1u << 31;
-		n &= 2 * PATH_BYTES - 1;
-		if (t->file && task_file(task_to_load(), dirfd) != t->file)
-			s->header.flags |= EV_RACED;
-		if (!t->first) {
-			t->from = PATH_OBJECT;
-			t->path = lost | n;
-			inode_identify(KPTR(struct dentry, t->dentry, d_inode), t);
+	if (how != TARGET_FD && (address || how != TARGET_EMPTY)) {
+		long got = target_read(payload_at(s, at), PATH_BYTES, address, how);
+
+		if (got <= 0) {
+			s->header.flags |= EV_FAULT;
 			return 0;
 		}
-		t->from = PATH_DIR_NAME;
-		/* "/" needs no second one. */
-		if (t->first == '/')
-			n = n == 1 ? 0 : n;
-		else if (n > 1)
-			*(char *)payload_at(s, at + n++) = '/';
+		cut = got == PATH_BYTES ? 1u << 31 : 0;
+		m = got - 1;
+		first = m ? *(__u8 *)payload_at(s, at) : 0;
 	}
-	m = target_read(payload_at(s, at + n), PATH_BYTES, address, how);
-	if (m <= 0) {
-		s->header.flags |= EV_FAULT;
+	how &= TARGET_MEANS;
+	if (!first && how == TARGET_PATH)
+		return 0;
+	t->path = cut | m;
+	target_begin(t, task, dirfd, first, how);
+	if (!t->dentry)
+		return 0;
+	/* Out of the way, to begin with. */
+	payload_copy(s, at + 2 * PATH_BYTES, at, t->path & (PATH_BYTES - 1));
+	n = walk_put(s, t->mnt, t->dentry, at);
+	lost = n & 1u << 31;
+	n &= 2 * PATH_BYTES - 1;
+	if (t->file && task_file(task, t->dirfd) != t->file)
+		s->header.flags |= EV_RACED;
+	if (!t->first) {
+		t->from = PATH_OBJECT;
+		t->path = lost | n;
+		inode_identify(KPTR(struct dentry, t->dentry, d_inode), t);
 		return 0;
 	}
-	cut = m == PATH_BYTES ? 1u << 31 : 0;
-	m = (m - 1) & (PATH_BYTES - 1);
-	t->path = lost | cut | (n + m);
-	if (t->dentry && m) {
-		bpf_probe_read_kernel(payload_at(s, at + n + m), m, payload_at(s, at + n));
-		t->arg = cut | m;
-	}
+	t->from = PATH_DIR_NAME;
+	/* "/" needs no second one. */
+	if (t->first == '/')
+		n = n == 1 ? 0 : n;
+	else if (n > 1)
+		*(char *)payload_at(s, at + n++) = '/';
+	m = t->path & (PATH_BYTES - 1);
+	payload_copy(s, at + n, at + 2 * PATH_BYTES, m);
+	payload_copy(s, at + n + m, at + 2 * PATH_BYTES, m);
+	t->arg = t->path;
+	t->path = lost | (t->path & 1u << 31) | (n + m);
 	return 0;
 }
 
@@ -434,7 +446,7 @@ static __always_inline __u32 target_at(__u32 flags)
 /* The fields of a target, in e: path and how well it is known. old: nothing, or old. */
 #define build_target_path_of(b, e, old, fd, address, how)           \
 	({                                                          \
-		target_put((b)->used, fd, address, how);            \
+		target_put((b)->s, (b)->used, fd, address, how);    \
 		(e)->old##path = build_put(b, (b)->s->target.path); \
 		(e)->old##path##_from = (b)->s->target.from;        \
 	})
@@ -468,22 +480,19 @@ static __always_inline void build_passed(struct build *b, struct task_struct *ta
 {
 	struct target *t = &b->s->target;
 
-	target_put(b->used, dirfd, address, TARGET_EMPTY);
+	target_put(b->s, b->used, dirfd, address, TARGET_EMPTY);
 	ret->path = build_put(b, t->path);
 	ret->arg = build_put(b, t->arg);
 	ret->from = t->from;
 }
 
-static long same_step(__u32 i, struct walk_context *context)
+static __always_inline long same_step(struct scratch *s, const int steps)
 {
-	struct scratch *s = context->s;
 	struct walk *w = &s->walk;
-	__u64 at = w->at, other = w->other, end = w->end, x, y;
+	__u64 at = w->at, other = w->other, end = w->end, x;
 
-	for (int k = 0; k < WALK_STEPS && at < end; k++) {
-		__builtin_memcpy(&x, payload_at(s, at), 8);
-		__builtin_memcpy(&y, payload_at(s, other), 8);
-		x ^= y;
+	for (int k = 0; k < steps && at < end; k++) {
+		x = *(__u64 *)payload_at(s, at) ^ *(__u64 *)payload_at(s, other);
 		/* What lies behind the end does not count. */
 		if (at + 8 > end)
 			x <<= 8 * (at + 8 - end);
@@ -499,19 +508,25 @@ static long same_step(__u32 i, struct walk_context *context)
 	return at >= end;
 }
 
-/* Are these bytes of the payload the same? */
-__noinline __u32 payload_same(__u32 a, __u32 b, __u32 bytes)
+static long same_step_more(__u32 i, struct walk_context *context)
 {
-	struct walk_context context = { .s = cpu_scratch() };
-	struct walk *w = &context.s->walk;
+	return same_step(context->s, MORE_STEPS);
+}
 
-	if (!context.s)
+/* Are these bytes of the payload the same? */
+__noinline __u32 payload_same(struct scratch *s, __u32 a, __u32 b, __u32 bytes)
+{
+	struct walk_context context = { .s = s };
+	struct walk *w = &s->walk;
+
+	if (!s)
 		return 0;
 	w->at = a;
 	w->end = a + bytes;
 	w->other = b;
 	w->lost = 0;
-	bpf_loop(PATH_BYTES / 8, same_step, &context, 0);
+	if (!same_step(s, SAME_STEPS))
+		bpf_loop(PATH_BYTES / 8, same_step_more, &context, 0);
 	return !w->lost;
 }
 
@@ -521,7 +536,7 @@ static __always_inline __u16 build_path_arg(struct build *b, __u64 address, __u3
 	__u64 at = b->used;
 	__u16 n = build_user_string(b, address, PATH_BYTES);
 
-	if (n && n == path_bytes && payload_same(at - path_bytes, at, n))
+	if (n && n == path_bytes && payload_same(b->s, at - path_bytes, at, n))
 		return build_drop(b, n);
 	return n;
 }
