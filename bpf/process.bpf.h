@@ -185,13 +185,17 @@ int scope_first(__u64 *ctx)
 static __noinline __u32 scope_refresh(struct task_struct *task)
 {
 	struct task_note *note;
+	__u32 scope;
 
 	if (!config.scope || !config.n_terms)
 		return 0;
 	note = bpf_task_storage_get(&notes, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!note || (config.follow && (note->scope == SCOPE_IN || note->scope == SCOPE_NEVER)))
+	if (!note || (config.follow && note->scope == SCOPE_NEVER))
 		return 0;
-	note->scope = scope_of(task, note);
+	scope = scope_of(task, note);
+	/* What is in scope by birth stays so, unless it is excluded. */
+	if (!config.follow || note->scope != SCOPE_IN || scope == SCOPE_NEVER)
+		note->scope = scope;
 	return 0;
 }
 

@@ -130,7 +130,8 @@ struct recorder_config {
  * them matches, and none with "!" does.
  */
 enum scope_kind { SCOPE_PID, SCOPE_COMM, SCOPE_EXE, SCOPE_UID, SCOPE_CGROUP, SCOPE_CONTAINER };
-enum { SCOPE_TERMS = 24, SCOPE_TEXT = 128, PATH_TERMS = 16, ANCESTORS_TOLD = 32 };
+/* Powers of two, so that a mask keeps an index inside. */
+enum { SCOPE_TERMS = 32, SCOPE_TEXT = 128, PATH_TERMS = 16, ANCESTORS_TOLD = 32 };
 struct scope_term {
 	__u8 kind;
 	__u8 negated;
