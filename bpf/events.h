@@ -46,7 +46,8 @@ enum {
 
 #define EV_UNKNOWN_LENGTH 0xffffffffu
 
-/* Which table of calls a number belongs to; x32 numbers are kept without their own bit. */
+/* Which table of calls a number belongs to; x32 numbers are kept without their own bit. Without an
+ * ABI: 1 and more are what was asked of an io_uring (uring.h). */
 enum ev_abi { EV_ABI_NONE, EV_ABI_NATIVE, EV_ABI_COMPAT, EV_ABI_X32 };
 
 #define EV_CALL(abi, number) ((__u16)((abi) << 14 | ((number) & 0x3fff)))
@@ -60,7 +61,7 @@ enum ev_flag {
 	EV_BLOCKED = 8,		/* seccomp refused the call: ret is not its result */
 	EV_RESTARTED = 16,	/* interrupted by a signal; the kernel runs it again */
 	EV_KEYFRAME = 32,	/* says how things are, not that they changed */
-	EV_PARTIAL = 64,	/* totals that may have missed a part */
+	EV_PARTIAL = 64,	/* totals that may have missed a part; a result that is not known */
 	EV_WIDE_RET = 128,	/* on tape only: ret does not fit 32 bits; a handler leaves it 0 */
 };
 

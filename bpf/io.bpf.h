@@ -53,7 +53,7 @@ static __always_inline struct open_file *io_entry(__u64 files, __s32 fd, __u32 k
  * The event of the call in the work: its arguments are fd, address, bytes or iovecs. Variant 'v': the
  * data lies in iovecs.
  */
-enum { IO_TELL_WRITE = 1, IO_TELL_PATH = 2 };
+enum { IO_TELL_WRITE = 1, IO_TELL_PATH = 2, IO_TELL_SLOT = 4 };
 __noinline int io_tell(__u64 files, __u64 file, __u32 what)
 {
 	bool written = what & IO_TELL_WRITE;
@@ -68,7 +68,7 @@ __noinline int io_tell(__u64 files, __u64 file, __u32 what)
 	e = net_build(&b, read, w);
 	if (written)
 		b.s->header.type = EV_write;
-	e->fd = w->call.args[0];
+	e->fd = what & IO_TELL_SLOT ? -1 : (__s32)w->call.args[0];
 	e->count = w->call.args[2];
 	e->path_from = PATH_OBJECT;
 	if (file)
@@ -81,7 +81,7 @@ __noinline int io_tell(__u64 files, __u64 file, __u32 what)
 	} else {
 		e->content = build_user_bytes(&b, w->call.args[1], keep ? w->call.moved : 0, keep);
 	}
-	if (file && files_file(files, e->fd) != file)
+	if (file && !(what & IO_TELL_SLOT) && files_file(files, e->fd) != file)
 		build_flag(&b, EV_RACED);
 	return build_emit(&b, read);
 }

@@ -387,6 +387,147 @@ struct unix_sock {
 	struct sock *peer;
 };
 
+/* io_uring. A request has what its operation needs at its own beginning. */
+
+struct io_cqe {
+	__u64 user_data;
+	__s32 res;
+	int fd;
+};
+struct io_sq_data {
+	int task_pid;
+	int task_tgid;
+};
+struct io_ring_ctx {
+	unsigned int compat : 1;
+	struct io_sq_data *sq_data;
+};
+struct io_kiocb {
+	struct file *file;
+	__u8 opcode;
+	unsigned int flags;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+	void *async_data;
+};
+struct io_uring_cqe {
+	__u64 user_data;
+	__s32 res;
+	__u32 flags;
+};
+struct open_how {
+	__u64 flags;
+	__u64 mode;
+};
+struct io_open {
+	int dfd;
+	__u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+struct io_close {
+	int fd;
+	__u32 file_slot;
+};
+struct io_rw {
+	__u64 addr;
+	__u32 len;
+};
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+struct io_accept {
+	__u32 file_slot;
+	int iou_flags;
+};
+struct io_sr_msg {
+	void *buf;
+	unsigned int len;
+	unsigned int msg_flags;
+	__u16 flags;
+	__u16 addr_len;
+	void *addr;
+};
+struct io_rename {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+struct io_unlink {
+	int dfd;
+	int flags;
+	struct filename *filename;
+};
+struct io_mkdir {
+	int dfd;
+	unsigned short mode;
+	struct filename *filename;
+};
+struct io_link {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+struct io_socket {
+	int domain, type, protocol;
+	__u32 file_slot;
+};
+struct io_shutdown {
+	int how;
+};
+struct io_listen {
+	int backlog;
+};
+struct io_bind {
+	int addr_len;
+};
+struct io_splice {
+	__u64 len;
+	int splice_fd_in;
+	unsigned int flags;
+};
+struct io_statx {
+	int dfd;
+	unsigned int flags;
+	struct filename *filename;
+};
+struct io_ftrunc {
+	long long len;
+};
+struct io_pipe {
+	int *fds;
+	int flags;
+	int file_slot;
+};
+struct io_fixed_install {
+	unsigned int o_flags;
+};
+struct xattr_name {
+	char name[256];
+};
+struct xattr_ctx {
+	void *kvalue;
+	unsigned long size;
+	struct xattr_name *kname;
+	unsigned int flags;
+};
+struct io_xattr {
+	struct xattr_ctx ctx;
+	struct filename *filename;
+};
+struct __kernel_sockaddr_storage {
+	unsigned short ss_family;
+};
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
+};
+struct io_async_msghdr {
+	struct msghdr msg;
+	struct __kernel_sockaddr_storage addr;
+};
+
 #pragma clang attribute pop
 
 #endif

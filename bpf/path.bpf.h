@@ -378,7 +378,7 @@ __noinline int target_put(struct scratch *s, __u64 at, __s32 dirfd, __u64 addres
 {
 	struct task_struct *task = task_to_load();
 	struct target *t = &s->target;
-	__u32 n, m = 0, lost, cut = 0, first = 0;
+	__u32 n, m = 0, lost, cut = 0, first = 0, means = how & TARGET_MEANS;
 
 	if (!s)
 		return 0;
@@ -391,7 +391,7 @@ __noinline int target_put(struct scratch *s, __u64 at, __s32 dirfd, __u64 addres
 		t->path = 1u << 31;
 		return 0;
 	}
-	if (how != TARGET_FD && (address || how != TARGET_EMPTY)) {
+	if (means != TARGET_FD && (address || means != TARGET_EMPTY)) {
 		long got = target_read(payload_at(s, at), PATH_BYTES, address, how);
 
 		if (got <= 0) {
@@ -402,11 +402,10 @@ __noinline int target_put(struct scratch *s, __u64 at, __s32 dirfd, __u64 addres
 		m = got - 1;
 		first = m ? *(__u8 *)payload_at(s, at) : 0;
 	}
-	how &= TARGET_MEANS;
-	if (!first && how == TARGET_PATH)
+	if (!first && means == TARGET_PATH)
 		return 0;
 	t->path = cut | m;
-	target_begin(t, task, dirfd, first, how);
+	target_begin(t, task, dirfd, first, means);
 	if (!t->dentry)
 		return 0;
 	/* Out of the way, to begin with. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "bpf/events.h"
+#include "bpf/uring.h"
 #include "format/names_tables.h"
 #include "format/out.h"
 #include "format/timetext.h"
@@ -32,25 +33,18 @@ static const char *const calls_x32[] = {
  */
 enum { FIRST_LATER_CALL = 451 };
 static const char *const calls_later[] = {
-	"cachestat",
-	"fchmodat2",
-	"map_shadow_stack",
-	"futex_wake",
-	"futex_wait",
-	"futex_requeue",
-	"statmount",
-	"listmount",
-	"lsm_get_self_attr",
-	"lsm_set_self_attr",
-	"lsm_list_modules",
-	"mseal",
-	"setxattrat",
-	"getxattrat",
-	"listxattrat",
-	"removexattrat",
-	"open_tree_attr",
-	"file_getattr",
-	"file_setattr",
+	"cachestat",	     "fchmodat2",	  "map_shadow_stack", "futex_wake",
+	"futex_wait",	     "futex_requeue",	  "statmount",	      "listmount",
+	"lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "mseal",
+	"setxattrat",	     "getxattrat",	  "listxattrat",      "removexattrat",
+	"open_tree_attr",    "file_getattr",	  "file_setattr",
+};
+
+/* What is asked of an io_uring: calls without an ABI. */
+static const char *const calls_uring[] = {
+#define O(number, name, type) [EV_CALL_NUMBER(EV_CALL_URING(number))] = "io_uring." #name,
+	URING_OPS(O)
+#undef O
 };
 #define COUNT(array) ((unsigned int)(sizeof(array) / sizeof((array)[0])))
 
@@ -94,6 +88,9 @@ static int find_name(const char *const *names, unsigned int n, const char *name,
 static const char *const *calls_of(unsigned int abi, unsigned int *ret_n)
 {
 	switch (abi) {
+	case EV_ABI_NONE:
+		*ret_n = COUNT(calls_uring);
+		return calls_uring;
 	case EV_ABI_NATIVE:
 		*ret_n = COUNT(calls_native);
 		return calls_native;
@@ -116,7 +113,8 @@ const char *reel_syscall_name(unsigned int abi, unsigned int number)
 		return NULL;
 	if (number < n && calls[number])
 		return calls[number];
-	if (number >= FIRST_LATER_CALL && number - FIRST_LATER_CALL < COUNT(calls_later))
+	if (abi != EV_ABI_NONE && number >= FIRST_LATER_CALL &&
+	    number - FIRST_LATER_CALL < COUNT(calls_later))
 		return calls_later[number - FIRST_LATER_CALL];
 	return NULL;
 }
@@ -130,7 +128,7 @@ int reel_syscall_number(unsigned int abi, const char *name, size_t len, unsigned
 		return -ENOENT;
 	if (find_name(calls, n, name, len, ret_number) == 0)
 		return 0;
-	if (find_name(calls_later, COUNT(calls_later), name, len, &n) < 0)
+	if (abi == EV_ABI_NONE || find_name(calls_later, COUNT(calls_later), name, len, &n) < 0)
 		return -ENOENT;
 	*ret_number = n + FIRST_LATER_CALL;
 	return 0;

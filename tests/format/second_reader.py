@@ -312,7 +312,15 @@ LATER_CALLS = dict(enumerate((  # not yet in the headers of Debian 12
     "lsm_get_self_attr lsm_set_self_attr lsm_list_modules mseal setxattrat getxattrat listxattrat "
     "removexattrat open_tree_attr file_getattr file_setattr").split(), 451))
 
-CALLS = [{}]  # 8.3
+URING = (  # enum io_uring_op
+    "nop readv writev fsync read_fixed write_fixed poll_add poll_remove sync_file_range "
+    "sendmsg recvmsg timeout timeout_remove accept async_cancel link_timeout connect fallocate "
+    "openat close files_update statx read write fadvise madvise send recv openat2 epoll_ctl "
+    "splice provide_buffers remove_buffers tee shutdown renameat unlinkat mkdirat symlinkat "
+    "linkat msg_ring fsetxattr setxattr fgetxattr getxattr socket uring_cmd send_zc sendmsg_zc "
+    "read_multishot waitid futex_wait futex_wake futex_waitv fixed_fd_install ftruncate bind "
+    "listen recv_zc epoll_wait readv_fixed writev_fixed pipe")
+CALLS = [{n: f"io_uring.{name}" for n, name in enumerate(URING.split(), 1)}]  # 8.3
 for header in "unistd_64.h", "unistd_32.h", "unistd_x32.h":
     text = pathlib.Path("/usr/include/x86_64-linux-gnu/asm", header).read_text("ascii")
     rows = re.findall(r"#define __NR_(\w+) \(?(?:__X32_SYSCALL_BIT \+ )?(\d+)", text)

@@ -76,6 +76,11 @@ TEST(calls_have_names_in_each_abi)
 	CHECK_STR(reel_syscall_name(EV_ABI_NATIVE, 335 + 1000), NULL);
 	CHECK_STR(reel_syscall_name(EV_ABI_NATIVE, UINT32_MAX), NULL);
 	CHECK_STR(reel_syscall_name(EV_ABI_NONE, 0), NULL);
+	CHECK_STR(reel_syscall_name(EV_ABI_NONE, 1), "io_uring.nop");
+	CHECK_STR(reel_syscall_name(EV_ABI_NONE, 19), "io_uring.openat");
+	CHECK_STR(reel_syscall_name(EV_ABI_NONE, 63), "io_uring.pipe");
+	CHECK_STR(reel_syscall_name(EV_ABI_NONE, 64), NULL);
+	CHECK_STR(reel_syscall_name(EV_ABI_NONE, 452), NULL);
 	CHECK_STR(reel_syscall_name(4, 0), NULL);
 }
 
@@ -94,6 +99,9 @@ TEST(calls_are_found_by_name)
 	CHECK_EQ(reel_syscall_number(EV_ABI_NATIVE, "nothing", 7, &number), -ENOENT);
 	CHECK_EQ(reel_syscall_number(EV_ABI_NATIVE, "", 0, &number), -ENOENT);
 	CHECK_EQ(reel_syscall_number(7, "read", 4, &number), -ENOENT);
+	CHECK_EQ(reel_syscall_number(EV_ABI_NONE, "io_uring.openat", 15, &number), 0);
+	CHECK_EQ(number, 19);
+	CHECK_EQ(reel_syscall_number(EV_ABI_NONE, "cachestat", 9, &number), -ENOENT);
 	CHECK_EQ(reel_syscall_find("socketcall", 10, &abi, &number), 0);
 	CHECK_EQ(abi, EV_ABI_COMPAT);
 	CHECK_EQ(number, 102);
