@@ -9,9 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "format/schema.h"
+#include "record/child.h"
+#include "record/confine_calls.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/record_confined.h"
 
@@ -189,6 +193,89 @@ TEST(threads_that_come_and_go_are_confined)
 	CHECK_EQ(in_child(confine_restless_threads, NULL), 0);
 }
 
+/* The command --------------------------------------------------------------------------------- */
+
+static void record_a_command(void *arg)
+{
+	static char script[] = "grep -q '^NoNewPrivs:.0' /proc/self/status && "
+			       "grep -q '^Seccomp:.0' /proc/self/status && "
+			       "grep \"^CapEff:\" /proc/self/status >elsewhere/caps && "
+			       "test ! -e /proc/self/fd/40 && exit 17";
+	char *command[] = { (char[]){ "sh" }, (char[]){ "-c" }, script, NULL };
+	struct reel_err err = { 0 };
+	struct child child;
+	int status;
+
+	(void)arg;
+	EXPECT(fcntl(0, F_DUPFD_CLOEXEC, 40) == 40);
+	EXPECT(child_fork(command, &child, &err) == 0);
+	confine(&in_capture);
+	EXPECT(child_go(&child, &err) == 0);
+	EXPECT(waitpid(child.pid, &status, 0) == child.pid);
+	EXPECT(child_status(status) == 17);
+}
+
+TEST(the_command_keeps_what_it_had)
+{
+	char own[256] = "", its[256] = "";
+	FILE *f;
+
+	make_capture();
+	CHECK_EQ(in_child(record_a_command, NULL), 0);
+	f = popen("grep ^CapEff: /proc/self/status", "r");
+	REQUIRE(f && fgets(own, sizeof(own), f));
+	pclose(f);
+	f = fopen("elsewhere/caps", "re");
+	REQUIRE(f && fgets(its, sizeof(its), f));
+	fclose(f);
+	CHECK_STR(its, own);
+}
+
+/* The owner ----------------------------------------------------------------------------------- */
+
+static void be_owned(void *arg)
+{
+	const struct confine_owner nobody = { .name = "nobody", .uid = 65534, .gid = 65534 };
+	const struct confine_options o = { .owner = &nobody };
+	int *ready = arg;
+
+	confine(&o);
+	EXPECT(write(ready[1], "x", 1) == 1);
+	for (;;)
+		(void)!read(ready[2], &(char){ 0 }, 1);
+}
+
+static void trace_as_nobody(void *arg)
+{
+	pid_t pid = *(pid_t *)arg;
+	char path[64];
+
+	EXPECT(setgid(65534) == 0 && setuid(65534) == 0);
+	EXPECT_ERRNO(syscall(SYS_ptrace, 0x4206 /* PTRACE_SEIZE */, pid, 0, 0), EPERM);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	EXPECT_ERRNO(open(path, O_RDONLY), EACCES);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	EXPECT_ERRNO(open(path, O_RDONLY), EACCES);
+}
+
+TEST(its_owner_cannot_trace_it)
+{
+	int ready[4];
+	pid_t pid;
+	char byte;
+
+	if (geteuid() != 0)
+		SKIP("needs root");
+	REQUIRE(pipe(ready) == 0 && pipe(ready + 2) == 0);
+	pid = start_child(be_owned, ready);
+	CHECK_EQ(read(ready[0], &byte, 1), 1);
+	CHECK_EQ(in_child(trace_as_nobody, &pid), 0);
+	kill(pid, SIGKILL);
+	CHECK_EQ(end_of_child(pid), KILLED_BY(SIGKILL));
+	for (unsigned i = 0; i < 4; i++)
+		close(ready[i]);
+}
+
 /* Reports -------------------------------------------------------------------------------------- */
 
 struct seen {
@@ -273,3 +360,88 @@ TEST(landlock_of_older_kernels_works)
 	}
 	close(directory);
 }
+
+/* The table of threats ------------------------------------------------------------------------ */
+
+static char *read_source(const char *name)
+{
+	const char *source = getenv("SRC");
+	static char text[200000];
+	char path[4096];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", source ? source : ".", name);
+	f = fopen(path, "re");
+	if (f) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = '\0';
+	return n ? text : NULL;
+}
+
+TEST(threats_name_tests_that_are_there)
+{
+	char *threats = read_source("record/THREATS.md"), *at, *end;
+	unsigned n = 0;
+
+	if (!threats)
+		SKIP("the sources are not here");
+	threats = strdup(threats);
+	for (at = strchr(threats, '`'); at && (end = strchr(at + 1, '`'));
+	     at = strchr(end + 1, '`')) {
+		char file[128], test[160], path[256];
+		char *slash = memchr(at, '/', (size_t)(end - at)), *text;
+
+		if (!slash || memchr(at, ' ', (size_t)(end - at)) || slash[1] < 'a')
+			continue;
+		snprintf(file, sizeof(file), "%.*s", (int)(slash - at - 1), at + 1);
+		if (strcmp(file, "file") == 0)
+			continue;
+		snprintf(test, sizeof(test), "TEST(%.*s)", (int)(end - slash - 1), slash + 1);
+		snprintf(path, sizeof(path), "tests/unit/t_record_%s.c", file);
+		text = read_source(path);
+		if (!text || !strstr(text, test))
+			T_FAIL("%s has no %s", path, test);
+		n++;
+	}
+	CHECK(n > 60);
+	free(threats);
+}
+
+#ifdef __x86_64__
+static unsigned calls_of(uint32_t role, bool kill)
+{
+	unsigned n = 0;
+
+	for (const struct confine_call *c = confine_calls; c->name; c++) {
+		bool first = true;
+
+		for (const struct confine_call *b = confine_calls; b < c; b++)
+			if (b->nr == c->nr && (b->roles & role))
+				first = false;
+		if (first && (c->roles & role))
+			n += c->action == (kill ? FILTER_KILL : FILTER_ALLOW);
+	}
+	return n;
+}
+
+TEST(threats_have_the_right_figures)
+{
+	char *threats = read_source("record/THREATS.md");
+	char want[256];
+
+	if (!threats)
+		SKIP("the sources are not here");
+	snprintf(want, sizeof(want),
+		 "| %u by a table, others EPERM, %u kill "
+		 "| %u by the table, others EPERM, %u kill "
+		 "| %u by the table, others EPERM, %u kill |",
+		 calls_of(CALLS_RECORDER, false), calls_of(CALLS_RECORDER, true),
+		 calls_of(CALLS_HELPER, false), calls_of(CALLS_HELPER, true),
+		 calls_of(CALLS_PARSER, false), calls_of(CALLS_PARSER, true));
+	if (!strstr(threats, want))
+		T_FAIL("it should say %s", want);
+}
+#endif

@@ -155,6 +155,18 @@ static int spin(void *state, const struct helper_request *q, const struct record
 	return HELPER_ANSWERED;
 }
 
+enum { FLOOD = 2000 };
+
+static int flood(void *state, const struct helper_request *q, const struct record_sink *sink,
+		 struct reel_err *err)
+{
+	int r = HELPER_ANSWERED;
+
+	for (unsigned i = 0; r == HELPER_ANSWERED && i < FLOOD; i++)
+		r = echo(state, q, sink, err);
+	return r;
+}
+
 /* Takes long for each request. */
 struct slow {
 	unsigned waiting;
@@ -320,6 +332,28 @@ TEST(asking_never_waits)
 	CHECK_EQ(g.n + g.others, given);
 	printf("# %u requests waited, the longest call took %llu us\n", given,
 	       (unsigned long long)longest / 1000);
+}
+
+TEST(a_flood_of_records_is_taken_in_parts)
+{
+	const struct timespec pause = { 0, 50 * 1000 * 1000 };
+	struct helper *h = started_with(flood);
+	static struct gather g;
+	const struct record_sink sink = gather_sink(&g);
+	unsigned most = 0, before;
+
+	REQUIRE(h);
+	CHECK_EQ(helper_ask(h, &some), 0);
+	nanosleep(&pause, NULL);
+	for (unsigned i = 0; i < 5; i++) {
+		before = g.n + g.others;
+		CHECK_EQ(helper_take(h, &sink, NULL), 0);
+		if (g.n + g.others - before > most)
+			most = g.n + g.others - before;
+	}
+	CHECK(most > 50 && most <= 256);
+	CHECK_EQ(gather_stop(&g, h), 0);
+	CHECK_EQ(g.n + g.others, FLOOD);
 }
 
 TEST(what_takes_long_does_not_hold_up_the_rest)
