@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * How a record comes about. A program begins one in the scratch of its CPU, fills in the fixed part,
- * appends the strings in the order of their fields, and emits it:
+ * How a record comes about. A program begins one in the scratch of its CPU, fills in the fixed
+ * part, appends the strings in the order of their fields, and emits it:
  *
  *	struct build b;
  *	struct ev_mkdir *e = build_begin(&b, mkdir);
@@ -98,7 +98,9 @@ static long losses_step(__u32 class, struct losses_context *context)
 	return 0;
 }
 
-/* There is room again: first the losses are told. What now finds no room is told by a later call. */
+/*
+ * There is room again: first the losses are told. What now finds no room is told by a later call.
+ */
 __noinline int losses_tell(__u32 to_state)
 {
 	struct losses_context context = { .c = cpu_counts(), .to_state = to_state };
@@ -320,7 +322,9 @@ static __always_inline __u16 build_user_bytes(struct build *b, __u64 address, __
 	return build_took(b, n, bytes > EV_UNKNOWN_LENGTH ? EV_UNKNOWN_LENGTH : bytes);
 }
 
-/* A record's fixed part on the stack, where also what lies between and behind its fields is zero. */
+/*
+ * A record's fixed part on the stack, where also what lies between and behind its fields is zero.
+ */
 #define fixed_new(type, e)     \
 	struct ev_##type e;    \
 	__builtin_memset(&e, 0, sizeof(e))

@@ -21,7 +21,10 @@ struct open_how_given {
 	__u64 flags, mode;
 };
 
-/* Roles: dirfd, path, flags, mode, how. Variants: 'h' has flags and mode in a struct, 'c' is creat(). */
+/*
+ * Roles: dirfd, path, flags, mode, how. Variants: 'h' has flags and mode in a struct, 'c' is
+ * creat().
+ */
 static __always_inline void build_opened(struct build *b, struct ev_open *e, const struct call *c)
 {
 	struct open_how_given how = { call_arg(c, 2), call_arg(c, 3) };

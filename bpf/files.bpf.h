@@ -3,12 +3,12 @@
  * The map of open files: which file a descriptor showed when it was last looked at, and what its
  * reads and writes add up to. It is what a close knows its file from, and where io is folded.
  *
- * An entry belongs to a table of descriptors, which the threads of a process share; a forked process
- * begins its own. It is made when the descriptor gets a file, or at the first io, and emptied when
- * the file is closed, copied over, or closed by exec. The entry itself stays for the next file of
- * the same descriptor, so that open and close insert and delete nothing, and is deleted with the
- * table. A change that nobody saw is noticed when the descriptor shows another struct file: then the
- * totals are told as partial.
+ * An entry belongs to a table of descriptors, which the threads of a process share; a forked
+ * process begins its own. It is made when the descriptor gets a file, or at the first io, and
+ * emptied when the file is closed, copied over, or closed by exec. The entry itself stays for the
+ * next file of the same descriptor, so that open and close insert and delete nothing, and is
+ * deleted with the table. A change that nobody saw is noticed when the descriptor shows another
+ * struct file: then the totals are told as partial.
  */
 #ifndef REEL_BPF_FILES_BPF_H
 #define REEL_BPF_FILES_BPF_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * How things are: iterators over processes, their files and their executable maps. They write the
- * same records as the hooks, but into the iterator's own file, which a thread of the recorder reads.
+ * same records as the hooks, but into the iterator's own file, which a thread of the recorder
+ * reads.
  *
  * Processes in scope have all of it, others nothing but that they are there, as the ancestors of
  * somebody.

@@ -22,7 +22,9 @@ static long text_step(__u32 i, struct walk_context *context)
 	return w->lost != 0;
 }
 
-/* Some file systems take a struct where others take text. All but the last few bytes are looked at. */
+/*
+ * Some file systems take a struct where others take text. All but the last few bytes are looked at.
+ */
 static __always_inline bool payload_is_text(struct scratch *s, __u64 at, __u32 bytes)
 {
 	struct walk_context context = { .s = s };

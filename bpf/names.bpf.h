@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* Names: given to files, changed, removed. Of the file itself the call leaves nothing to look at. */
+/*
+ * Names: given to files, changed, removed. Of the file itself the call leaves nothing to look at.
+ */
 #ifndef REEL_BPF_NAMES_BPF_H
 #define REEL_BPF_NAMES_BPF_H
 
@@ -80,7 +82,9 @@ MEMBER(mknod)
 
 	e->mode = (__u16)call_arg(c, 2);
 	type = e->mode & MODE_TYPE;
-	/* From the numbering of programs into that of the kernel; else the argument means nothing. */
+	/*
+	 * From the numbering of programs into that of the kernel; else the argument means nothing.
+	 */
 	if (type == MODE_CHAR || type == MODE_BLOCK)
 		e->device = (device & 0xfff00) << 12 | (device >> 12 & 0xfff00) | (device & 0xff);
 	build_target(&b, e, call_arg(c, 0), call_arg(c, 1), TARGET_PATH);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * Paths and files. A walk goes from an object up to the root of its mount namespace and notes the
- * names on its way; a second pass writes them down from the root. Nothing is locked: a rename at the
- * same moment can show a path that never was, but no memory that is not a name.
+ * names on its way; a second pass writes them down from the root. Nothing is locked: a rename at
+ * the same moment can show a path that never was, but no memory that is not a name.
  *
  * All is seen at the exit of the call. A mount that hangs nowhere, as one that was picked or is
  * detached by now, has a path that begins at its own root, as /proc/PID/fd shows it.
@@ -37,8 +37,8 @@ static __always_inline void *payload_at(struct scratch *s, __u64 at)
 	return &s->payload[in_payload(at)];
 }
 
-/* What a loop's body is given. The state of the walk lies in the scratch, where the verifier does not
- * follow every value that it could have. */
+/* What a loop's body is given. The state of the walk lies in the scratch, where the verifier does
+ * not follow every value that it could have. */
 struct walk_context {
 	struct scratch *s;
 };
@@ -189,8 +189,9 @@ static __always_inline long unnamed_put(struct scratch *s, __u64 dentry, __u32 a
 }
 
 /*
- * The path of (mount, dentry) at payload[at], as /proc/PID/fd shows it. Returns its bytes, and bit 31 when a part is missing:
- * the beginning of a path that is too deep, or the end of one that is too long.
+ * The path of (mount, dentry) at payload[at], as /proc/PID/fd shows it. Returns its bytes, and bit
+ * 31 when a part is missing: the beginning of a path that is too deep, or the end of one that is
+ * too long.
  */
 __noinline __u32 walk_put(struct scratch *s, __u64 vfsmount, __u64 dentry, __u32 at)
 {

@@ -467,8 +467,8 @@ static __always_inline __u16 build_pointer_array(struct build *b, __u64 array, b
 }
 
 /*
- * What the caller passed is gone once the new program is there. Newer kernels have a hook just before:
- * from it come the arguments where an interpreter has changed them, and the call itself.
+ * What the caller passed is gone once the new program is there. Newer kernels have a hook just
+ * before: from it come the arguments where an interpreter has changed them, and the call itself.
  */
 enum { ARGS_KEPT = 8192 };
 struct passed_args {
@@ -667,18 +667,14 @@ int sched_process_exit(__u64 *ctx)
 
 /* Where it works */
 
-/* Records of chdir, and others with the same fields. */
-#define emit_moved(type, c, where, has_path)                                              \
-	emit_moved_(c, EV_##type, class_of_##type, kload_pointer((__u64) & (where)->mnt), \
-		    kload_pointer((__u64) & (where)->dentry), has_path)
-static __always_inline int emit_moved_(const struct call *c, __u8 type, __u32 class, __u64 mnt,
-				       __u64 dentry, bool has_path)
+/* Of chdir, and of chroot, which has the same fields. */
+static __always_inline int emit_moved(const struct call *c, __u32 class, __u64 mnt, __u64 dentry)
 {
 	struct build b;
 	struct ev_chdir *e = call_build(&b, chdir, c);
 	struct passed p;
 
-	b.s->header.type = type;
+	b.s->header.type = c->type;
 	if (c->ret < 0) {
 		build_passed(&b, c->task, call_arg(c, 0), call_arg(c, 1), &p);
 		e->path = p.path;
@@ -691,15 +687,33 @@ static __always_inline int emit_moved_(const struct call *c, __u8 type, __u32 cl
 	e->inode = KLOAD(struct inode, inode, i_ino);
 	e->dev = KLOAD(struct super_block, KPTR(struct inode, inode, i_sb), s_dev);
 	e->path = build_path(&b, mnt, dentry);
-	e->path_arg = has_path ? build_path_arg(&b, call_arg(c, 1), e->path) : build_nothing(&b);
+	/* fchdir has no path. */
+	e->path_arg = c->variant == 'f' ? build_nothing(&b)
+					: build_path_arg(&b, call_arg(c, 1), e->path);
 	e->path_from = PATH_OBJECT;
 	return emit_scratch(b.s, b.used, b.strings, class, ring_of_chdir);
 }
 
 /* Roles: fd, path. fchdir has no path: variant f. */
-HANDLER_ROLES(chdir)
+SEC("tp_btf/sys_exit")
+int on_moves(__u64 *ctx)
 {
-	return emit_moved(chdir, c, &c->task->fs->pwd, c->variant != 'f');
+	struct call_layout *l;
+	struct fs_struct *fs;
+	struct path *where;
+	struct call c;
+	__u32 class;
+
+	if (!call_read(&c, ctx))
+		return 0;
+	l = bpf_map_lookup_elem(&layouts, &c.slot);
+	class = l && l->type == EV_chroot ? class_of_chroot : class_of_chdir;
+	if (!call_begin(&c, ctx, class) || !call_arrange(&c))
+		return 0;
+	fs = TASK_PTR(struct fs_struct, c.task, fs);
+	where = c.type == EV_chroot ? &fs->root : &fs->pwd;
+	return emit_moved(&c, class, kload_pointer((__u64)&where->mnt),
+			  kload_pointer((__u64)&where->dentry));
 }
 
 HANDLER(setsid)

@@ -64,8 +64,8 @@ struct cpu_counts {
 enum io_mode { IO_FIRST, IO_ALL, IO_NONE };
 
 /*
- * An open file of a table of descriptors, and what its reads and writes add up to since they were last
- * told. An entry lives as long as the table: a closed descriptor keeps it for the next file.
+ * An open file of a table of descriptors, and what its reads and writes add up to since they were
+ * last told. An entry lives as long as the table: a closed descriptor keeps it for the next file.
  */
 struct open_key {
 	__u64 files;		/* address of the table */
@@ -126,8 +126,8 @@ struct recorder_config {
 };
 
 /*
- * Whose events are wanted. A process is in scope if for every kind that has terms without "!" one of
- * them matches, and none with "!" does.
+ * Whose events are wanted. A process is in scope if for every kind that has terms without "!" one
+ * of them matches, and none with "!" does.
  */
 enum scope_kind { SCOPE_PID, SCOPE_COMM, SCOPE_EXE, SCOPE_UID, SCOPE_CGROUP, SCOPE_CONTAINER };
 /* Powers of two, so that a mask keeps an index inside. */

@@ -46,8 +46,8 @@ static __always_inline void creds_take(struct seen_creds *to, __u64 address)
 }
 
 /*
- * By the number of the thread, without its upper bits: who comes last has the place. At each fork the
- * task's own storage, or a hash table, would cost several times what all the rest of it does.
+ * By the number of the thread, without its upper bits: who comes last has the place. At each fork
+ * the task's own storage, or a hash table, would cost several times what all the rest of it does.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -11,8 +11,8 @@
 
 struct reel_out;
 
-/* ABI is an enum ev_abi, NUMBER as in EV_CALL(): x32 without its bit. EV_ABI_NONE has the operations
- * of io_uring, from 1. NULL where there is none. */
+/* ABI is an enum ev_abi, NUMBER as in EV_CALL(): x32 without its bit. EV_ABI_NONE has the
+ * operations of io_uring, from 1. NULL where there is none. */
 const char *reel_syscall_name(unsigned int abi, unsigned int number);
 /* Returns 0, or -ENOENT if ABI has no call of that name. */
 int reel_syscall_number(unsigned int abi, const char *name, size_t len, unsigned int *ret_number);

@@ -198,7 +198,9 @@ static void note_names(struct elf_work *w, const uint8_t *text, size_t before, u
 	for (size_t i = 0; i < n; i++) {
 		size_t bytes = w->name_bytes[i];
 
-		/* A linker lets one name be the end of another, so what lies before is no matter. */
+		/*
+		 * A linker lets one name be the end of another, so what lies before is no matter.
+		 */
 		if (bytes > before || memcmp(text - bytes, names[i], bytes) != 0 ||
 		    w->n_places == MAX_PLACES)
 			continue;

@@ -11,8 +11,8 @@
 #include "record/sink.h"
 
 /*
- * One record for each open file that still has some. To be called when the programs are detached and
- * the rings are empty; takes 90 KiB of memory, however many files there are.
+ * One record for each open file that still has some. To be called when the programs are detached
+ * and the rings are empty; takes 90 KiB of memory, however many files there are.
  */
 int folds_sweep(const struct programs *p, const struct record_sink *sink, struct reel_err *err);
 

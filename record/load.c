@@ -33,8 +33,8 @@ enum { LOG_BYTES = 16 << 10, PROGRAMS_MAX = 160 };
 
 /*
  * The programs that sit on a hook of their own. All others are handlers, "on_" and the type of
- * their calls, which the dispatcher sys_exit jumps to. One whose name ends in "_old" stands in where
- * the kernel does not have the hook of that without, or has it with other arguments.
+ * their calls, which the dispatcher sys_exit jumps to. One whose name ends in "_old" stands in
+ * where the kernel does not have the hook of that without, or has it with other arguments.
  */
 static const struct {
 	const char *program;
@@ -430,8 +430,8 @@ static int make_rings(struct programs *p, struct reel_err *err)
 	return 0;
 }
 
-/* The events of each CPU are numbered from the time of the start, so that no number comes twice in a
- * boot. */
+/* The events of each CPU are numbered from the time of the start, so that no number comes twice in
+ * a boot. */
 static int start_counts(struct programs *p, struct reel_err *err)
 {
 	int fd = bpf_map__fd(p->skeleton->maps.counts);

@@ -40,7 +40,9 @@ struct session {
 	uint64_t segment_number;
 	int64_t rotated_realtime_ns;
 	uint64_t settled_ns;
-	/* Of the keyframe, nothing older than these is still to come: only up to them is settled. */
+	/*
+	 * Of the keyframe, nothing older than these is still to come: only up to them is settled.
+	 */
 	uint64_t floor_ns, helper_floor_ns;
 	uint64_t last_records, last_bytes;
 	/* The keyframe that is being written. */

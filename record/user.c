@@ -594,7 +594,9 @@ int user_probes_file(struct user_probes *p, const struct user_mapped *mapped,
 	return r;
 }
 
-/* Where libraries usually are -------------------------------------------------------------------- */
+/*
+ * Where libraries usually are --------------------------------------------------------------------
+ */
 
 static int probe_directory(struct user_probes *p, const char *path, const struct record_sink *sink,
 			   struct reel_err *err)
@@ -638,7 +640,9 @@ int user_probes_known(struct user_probes *p, const struct record_sink *sink, str
 	return r;
 }
 
-/* As a task of the helper ------------------------------------------------------------------------ */
+/*
+ * As a task of the helper ------------------------------------------------------------------------
+ */
 
 static int run(void *state, const struct helper_request *q, const struct record_sink *sink,
 	       struct reel_err *err)

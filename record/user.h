@@ -26,9 +26,9 @@
  * CAP_CHECKPOINT_RESTORE those that are no longer at their path.
  *
  * Bounds: USER_FILES files with probes, USER_MAX_FDS descriptors, USER_QUEUE files that wait (those
- * that find no room are looked at when they are mapped again), USER_TOLD files that a keyframe tells
- * of, and USER_SEEN files that have been looked at, of which the oldest may be looked at again:
- * 260 KiB, and paths.
+ * that find no room are looked at when they are mapped again), USER_TOLD files that a keyframe
+ * tells of, and USER_SEEN files that have been looked at, of which the oldest may be looked at
+ * again: 260 KiB, and paths.
  */
 #ifndef REEL_RECORD_USER_H
 #define REEL_RECORD_USER_H

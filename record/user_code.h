@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where a library keeps a property of its own objects, as its own function for that says: the code
- * of SSL_version() is "load 4 bytes from offset 0 of the argument, return". Read this way it is true
- * for every version of the library for which it can be read at all.
+ * of SSL_version() is "load 4 bytes from offset 0 of the argument, return". Read this way it is
+ * true for every version of the library for which it can be read at all.
  */
 #ifndef REEL_RECORD_USER_CODE_H
 #define REEL_RECORD_USER_CODE_H
