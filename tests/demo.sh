@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What reel can do so far, on the sample capture: `make demo` builds and then runs this.
+# What reel can do so far: `make demo` builds and then runs this. It plays a small intrusion, which
+# harms nothing (samples/web-shell/run.sh), records it, and asks the capture what happened. Where
+# recording is not possible it takes the capture of the same in samples/.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 reel=${REEL:-$here/.output/reel}
-sample=$here/samples/web-shell.rls
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+as_root=
+trap '$as_root rm -rf "$work"' EXIT
 cd "$work"
-cp "$sample" .
 
 say() {
 	printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9]*m//g'; fi
@@ -21,19 +22,53 @@ show() {
 reel() {
 	"$reel" "$@"
 }
+# ask TYPES FILTER: what `jq -r FILTER` makes of the events of these types
+ask() {
+	printf "$ reel dump --json --type %s %s | jq -r '%s'\n" "$1" "$capture" "$2"
+	reel dump --json --type "$1" "$capture" | jq -r "$2"
+}
 
-say "This reel has no recorder yet, so nothing is recorded here: the capture is the sample, which was made up."
-say "1. What is in it, and is it whole?"
-show reel info web-shell.rls
-say "2. A script was dropped in /tmp, run, and talked out. Three processes of that second:"
-show reel dump --pid 26184,26194,26201 --type exec,chmod,connect web-shell.rls
-say "3. The same as JSON, for jq: which programs ran most often?"
-printf '$ reel dump --json --type exec web-shell.rls | jq -r .exe | sort | uniq -c | sort -rn | head -5\n'
-reel dump --json --type exec web-shell.rls | jq -r 'select(.ret == 0).exe' | sort | uniq -c | sort -rn | sed -n 1,5p
-say "4. The second around it, cut out for a colleague; every block in it is still the one that was written:"
-show reel cut --from 2024-11-21T01:00:05Z --to 2024-11-21T01:00:07.5Z -o incident.rls web-shell.rls
-show reel verify incident.rls
-say "5. One byte changed, somewhere in the middle:"
-size=$(stat -c %s web-shell.rls)
-printf 'X' | dd of=web-shell.rls bs=1 seek=$((size / 2)) conv=notrunc status=none
-show reel verify web-shell.rls
+# No question is asked: sudo is used where it asks none either.
+mine=
+if [ "$(id -u)" != 0 ]; then
+	sudo -n true 2>/dev/null && as_root="sudo -n"
+	mine="--owner $(id -un)"
+fi
+
+capture=web1.reel
+say "1. A web server is attacked, and recorded. What it does is in samples/web-shell/."
+# shellcheck disable=SC2086
+if $as_root "$reel" doctor >said 2>&1 &&
+	$as_root sh "$here/samples/web-shell/run.sh" "$reel" record $mine -o "$work/$capture" >said 2>&1; then
+	printf '$ reel record -o %s -- nsenter ... /srv/www/start\n' "$capture"
+	grep -v "^$work" said
+else
+	printf 'Nothing can be recorded here (%s): what follows is samples/web-shell.rls.\n' \
+		"$(sed -n '$p' said)"
+	capture=web-shell.rls
+	cp "$here/samples/web-shell.rls" .
+fi
+
+say "2. What is in the capture, and is anything missing?"
+show reel info "$capture"
+
+say "3. What was executed, and by whom? (33 is www-data, the web server)"
+ask exec 'select(.ret == 0) | "\(.time[11:23]) pid=\(.pid) uid=\(.uid) \(.exe): \(.argv | join(" ") | .[:70] | @json)"'
+
+say "4. What was written, and where did it go? Sockets and pipes are files too."
+ask write,chmod,unlink \
+	'select(.ret >= 0) | "\(.time[11:23]) pid=\(.pid) \(.type) \(.path) \(.content_hex // .content // "" | .[:48] | @json)"'
+
+say "5. Who talked to whom, and how much?"
+ask accept,connect,flow \
+	'select(.family == 2 and .port != 53) | "\(.time[11:23]) pid=\(.pid) \(.type) \(.addr):\(.port) sent=\(.sent_bytes // "") received=\(.received_bytes // "")"'
+
+implant=$(reel dump --json --type exec "$capture" | jq -r 'select(.exe == "/tmp/.kworkerd").pid')
+say "6. Process $implant ran from a file that began with a dot, and called out. What it did:"
+show reel dump --pid "$implant" --type setsid,fork,connect,write,flow "$capture"
+
+say "7. Can the answers be trusted? Every block is checked; then one byte is changed."
+show reel verify "$capture"
+cat "$capture"/*.rls >changed.rls 2>/dev/null || cp "$capture" changed.rls
+printf 'X' | dd of=changed.rls bs=1 seek=$(($(stat -c %s changed.rls) / 2)) conv=notrunc status=none
+show reel verify changed.rls
