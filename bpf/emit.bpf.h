@@ -282,9 +282,10 @@ static __always_inline __u16 build_user_string(struct build *b, __u64 address, _
 
 	if (b->used > EV_MAX_PAYLOAD - 64)
 		return build_took(b, 0, EV_UNKNOWN_LENGTH);
-	n = bpf_probe_read_user_str(build_at(b), limit, (void *)address);
+	n = address ? bpf_probe_read_user_str(build_at(b), limit, (void *)address) : 0;
+	/* Old kernels say 0 of an empty string. */
 	if (n <= 0) {
-		if (address)
+		if (n < 0)
 			build_flag(b, EV_FAULT);
 		return build_nothing(b);
 	}

@@ -395,12 +395,13 @@ __noinline int target_put(struct scratch *s, __u64 at, __s32 dirfd, __u64 addres
 	if (means != TARGET_FD && (address || means != TARGET_EMPTY)) {
 		long got = target_read(payload_at(s, at), PATH_BYTES, address, how);
 
-		if (got <= 0) {
+		if (got < 0) {
 			s->header.flags |= EV_FAULT;
 			return 0;
 		}
 		cut = got == PATH_BYTES ? 1u << 31 : 0;
-		m = got - 1;
+		/* Old kernels say 0 of an empty string. */
+		m = got ? got - 1 : 0;
 		first = m ? *(__u8 *)payload_at(s, at) : 0;
 	}
 	if (!first && means == TARGET_PATH)

@@ -438,6 +438,11 @@ static long args_step(__u32 i, struct args_context *context)
 		s->header.flags |= EV_FAULT;
 		return 1;
 	}
+	/* Old kernels say 0 of an empty string. */
+	if (!n) {
+		s->payload[in_payload(m->text)] = 0;
+		n = 1;
+	}
 	m->text += n;
 	m->matched = n == PATH_BYTES;
 	return m->matched;
@@ -675,7 +680,7 @@ static __always_inline int emit_moved(const struct call *c, __u32 class, __u64 m
 	struct passed p;
 
 	b.s->header.type = c->type;
-	if (c->ret < 0) {
+	if (!call_worked(c)) {
 		build_passed(&b, c->task, call_arg(c, 0), call_arg(c, 1), &p);
 		e->path = p.path;
 		e->path_arg = p.arg;
