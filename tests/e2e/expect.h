@@ -150,6 +150,26 @@ static inline pid_t pid_outside(void)
 	return atoi(text);
 }
 
+/* Does the kernel have this type or function? Its BTF has the names of all, one after the other. */
+static inline bool kernel_has(const char *name)
+{
+	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY);
+	struct stat st = { 0 };
+	ssize_t n, used = 0;
+	char *text;
+	bool found;
+
+	need(fd >= 0 && fstat(fd, &st) == 0);
+	text = malloc((size_t)st.st_size);
+	need(text);
+	while ((n = read(fd, text + used, (size_t)(st.st_size - used))) > 0)
+		used += n;
+	close(fd);
+	found = memmem(text, (size_t)used, name, strlen(name) + 1);
+	free(text);
+	return found;
+}
+
 static inline int traps_run(const struct trap *traps, size_t n, int argc, char **argv)
 {
 	char top[2000];

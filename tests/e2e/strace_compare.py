@@ -19,6 +19,7 @@ RULES = {
     "exec by a thread": "strace 6.1 takes the next call's exit for its own, and loses that call",
     "newer than strace": "calls that this strace has never heard of are on tape only",
     "script": "the kernel has let go of a script when its interpreter runs: its name is left",
+    "arguments of a script": "before Linux 6.10 no hook tells what was passed to one",
     "no arguments": "the kernel gives a program without arguments an empty one",
     "cut": "arguments beyond --max-arg are told by their length",
     "port of the kernel": "bind() to port 0 asks the kernel for one, which only the tape has",
@@ -40,6 +41,8 @@ class Comparison:
         self.complaints, self.used = [], collections.Counter()
         self.compared = collections.Counter()
         self.trace = trace
+        with open("/sys/kernel/btf/vmlinux", "rb") as f:
+            self.has_prepare = b"btf_trace_sched_prepare_exec\0" in f.read()
         self.unheard = {call for call in ("fchmodat2",) if not strace_read.knows(call)}
         tids = set(trace.threads)
         self.events = collections.defaultdict(list)
@@ -233,6 +236,8 @@ class Comparison:
             self.rule("cut")
             if not "\0".join(want).startswith("\0".join(got)):
                 yield f"argv {got}"[:300]
+        elif event["exe"] != event["path"] and not self.has_prepare and got[-len(want) + 1:] == want[1:]:
+            self.rule("arguments of a script")
         else:
             yield f"argv {got}"[:300]
 
