@@ -15,6 +15,7 @@
 #include "bpf/names.bpf.h"
 #include "bpf/io.bpf.h"
 #include "bpf/net.bpf.h"
+#include "bpf/priv.bpf.h"
 #include "bpf/process.bpf.h"
 #include "bpf/sys.bpf.h"
 #include "bpf/uring.bpf.h"

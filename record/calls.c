@@ -131,6 +131,20 @@ static const struct {
 	{ "mmap2", "012345", '2' },
 	/* memfd_create: name, flags */
 	{ "memfd_secret", "-0" },
+	/* setuid, setgid: 'f' changes the id that counts for files alone */
+	{ "setfsuid", "0", 'f' },
+	{ "setfsuid32", "0", 'f' },
+	{ "setfsgid", "0", 'f' },
+	{ "setfsgid32", "0", 'f' },
+	/* chroot: dirfd, path */
+	{ "chroot", "c0" },
+	/* keyctl */
+	{ "add_key", "01234", 'a' },
+	{ "request_key", "01234", 'r' },
+	/* landlock: ruleset, flags */
+	{ "landlock_create_ruleset", "-2", 'c' },
+	{ "landlock_add_rule", "03", 'a' },
+	{ "landlock_restrict_self", "01", 'r' },
 	/* socket: family, type, protocol, where two descriptors go */
 	{ "socket", "012-" },
 	/* send, recv: fd, buffer or header, bytes or messages, flags, address, its length */
@@ -196,6 +210,10 @@ static const struct {
 	{ "on_mounts",
 	  "mount umount move_mount mount_setattr open_tree fsopen fsconfig fsmount" },
 	{ "on_looks", "stat access readlink getdents" },
+	{ "on_rights",
+	  "setuid setgid setgroups capset prctl setns unshare pivot_root keyctl personality "
+	  "seccomp landlock" },
+	{ "on_moves", "chdir chroot" },
 	{ "on_sockets", "socket bind connect listen accept shutdown" },
 	{ "on_transfers", "send recv dns pass" },
 };
@@ -263,7 +281,7 @@ int call_slot(unsigned abi, const char *name, unsigned *ret_slot)
 		number += SLOTS_COMPAT;
 	else if (number >= 512)
 		number += SLOTS_X32 - 512;
-	if (number >= SLOT_SCOPE)
+	if (number >= SLOTS_END)
 		return -ENOENT;
 	*ret_slot = number;
 	return 0;
@@ -275,7 +293,7 @@ const char *call_name(unsigned slot)
 		return reel_syscall_name(EV_ABI_NATIVE, slot);
 	if (slot < SLOTS_X32)
 		return reel_syscall_name(EV_ABI_COMPAT, slot - SLOTS_COMPAT);
-	if (slot < SLOT_SCOPE)
+	if (slot < SLOTS_END)
 		return reel_syscall_name(EV_ABI_X32, slot - SLOTS_X32 + 512);
 	return NULL;
 }
