@@ -328,6 +328,7 @@ enum ev_flag {
 	FILE_ID(F, E) F(E, s32, fd, "fd") F(E, u32, flags, "hex") ONE_PATH(F, E)		\
 	F(E, text, name, "") F(E, bytes_opt, value, "")						\
 	PATH_FROM(F, E) F(E, u8, removed, "bool")
+/* A time of utimes that is later than any other says why there is none: UTIME_NOW, UTIME_OMIT. */
 #define FIELDS_utimes(F, E)									\
 	F(E, u64, inode, "dec") F(E, s64, atime, "realtime") F(E, s64, mtime, "realtime")			\
 	F(E, u32, dev, "dev") F(E, s32, fd, "fd") F(E, u32, flags, "at_flags")			\
