@@ -3,6 +3,7 @@
 #ifndef REEL_BPF_MEM_BPF_H
 #define REEL_BPF_MEM_BPF_H
 
+#include "bpf/family.bpf.h"
 #include "bpf/iovec.bpf.h"
 #include "bpf/path.bpf.h"
 
@@ -50,30 +51,6 @@ static __always_inline int map_tell(const struct call *c)
 	return build_emit(&b, mmap);
 }
 
-/* Executable files alone. Most calls are none, and have cost little when that is known. */
-SEC("tp_btf/sys_exit")
-int on_mmap(__u64 *ctx)
-{
-	struct pt_regs *r = (struct pt_regs *)ctx[0];
-	struct call_layout *l;
-	struct call c;
-
-	if (!call_open(&c))
-		return 0;
-	c.compat = c.task->thread_info.status & TS_COMPAT;
-	if (!c.compat && !(r->dx & PROT_EXEC_BIT))
-		return call_no_event(&c, EV_CLASS_mem);
-	if (!call_begin(&c, ctx, EV_CLASS_mem))
-		return 0;
-	l = bpf_map_lookup_elem(&layouts, &c.slot);
-	c.variant = l ? l->variant : 0;
-	if (c.compat && c.variant != '2' && !map_take_narrow(&c))
-		return call_no_event(&c, EV_CLASS_mem);
-	if (!(c.args[2] & PROT_EXEC_BIT) || (c.args[3] & MAP_ANONYMOUS_BIT))
-		return call_no_event(&c, EV_CLASS_mem);
-	return map_tell(&c);
-}
-
 /* What the memory at an address shows; the file stays while the kernel holds the map for us. */
 struct vma_found {
 	__u64 at; /* in payload */
@@ -95,29 +72,16 @@ static long vma_take(struct task_struct *task, struct vm_area_struct *vma, struc
 	return 0;
 }
 
-/* Memory that is made executable; what it was before is gone by now. */
-SEC("tp_btf/sys_exit")
-int on_mprotect(__u64 *ctx)
+/* What it was before is gone by now. */
+static __always_inline int protect_tell(const struct call *c)
 {
-	struct pt_regs *r = (struct pt_regs *)ctx[0];
-	struct vma_found found = { 0 };
-	struct ev_mprotect *e;
 	struct build b;
-	struct call c;
+	struct ev_mprotect *e = call_build(&b, mprotect, c);
+	struct vma_found found = { .at = b.used };
 
-	/* i386 has it in the same register. */
-	if (!(r->dx & PROT_EXEC_BIT)) {
-		if (call_open(&c))
-			call_no_event(&c, EV_CLASS_mem);
-		return 0;
-	}
-	if (!call_begin(&c, ctx, EV_CLASS_mem))
-		return 0;
-	e = call_build(&b, mprotect, &c);
-	e->addr = c.args[0];
-	e->length = c.args[1];
-	e->prot = c.args[2];
-	found.at = b.used;
+	e->addr = c->args[0];
+	e->length = c->args[1];
+	e->prot = c->args[2];
 	bpf_find_vma(bpf_get_current_task_btf(), e->addr, vma_take, &found, 0);
 	e->inode = found.inode;
 	e->dev = found.dev;
@@ -126,72 +90,94 @@ int on_mprotect(__u64 *ctx)
 	return build_emit(&b, mprotect);
 }
 
-/* Roles: name, flags. */
-HANDLER_ROLES(memfd_create)
+/*
+ * Files that are mapped executable, and memory that is made so. Most calls are neither, and have cost
+ * little when that is known: all but the old mmap of i386 have the protection in the same place.
+ */
+SEC("tp_btf/sys_exit")
+int on_maps(__u64 *ctx)
 {
-	struct build b;
-	struct ev_memfd_create *e = call_build(&b, memfd_create, c);
+	struct pt_regs *r = (struct pt_regs *)ctx[0];
+	struct call_layout *l;
+	struct call c;
+	bool old_map;
+
+	if (!call_open(&c))
+		return 0;
+	c.slot = slot_of(c.task, (__u32)r->orig_ax);
+	l = bpf_map_lookup_elem(&layouts, &c.slot);
+	if (!l)
+		return 0;
+	old_map = c.slot >= SLOTS_COMPAT && l->type == EV_mmap && l->variant != '2';
+	if (!old_map && !(r->dx & PROT_EXEC_BIT) && !l->by_name)
+		return call_no_event(&c, EV_CLASS_mem);
+	if (!call_begin(&c, ctx, EV_CLASS_mem))
+		return 0;
+	c.variant = l->variant;
+	if (old_map && !map_take_narrow(&c))
+		return call_is_other(&c, EV_CLASS_mem);
+	if (!(c.args[2] & PROT_EXEC_BIT))
+		return call_is_other(&c, EV_CLASS_mem);
+	if (l->type == EV_mprotect)
+		return protect_tell(&c);
+	if (c.args[3] & MAP_ANONYMOUS_BIT)
+		return call_is_other(&c, EV_CLASS_mem);
+	return map_tell(&c);
+}
+
+/* Roles: name, flags. */
+FILLER(memfd_create)
+{
 	__u64 file = call_worked(c) ? task_file(c->task, c->ret) : 0;
 
 	e->flags = call_arg(c, 1);
 	if (file)
 		file_identify(file, e);
-	e->name = build_user_string(&b, call_arg(c, 0), 256);
-	return build_emit(&b, memfd_create);
+	e->name = build_user_string(b, call_arg(c, 0), 256);
+	return true;
 }
 
 /* Where the other's memory begins that is read or written, and how much is asked for. */
-static __always_inline __u64 remote_begin(const struct call *c, __u8 *flags)
+static __always_inline bool fill_remote(const struct call *c, struct build *b,
+					struct ev_process_vm_readv *e)
 {
 	struct iovec_compat narrow = { 0 };
 	struct iovec_user wide = { 0 };
+	__u64 iov = call_arg(c, 3);
+	__u32 n = call_arg(c, 4);
 
-	if (!c->args[4])
-		return 0;
-	if (call_narrow(c)) {
-		if (bpf_probe_read_user(&narrow, sizeof(narrow), (void *)c->args[3]) < 0)
-			*flags |= EV_FAULT;
-		return narrow.base;
-	}
-	if (bpf_probe_read_user(&wide, sizeof(wide), (void *)c->args[3]) < 0)
-		*flags |= EV_FAULT;
-	return wide.base;
+	e->target = call_arg(c, 0);
+	if (!n)
+		return true;
+	if (call_narrow(c) ? bpf_probe_read_user(&narrow, sizeof(narrow), (void *)iov) :
+			     bpf_probe_read_user(&wide, sizeof(wide), (void *)iov))
+		build_flag(b, EV_FAULT);
+	e->addr = wide.base | narrow.base;
+	e->count = user_iovecs_total(b->s, iov, n, call_narrow(c));
+	return true;
 }
 
-#define REMOTE_HANDLER(type)                                                                       \
-	HANDLER(type)                                                                              \
-	{                                                                                          \
-		__u8 flags = c->flags;                                                             \
-		fixed_new(type, e);                                                                \
-                                                                                                   \
-		e.target = call_arg(c, 0);                                                         \
-		e.addr = remote_begin(c, &flags);                                                  \
-		e.count = user_iovecs_total(cpu_scratch(), call_arg(c, 3), call_arg(c, 4),         \
-					    call_narrow(c));                                       \
-		return emit_fixed_flags(EV_##type, class_of_##type, ring_of_##type, c->id, c->ret, \
-					flags, &e, sizeof(e));                                     \
-	}
-
-REMOTE_HANDLER(process_vm_readv)
-REMOTE_HANDLER(process_vm_writev)
-
-HANDLER(ptrace)
+FILLER(ptrace)
 {
-	fixed_new(ptrace, e);
-
-	e.request = call_arg(c, 0);
-	e.target = call_arg(c, 1);
-	e.addr = call_arg(c, 2);
-	e.data = call_arg(c, 3);
-	return call_emit_fixed(ptrace, c, &e);
+	e->request = call_arg(c, 0);
+	e->target = call_arg(c, 1);
+	e->addr = call_arg(c, 2);
+	e->data = call_arg(c, 3);
+	return true;
 }
 
-HANDLER(userfaultfd)
+FILLER(userfaultfd)
 {
-	fixed_new(userfaultfd, e);
-
-	e.flags = call_arg(c, 0);
-	return call_emit_fixed(userfaultfd, c, &e);
+	e->flags = call_arg(c, 0);
+	return true;
 }
+
+/* Both directions have the same fields. */
+#define fill_process_vm_readv fill_remote
+#define fill_process_vm_writev(c, b, e) fill_remote(c, b, (void *)(e))
+
+FILLED_FAMILY(memory, EV_CLASS_mem,
+	      FILLED(memfd_create) FILLED(process_vm_readv) FILLED(process_vm_writev) FILLED(ptrace)
+		      FILLED(userfaultfd))
 
 #endif

@@ -214,6 +214,8 @@ static const struct {
 	  "setuid setgid setgroups capset prctl setns unshare pivot_root keyctl personality "
 	  "seccomp landlock" },
 	{ "on_moves", "chdir chroot" },
+	{ "on_maps", "mmap mprotect" },
+	{ "on_memory", "memfd_create process_vm_readv process_vm_writev ptrace userfaultfd" },
 	{ "on_sockets", "socket bind connect listen accept shutdown" },
 	{ "on_transfers", "send recv dns pass" },
 };
