@@ -39,7 +39,7 @@ static __always_inline __u32 slot_of(const struct task_struct *task, __u32 numbe
 	number &= ~X32_BIT;
 	if (number < 512)
 		return number;
-	return number < 512 + SLOT_SCOPE - SLOTS_X32 ? SLOTS_X32 - 512 + number : SLOT_UNKNOWN;
+	return number < 512 + SLOTS_END - SLOTS_X32 ? SLOTS_X32 - 512 + number : SLOT_UNKNOWN;
 }
 
 /* Whose call it is. */

@@ -50,8 +50,8 @@ static __always_inline struct open_file *io_entry(__u64 files, __s32 fd, __u32 k
 }
 
 /*
- * The event of the call in the work: its arguments are fd, address, bytes or iovecs. Variant 'v': the
- * data lies in iovecs.
+ * The event of the call in the work: its arguments are fd, address, bytes or iovecs. Variant 'v':
+ * the data lies in iovecs. Returns whether a filter of paths has dropped it.
  */
 enum { IO_TELL_WRITE = 1, IO_TELL_PATH = 2, IO_TELL_SLOT = 4 };
 __noinline int io_tell(__u64 files, __u64 file, __u32 what)
@@ -62,6 +62,7 @@ __noinline int io_tell(__u64 files, __u64 file, __u32 what)
 	struct build b;
 	struct ev_read *e;
 	__u64 total = 0;
+	bool unwanted;
 
 	if (!w)
 		return 0;
@@ -83,7 +84,9 @@ __noinline int io_tell(__u64 files, __u64 file, __u32 what)
 	}
 	if (file && !(what & IO_TELL_SLOT) && files_file(files, e->fd) != file)
 		build_flag(&b, EV_RACED);
-	return build_emit(&b, read);
+	unwanted = config.n_paths && !path_is_wanted(b.s);
+	build_emit(&b, read);
+	return unwanted;
 }
 
 /* Does DNS go over this socket? */
@@ -131,26 +134,33 @@ static __always_inline int io_count(struct net_work *w, struct cpu_counts *own, 
 	o = w->call.flags & EV_BLOCKED ? NULL : io_entry(files, w->call.args[0], kind, file);
 	if (o)
 		was = __sync_fetch_and_or(&o->seen, bit);
+	if (o && was & SEEN_UNWANTED) {
+		own->filtered[EV_CLASS_io]++;
+		return 0;
+	}
 	/* The bit may be another thread's that was first. */
-	if (config.io == IO_FIRST && was & bit && o) {
+	if (o && config.io == IO_FIRST && was & bit) {
 		io_fold(o, direction, w->call.ret);
 		own->folded[EV_CLASS_io]++;
-	} else {
-		ticks_set();
-		if (config.io == IO_FIRST || !(was & (SEEN_SOCKET - 1)))
-			what |= IO_TELL_PATH;
-		io_tell(files, file, what);
+		return 0;
 	}
+	ticks_set();
+	if (config.io == IO_FIRST || !(was & SEEN_ANY))
+		what |= IO_TELL_PATH;
+	if (io_tell(files, file, what) && o)
+		__sync_fetch_and_or(&o->seen, SEEN_UNWANTED);
 	return 0;
 }
 
 /* A call that is not folded at once. */
-static __always_inline int io_call(__u64 *ctx, __u32 what, bool wanted)
+SEC("tp_btf/sys_exit")
+int io_whole(__u64 *ctx)
 {
 	struct net_work *w = net_work();
 	struct call_layout *l;
 	struct call c;
 	__u64 files, file;
+	__u32 what;
 
 	if (!w || !call_read(&c, ctx))
 		return 0;
@@ -161,9 +171,10 @@ static __always_inline int io_call(__u64 *ctx, __u32 what, bool wanted)
 	w->call.variant = l->variant;
 	for (int i = 0; i < 3; i++)
 		w->call.args[i] = w->call.raw[i];
+	what = l->type == EV_write ? IO_TELL_WRITE : 0;
 	files = task_files(c.task);
 	file = files_file(files, (__s32)w->call.args[0]);
-	if (wanted)
+	if (what ? wants(write) : wants(read))
 		io_count(w, c.counts, files, file, OPEN_FD, what);
 	else
 		call_no_event(&c, EV_CLASS_io);
@@ -188,7 +199,7 @@ static __always_inline bool io_folded(__u64 *ctx, struct task_struct *task, stru
 	o = open_find(task_files(task), fd, OPEN_FD);
 	if (!o || !o->file || o->file != task_file(task, fd))
 		return false;
-	if (!(o->seen & io_seen_bit(direction, ret)))
+	if (!(o->seen & io_seen_bit(direction, ret)) || o->seen & SEEN_UNWANTED)
 		return false;
 	if (o->seen & SEEN_SOCKET && io_has_dns(o->file))
 		return false;
@@ -202,7 +213,8 @@ static __always_inline bool io_folded(__u64 *ctx, struct task_struct *task, stru
 
 static __always_inline bool io_wanted(__u64 *ctx, struct task_struct *task, struct cpu_counts *own)
 {
-	__u32 scope = task_scope(task);
+	/* Storage is only for a task that the verifier trusts. */
+	__u32 scope = task_scope(config.scope ? bpf_get_current_task_btf() : task);
 
 	if (scope == SCOPE_IN)
 		return true;
@@ -212,19 +224,20 @@ static __always_inline bool io_wanted(__u64 *ctx, struct task_struct *task, stru
 	return false;
 }
 
-#define IO_HANDLER(type, direction)                                                          \
-	SEC("tp_btf/sys_exit")                                                               \
-	int on_##type(__u64 *ctx)                                                            \
-	{                                                                                    \
-		struct task_struct *task = bpf_get_current_task_btf();                       \
-		struct cpu_counts *own = cpu_counts();                                       \
-                                                                                             \
-		if (!own)                                                                    \
-			return 0;                                                            \
-		if (!io_wanted(ctx, task, own) ||                                            \
-		    io_folded(ctx, task, own, direction, wants(type)))                       \
-			return 0;                                                            \
-		return io_call(ctx, direction == IO_WRITE ? IO_TELL_WRITE : 0, wants(type)); \
+#define IO_HANDLER(type, direction)                                    \
+	SEC("tp_btf/sys_exit")                                         \
+	int on_##type(__u64 *ctx)                                      \
+	{                                                              \
+		struct task_struct *task = task_to_load();             \
+		struct cpu_counts *own = cpu_counts();                 \
+                                                                       \
+		if (!own || !io_wanted(ctx, task, own) ||              \
+		    io_folded(ctx, task, own, direction, wants(type))) \
+			return 0;                                      \
+		bpf_tail_call(ctx, &handlers, SLOT_IO);                \
+		/* The kernel has refused that program. */             \
+		loss_count(own, EV_CLASS_io);                          \
+		return 0;                                              \
 	}
 
 IO_HANDLER(read, IO_READ)

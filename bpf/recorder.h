@@ -17,7 +17,11 @@ enum {
 	SLOTS_NATIVE = 0,
 	SLOTS_COMPAT = 512,
 	SLOTS_X32 = 1024,
-	SLOT_SCOPE = 1086,	/* not a call: the program that finds out whose it is */
+	/* Not calls: a read or write that is not simply folded; the program that finds out whose a
+	 * call is. */
+	SLOT_IO = 1085,
+	SLOT_SCOPE = 1086,
+	SLOTS_END = SLOT_IO,	/* of calls */
 	SLOT_UNKNOWN = 1087,
 	SLOTS = 1088,
 
@@ -81,7 +85,9 @@ enum open_seen {
 	SEEN_WRITE = 2,
 	SEEN_FAILED_READ = 4,
 	SEEN_FAILED_WRITE = 8,
+	SEEN_ANY = 15,
 	SEEN_SOCKET = 16,	/* not seen, but known of the file */
+	SEEN_UNWANTED = 32,	/* a filter of paths is against it */
 };
 struct open_file {
 	__u64 file;		/* address; 0: the descriptor is closed */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * What a program asks of the kernel through an io_uring. A request is looked at when it is submitted,
- * while what it was given is still there, and told when its result is posted, by whichever thread
- * that happens; it is the submitter's. Both always happen in a process, never in an interrupt.
+ * What a program asks of the kernel through an io_uring. A request is looked at when it is
+ * submitted, while what it was given is still there, and told when its result is posted, by
+ * whichever thread that happens; it is the submitter's. Both always happen in a process, never in
+ * an interrupt.
  *
  * Told at once, without a result and as partial, are requests that ask for no result where they
  * succeed, and those for which there is no room: many with names at a time, or very long ones.
@@ -109,11 +110,9 @@ static const __u8 classes_of_types[EV_MAX_TYPES] = {
 };
 
 /*
- * What tells a request, in programs of their own: both ends jump to them. For that they must be raw,
- * since programs of typed tracepoints only jump to such of the same one.
+ * What tells a request, in programs of their own: both ends jump to them. For that they must be
+ * raw, since programs of typed tracepoints only jump to such of the same one.
  */
-enum uring_teller { TELL_NAMES, TELL_FILES, TELL_SOCKETS, TELL_TRANSFERS, TELL_IO, URING_TELLERS };
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, URING_TELLERS);

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bpf/uring.h"
 #include "record/now.h"
 #include "format/tape.h"
 #include "record/calls.h"
@@ -27,8 +28,8 @@
 enum { LOG_BYTES = 16 << 10, PROGRAMS_MAX = 160 };
 
 /* What is asked of an io_uring is told as what it does. */
-#define URING_TYPES                                                                                \
-	"open close unlink rename link symlink mkdir truncate setxattr read write copy fold "     \
+#define URING_TYPES                                                                           \
+	"open close unlink rename link symlink mkdir truncate setxattr read write copy fold " \
 	"socket bind listen connect accept send recv shutdown dns pass dup pipe stat"
 
 /*
@@ -41,11 +42,14 @@ static const struct {
 	const char *tracepoint;
 	const char *types;
 	bool needed;
-	enum { TRACEPOINT, ITERATOR, UPROBE, TELLER } kind;
+	/* The last two are jumped to: by handlers, by what is asked of an io_uring. */
+	enum { TRACEPOINT, ITERATOR, UPROBE, HANDLER, TELLER } kind;
 	unsigned arguments; /* that the tracepoint has; 0: any number */
+	unsigned slot;	    /* of what is jumped to */
 } hooks[] = {
 	{ "sys_exit", "sys_exit", "", true },
-	{ "scope_first", "sys_exit", "", true },
+	{ "scope_first", "sys_exit", "", true, HANDLER, .slot = SLOT_SCOPE },
+	{ "io_whole", "sys_exit: io", "read write fold dns", false, HANDLER, .slot = SLOT_IO },
 	{ "task_newtask", "task_newtask", "fork thread", true },
 	{ "sched_process_exec", "sched_process_exec", "exec", true },
 	{ "sched_prepare_exec", "sched_prepare_exec", "exec", false },
@@ -59,12 +63,15 @@ static const struct {
 	{ "uring_complete", "io_uring_complete", URING_TYPES, .arguments = 3 },
 	{ "uring_complete_old", "io_uring_complete", URING_TYPES, .arguments = 7 },
 	{ "uring_tell_names", "io_uring: names", "open unlink rename link symlink mkdir stat",
-	  .kind = TELLER },
-	{ "uring_tell_files", "io_uring: files", "close truncate setxattr copy socket shutdown dup pipe",
-	  .kind = TELLER },
-	{ "uring_tell_sockets", "io_uring: sockets", "bind listen connect accept", .kind = TELLER },
-	{ "uring_tell_transfers", "io_uring: transfers", "send recv dns pass", .kind = TELLER },
-	{ "uring_tell_io", "io_uring: io", "read write fold dns", .kind = TELLER },
+	  .kind = TELLER, .slot = TELL_NAMES },
+	{ "uring_tell_files", "io_uring: files",
+	  "close truncate setxattr copy socket shutdown dup pipe", .kind = TELLER,
+	  .slot = TELL_FILES },
+	{ "uring_tell_sockets", "io_uring: sockets", "bind listen connect accept", .kind = TELLER,
+	  .slot = TELL_SOCKETS },
+	{ "uring_tell_transfers", "io_uring: transfers", "send recv dns pass", .kind = TELLER,
+	  .slot = TELL_TRANSFERS },
+	{ "uring_tell_io", "io_uring: io", "read write fold dns", .kind = TELLER, .slot = TELL_IO },
 	{ "inet_sock_set_state", "inet_sock_set_state", "flow", false },
 	{ "keyframe_task", "iter/task", "process task inflight", false, ITERATOR },
 	{ "keyframe_file", "iter/task_file", "fd", false, ITERATOR },
@@ -80,7 +87,7 @@ struct loaded_program {
 	const struct reel_type *type; /* of a handler; NULL: it has several, or is hooks[hook] */
 	const char *types;	      /* what it may tell */
 	bool handler;
-	bool family;		      /* serves all calls of types */
+	bool family; /* serves all calls of types */
 	unsigned hook;
 	enum hook_status status;
 	char reason[200];
@@ -326,8 +333,7 @@ static int open_skeleton(struct programs *p, struct reel_err *err)
 	    bpf_map__set_max_entries(p->skeleton->maps.counts, p->n_cpus) < 0 ||
 	    bpf_map__set_max_entries(p->skeleton->maps.rings, p->n_cpus + 1) < 0 ||
 	    (files && (bpf_map__set_max_entries(p->skeleton->maps.open_files, files) < 0 ||
-		       bpf_map__set_max_entries(p->skeleton->maps.open_lists,
-						files / 8 + 64) < 0)))
+		       bpf_map__set_max_entries(p->skeleton->maps.open_lists, files / 8 + 64) < 0)))
 		return reel_err_set(err, -EINVAL, "cannot size the maps");
 	return 0;
 }
@@ -364,11 +370,12 @@ static int load_what_loads(struct programs *p, const struct btf *kernel, struct 
 			if (p->all[i].log && p->all[i].log[0])
 				failed = i;
 		if (failed == PROGRAMS_MAX)
-			return reel_err_set(err, load_error, "cannot load the kernel programs: %s%s",
+			return reel_err_set(err, load_error,
+					    "cannot load the kernel programs: %s%s",
 					    strerror(-load_error),
-					    load_error == -EPERM || load_error == -EACCES
-						    ? "; root may, or who has CAP_BPF and CAP_PERFMON"
-						    : "");
+					    load_error == -EPERM || load_error == -EACCES ?
+						    "; root may, or who has CAP_BPF and CAP_PERFMON" :
+						    "");
 		if (getenv("REEL_VERIFIER_LOG"))
 			fputs(p->all[failed].log, stderr);
 		refuse(&p->all[failed], HOOK_REFUSED, log_reason(p->all[failed].log));
@@ -420,8 +427,8 @@ static int make_rings(struct programs *p, struct reel_err *err)
 					NULL);
 
 		if (fd < 0)
-			return reel_err_set(err, -errno, "cannot make a ring of %u bytes: %s", bytes,
-					    strerror(errno));
+			return reel_err_set(err, -errno, "cannot make a ring of %u bytes: %s",
+					    bytes, strerror(errno));
 		p->ring_fds[i] = fd;
 		if (bpf_map_update_elem(rings, &i, &fd, BPF_ANY) < 0)
 			return reel_err_set(err, -errno, "cannot place ring %u: %s", i,
@@ -460,20 +467,22 @@ static bool has_type(const char *types, const struct reel_type *type)
 	return false;
 }
 
-/* Those that tell of an io_uring are in the order of enum uring_teller. */
-static int place_teller(struct programs *p, unsigned hook, uint32_t slot, struct reel_err *err)
+/* What is jumped to. */
+static int place_jumps(struct programs *p, struct reel_err *err)
 {
-	int tellers = bpf_map__fd(p->skeleton->maps.uring_tellers);
-
 	for (unsigned i = 0; i < p->n; i++) {
-		int fd = bpf_program__fd(p->all[i].program);
+		const struct loaded_program *l = &p->all[i];
+		int fd = bpf_program__fd(l->program), map;
+		uint32_t slot;
 
-		if (p->all[i].handler || p->all[i].hook != hook ||
-		    p->all[i].status != HOOK_LOADED)
+		if (l->handler || l->status != HOOK_LOADED || hooks[l->hook].kind < HANDLER)
 			continue;
-		if (bpf_map_update_elem(tellers, &slot, &fd, BPF_ANY) < 0)
+		slot = hooks[l->hook].slot;
+		map = bpf_map__fd(hooks[l->hook].kind == HANDLER ? p->skeleton->maps.handlers :
+								   p->skeleton->maps.uring_tellers);
+		if (bpf_map_update_elem(map, &slot, &fd, BPF_ANY) < 0)
 			return reel_err_set(err, -errno, "cannot place %s: %s",
-					    hooks[hook].program, strerror(errno));
+					    hooks[l->hook].program, strerror(errno));
 	}
 	return 0;
 }
@@ -483,7 +492,6 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 {
 	int handlers = bpf_map__fd(p->skeleton->maps.handlers);
 	int layouts = bpf_map__fd(p->skeleton->maps.layouts);
-	int r;
 
 	for (uint32_t slot = 0; slot < SLOTS; slot++) {
 		const char *name = call_name(slot);
@@ -497,9 +505,9 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 			const struct loaded_program *l = &p->all[i];
 
 			if (l->handler && l->status == HOOK_LOADED &&
-			    (m		 ? strcmp(bpf_program__name(l->program), m->program) == 0
-			     : l->family ? has_type(l->types, call_type(name))
-					 : l->type == call_type(name)))
+			    (m	       ? strcmp(bpf_program__name(l->program), m->program) == 0 :
+			     l->family ? has_type(l->types, call_type(name)) :
+					 l->type == call_type(name)))
 				fd = bpf_program__fd(l->program);
 		}
 		if (fd < 0)
@@ -513,22 +521,7 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 					    strerror(errno));
 		p->handled[slot] = true;
 	}
-	for (unsigned i = 0, n = 0; i < N_HOOKS; i++) {
-		if (hooks[i].kind != TELLER)
-			continue;
-		r = place_teller(p, i, n++, err);
-		if (r < 0)
-			return r;
-	}
-	{
-		uint32_t slot = SLOT_SCOPE;
-		int fd = bpf_program__fd(p->skeleton->progs.scope_first);
-
-		if (bpf_map_update_elem(handlers, &slot, &fd, BPF_ANY) < 0)
-			return reel_err_set(err, -errno, "cannot place scope_first: %s",
-					    strerror(errno));
-	}
-	return 0;
+	return place_jumps(p, err);
 }
 
 /* How often the kernel's coarse clocks move on. */
@@ -592,8 +585,7 @@ int programs_attach(struct programs *p, struct reel_err *err)
 			struct loaded_program *l = &p->all[i];
 
 			if (l->handler || l->hook != hook || l->status != HOOK_LOADED ||
-			    hooks[hook].kind == UPROBE || hooks[hook].kind == TELLER ||
-			    l->program == p->skeleton->progs.scope_first)
+			    hooks[hook].kind >= UPROBE)
 				continue;
 			p->links[hook] = bpf_program__attach(l->program);
 			if (p->links[hook])
@@ -643,10 +635,9 @@ int programs_follow(struct programs *p, int pid, struct reel_err *err)
 		note.scope = SCOPE_IN;
 	else
 		note.scope = SCOPE_OUT;
-	if (fd < 0 || bpf_map_update_elem(bpf_map__fd(p->skeleton->maps.notes), &fd, &note,
-					  BPF_ANY) < 0)
-		r = reel_err_set(err, -errno, "cannot follow process %d: %s", pid,
-				 strerror(errno));
+	if (fd < 0 ||
+	    bpf_map_update_elem(bpf_map__fd(p->skeleton->maps.notes), &fd, &note, BPF_ANY) < 0)
+		r = reel_err_set(err, -errno, "cannot follow process %d: %s", pid, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return r;
@@ -743,8 +734,8 @@ int programs_hooks(const struct programs *p, int (*visit)(void *arg, const struc
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct loaded_program *l = &p->all[i];
 		struct hook h = {
-			.name = l->handler ? bpf_program__name(l->program) + strlen("on_")
-					   : hooks[l->hook].tracepoint,
+			.name = l->handler ? bpf_program__name(l->program) + strlen("on_") :
+					     hooks[l->hook].tracepoint,
 			.types = l->types,
 			.reason = l->reason,
 			.status = l->status,
@@ -757,8 +748,8 @@ int programs_hooks(const struct programs *p, int (*visit)(void *arg, const struc
 	return 0;
 }
 
-int programs_runs(const struct programs *p,
-		  int (*visit)(void *arg, const struct program_run *run), void *arg)
+int programs_runs(const struct programs *p, int (*visit)(void *arg, const struct program_run *run),
+		  void *arg)
 {
 	for (unsigned i = 0; i < p->n; i++) {
 		struct bpf_prog_info info = { 0 };

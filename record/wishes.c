@@ -99,7 +99,7 @@ static int choose_calls(const struct wishes *w, bool slots[SLOTS], struct reel_e
 			snprintf(name, sizeof(name), "%.*s", (int)length, p);
 			for (unsigned k = 0; k < 3; k++) {
 				if (strcmp(name, "all") == 0) {
-					for (slot = 0; slot < SLOT_SCOPE; slot++)
+					for (slot = 0; slot < SLOTS_END; slot++)
 						slots[slot] |= call_name(slot) != NULL;
 					found = true;
 				} else if (call_slot(abis[k], name, &slot) == 0) {
