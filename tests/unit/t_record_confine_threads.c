@@ -237,8 +237,10 @@ static void be_owned(void *arg)
 {
 	const struct confine_owner nobody = { .name = "nobody", .uid = 65534, .gid = 65534 };
 	const struct confine_options o = { .owner = &nobody };
+	const gid_t groups[] = { 1, 2 };
 	int *ready = arg;
 
+	EXPECT(syscall(SYS_setgroups, 2, groups) == 0);
 	confine(&o);
 	EXPECT(write(ready[1], "x", 1) == 1);
 	for (;;)
@@ -258,6 +260,25 @@ static void trace_as_nobody(void *arg)
 	EXPECT_ERRNO(open(path, O_RDONLY), EACCES);
 }
 
+static void check_groups(pid_t pid)
+{
+	char path[64], line[256];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "Groups:", 7) != 0)
+			continue;
+		found = true;
+		CHECK_EQ(strspn(line + 7, " \t\n"), strlen(line + 7));
+	}
+	if (f)
+		fclose(f);
+	CHECK(found);
+}
+
 TEST(its_owner_cannot_trace_it)
 {
 	int ready[4];
@@ -269,6 +290,7 @@ TEST(its_owner_cannot_trace_it)
 	REQUIRE(pipe(ready) == 0 && pipe(ready + 2) == 0);
 	pid = start_child(be_owned, ready);
 	CHECK_EQ(read(ready[0], &byte, 1), 1);
+	check_groups(pid);
 	CHECK_EQ(in_child(trace_as_nobody, &pid), 0);
 	kill(pid, SIGKILL);
 	CHECK_EQ(end_of_child(pid), KILLED_BY(SIGKILL));
