@@ -13,7 +13,7 @@ import shutil
 import sys
 
 sys.dont_write_bytecode = True
-from suite import CLASSES, LONG, PROGRAMS, REEL, Suite, output, program, record, run
+from suite import CLASSES, PROGRAMS, REEL, Suite, output, program, record, run, scaled
 from tally import (TYPES, Tape, Truth, compare_cpus, compare_lives, compare_losses, compare_sums,
                    compare_threads, counted)
 
@@ -41,7 +41,7 @@ def check(name, truth, tape, skip=()):
 
 
 def all_calls(cpus):
-    rounds = "2000" if LONG else "130"
+    rounds = scaled(130)
     everything = ("-e", CLASSES + ",look", "--io", "all")
     truth, tape = counting("pinned", everything, "-r", rounds, "-c", cpus)
     if truth:
@@ -55,7 +55,7 @@ def all_calls(cpus):
 def folded(cpus):
     """--io first: what is not on tape is in the totals."""
     io = ("read", "write", "copy")
-    args = ("-r", "200", "-c", cpus, "-s", "io,descriptors")
+    args = ("-r", scaled(200), "-c", cpus, "-s", "io,descriptors")
     truth, tape = counting("folded", ("-e", CLASSES, "--io", "first"), *args)
     if not truth:
         return
@@ -77,7 +77,7 @@ def folded(cpus):
 
 def not_wanted(cpus):
     """Classes that nobody asked for leave nothing."""
-    args = ("-r", "20", "-c", cpus)
+    args = ("-r", scaled(20), "-c", cpus)
     truth, tape = counting("only", ("-e", "net,ipc"), *args)
     if not truth:
         return
@@ -103,7 +103,7 @@ def not_wanted(cpus):
 
 def flood(cpus):
     """Full speed on all CPUs, with the rings that everybody gets."""
-    rounds = "60000" if LONG else "6000"
+    rounds = scaled(6000)
     args = ("-r", rounds, "-p", cpus, "-t", "1", "-c", cpus, "-s", "descriptors,signals,io")
     truth, tape = counting("flood", ("-e", CLASSES, "--io", "all"), *args)
     if truth:

@@ -17,7 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 import strace_compare
 import strace_read
-from suite import HERE, LONG, REEL, SRC, Suite, dump, output, program, record, run
+from suite import SRC, Suite, dump, output, program, record, run, scaled
 
 ENV = {
     "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC",
@@ -139,7 +139,7 @@ WORKLOADS = {
     "git": (lambda: write("w.sh", GIT), ["/bin/sh", "w.sh"]),
     "web": python("web.py", WEB),
     "sqlite": python("db.py", SQLITE),
-    "storm": (lambda: None, [program("count"), "-p", "2", "-t", "4", "-r", "65" if LONG else "9",
+    "storm": (lambda: None, [program("count"), "-p", "2", "-t", "4", "-r", scaled(9),
                              "-s", "open,names,attributes,tcp,udp,unix,fork,run,exec,process"]),
     "processes": (lambda: None, [program("trap_process")]),
     "images": (lambda: None, [program("trap_image")]),

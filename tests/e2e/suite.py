@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the end-to-end tests in Python share: checks that print TAP, the recorder, the tape.
 
-$REEL, $SRC and $TMP are set by tests/run, or here for a run by hand. REEL_LONG=1 asks for the long
-form of a suite. Only what a test starts itself is ever recorded.
+$REEL, $SRC and $TMP are set by tests/run, or here for a run by hand. REEL_SCALE=10 asks for ten times
+the load, REEL_SCALE=0.1 for a tenth. Only what a test starts itself is ever recorded.
 """
 
 import atexit
@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SRC = os.environ.get("SRC", os.path.dirname(os.path.dirname(HERE)))
 REEL = os.environ.get("REEL", os.path.join(SRC, ".output", "reel"))
 PROGRAMS = os.path.join(os.path.dirname(REEL), "e2e")
-LONG = os.environ.get("REEL_LONG", "") not in ("", "0")
+SCALE = float(os.environ.get("REEL_SCALE", "1"))
 SHOWN = 40
 
 CLASSES = "process,file,io,net,priv,mem,kernel,ipc"
@@ -80,6 +80,11 @@ class Suite:
         if not os.path.exists(os.path.join(os.path.dirname(REEL), "reel-record")):
             self.say(False, "reel-record is built")
             self.done()
+
+
+def scaled(n):
+    """So many rounds, as a word of a command line. A step may be run in each 64th round only."""
+    return str(max(int(n * SCALE), 9))
 
 
 def program(name):
