@@ -7,7 +7,8 @@
  * changed in one step.
  *
  * A probe at an entry keeps the arguments until the return, under the thread, its stack pointer
- * and the function. A function that is probed twice in one file (two names, two mounts of it)
+ * and the function. What they point to is read then: probes cannot wait for a page that is not in
+ * memory, and by then the function has read it. A function that is probed twice in one file (two names, two mounts of it)
  * finds them once, so that it is told once.
  */
 #ifndef REEL_BPF_USER_BPF_H
@@ -708,16 +709,8 @@ int user_enter(struct pt_regs *regs)
 		bpf_map_delete_elem(&user_bios, &key);
 		break;
 	case USER_CONTROL:
-		if ((__s32)h.arg[1] != SSL_CTRL_HOSTNAME)
-			break;
-		s = user_session_need(&h, h.arg[0]);
-		if (s)
-			user_set_name(s, h.arg[3]);
-		break;
-	case USER_SERVER_NAME:
-		s = user_session_need(&h, h.arg[0]);
-		if (s && (__s32)h.arg[1] == GNUTLS_NAME_DNS)
-			user_set_name_bytes(s, h.arg[2], h.arg[3]);
+		if ((__s32)h.arg[1] == SSL_CTRL_HOSTNAME)
+			user_enter_frame(&h);
 		break;
 	case USER_CRYPTO:
 		if (h.arg[1] && !user_is_own_call(&h))
@@ -725,6 +718,7 @@ int user_enter(struct pt_regs *regs)
 		break;
 	case USER_SESSION_AT:
 	case USER_HANDSHAKE:
+	case USER_SERVER_NAME:
 	case USER_ASKED_NAME:
 	case USER_SETUP:
 	case USER_LINE:
@@ -785,6 +779,16 @@ int user_return(struct pt_regs *regs)
 	case USER_SET_FD:
 		if ((__s32)h.ret == 1)
 			user_set_fd(&h, h.arg[1]);
+		break;
+	case USER_CONTROL:
+		s = user_session_need(&h, h.arg[0]);
+		if (s && (__s32)h.ret == 1)
+			user_set_name(s, h.arg[3]);
+		break;
+	case USER_SERVER_NAME:
+		s = user_session_need(&h, h.arg[0]);
+		if (s && (__s32)h.ret == 0 && (__s32)h.arg[1] == GNUTLS_NAME_DNS)
+			user_set_name_bytes(s, h.arg[2], h.arg[3]);
 		break;
 	case USER_ASKED_NAME:
 		s = user_session_find(&h, h.arg[0]);

@@ -144,6 +144,36 @@ static int find_candidate(const struct user_wanted *w, struct candidate *ret)
 	return r == -ENOENT ? first : r;
 }
 
+/*
+ * Served by a process of this machine, which may make us wait, or show another file to each who
+ * reads it? virtiofs has the same magic number, but is the host's.
+ */
+static bool is_fuse(const struct user_wanted *w, const struct candidate *c)
+{
+	char path[64], line[LINE_BYTES];
+	bool fuse = true;
+	FILE *mounts;
+
+	if (c->filesystem != FUSE_SUPER_MAGIC)
+		return false;
+	if (w->pid)
+		snprintf(path, sizeof(path), "/proc/%u/mountinfo", w->pid);
+	else
+		strcpy(path, "/proc/self/mountinfo");
+	mounts = fopen(path, "re");
+	while (mounts && fgets(line, sizeof(line), mounts)) {
+		unsigned dev_major, dev_minor;
+		const char *type = strstr(line, " - ");
+
+		if (sscanf(line, "%*u %*u %u:%u", &dev_major, &dev_minor) == 2 && type &&
+		    dev_major == major(c->st.st_dev) && dev_minor == minor(c->st.st_dev))
+			fuse = strncmp(type + 3, "virtiofs ", 9) != 0;
+	}
+	if (mounts)
+		fclose(mounts);
+	return fuse;
+}
+
 static int open_candidate(const struct user_wanted *w, const struct candidate *c,
 			  struct reel_err *err)
 {
@@ -154,7 +184,7 @@ static int open_candidate(const struct user_wanted *w, const struct candidate *c
 		return reel_err_set(err, -ENOEXEC, "not a regular file");
 	if (w->if_executable && w->pid && !is_executed(w->pid, c))
 		return reel_err_set(err, -ENOEXEC, "not what the process executes");
-	if (c->filesystem == FUSE_SUPER_MAGIC)
+	if (is_fuse(w, c))
 		return reel_err_set(err, -EOPNOTSUPP, "it is on a FUSE file system");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", c->fd);
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

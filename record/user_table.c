@@ -153,7 +153,7 @@ static const struct {
 	[USER_VERDICT] = { "", true, true },	     [USER_NOTICE] = { "", true, false },
 	[USER_SET_FD] = { "", true, true },	     [USER_SET_BIO] = { "", true, false },
 	[USER_BIO_CONTROL] = { "", true, false },    [USER_BIO_END] = { "", true, false },
-	[USER_CONTROL] = { "", true, false },	     [USER_SERVER_NAME] = { "", true, false },
+	[USER_CONTROL] = { "", true, true },	     [USER_SERVER_NAME] = { "", true, true },
 	[USER_ASKED_NAME] = { "", true, true },	     [USER_SETUP] = { "tls_setup", true, true },
 	[USER_CRYPTO] = { "tls_setup", true, true }, [USER_LINE] = { "line", true, true },
 };

@@ -3,16 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "record/elf_child.h"
 #include "record/user.h"
 #include "record/user_code.h"
 #include "record/user_find.h"
 #include "record/user_table.h"
 #include "tests/unit/harness.h"
+#include "tests/unit/record_child.h"
 
 /* Code ------------------------------------------------------------------------------------------- */
 
@@ -279,4 +283,57 @@ TEST(what_is_no_file_is_not_opened)
 	wanted.path = "/proc/version";
 	wanted.pid = 0x7fffffff;
 	CHECK_EQ(user_find(&wanted, &err), -ENOENT);
+}
+
+/* A file system whose process does not answer ------------------------------------------------------ */
+
+static int find_it(void *arg, struct reel_err *err)
+{
+	return user_find(arg, err);
+}
+
+enum { NOT_HERE = 77 };
+
+/* Its mounts are its own, and end with it. */
+static void meet_fuse(void *arg)
+{
+	struct user_wanted wanted = { .path = "/proc/self/environ" };
+	const char *const names[] = { "main" };
+	struct elf_request q = { find_it, &wanted, names, 1 };
+	struct elf_parser *p = NULL;
+	struct reel_err err = { 0 };
+	char directory[] = "/tmp/reel-fuse-XXXXXX", options[128], path[64];
+	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	(void)arg;
+	if (fuse < 0 || unshare(CLONE_NEWNS) < 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		_exit(NOT_HERE);
+	EXPECT(mkdtemp(directory));
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
+	if (mount("nobody", directory, "fuse", MS_NOSUID | MS_NODEV, options) < 0) {
+		rmdir(directory);
+		_exit(NOT_HERE);
+	}
+	snprintf(path, sizeof(path), "%s/libssl.so.3", directory);
+	wanted.path = path;
+	EXPECT(elf_parser_new(&p, &err) == 0);
+	EXPECT(elf_child_open(p, &q, &st, &err) == -ETIMEDOUT);
+	EXPECT(strcmp(err.msg, "no answer within 3 s") == 0);
+	/* The next one is not held up. */
+	wanted.path = "/proc/self/exe";
+	EXPECT(elf_child_open(p, &q, &st, &err) >= 0);
+	elf_parser_free(p);
+	umount2(directory, MNT_DETACH);
+	rmdir(directory);
+}
+
+TEST(who_does_not_answer_holds_nobody_up)
+{
+	int status = in_child(meet_fuse, NULL);
+
+	if (status == NOT_HERE)
+		SKIP("no FUSE, or no right to mount");
+	CHECK_EQ(status, 0);
 }
