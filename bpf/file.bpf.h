@@ -97,6 +97,7 @@ MEMBER(open_by_handle)
 	if (call_worked(c))
 		file = task_file(c->task, c->ret);
 	if (file) {
+		files_opened(c->task, c->ret, file);
 		file_identify(file, e);
 		e->path_from = PATH_OBJECT;
 	}

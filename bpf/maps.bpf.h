@@ -244,7 +244,7 @@ static __always_inline struct scratch *cpu_scratch(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 
-	if (bpf_get_current_pid_tgid() >> 32 == config.recorder_pid)
+	if ((__u32)task_to_load()->tgid == config.recorder_pid)
 		cpu = config.n_cpus;
 	return bpf_map_lookup_elem(&scratches, &cpu);
 }
