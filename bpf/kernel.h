@@ -297,6 +297,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
+	struct sighand_struct *sighand;
 	struct sigpending pending;
 	kuid_t loginuid;
 	unsigned int sessionid;
@@ -331,8 +332,23 @@ struct bpf_iter__task_vma {
 	struct task_struct *task;
 	struct vm_area_struct *vma;
 };
+union __sifields {
+	struct {
+		void *_addr;
+	} _sigfault;
+};
 struct kernel_siginfo {
 	int si_signo, si_errno, si_code;
+	union __sifields _sifields;
+};
+struct sigaction {
+	void (*sa_handler)(int);
+};
+struct k_sigaction {
+	struct sigaction sa;
+};
+struct sighand_struct {
+	struct k_sigaction action[64];
 };
 
 
@@ -394,13 +410,9 @@ struct io_cqe {
 	__s32 res;
 	int fd;
 };
-struct io_sq_data {
-	int task_pid;
-	int task_tgid;
-};
 struct io_ring_ctx {
 	unsigned int compat : 1;
-	struct io_sq_data *sq_data;
+	void *sq_data;
 };
 struct io_kiocb {
 	struct file *file;

@@ -65,6 +65,9 @@ struct cpu_counts {
 	} lost_now[CLASSES];		/* since the last lost record in a ring */
 } __attribute__((aligned(64)));
 
+/* The programs that tell what was asked of an io_uring; the recorder puts each in its place. */
+enum uring_teller { TELL_NAMES, TELL_FILES, TELL_SOCKETS, TELL_TRANSFERS, TELL_IO, URING_TELLERS };
+
 enum io_mode { IO_FIRST, IO_ALL, IO_NONE };
 
 /*

@@ -10,6 +10,7 @@
 #include "bpf/file.bpf.h"
 #include "bpf/keyframe.bpf.h"
 #include "bpf/look.bpf.h"
+#include "bpf/ipc.bpf.h"
 #include "bpf/mem.bpf.h"
 #include "bpf/mount.bpf.h"
 #include "bpf/names.bpf.h"
@@ -18,7 +19,7 @@
 #include "bpf/priv.bpf.h"
 #include "bpf/process.bpf.h"
 #include "bpf/sys.bpf.h"
-#include "bpf/uring.bpf.h"
+#include "bpf/uring_tell.bpf.h"
 #include "bpf/user.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -79,9 +79,6 @@ enum { URING_NO_TYPE = 0, URING_OPS_MAX = 64 };
 	O(61, writev_fixed, EV_write)         \
 	O(62, pipe, EV_pipe)
 
-/* The programs that tell of them. */
-enum uring_teller { TELL_NAMES, TELL_FILES, TELL_SOCKETS, TELL_TRANSFERS, TELL_IO, URING_TELLERS };
-
 enum uring_op {
 #define O(number, name, type) URING_##name = number,
 	URING_OPS(O)

@@ -14,7 +14,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bpf/uring.h"
 #include "record/now.h"
 #include "format/tape.h"
 #include "record/calls.h"
@@ -73,6 +72,8 @@ static const struct {
 	  .slot = TELL_TRANSFERS },
 	{ "uring_tell_io", "io_uring: io", "read write fold dns", .kind = TELLER, .slot = TELL_IO },
 	{ "inet_sock_set_state", "inet_sock_set_state", "flow", false },
+	{ "signal_generate", "signal_generate", "signal", false },
+	{ "signal_deliver", "signal_deliver", "signal", false },
 	{ "keyframe_task", "iter/task", "process task inflight", false, ITERATOR },
 	{ "keyframe_file", "iter/task_file", "fd", false, ITERATOR },
 	{ "keyframe_map", "iter/task_vma", "map", false, ITERATOR },
