@@ -6,8 +6,8 @@ import json
 
 from suite import dump, types
 
-# Made by the kernel when a socket closes, in whatever process that happens.
-NO_CALL = {"flow"}
+# Told by whatever thread is there when a socket closes, and by the last of a process.
+NO_CALL = {"flow", "exit"}
 STATE_CLASSES = {"state", "tape"}
 TYPES = types()
 
