@@ -261,6 +261,9 @@ demo: deps ## build and show it at work
 install: $(O)/reel $(O)/reel-record ## install under DESTDIR/PREFIX (/usr/local)
 	install -D -m 755 $(O)/reel $(DESTDIR)$(PREFIX)/bin/reel
 	install -D -m 755 $(O)/reel-record $(DESTDIR)$(PREFIX)/bin/reel-record
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,/usr/local/,$(PREFIX)/,' record/reel.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/reel.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/reel.service
 	$(foreach page,$(man_pages),install -D -m 644 $(page) \
 		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) :
 

@@ -16,7 +16,7 @@ VISITOR = "192.0.2.20"
 INTRUDER = "203.0.113.66"
 
 SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
-PATIENCE = 60
+PATIENCE = 300
 
 # What the intruder leaves behind: a shell under another name, that calls home and obeys.
 IMPLANT = f"""#!/bin/sh
