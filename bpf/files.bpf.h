@@ -266,10 +266,11 @@ int files_end_range(__u64 files, __u32 first, __u32 last, __u32 ended_by)
  */
 static __always_inline void files_end_all(struct task_struct *task, __u32 ended_by)
 {
-	struct files_struct *files = task->files;
+	__u64 files = task_files(task), signal = KPTR(struct task_struct, task, signal);
 
-	if (files && files->count.counter <= task->signal->nr_threads)
-		files_end(task_files(task), ended_by);
+	if (files && KLOAD(struct files_struct, files, count.counter) <=
+			     KLOAD(struct signal_struct, signal, nr_threads))
+		files_end(files, ended_by);
 }
 
 /* For exec: what was marked close-on-exec is closed by now. */

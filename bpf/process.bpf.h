@@ -547,7 +547,8 @@ static __always_inline __u16 exec_call(struct task_struct *task, struct linux_bi
 SEC("tp_btf/sched_process_exec")
 int sched_process_exec(__u64 *ctx)
 {
-	struct task_struct *task = (struct task_struct *)ctx[0];
+	/* One that the verifier trusts, and the same one to load from. */
+	struct task_struct *trusted = (struct task_struct *)ctx[0], *task = task_to_load();
 	struct linux_binprm *bprm = (struct linux_binprm *)ctx[2];
 	struct cpu_counts *own = cpu_counts();
 	struct build b;
@@ -557,10 +558,10 @@ int sched_process_exec(__u64 *ctx)
 
 	if (!own)
 		return 0;
-	creds_keep(task);
-	scope_refresh(task);
+	creds_keep(trusted);
+	scope_refresh(trusted);
 	count_extra(EV_CLASS_process);
-	if (!current_wanted(task)) {
+	if (!current_wanted(trusted)) {
 		own->filtered[EV_CLASS_process]++;
 		return 0;
 	}
@@ -638,7 +639,9 @@ enum { SIGNAL_GROUP_EXIT = 4 };
 SEC("tp_btf/sched_process_exit")
 int sched_process_exit(__u64 *ctx)
 {
-	struct task_struct *task = (struct task_struct *)ctx[0], *leader = task->group_leader;
+	/* One that the verifier trusts, and the same one to load from. */
+	struct task_struct *trusted = (struct task_struct *)ctx[0], *task = task_to_load();
+	struct task_struct *leader = trusted->group_leader;
 	struct signal_struct *signal = task->signal;
 	struct cpu_counts *own = cpu_counts();
 	struct task_note *note;
@@ -652,7 +655,7 @@ int sched_process_exit(__u64 *ctx)
 		return 0;
 	files_end_all(task, ENDED_BY_EXIT);
 	count_extra(EV_CLASS_process);
-	if (!current_wanted(task)) {
+	if (!current_wanted(trusted)) {
 		own->filtered[EV_CLASS_process]++;
 		return 0;
 	}
