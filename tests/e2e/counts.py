@@ -94,12 +94,9 @@ def not_wanted(cpus):
         kept = {t: sum(c.values()) for t, c in tape.calls.items() if t in truth.workers}
         suite.say(not any(kept.values()), "elsewhere: nothing is kept", str(kept))
         suite.none("elsewhere: sums by CPU and class", compare_sums(tape))
-        for name in ("file", "net", "ipc"):
-            made = sum(n for w in truth.workers.values() for (t, _, _), n in w["calls"].items()
-                       if TYPES[t]["class"] == name)
-            got = counted(tape, "filtered", name)
-            suite.say(got >= made, f"elsewhere: {name} is counted as filtered",
-                      f"{got} filtered, {made} made")
+        # Whose call it is is asked before what the call is: ioctl() may be of two classes.
+        got, made = counted(tape, "filtered"), truth.total()
+        suite.say(got >= made, "elsewhere: all is counted as filtered", f"{got}, {made} made")
 
 
 def flood(cpus):
