@@ -63,6 +63,8 @@ static int doctor_run(const struct reel_command *self, int argc, char **argv)
 	d.verbose = args.common.verbose > 0;
 	for (unsigned i = 0; i < CLASSES; i++)
 		load.classes[i] = true;
+	if (args.common.verbose > 1)
+		load.verifier_log = stderr;
 	load.config.recorder_pid = (__u32)getpid();
 	load.config.max_arg = 4096;
 	load.config.scope = load.config.scope_tree = 1;

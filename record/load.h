@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "bpf/events.h"
 #include "bpf/recorder.h"
@@ -33,7 +34,8 @@ struct load_options {
 	uint32_t state_ring_bytes;
 	uint32_t open_files; /* that can be followed at a time; 0: 65,536 */
 	bool classes[CLASSES];
-	bool slots[SLOTS]; /* calls wanted by name, whatever their class */
+	bool slots[SLOTS];  /* calls wanted by name, whatever their class */
+	FILE *verifier_log; /* where to write what the kernel says of a refused program; or NULL */
 };
 
 /*
