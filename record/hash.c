@@ -11,12 +11,13 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "record/hash_cache.h"
 #include "record/helper_files.h"
 
-enum { CHUNK_BYTES = 64 << 10, CHUNKS_A_SLICE = 64 };
+enum { CHUNK_BYTES = 64 << 10, CHUNKS_A_SLICE = 64, FRESH_NS = 100000000 };
 _Static_assert((int)HASH_BYTES == (int)crypto_hash_sha256_BYTES, "the bytes of SHA-256");
 
 struct job {
@@ -280,6 +281,21 @@ out:
 	return r;
 }
 
+/*
+ * Some kernels count changes in ticks of up to 10 ms: a file that was changed just now may change
+ * again and have the same time. It is not remembered, and so is hashed anew when it is executed
+ * again.
+ */
+static bool may_change_unseen(const struct hash_key *key)
+{
+	struct timespec now;
+	int64_t age_ns;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age_ns = now.tv_sec * 1000000000ll + now.tv_nsec - key->ctime_ns;
+	return age_ns > -FRESH_NS && age_ns < FRESH_NS;
+}
+
 /* 1: at the end of the file; 0: there is more; -errno. */
 static int read_slice(struct hasher *h, struct job *j)
 {
@@ -327,7 +343,8 @@ static int work(void *state, unsigned *answered, const struct record_sink *sink,
 	}
 	if (!reason) {
 		crypto_hash_sha256_final(&j->state, sha256);
-		hash_cache_add(&h->cache, &j->key, sha256, NULL);
+		if (!may_change_unseen(&j->key))
+			hash_cache_add(&h->cache, &j->key, sha256, NULL);
 	}
 	r = put_hash(&h->record, &j->q, &j->key, reason ? NULL : sha256, reason, sink, err);
 	drop_first(h);

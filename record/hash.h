@@ -2,8 +2,8 @@
 /*
  * SHA-256 of files that are executed: a task of the helper. Each file is hashed once, as long as
  * its device, inode, change time and size stay the same and it is not among those that have made
- * way in the cache; each request that is not such a repetition is answered by a `hash` record, with
- * a reason where there is no hash.
+ * way in the cache; one that was changed just now is hashed each time. Each request that is no such
+ * repetition is answered by a `hash` record, with a reason where there is no hash.
  *
  * The file is taken from /proc/PID/exe while the process lives, which is the executed file itself
  * whatever has become of its path; else from the path, if the same device and inode are found
