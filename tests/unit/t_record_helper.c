@@ -57,6 +57,7 @@ enum garbage {
 	ANSWERED_WITH_MORE,
 	RECORD_WITHOUT_HEADER,
 	RECORD_OF_OTHER_LENGTH,
+	RECORD_BEYOND_THE_PACKET,
 	RECORD_OF_NO_TYPE,
 	RECORD_OF_THE_KERNEL,
 	RECORD_TOO_SHORT,
@@ -92,10 +93,17 @@ static size_t make_garbage(enum garbage what, uint8_t *packet)
 		frame.value = 5;
 	if (what == RECORD_OF_OTHER_LENGTH)
 		header.length += 1;
+	if (what == RECORD_BEYOND_THE_PACKET) {
+		header.length += 8;
+		hash.path += 8;
+	}
 	if (what == RECORD_OF_NO_TYPE)
 		header.type = 255;
-	if (what == RECORD_OF_THE_KERNEL)
-		header.type = EV_exit;
+	if (what == RECORD_OF_THE_KERNEL) {
+		/* Sound, but not the helper's to tell: it has neither fields nor strings. */
+		header = (struct ev_header){ .type = EV_setsid };
+		frame.value = sizeof(header);
+	}
 	if (what == RECORD_TOO_SHORT)
 		header.length = 8;
 	if (what == RECORD_WITH_LONG_STRINGS)
@@ -115,6 +123,8 @@ static size_t make_garbage(enum garbage what, uint8_t *packet)
 		return 1;
 	case ANSWERED_TOO_OFTEN:
 		return sizeof(frame);
+	case RECORD_OF_THE_KERNEL:
+		return sizeof(frame) + sizeof(header);
 	case RECORD_WITHOUT_HEADER:
 		return sizeof(frame) + 5;
 	case RECORD_TOO_SHORT:
