@@ -566,7 +566,7 @@ int sched_process_exec(__u64 *ctx)
 		return 0;
 	}
 	files_end_closed(task);
-	e = build_begin(&b, exec, exec_call(task, bprm), 0);
+	e = build_begin(&b, exec, exec_call(trusted, bprm), 0);
 	file = kload_pointer((__u64)&bprm->file);
 	name = kload_pointer((__u64)&bprm->filename);
 	script = is_script(bprm);
@@ -596,7 +596,7 @@ int sched_process_exec(__u64 *ctx)
 		e->exe = build_file_path(&b, file);
 	}
 	e->argv = build_args(&b, task->mm->arg_start, task->mm->arg_end, config.max_arg);
-	e->argv_arg = script ? build_passed_args(&b, task) : build_nothing(&b);
+	e->argv_arg = script ? build_passed_args(&b, trusted) : build_nothing(&b);
 	e->env = config.env ? build_args(&b, task->mm->env_start, task->mm->env_end,
 					 STRING_BYTES_MAX - 1) :
 			      build_nothing(&b);
@@ -670,7 +670,7 @@ int sched_process_exit(__u64 *ctx)
 		.core_dumped = status >> 7 & 1,
 	};
 
-	return emit_fixed(exit, call_now(task), 0, &e);
+	return emit_fixed(exit, call_now(trusted), 0, &e);
 }
 
 /* Where it works */
