@@ -305,6 +305,21 @@ struct task_struct {
 	struct task_io_accounting ioac;
 	struct css_set *cgroups;
 };
+struct module {
+	char name[56];
+};
+struct bpf_map {
+	__u32 id;
+};
+struct bpf_prog_aux {
+	__u32 id;
+};
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+struct bpf_link {
+	__u32 id;
+};
 struct linux_binprm {
 	struct file *executable;
 	struct file *file;

@@ -19,6 +19,7 @@
 #include "bpf/priv.bpf.h"
 #include "bpf/process.bpf.h"
 #include "bpf/sys.bpf.h"
+#include "bpf/system.bpf.h"
 #include "bpf/uring_tell.bpf.h"
 #include "bpf/user.bpf.h"
 

@@ -145,6 +145,29 @@ static const struct {
 	{ "landlock_create_ruleset", "-2", 'c' },
 	{ "landlock_add_rule", "03", 'a' },
 	{ "landlock_restrict_self", "01", 'r' },
+	/* kill: target, target_tid, signal, pidfd */
+	{ "kill", "0-1-" },
+	{ "tkill", "-01-" },
+	{ "tgkill", "012-" },
+	{ "rt_sigqueueinfo", "0-1-" },
+	{ "pidfd_send_signal", "--10", 'p' },
+	/* shm: as passed */
+	{ "shmget", "012", 'g' },
+	{ "shmat", "012", 'a' },
+	{ "shmdt", "0", 'd' },
+	{ "shmctl", "012", 'c' },
+	{ "ipc", "012345", 'm' },
+	/* kexec: flags, segments, kernel, initrd, command line */
+	{ "kexec_load", "31---" },
+	{ "kexec_file_load", "4-013", 'f' },
+	/* clock_settime: clock, where the time is */
+	{ "clock_settime", "01", 's' },
+	{ "clock_settime64", "01", 'S' },
+	{ "settimeofday", "-0", 'v' },
+	{ "stime", "-0", 't' },
+	{ "adjtimex", "-0", 'a' },
+	{ "clock_adjtime", "01", 'a' },
+	{ "clock_adjtime64", "01", 'A' },
 	/* socket: family, type, protocol, where two descriptors go */
 	{ "socket", "012-" },
 	/* send, recv: fd, buffer or header, bytes or messages, flags, address, its length */
@@ -176,6 +199,7 @@ static const struct call_mixed mixed[] = {
 	{ "dup2", "on_dup", "dup fold" },
 	{ "dup3", "on_dup", "dup fold" },
 	{ "close_range", "on_close_range", "close_range fold" },
+	{ "ipc", "on_ipc", "shm" },
 	{ "ioctl", "on_ioctl", "setflags tiocsti" },
 	{ "fcntl", "on_fcntl", "dup fold" },
 	{ "fcntl64", "on_fcntl", "dup fold" },
@@ -214,6 +238,10 @@ static const struct {
 	  "setuid setgid setgroups capset prctl setns unshare pivot_root keyctl personality "
 	  "seccomp landlock" },
 	{ "on_moves", "chdir chroot" },
+	{ "on_ipc", "kill shm" },
+	{ "on_kernel",
+	  "init_module finit_module delete_module bpf perf_event_open kexec io_uring_setup "
+	  "syslog reboot clock_settime" },
 	{ "on_maps", "mmap mprotect" },
 	{ "on_memory", "memfd_create process_vm_readv process_vm_writev ptrace userfaultfd" },
 	{ "on_sockets", "socket bind connect listen accept shutdown" },

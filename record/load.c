@@ -72,6 +72,7 @@ static const struct {
 	  .slot = TELL_TRANSFERS },
 	{ "uring_tell_io", "io_uring: io", "read write fold dns", .kind = TELLER, .slot = TELL_IO },
 	{ "inet_sock_set_state", "inet_sock_set_state", "flow", false },
+	{ "module_load", "module_load", "init_module finit_module", false },
 	{ "signal_generate", "signal_generate", "signal", false },
 	{ "signal_deliver", "signal_deliver", "signal", false },
 	{ "keyframe_task", "iter/task", "process task inflight", false, ITERATOR },
