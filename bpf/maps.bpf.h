@@ -42,7 +42,10 @@ struct scratch {
 		__u64 other;	/* in payload, what is compared */
 		__u64 lost;	/* the path did not fit, or is not the same */
 		__u64 gone;	/* the name is removed */
-		__u64 parts[PATH_PARTS];
+		struct walk_part {
+			__u64 name;	/* address */
+			__u64 length;
+		} parts[PATH_PARTS];
 	} walk;
 	/* What target_put() has found. */
 	struct target {

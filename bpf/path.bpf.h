@@ -49,13 +49,47 @@ struct walk_context {
  */
 enum { UP_STEPS = 8, DOWN_STEPS = 6, SAME_STEPS = 8, MORE_STEPS = 2 };
 
+/* What a step needs of a dentry: its parent and its name lie in a row. */
+static __always_inline __u64 dentry_take(__u64 dentry, struct walk_part *part)
+{
+	struct {
+		__u64 parent;
+		struct qstr name;
+	} taken;
+
+	_Static_assert(sizeof(taken) == 24, "as in a dentry");
+	if (config.direct_loads) {
+		struct dentry *d =
+			bpf_rdonly_cast((void *)dentry, bpf_core_type_id_kernel(struct dentry));
+
+		part->name = (__u64)d->d_name.name;
+		part->length = d->d_name.len;
+		return (__u64)d->d_parent;
+	}
+	if (bpf_core_field_offset(struct dentry, d_name) -
+		    bpf_core_field_offset(struct dentry, d_parent) !=
+	    sizeof(taken.parent)) {
+		taken.parent = KPTR(struct dentry, dentry, d_parent);
+		bpf_core_read(&taken.name, sizeof(taken.name), &((struct dentry *)dentry)->d_name);
+	} else {
+		bpf_probe_read_kernel(&taken, sizeof(taken),
+				      (void *)(dentry +
+					       bpf_core_field_offset(struct dentry, d_parent)));
+	}
+	part->name = (__u64)taken.name.name;
+	part->length = taken.name.len;
+	return taken.parent;
+}
+
 static __always_inline long walk_up(struct walk *w, const int steps)
 {
 	__u64 dentry = w->dentry, top = w->top, parent;
 	__u32 n = w->n_parts;
 
 	for (int k = 0; k < steps && dentry != top; k++) {
-		parent = KPTR(struct dentry, dentry, d_parent);
+		struct walk_part part;
+
+		parent = dentry_take(dentry, &part);
 		/* Too deep, or not below the root of its mount: moved out of it, or opened by
 		 * handle. */
 		if (n >= PATH_PARTS || parent == dentry || !parent) {
@@ -64,7 +98,7 @@ static __always_inline long walk_up(struct walk *w, const int steps)
 			return 1;
 		}
 		opaque(n);
-		w->parts[n & (PATH_PARTS - 1)] = dentry;
+		w->parts[n & (PATH_PARTS - 1)] = part;
 		n++;
 		dentry = parent;
 	}
@@ -90,37 +124,28 @@ static long walk_up_more(__u32 i, struct walk_context *context)
 }
 
 /*
- * The name of a dentry, which may be shorter than what is written. A short one lies in the dentry
- * itself: a few loads instead of a helper call. Returns its bytes.
+ * A name, and some bytes behind it. One that is short enough lies in its dentry, where so much can be
+ * read: a few loads instead of a helper call.
  */
-static __always_inline __u32 name_put(void *to, __u64 dentry)
+static __always_inline void name_put(void *to, __u64 name, __u32 length)
 {
-	struct qstr q;
+	if (config.direct_loads && bpf_core_type_exists(union shortname_store) &&
+	    length < bpf_core_type_size(union shortname_store)) {
+		union shortname_store *from =
+			bpf_rdonly_cast((void *)name,
+					bpf_core_type_id_kernel(union shortname_store));
 
-	if (config.direct_loads) {
-		struct dentry *d =
-			bpf_rdonly_cast((void *)dentry, bpf_core_type_id_kernel(struct dentry));
-
-		q.len = d->d_name.len;
-		q.name = d->d_name.name;
-		if (bpf_core_field_exists(struct dentry, d_shortname) &&
-		    (__u64)q.name == dentry + bpf_core_field_offset(struct dentry, d_shortname)) {
-			for (int k = 0; k < 5; k++)
-				((__u64 *)to)[k] = d->d_shortname.words[k];
-			return q.len;
-		}
-	} else {
-		bpf_probe_read_kernel(&q, sizeof(q),
-				      (void *)(dentry +
-					       bpf_core_field_offset(struct dentry, d_name)));
+		for (int k = 0; k < 5; k++)
+			((__u64 *)to)[k] = from->words[k];
+		return;
 	}
-	bpf_probe_read_kernel(to, q.len & 255, q.name);
-	return q.len;
+	bpf_probe_read_kernel(to, length & 255, (void *)name);
 }
 
 static __always_inline long walk_down(struct scratch *s, const int steps)
 {
 	struct walk *w = &s->walk;
+	struct walk_part *part;
 	__u32 length, left;
 	__u64 at;
 
@@ -128,15 +153,18 @@ static __always_inline long walk_down(struct scratch *s, const int steps)
 		left = w->n_parts;
 		if (!left)
 			return 1;
+		left--;
+		opaque(left);
+		part = &w->parts[left & (PATH_PARTS - 1)];
+		length = part->length;
 		at = w->at;
-		*(char *)payload_at(s, at) = '/';
-		length = name_put(payload_at(s, at + 1), w->parts[--left & (PATH_PARTS - 1)]);
-		at += 1 + length;
-		if (length > 255 || at > w->end) {
+		if (length > 255 || at + 1 + length > w->end) {
 			w->lost = 1;
 			return 1;
 		}
-		w->at = at;
+		*(char *)payload_at(s, at) = '/';
+		name_put(payload_at(s, at + 1), part->name, length);
+		w->at = at + 1 + length;
 		w->n_parts = left;
 	}
 	return 0;
