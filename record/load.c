@@ -378,8 +378,8 @@ static int load_what_loads(struct programs *p, const struct btf *kernel, struct 
 					    load_error == -EPERM || load_error == -EACCES ?
 						    "; root may, or who has CAP_BPF and CAP_PERFMON" :
 						    "");
-		if (getenv("REEL_VERIFIER_LOG"))
-			fputs(p->all[failed].log, stderr);
+		if (p->options.verifier_log)
+			fputs(p->all[failed].log, p->options.verifier_log);
 		refuse(&p->all[failed], HOOK_REFUSED, log_reason(p->all[failed].log));
 		if (!p->all[failed].handler && hooks[p->all[failed].hook].needed)
 			return reel_err_set(err, load_error,
