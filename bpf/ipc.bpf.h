@@ -113,6 +113,16 @@ static __always_inline bool sent_by_process(__s32 code)
 	return code == SENT_BY_PROCESS || code == SENT_BY_QUEUE || code == SENT_BY_TKILL;
 }
 
+/* What describes the signal. The verifier holds it for a pointer, never 0, and would leave out what
+ * is done if it is. */
+static __always_inline __u64 signal_info(__u64 *ctx)
+{
+	__u64 info = 0;
+
+	bpf_probe_read_kernel(&info, sizeof(info), &ctx[1]);
+	return info;
+}
+
 /*
  * A signal is on its way, and its sender is the current process. That is kept, since at the end it is
  * not told any more: of most signals all threads but see that they are killed.
@@ -121,7 +131,7 @@ SEC("tp_btf/signal_generate")
 int signal_generate(__u64 *ctx)
 {
 	__u32 signal = ctx[0], result = ctx[4];
-	__u64 info = ctx[1], hand;
+	__u64 info, hand;
 	struct task_struct *task = (struct task_struct *)ctx[2];
 	struct task_note *note;
 	__s32 code;
@@ -134,6 +144,7 @@ int signal_generate(__u64 *ctx)
 		(signal - 1 & 63) * bpf_core_type_size(struct k_sigaction);
 	if (!signal_is_deadly(signal, KPTR(struct k_sigaction, hand, sa.sa_handler)))
 		return 0;
+	info = signal_info(ctx);
 	code = info == INFO_NONE   ? SENT_BY_PROCESS :
 	       info == INFO_KERNEL ? SENT_BY_KERNEL :
 				     KLOAD(struct kernel_siginfo, info, si_code);
@@ -152,7 +163,7 @@ SEC("tp_btf/signal_deliver")
 int signal_deliver(__u64 *ctx)
 {
 	__u32 signal = ctx[0], flags;
-	__u64 info = ctx[1], action = ctx[2], all;
+	__u64 info, action = ctx[2], all;
 	struct task_struct *task;
 	struct cpu_counts *own;
 	struct task_note *note;
@@ -160,6 +171,7 @@ int signal_deliver(__u64 *ctx)
 
 	if (!signal_is_deadly(signal, KPTR(struct k_sigaction, action, sa.sa_handler)))
 		return 0;
+	info = signal_info(ctx);
 	all = kload_pointer((__u64)&task_to_load()->signal);
 	flags = KLOAD(struct signal_struct, all, flags);
 	if ((flags & SIGNAL_UNKILLABLE_FLAG) && signal != SIGNAL_KILL)
