@@ -24,6 +24,7 @@
 #include "reel.skel.h"
 #pragma GCC diagnostic pop
 
+enum { FOLLOW_TRIES = 1000 };
 enum { LOG_BYTES = 16 << 10, PROGRAMS_MAX = 160 };
 
 /* What is asked of an io_uring is told as what it does. */
@@ -630,15 +631,21 @@ int programs_iterators(const struct programs *p, int ret_fds[ITERATORS])
 int programs_follow(struct programs *p, int pid, struct reel_err *err)
 {
 	struct task_note note = { .in_tree = 1 };
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0), r = 0;
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0), map = bpf_map__fd(p->skeleton->maps.notes);
+	int r = 0, done = -1;
 
 	/* Whether it is in scope it asks itself, at its first call. */
 	if (!p->options.config.n_terms)
 		note.scope = SCOPE_IN;
 	else
 		note.scope = SCOPE_OUT;
-	if (fd < 0 ||
-	    bpf_map_update_elem(bpf_map__fd(p->skeleton->maps.notes), &fd, &note, BPF_ANY) < 0)
+	/* A program that looks into the storage at this moment is in the way. */
+	for (int i = 0; fd >= 0 && done < 0 && i < FOLLOW_TRIES; i++) {
+		done = bpf_map_update_elem(map, &fd, &note, BPF_ANY);
+		if (done < 0 && errno != EAGAIN && errno != EBUSY)
+			break;
+	}
+	if (done < 0)
 		r = reel_err_set(err, -errno, "cannot follow process %d: %s", pid, strerror(errno));
 	if (fd >= 0)
 		close(fd);
