@@ -25,19 +25,19 @@ enum {
 enum user_kind {
 	USER_NONE,
 	USER_SESSION,		/* returns a new session */
-	USER_SESSION_AT,	/* puts a new session where arg 0 points to; arg 1: GnuTLS's flags */
+	USER_SESSION_AT,	/* puts a new session where arg 0 points to; arg 1: flags */
 	USER_SESSION_END,	/* arg 0: session */
 	USER_SESSION_AGAIN,	/* the session, arg 0, may do another handshake */
 	USER_SIDE,		/* param: the side of the session, arg 0 */
 	USER_HANDSHAKE,		/* of the session, arg 0; param: its side */
-	USER_VERDICT,		/* arg 0: session, arg 1: what a call with it returned; returns why */
+	USER_VERDICT,		/* arg 0: session, arg 1: what a call returned; returns why */
 	USER_NOTICE,		/* arg 0: session; nothing but an occasion to look at it */
 	USER_SET_FD,		/* arg 0: session, arg 1: fd */
 	USER_SET_BIO,		/* arg 0: session, arg 1: BIO to read from */
 	USER_BIO_CONTROL,	/* arg 0: BIO, arg 1: command, arg 3: fd */
 	USER_BIO_END,		/* arg 0: BIO */
 	USER_CONTROL,		/* arg 0: session, arg 1: command, arg 3: server name */
-	USER_SERVER_NAME,	/* arg 0: session, arg 1: kind of name, arg 2 and 3: bytes, length */
+	USER_SERVER_NAME,	/* arg 0: session, arg 1: its kind, arg 2 and 3: bytes, length */
 	USER_ASKED_NAME,	/* arg 0: session; returns the name that the client asked for */
 	USER_SETUP,		/* is given files or ciphers: struct user_function says where */
 	USER_CRYPTO,		/* arg 1: an EVP_CIPHER */

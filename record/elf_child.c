@@ -70,7 +70,7 @@ void elf_parser_free(struct elf_parser *p)
 	free(p);
 }
 
-/* In the child ------------------------------------------------------------------------------- */
+/* In the child -------------------------------------------------------------------------------- */
 
 static bool say(int fd, const void *bytes, size_t n)
 {
@@ -157,7 +157,7 @@ static void child_live(struct elf_parser *p, const struct elf_request *q, int to
 	(void)say(to_parent, found, sizeof(*found));
 }
 
-/* In the parent ------------------------------------------------------------------------------ */
+/* In the parent ------------------------------------------------------------------------------- */
 
 /* 0, -ETIMEDOUT, or -EBADMSG: the child has ended before. */
 static int hear(struct elf_parser *p, void *to, size_t n)

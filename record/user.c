@@ -18,21 +18,12 @@
 #include "record/user_attach.h"
 #include "record/user_code.h"
 #include "record/user_find.h"
+#include "record/user_seen.h"
 #include "record/user_table.h"
 
 enum {
-	SEEN_WAYS = 8,
 	MORE_FDS = 256, /* what the process needs besides */
 	REASON_BYTES = 200,
-};
-
-/* A mapping that has been looked at. */
-struct seen {
-	uint64_t inode;
-	uint32_t dev;
-	uint32_t path_hash;
-	uint32_t used; /* 0: free */
-	bool again;    /* to be looked at again, but not told again */
 };
 
 struct probed {
@@ -63,8 +54,7 @@ struct user_probes {
 	int files_fd; /* the map of files */
 	struct probed probed[USER_FILES];
 	unsigned n_files, n_probes, n_fds;
-	struct seen seen[USER_SEEN];
-	uint32_t clock; /* counts what has been seen */
+	struct user_seen seen;
 	struct waiting queue[USER_QUEUE];
 	unsigned first, n_waiting;
 	struct told told[USER_TOLD];
@@ -220,54 +210,7 @@ void user_probes_free(struct user_probes *p)
 	free(p);
 }
 
-/* What has been looked at ---------------------------------------------------------------------- */
-
-static uint32_t hash_path(const char *path)
-{
-	uint32_t hash = 2166136261u;
-
-	for (; *path; path++)
-		hash = (hash ^ (uint8_t)*path) * 16777619u;
-	return hash;
-}
-
-static struct seen *seen_find(struct user_probes *p, const struct user_mapped *m)
-{
-	uint32_t hash = hash_path(m->path);
-	size_t at = (hash ^ (uint32_t)m->inode * 2654435761u ^ m->dev) % USER_SEEN;
-
-	for (size_t i = 0; i < SEEN_WAYS; i++) {
-		struct seen *s = &p->seen[(at + i) % USER_SEEN];
-
-		if (s->used && s->inode == m->inode && s->dev == m->dev && s->path_hash == hash)
-			return s;
-	}
-	return NULL;
-}
-
-/* Takes the place of the oldest near it. */
-static struct seen *seen_add(struct user_probes *p, const struct user_mapped *m)
-{
-	uint32_t hash = hash_path(m->path);
-	size_t at = (hash ^ (uint32_t)m->inode * 2654435761u ^ m->dev) % USER_SEEN;
-	struct seen *best = &p->seen[at];
-
-	for (size_t i = 1; i < SEEN_WAYS; i++) {
-		struct seen *s = &p->seen[(at + i) % USER_SEEN];
-
-		if (best->used && (!s->used || p->clock - s->used > p->clock - best->used))
-			best = s;
-	}
-	if (++p->clock == 0)
-		p->clock = 1;
-	*best = (struct seen){ .inode = m->inode,
-			       .dev = m->dev,
-			       .path_hash = hash,
-			       .used = p->clock };
-	return best;
-}
-
-/* Coverage ----------------------------------------------------------------------------------- */
+/* Coverage ------------------------------------------------------------------------------------ */
 
 /* In the order of the names of coverage.status. */
 enum status { LOADED, NOT_WANTED, NOT_THERE, REFUSED, FILTER, PARTLY };
@@ -332,7 +275,7 @@ static unsigned type_bit(const struct user_row *row)
 						0;
 }
 
-/* Probing a file ----------------------------------------------------------------------------- */
+/* Probing a file ------------------------------------------------------------------------------ */
 
 /* The names that are looked for: functions, getters, proofs, in this order. */
 static size_t list_names(const char *names[ELF_MAX_NAMES])
@@ -569,7 +512,7 @@ int user_probes_file(struct user_probes *p, const struct user_mapped *mapped,
 				      .path = mapped->path };
 	struct probing g = { .path = mapped->path };
 	struct looked looked;
-	struct seen *seen = NULL;
+	struct user_look *seen = NULL;
 	int r;
 
 	g.libraries = user_libraries_of(mapped->path, &wanted.if_executable);
@@ -578,7 +521,7 @@ int user_probes_file(struct user_probes *p, const struct user_mapped *mapped,
 	if (!g.libraries)
 		return 0;
 	if (mapped->pid) {
-		seen = seen_find(p, mapped);
+		seen = user_seen_find(&p->seen, mapped->dev, mapped->inode, mapped->path);
 		if (seen && !seen->again)
 			return 0;
 	}
@@ -589,7 +532,7 @@ int user_probes_file(struct user_probes *p, const struct user_mapped *mapped,
 	if (looked.code < 0 && !seen && !wanted.if_executable)
 		r = tell(p, mapped->path, 0, looked.why, REFUSED, sink, err);
 	if (!seen)
-		seen = seen_add(p, mapped);
+		seen = user_seen_add(&p->seen, mapped->dev, mapped->inode, mapped->path);
 	seen->again = may_change(looked.code);
 	return r;
 }
@@ -652,7 +595,7 @@ static int run(void *state, const struct helper_request *q, const struct record_
 				      .dev = q->dev,
 				      .inode = q->inode,
 				      .path = q->path };
-	const struct seen *seen;
+	const struct user_look *seen;
 	struct waiting *w;
 	bool if_executable;
 	char *path;
@@ -664,7 +607,7 @@ static int run(void *state, const struct helper_request *q, const struct record_
 	}
 	if (q->pid && !user_libraries_of(q->path, &if_executable))
 		return HELPER_ANSWERED;
-	seen = seen_find(p, &mapped);
+	seen = user_seen_find(&p->seen, mapped.dev, mapped.inode, mapped.path);
 	if (seen && !seen->again)
 		return HELPER_ANSWERED;
 	path = p->n_waiting < USER_QUEUE ? strdup(q->path) : NULL;

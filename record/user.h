@@ -4,7 +4,7 @@
  * one. Probes belong to files, not to processes; whose hits are recorded is for the kernel programs
  * to say.
  *
- *	user_probes_prepare(object, wanted, kernel);	after the object is open, before it is loaded
+ *	user_probes_prepare(object, wanted, kernel);	when the object is open, not yet loaded
  *	user_probes_new(object, &probes, err);		when it is loaded
  *	user_probes_task(probes);			in the helper: each executable mapping of a
  *							file is a request. One for pid 0, before all
@@ -27,8 +27,7 @@
  *
  * Bounds: USER_FILES files with probes, USER_MAX_FDS descriptors, USER_QUEUE files that wait (those
  * that find no room are looked at when they are mapped again), USER_TOLD files that a keyframe
- * tells of, and USER_SEEN files that have been looked at, of which the oldest may be looked at
- * again: 260 KiB, and paths.
+ * tells of, and what user_seen.h says: 260 KiB, and paths.
  */
 #ifndef REEL_RECORD_USER_H
 #define REEL_RECORD_USER_H
@@ -41,13 +40,7 @@
 #include "record/helper.h"
 #include "record/sink.h"
 
-enum {
-	USER_SEEN = 4096,
-	USER_QUEUE = 256,
-	USER_TOLD = 512,
-	USER_MAX_FDS = 4096,
-	USER_KEEP_FDS = 3
-};
+enum { USER_QUEUE = 256, USER_TOLD = 512, USER_MAX_FDS = 4096, USER_KEEP_FDS = 3 };
 
 struct bpf_object;
 struct btf;

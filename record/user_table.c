@@ -43,12 +43,14 @@ const char *const user_directories[] = {
 
 const char *const user_shells[] = { "/usr/bin/bash", "/bin/bash", "/usr/local/bin/bash", NULL };
 
-#define SSL(name, kind, ...) { name, kind, USER_OPENSSL, __VA_ARGS__ },
-#define GNUTLS(name, kind, ...) { name, kind, USER_GNUTLS, __VA_ARGS__ },
-#define SSL_FILE(name) { name, USER_SETUP, USER_OPENSSL, .path = { 2 } },
-#define SSL_CIPHERS(name) { name, USER_SETUP, USER_OPENSSL, .cipher = 2 },
-#define GNUTLS_FILE(name) { name, USER_SETUP, USER_GNUTLS, .path = { 2 } },
-#define GNUTLS_CIPHERS(name) { name, USER_SETUP, USER_GNUTLS, .cipher = 2 },
+#define ROW(name, kind, library, ...) { name, kind, library, ##__VA_ARGS__ }
+#define SSL(name, kind, ...)	      ROW(name, kind, USER_OPENSSL, ##__VA_ARGS__)
+#define GNUTLS(name, kind, ...)	      ROW(name, kind, USER_GNUTLS, ##__VA_ARGS__)
+/* Given as the second argument. */
+#define SSL_FILE(name)	     ROW(name, USER_SETUP, USER_OPENSSL, .path = { 2 })
+#define SSL_CIPHERS(name)    ROW(name, USER_SETUP, USER_OPENSSL, .cipher = 2)
+#define GNUTLS_FILE(name)    ROW(name, USER_SETUP, USER_GNUTLS, .path = { 2 })
+#define GNUTLS_CIPHERS(name) ROW(name, USER_SETUP, USER_GNUTLS, .cipher = 2)
 
 enum { CLIENT = 1, SERVER = 2 };
 
@@ -57,71 +59,74 @@ enum { CLIENT = 1, SERVER = 2 };
  * probe costs more than many of them.
  */
 const struct user_row user_rows[] = {
-	SSL("SSL_new", USER_SESSION) SSL("SSL_free", USER_SESSION_END) SSL("SSL_clear", USER_SESSION_AGAIN) SSL(
-		"SSL_renegotiate",
-		USER_SESSION_AGAIN) SSL("SSL_renegotiate_abbreviated",
-					USER_SESSION_AGAIN) SSL("SSL_set_connect_state", USER_SIDE,
-								CLIENT) SSL("SSL_set_accept_state",
-									    USER_SIDE,
-									    SERVER) SSL("SSL_connect",
-											USER_HANDSHAKE,
-											CLIENT)
-		SSL("SSL_accept", USER_HANDSHAKE, SERVER) SSL("SSL_do_handshake", USER_HANDSHAKE) SSL("SSL_get_error", USER_VERDICT) SSL(
-			"SSL_shutdown",
-			USER_NOTICE) SSL("SSL_get_verify_result",
-					 USER_NOTICE) SSL("SSL_get_peer_certificate",
-							  USER_NOTICE) SSL("SSL_get1_peer_certificate",
-									   USER_NOTICE) SSL("SSL_get_peer_cert_chain", USER_NOTICE)
-			SSL("SSL_get_version", USER_NOTICE) SSL("SSL_set_fd", USER_SET_FD) SSL(
-				"SSL_set_rfd",
-				USER_SET_FD) SSL("SSL_set_bio",
-						 USER_SET_BIO) SSL("SSL_set0_rbio",
-								   USER_SET_BIO) SSL("SSL_ctrl",
-										     USER_CONTROL) SSL("SSL_get_servername",
-												       USER_ASKED_NAME) SSL_FILE("SSL_CTX_use_certificate_file")
-				SSL_FILE("SSL_CTX_use_certificate_chain_file") SSL_FILE("SSL_CTX_use_PrivateKey_file") SSL_FILE(
-					"SSL_CTX_use_RSAPrivateKey_file") SSL_FILE("SSL_use_certificate_file") SSL_FILE("SSL_use_certificate_chain_file")
-					SSL_FILE("SSL_use_PrivateKey_file") SSL_FILE("SSL_use_RSAPrivateKey_file") SSL(
-						"SSL_CTX_load_verify_locations", USER_SETUP,
-						.path = { 2,
-							  3 }) SSL_FILE("SSL_CTX_load_verify_file") SSL_FILE("SSL_CTX_load_verify_dir")
-						SSL_FILE("SSL_CTX_load_verify_store") SSL_CIPHERS("SSL_CTX_set_cipher_list") SSL_CIPHERS(
-							"SSL_set_cipher_list") SSL_CIPHERS("SSL_CTX_set_ciphersuites") SSL_CIPHERS("SSL_set_ciphersuites")
-							SSL("BIO_int_ctrl", USER_BIO_CONTROL) SSL("BIO_free", USER_BIO_END) SSL(
-								"EVP_CipherInit",
-								USER_CRYPTO) SSL("EVP_CipherInit_ex",
-										 USER_CRYPTO) SSL("EVP_CipherInit_ex2",
-												  USER_CRYPTO) SSL("EVP_EncryptInit", USER_CRYPTO)
-								SSL("EVP_EncryptInit_ex", USER_CRYPTO) SSL("EVP_EncryptInit_ex2", USER_CRYPTO) SSL(
-									"EVP_DecryptInit",
-									USER_CRYPTO) SSL("EVP_DecryptInit_ex",
-											 USER_CRYPTO) SSL("EVP_DecryptInit_ex2",
-													  USER_CRYPTO) GNUTLS("gnutls_init",
-															      USER_SESSION_AT)
-									GNUTLS("gnutls_deinit", USER_SESSION_END) GNUTLS("gnutls_handshake", USER_HANDSHAKE) GNUTLS(
-										"gnutls_transport_set_int2",
-										USER_SET_FD) GNUTLS("gnutls_transport_set_ptr",
-												    USER_SET_FD) GNUTLS("gnutls_transport_set_ptr2", USER_SET_FD)
-										GNUTLS("gnutls_server_name_set", USER_SERVER_NAME) GNUTLS(
-											"gnutls_certificate_set_x509_key_file",
-											USER_SETUP,
-											.path = { 2,
-												  3 })
-											GNUTLS("gnutls_certificate_set_x509_key_file2",
-											       USER_SETUP,
-											       .path = { 2,
-													 3 }) GNUTLS_FILE("gnutls_certificate_set_x509_trust_file")
-												GNUTLS_FILE("gnutls_certificate_set_x509_trust_dir") GNUTLS_FILE(
-													"gnutls_certificate_set_x509_crl_file")
-													GNUTLS_FILE("gnutls_certificate_set_x509_simple_pkcs12_file") GNUTLS_CIPHERS(
-														"gnutls_priority_set_direct")
-														GNUTLS_CIPHERS("gnutls_priority_init") GNUTLS_CIPHERS(
-															"gnutls_priority_init2")
-															GNUTLS_CIPHERS(
-																"gnutls_set_default_priority_append"){
-																"readline",
-																USER_LINE,
-																USER_READLINE },
+	SSL("SSL_new", USER_SESSION),
+	SSL("SSL_free", USER_SESSION_END),
+	SSL("SSL_clear", USER_SESSION_AGAIN),
+	SSL("SSL_renegotiate", USER_SESSION_AGAIN),
+	SSL("SSL_renegotiate_abbreviated", USER_SESSION_AGAIN),
+	SSL("SSL_set_connect_state", USER_SIDE, CLIENT),
+	SSL("SSL_set_accept_state", USER_SIDE, SERVER),
+	SSL("SSL_connect", USER_HANDSHAKE, CLIENT),
+	SSL("SSL_accept", USER_HANDSHAKE, SERVER),
+	SSL("SSL_do_handshake", USER_HANDSHAKE),
+	SSL("SSL_get_error", USER_VERDICT),
+	SSL("SSL_shutdown", USER_NOTICE),
+	SSL("SSL_get_verify_result", USER_NOTICE),
+	SSL("SSL_get_peer_certificate", USER_NOTICE),
+	SSL("SSL_get1_peer_certificate", USER_NOTICE),
+	SSL("SSL_get_peer_cert_chain", USER_NOTICE),
+	SSL("SSL_get_version", USER_NOTICE),
+	SSL("SSL_set_fd", USER_SET_FD),
+	SSL("SSL_set_rfd", USER_SET_FD),
+	SSL("SSL_set_bio", USER_SET_BIO),
+	SSL("SSL_set0_rbio", USER_SET_BIO),
+	SSL("SSL_ctrl", USER_CONTROL),
+	SSL("SSL_get_servername", USER_ASKED_NAME),
+	SSL_FILE("SSL_CTX_use_certificate_file"),
+	SSL_FILE("SSL_CTX_use_certificate_chain_file"),
+	SSL_FILE("SSL_CTX_use_PrivateKey_file"),
+	SSL_FILE("SSL_CTX_use_RSAPrivateKey_file"),
+	SSL_FILE("SSL_use_certificate_file"),
+	SSL_FILE("SSL_use_certificate_chain_file"),
+	SSL_FILE("SSL_use_PrivateKey_file"),
+	SSL_FILE("SSL_use_RSAPrivateKey_file"),
+	SSL("SSL_CTX_load_verify_locations", USER_SETUP, .path = { 2, 3 }),
+	SSL_FILE("SSL_CTX_load_verify_file"),
+	SSL_FILE("SSL_CTX_load_verify_dir"),
+	SSL_FILE("SSL_CTX_load_verify_store"),
+	SSL_CIPHERS("SSL_CTX_set_cipher_list"),
+	SSL_CIPHERS("SSL_set_cipher_list"),
+	SSL_CIPHERS("SSL_CTX_set_ciphersuites"),
+	SSL_CIPHERS("SSL_set_ciphersuites"),
+	SSL("BIO_int_ctrl", USER_BIO_CONTROL),
+	SSL("BIO_free", USER_BIO_END),
+	SSL("EVP_CipherInit", USER_CRYPTO),
+	SSL("EVP_CipherInit_ex", USER_CRYPTO),
+	SSL("EVP_CipherInit_ex2", USER_CRYPTO),
+	SSL("EVP_EncryptInit", USER_CRYPTO),
+	SSL("EVP_EncryptInit_ex", USER_CRYPTO),
+	SSL("EVP_EncryptInit_ex2", USER_CRYPTO),
+	SSL("EVP_DecryptInit", USER_CRYPTO),
+	SSL("EVP_DecryptInit_ex", USER_CRYPTO),
+	SSL("EVP_DecryptInit_ex2", USER_CRYPTO),
+	GNUTLS("gnutls_init", USER_SESSION_AT),
+	GNUTLS("gnutls_deinit", USER_SESSION_END),
+	GNUTLS("gnutls_handshake", USER_HANDSHAKE),
+	GNUTLS("gnutls_transport_set_int2", USER_SET_FD),
+	GNUTLS("gnutls_transport_set_ptr", USER_SET_FD),
+	GNUTLS("gnutls_transport_set_ptr2", USER_SET_FD),
+	GNUTLS("gnutls_server_name_set", USER_SERVER_NAME),
+	GNUTLS("gnutls_certificate_set_x509_key_file", USER_SETUP, .path = { 2, 3 }),
+	GNUTLS("gnutls_certificate_set_x509_key_file2", USER_SETUP, .path = { 2, 3 }),
+	GNUTLS_FILE("gnutls_certificate_set_x509_trust_file"),
+	GNUTLS_FILE("gnutls_certificate_set_x509_trust_dir"),
+	GNUTLS_FILE("gnutls_certificate_set_x509_crl_file"),
+	GNUTLS_FILE("gnutls_certificate_set_x509_simple_pkcs12_file"),
+	GNUTLS_CIPHERS("gnutls_priority_set_direct"),
+	GNUTLS_CIPHERS("gnutls_priority_init"),
+	GNUTLS_CIPHERS("gnutls_priority_init2"),
+	GNUTLS_CIPHERS("gnutls_set_default_priority_append"),
+	ROW("readline", USER_LINE, USER_READLINE),
 };
 const size_t n_user_rows = sizeof(user_rows) / sizeof(*user_rows);
 _Static_assert(sizeof(user_rows) / sizeof(*user_rows) <= USER_FUNCTIONS, "the map has room");

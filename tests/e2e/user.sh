@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # The class user: TLS handshakes and set-up, and lines of shells, seen inside programs.
-# timeout: 400
+# timeout: 600
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
 [ "$(id -u)" = 0 ] || t_skip_all "needs root"

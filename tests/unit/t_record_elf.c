@@ -14,7 +14,7 @@
 #include "record/elf_child.h"
 #include "tests/unit/harness.h"
 
-/* A file in memory ------------------------------------------------------------------------------- */
+/* A file in memory ---------------------------------------------------------------------------- */
 
 static int file_of(const void *bytes, size_t n)
 {
@@ -313,7 +313,7 @@ TEST(too_much_may_not_be_asked)
 	elf_work_free(w);
 }
 
-/* This program itself ------------------------------------------------------------------------------ */
+/* This program itself ------------------------------------------------------------------------- */
 
 /* Its place in the file, as the kernel has mapped it. */
 static uint64_t offset_of(const void *address)
@@ -370,7 +370,7 @@ TEST(this_program_is_as_it_is_mapped)
 	elf_work_free(w);
 }
 
-/* Damage ------------------------------------------------------------------------------------------- */
+/* Damage -------------------------------------------------------------------------------------- */
 
 static uint64_t random_next(uint64_t *state)
 {
@@ -488,7 +488,7 @@ TEST(a_damaged_program_is_borne)
 	elf_work_free(w);
 }
 
-/* The child ---------------------------------------------------------------------------------------- */
+/* The child ----------------------------------------------------------------------------------- */
 
 static int never_open(void *arg, struct reel_err *err)
 {

@@ -14,11 +14,12 @@
 #include "record/user.h"
 #include "record/user_code.h"
 #include "record/user_find.h"
+#include "record/user_seen.h"
 #include "record/user_table.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/record_child.h"
 
-/* Code ------------------------------------------------------------------------------------------- */
+/* Code ---------------------------------------------------------------------------------------- */
 
 struct code {
 	const char *what;
@@ -98,7 +99,7 @@ TEST(code_that_is_simple_enough_is_read)
 	}
 }
 
-/* Tables ----------------------------------------------------------------------------------------- */
+/* Tables -------------------------------------------------------------------------------------- */
 
 TEST(files_of_interest_by_their_names)
 {
@@ -150,7 +151,35 @@ TEST(functions_are_sound)
 	CHECK(n_user_rows > 50);
 }
 
-/* Files ------------------------------------------------------------------------------------------ */
+TEST(what_has_been_looked_at_is_remembered)
+{
+	struct user_seen *seen = calloc(1, sizeof(*seen));
+	struct user_look *l;
+	unsigned n = 0;
+
+	CHECK(!user_seen_find(seen, 1, 2, "/a"));
+	l = user_seen_add(seen, 1, 2, "/a");
+	l->again = true;
+	CHECK(user_seen_find(seen, 1, 2, "/a") == l && l->again);
+	CHECK(!user_seen_find(seen, 1, 2, "/b"));
+	CHECK(!user_seen_find(seen, 1, 3, "/a"));
+	CHECK(!user_seen_find(seen, 2, 2, "/a"));
+	/* Far more than there is room for: the last are there, the first have made way. */
+	for (uint64_t i = 0; i < 40 * USER_SEEN; i++) {
+		user_seen_add(seen, 7, i, "/library");
+		CHECK(user_seen_find(seen, 7, i, "/library") != NULL);
+	}
+	CHECK(!user_seen_find(seen, 1, 2, "/a"));
+	for (uint64_t i = 0; i < 40 * USER_SEEN; i++)
+		n += user_seen_find(seen, 7, i, "/library") != NULL;
+	CHECK(n > USER_SEEN / 2 && n <= USER_SEEN);
+	/* Its count of looks goes round. */
+	seen->looks = UINT32_MAX;
+	CHECK_EQ(user_seen_add(seen, 1, 2, "/a")->used, 1);
+	free(seen);
+}
+
+/* Files --------------------------------------------------------------------------------------- */
 
 struct mapped {
 	char path[256];
@@ -285,7 +314,7 @@ TEST(what_is_no_file_is_not_opened)
 	CHECK_EQ(user_find(&wanted, &err), -ENOENT);
 }
 
-/* A file system whose process does not answer ------------------------------------------------------ */
+/* A file system whose process does not answer ------------------------------------------------- */
 
 static int find_it(void *arg, struct reel_err *err)
 {
