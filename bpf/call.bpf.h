@@ -17,15 +17,15 @@ enum {
 };
 
 struct call {
-	__u64 args[8];	/* [ARG_CWD] and [ARG_NONE]: what a call does not have */
-	struct task_struct *task;	/* to load from */
+	__u64 args[8];		  /* [ARG_CWD] and [ARG_NONE]: what a call does not have */
+	struct task_struct *task; /* to load from */
 	struct cpu_counts *counts;
 	__s64 ret;
 	__u32 number;
 	__u32 slot;
-	__u16 id;	/* EV_CALL */
+	__u16 id; /* EV_CALL */
 	__u16 variant;
-	__u16 type;	/* once arranged */
+	__u16 type; /* once arranged */
 	__u8 flags;
 	bool compat;
 };
@@ -163,21 +163,21 @@ static __always_inline bool call_as_it_is(struct call *c)
  * HANDLER(mkdir) { ... c ... } is the program of the calls that end in a type, and in its class:
  * exactly one record, or call_no_event().
  */
-#define HANDLER_OF(name, class, arrange)                                                             \
-	static __always_inline int handle_##name(const struct call *c);                           \
-	SEC("tp_btf/sys_exit")                                                                    \
-	int on_##name(__u64 *ctx)                                                                 \
-	{                                                                                         \
-		struct call c;                                                                    \
-                                                                                                  \
-		if (!call_begin(&c, ctx, class) || !arrange(&c))                                  \
-			return 0;                                                                 \
-		return handle_##name(&c);                                                         \
-	}                                                                                         \
+#define HANDLER_OF(name, class, arrange)                                \
+	static __always_inline int handle_##name(const struct call *c); \
+	SEC("tp_btf/sys_exit")                                          \
+	int on_##name(__u64 *ctx)                                       \
+	{                                                               \
+		struct call c;                                          \
+                                                                        \
+		if (!call_begin(&c, ctx, class) || !arrange(&c))        \
+			return 0;                                       \
+		return handle_##name(&c);                               \
+	}                                                               \
 	static __always_inline int handle_##name(const struct call *c)
 
 /* For calls that have their arguments in the same places, and for those that do not. */
-#define HANDLER(type)	   HANDLER_OF(type, class_of_##type, call_as_it_is)
+#define HANDLER(type) HANDLER_OF(type, class_of_##type, call_as_it_is)
 #define HANDLER_ROLES(type) HANDLER_OF(type, class_of_##type, call_arrange)
 
 /*
@@ -189,15 +189,15 @@ static __always_inline bool call_as_it_is(struct call *c)
 #define HANDLER_FAMILY(name, class) HANDLER_OF(name, class, call_arrange)
 
 /* The record of a call. */
-#define call_build(b, type, c)                                                                    \
-	({                                                                                        \
-		struct ev_##type *made_ = build_begin(b, type, (c)->id, (c)->ret);                \
-		(b)->s->header.flags |= (c)->flags;                                               \
-		made_;                                                                            \
+#define call_build(b, type, c)                                                     \
+	({                                                                         \
+		struct ev_##type *made_ = build_begin(b, type, (c)->id, (c)->ret); \
+		(b)->s->header.flags |= (c)->flags;                                \
+		made_;                                                             \
 	})
 
-#define call_emit_fixed(type, c, value)                                                           \
-	emit_fixed_flags(EV_##type, class_of_##type, ring_of_##type, (c)->id, (c)->ret,           \
+#define call_emit_fixed(type, c, value)                                                 \
+	emit_fixed_flags(EV_##type, class_of_##type, ring_of_##type, (c)->id, (c)->ret, \
 			 (c)->flags, value, sizeof(*(value)))
 
 #endif

@@ -124,8 +124,8 @@ static long walk_up_more(__u32 i, struct walk_context *context)
 }
 
 /*
- * A name, and some bytes behind it. One that is short enough lies in its dentry, where so much can be
- * read: a few loads instead of a helper call.
+ * A name, and some bytes behind it. One that is short enough lies in its dentry, where so much can
+ * be read: a few loads instead of a helper call.
  */
 static __always_inline void name_put(void *to, __u64 name, __u32 length)
 {

@@ -231,8 +231,7 @@ static const struct {
 	{ "on_opens", "open create open_by_handle" },
 	{ "on_names", "unlink rename link symlink mkdir rmdir mknod" },
 	{ "on_attributes", "chmod chown truncate setxattr utimes setflags" },
-	{ "on_mounts",
-	  "mount umount move_mount mount_setattr open_tree fsopen fsconfig fsmount" },
+	{ "on_mounts", "mount umount move_mount mount_setattr open_tree fsopen fsconfig fsmount" },
 	{ "on_looks", "stat access readlink getdents" },
 	{ "on_rights",
 	  "setuid setgid setgroups capset prctl setns unshare pivot_root keyctl personality "
@@ -275,9 +274,9 @@ struct call_layout call_layout(const char *name)
 		for (unsigned k = 0; k < CALL_ROLES; k++) {
 			char place = k < strlen(layouts[i].roles) ? layouts[i].roles[k] : '-';
 
-			l.arg[k] = place == 'c'	  ? ARG_CWD
-				   : place == '-' ? ARG_NONE
-						  : (__u8)(place - '0');
+			l.arg[k] = place == 'c' ? ARG_CWD :
+				   place == '-' ? ARG_NONE :
+						  (__u8)(place - '0');
 		}
 		l.variant = (__u8)layouts[i].variant;
 		break;
