@@ -58,6 +58,7 @@ FILLER(shm)
 		args[2] = which == 'a' ? args[1] : call_arg(c, 3);
 	}
 	e->shm_id = -1;
+	e->cmd = -1;
 	switch (which) {
 	case 'g':
 		e->key = args[0];

@@ -217,7 +217,8 @@ static __always_inline __u16 call_now(struct task_struct *task)
 	struct pt_regs *r = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u32 number = (__u32)r->orig_ax;
 
-	if (task->flags & PF_KTHREAD)
+	/* Or in none, but in a fault or an interrupt. */
+	if ((task->flags & PF_KTHREAD) || (__s32)number < 0)
 		return 0;
 	if (task->thread_info.status & TS_COMPAT)
 		return EV_CALL(EV_ABI_COMPAT, number);

@@ -224,6 +224,13 @@ static __always_inline __u32 bpf_made_id(const struct call *c, __u32 cmd)
 	return 0;
 }
 
+#define BPF_BIT(cmd) (1ull << (cmd))
+#define BPF_MAKES_FD                                                                           \
+	(BPF_BIT(BPF_MAP_CREATE) | BPF_BIT(BPF_PROG_LOAD) | BPF_BIT(BPF_OBJ_GET) |             \
+	 BPF_BIT(BPF_PROG_GET_FD_BY_ID) | BPF_BIT(BPF_MAP_GET_FD_BY_ID) |                      \
+	 BPF_BIT(BPF_BTF_GET_FD_BY_ID) | BPF_BIT(BPF_LINK_GET_FD_BY_ID) | BPF_BIT(BPF_BTF_LOAD))
+
+/* Without a descriptor that is passed, fd is the one that is made. */
 FILLER(bpf)
 {
 	__u32 cmd = call_arg(c, 0);
@@ -232,7 +239,10 @@ FILLER(bpf)
 
 	e->cmd = cmd;
 	e->size = call_arg(c, 2);
-	e->fd = p.fd == NOWHERE ? -1 : (__s32)attr_load(c, b, p.fd, 4);
+	if (p.fd != NOWHERE)
+		e->fd = attr_load(c, b, p.fd, 4);
+	else
+		e->fd = BPF_MAKES_FD >> (cmd & 63) & 1 && call_worked(c) ? c->ret : -1;
 	e->attach_type = attr_load(c, b, p.attach_type, 4);
 	if (cmd == BPF_PROG_LOAD)
 		e->prog_type = attr_load(c, b, AT(prog_type), 4);
