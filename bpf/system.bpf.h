@@ -225,9 +225,9 @@ static __always_inline __u32 bpf_made_id(const struct call *c, __u32 cmd)
 }
 
 #define BPF_BIT(cmd) (1ull << (cmd))
-#define BPF_MAKES_FD                                                                           \
-	(BPF_BIT(BPF_MAP_CREATE) | BPF_BIT(BPF_PROG_LOAD) | BPF_BIT(BPF_OBJ_GET) |             \
-	 BPF_BIT(BPF_PROG_GET_FD_BY_ID) | BPF_BIT(BPF_MAP_GET_FD_BY_ID) |                      \
+#define BPF_MAKES_FD                                                               \
+	(BPF_BIT(BPF_MAP_CREATE) | BPF_BIT(BPF_PROG_LOAD) | BPF_BIT(BPF_OBJ_GET) | \
+	 BPF_BIT(BPF_PROG_GET_FD_BY_ID) | BPF_BIT(BPF_MAP_GET_FD_BY_ID) |          \
 	 BPF_BIT(BPF_BTF_GET_FD_BY_ID) | BPF_BIT(BPF_LINK_GET_FD_BY_ID) | BPF_BIT(BPF_BTF_LOAD))
 
 /* Without a descriptor that is passed, fd is the one that is made. */
