@@ -78,7 +78,7 @@ TEST(containers_are_known_by_their_cgroup)
 
 		if (r != (rows[i].id ? 0 : -ENOENT))
 			T_FAIL("%s: %d", rows[i].path, r);
-		if (r < 0)
+		if (r < 0 || !rows[i].id)
 			continue;
 		if (id.runtime != rows[i].runtime || strcmp(id.id, rows[i].id) != 0 ||
 		    (int)id.uid != rows[i].uid)
@@ -342,6 +342,43 @@ TEST(containerd)
 	CHECK_EQ(a->id.runtime, CONTAINER_CONTAINERD);
 	CHECK_STR(a->name, "nginx-5d5dd5db49-abcde");
 	CHECK_STR(a->image, "");
+}
+
+/* All of it makes a container privileged, less does not. */
+TEST(privileged_is_what_has_all_rights)
+{
+#define WHOLE(caps, more)                                                                          \
+	SPEC_HEAD caps "    \"cwd\": \"/\"\n  },\n  \"linux\": {\n" more                             \
+		       "    \"x\": 1\n  }\n}\n"
+#define ONE_CAP(cap) "    \"capabilities\": { \"bounding\": [ \"" cap "\" ] },\n"
+#define SECCOMP "    \"seccomp\": {},\n"
+#define HIDDEN "    \"maskedPaths\": [ \"/proc/kcore\" ],\n"
+	static const struct {
+		const char *spec;
+		bool privileged;
+	} rows[] = {
+		{ WHOLE(CAPS_ALL, ""), true },
+		{ WHOLE(CAPS_ALL, "    \"maskedPaths\": [],\n    \"seccomp\": null,\n"), true },
+		{ WHOLE(CAPS_USUAL, ""), false },
+		{ WHOLE(CAPS_ALL, SECCOMP), false },
+		{ WHOLE(CAPS_ALL, HIDDEN), false },
+		{ WHOLE("", ""), false },
+		{ WHOLE(ONE_CAP("CAP_SYS_ADMIN"), ""), false },
+		{ WHOLE(ONE_CAP("CAP_SYS_MODULE"), ""), false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct container_about *a;
+
+		put_file(rows[i].spec,
+			 "tree-rights/run/containerd/io.containerd.runtime.v2.task/k8s.io/%s/"
+			 "config.json",
+			 ID_CONTAINERD);
+		a = about("tree-rights", "/x/cri-containerd-" ID_CONTAINERD ".scope");
+		CHECK_STR(a->reason, "");
+		if (a->privileged != rows[i].privileged)
+			T_FAIL("row %zu: %d", i, a->privileged);
+	}
 }
 
 TEST(containerd_by_name)

@@ -367,6 +367,8 @@ TEST(a_file_that_was_just_changed_is_hashed_again)
 		if (i)
 			CHECK(strcmp(last()->text, gathered.list[i - 1].text) != 0);
 	}
+	CHECK_EQ(ask(h, &q), 1);
+	CHECK_STR(last()->text, gathered.list[19].text);
 	hasher_free(h);
 }
 
