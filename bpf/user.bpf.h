@@ -14,6 +14,7 @@
 enum {
 	SSL_CTRL_HOSTNAME = 55,
 	BIO_C_SET_FD = 104,
+	BIO_HAS_FD = 0x100, /* in the type of a BIO */
 	SSL_WHY_SSL = 1,
 	SSL_WHY_SYSCALL = 5,
 	SSL_WHY_CLOSED = 6,
@@ -42,12 +43,17 @@ struct {
 	__type(value, struct user_session);
 } user_sessions SEC(".maps");
 
-/* fd of each BIO that is one of a socket. */
+/* Each BIO that was given an fd, and the file that says how to look at one. */
+struct user_bio {
+	__s32 fd;
+	__u32 file;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, struct user_object);
-	__type(value, __s32);
+	__type(value, struct user_bio);
 } user_bios SEC(".maps");
 
 /* Sessions ----------------------------------------------------------------------------------- */
@@ -175,12 +181,23 @@ static __always_inline void user_set_fd(const struct user_hit *h, __s32 fd)
 		s->fd = fd;
 }
 
+/* Where a BIO was there may be another one now: it must be one that has an fd. */
 static __always_inline void user_set_bio(const struct user_hit *h)
 {
 	struct user_object key = user_object(h, h->arg[1]);
-	__s32 *fd = bpf_map_lookup_elem(&user_bios, &key);
+	struct user_bio *bio = bpf_map_lookup_elem(&user_bios, &key);
+	struct user_hit its = *h;
+	__u64 type = 0;
 
-	user_set_fd(h, fd ? *fd : -1);
+	if (bio) {
+		its.file = bpf_map_lookup_elem(&user_files, &bio->file);
+		if (its.file && user_get(&its, USER_GET_BIO_TYPE, h->arg[1], &type) &&
+		    type & BIO_HAS_FD) {
+			user_set_fd(h, bio->fd);
+			return;
+		}
+	}
+	user_set_fd(h, -1);
 }
 
 static __always_inline void user_set_name(struct user_session *s, __u64 name)
@@ -214,7 +231,7 @@ int user_enter(struct pt_regs *regs)
 	struct user_session *s;
 	struct user_object key;
 	struct user_hit h = { 0 };
-	__s32 fd;
+	struct user_bio bio;
 
 	if (!user_hit_begin(&h, regs))
 		return 0;
@@ -260,12 +277,8 @@ int user_enter(struct pt_regs *regs)
 		if ((__s32)h.arg[1] != BIO_C_SET_FD)
 			break;
 		key = user_object(&h, h.arg[0]);
-		fd = h.arg[3];
-		bpf_map_update_elem(&user_bios, &key, &fd, BPF_ANY);
-		break;
-	case USER_BIO_END:
-		key = user_object(&h, h.arg[0]);
-		bpf_map_delete_elem(&user_bios, &key);
+		bio = (struct user_bio){ .fd = h.arg[3], .file = h.file_index };
+		bpf_map_update_elem(&user_bios, &key, &bio, BPF_ANY);
 		break;
 	case USER_CONTROL:
 		if ((__s32)h.arg[1] == SSL_CTRL_HOSTNAME)

@@ -35,7 +35,6 @@ enum user_kind {
 	USER_SET_FD,		/* arg 0: session, arg 1: fd */
 	USER_SET_BIO,		/* arg 0: session, arg 1: BIO to read from */
 	USER_BIO_CONTROL,	/* arg 0: BIO, arg 1: command, arg 3: fd */
-	USER_BIO_END,		/* arg 0: BIO */
 	USER_CONTROL,		/* arg 0: session, arg 1: command, arg 3: server name */
 	USER_SERVER_NAME,	/* arg 0: session, arg 1: its kind, arg 2 and 3: bytes, length */
 	USER_ASKED_NAME,	/* arg 0: session; returns the name that the client asked for */
@@ -76,6 +75,7 @@ enum user_property {
 	USER_GET_CIPHER_NAME,	/* SSL_CIPHER */
 	USER_GET_CIPHER_BITS,	/* SSL_CIPHER */
 	USER_GET_EVP_NAME,	/* EVP_CIPHER */
+	USER_GET_BIO_TYPE,	/* BIO */
 	USER_PROPERTIES,
 };
 

@@ -76,19 +76,20 @@ struct user_hit {
 	__u64 ret;
 	__u64 code;  /* where the segment of code begins */
 	__u32 index; /* of the function */
+	__u32 file_index;
 	bool narrow; /* a 32-bit program */
 };
 
 static __always_inline bool user_hit_begin(struct user_hit *h, struct pt_regs *regs)
 {
 	__u64 cookie = bpf_get_attach_cookie(regs);
-	__u32 file = (cookie >> 16) & 0xffff;
 
 	if (user_ended)
 		return false;
 	h->index = cookie & 0xffff;
+	h->file_index = (cookie >> 16) & 0xffff;
 	h->function = bpf_map_lookup_elem(&user_functions, &h->index);
-	h->file = bpf_map_lookup_elem(&user_files, &file);
+	h->file = bpf_map_lookup_elem(&user_files, &h->file_index);
 	h->thread = bpf_get_current_pid_tgid();
 	h->narrow = (regs->cs & 0xffff) == USER_CODE_I386;
 	h->sp = regs->sp;

@@ -99,7 +99,6 @@ const struct user_row user_rows[] = {
 	SSL_CIPHERS("SSL_CTX_set_ciphersuites"),
 	SSL_CIPHERS("SSL_set_ciphersuites"),
 	SSL("BIO_int_ctrl", USER_BIO_CONTROL),
-	SSL("BIO_free", USER_BIO_END),
 	SSL("EVP_CipherInit", USER_CRYPTO),
 	SSL("EVP_CipherInit_ex", USER_CRYPTO),
 	SSL("EVP_CipherInit_ex2", USER_CRYPTO),
@@ -139,6 +138,7 @@ const struct user_getter_row user_getters[] = {
 	{ "SSL_CIPHER_get_name", USER_OPENSSL, USER_GET_CIPHER_NAME },
 	{ "SSL_CIPHER_get_bits", USER_OPENSSL, USER_GET_CIPHER_BITS },
 	{ "EVP_CIPHER_get0_name", USER_OPENSSL, USER_GET_EVP_NAME },
+	{ "BIO_method_type", USER_OPENSSL, USER_GET_BIO_TYPE },
 	{ "gnutls_protocol_get_version", USER_GNUTLS, USER_GET_VERSION },
 };
 const size_t n_user_getters = sizeof(user_getters) / sizeof(*user_getters);
@@ -152,15 +152,23 @@ static const struct {
 	const char *type;
 	bool enters, returns;
 } kinds[USER_KINDS] = {
-	[USER_SESSION] = { "", false, true },	     [USER_SESSION_AT] = { "", true, true },
-	[USER_SESSION_END] = { "", true, false },    [USER_SESSION_AGAIN] = { "", true, false },
-	[USER_SIDE] = { "", true, false },	     [USER_HANDSHAKE] = { "tls", true, true },
-	[USER_VERDICT] = { "", true, true },	     [USER_NOTICE] = { "", true, false },
-	[USER_SET_FD] = { "", true, true },	     [USER_SET_BIO] = { "", true, false },
-	[USER_BIO_CONTROL] = { "", true, false },    [USER_BIO_END] = { "", true, false },
-	[USER_CONTROL] = { "", true, true },	     [USER_SERVER_NAME] = { "", true, true },
-	[USER_ASKED_NAME] = { "", true, true },	     [USER_SETUP] = { "tls_setup", true, true },
-	[USER_CRYPTO] = { "tls_setup", true, true }, [USER_LINE] = { "line", true, true },
+	[USER_SESSION] = { "", false, true },
+	[USER_SESSION_AT] = { "", true, true },
+	[USER_SESSION_END] = { "", true, false },
+	[USER_SESSION_AGAIN] = { "", true, false },
+	[USER_SIDE] = { "", true, false },
+	[USER_HANDSHAKE] = { "tls", true, true },
+	[USER_VERDICT] = { "", true, true },
+	[USER_NOTICE] = { "", true, false },
+	[USER_SET_FD] = { "", true, true },
+	[USER_SET_BIO] = { "", true, false },
+	[USER_BIO_CONTROL] = { "", true, false },
+	[USER_CONTROL] = { "", true, true },
+	[USER_SERVER_NAME] = { "", true, true },
+	[USER_ASKED_NAME] = { "", true, true },
+	[USER_SETUP] = { "tls_setup", true, true },
+	[USER_CRYPTO] = { "tls_setup", true, true },
+	[USER_LINE] = { "line", true, true },
 };
 
 bool user_row_enters(const struct user_row *row)
