@@ -347,9 +347,8 @@ TEST(containerd)
 /* All of it makes a container privileged, less does not. */
 TEST(privileged_is_what_has_all_rights)
 {
-#define WHOLE(caps, more)                                                                          \
-	SPEC_HEAD caps "    \"cwd\": \"/\"\n  },\n  \"linux\": {\n" more                             \
-		       "    \"x\": 1\n  }\n}\n"
+#define TAIL "    \"x\": 1\n  }\n}\n"
+#define WHOLE(caps, more) SPEC_HEAD caps "    \"cwd\": \"/\"\n  },\n  \"linux\": {\n" more TAIL
 #define ONE_CAP(cap) "    \"capabilities\": { \"bounding\": [ \"" cap "\" ] },\n"
 #define SECCOMP "    \"seccomp\": {},\n"
 #define HIDDEN "    \"maskedPaths\": [ \"/proc/kcore\" ],\n"
