@@ -51,8 +51,8 @@ static void expect_passed(pid_t pid, const char *argv)
 }
 
 /*
- * The script is the file of the call; what runs is its interpreter, with other arguments. The kernel
- * has let go of the script by then, so that only its name is left.
+ * The script is the file of the call; what runs is its interpreter, with other arguments. The
+ * kernel has let go of the script by then, so that only its name is left.
  */
 static void script(void)
 {

@@ -312,7 +312,8 @@ static void *race_run(void *arg)
 
 /*
  * Another thread puts another file in the place of the one that was just opened, while its path,
- * which is a long one, is being walked. That this is seen, sooner or later, is all that can be said.
+ * which is a long one, is being walked. That this is seen, sooner or later, is all that can be
+ * said.
  */
 static void raced(void)
 {
