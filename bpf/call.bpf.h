@@ -131,15 +131,24 @@ static __always_inline bool call_worked(const struct call *c)
 	return c->ret >= 0 && !(c->flags & EV_BLOCKED);
 }
 
+/* For a moment, the arguments as they were passed: the stack is short. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64[8]);
+} passed_args SEC(".maps");
+
 /* Puts the arguments in the order of their roles: args[0] is role 0, and so on. */
 static __always_inline bool call_arrange(struct call *c)
 {
 	struct call_layout *l = bpf_map_lookup_elem(&layouts, &c->slot);
-	__u64 args[8];
+	__u32 zero = 0;
+	__u64 *args = bpf_map_lookup_elem(&passed_args, &zero);
 
-	if (!l)
+	if (!l || !args)
 		return false;
-	__builtin_memcpy(args, c->args, sizeof(args));
+	__builtin_memcpy(args, c->args, sizeof(c->args));
 	for (int i = 0; i < CALL_ROLES; i++)
 		c->args[i] = args[l->arg[i] & 7];
 	c->variant = l->variant;

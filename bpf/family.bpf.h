@@ -33,8 +33,16 @@ enum { FILLED_BYTES = 128 };
 		is_event = fill_##type(c, &b, (void *)b.s->payload);                           \
 		break;
 
-#define FILLED_FAMILY(name, class, cases)                                     \
-	HANDLER_FAMILY(name, class)                                           \
+#define FILLED_FAMILY(name, class, cases) \
+	FILLED_TELLER(name, class, cases) \
+	HANDLER_FAMILY(name, class)       \
+	{                                 \
+		return tell_##name(c);    \
+	}
+
+/* For a program that does more than that. */
+#define FILLED_TELLER(name, class, cases)                                     \
+	static __always_inline int tell_##name(const struct call *c)          \
 	{                                                                     \
 		bool is_event = false;                                        \
 		__u32 to_state = 0;                                           \

@@ -24,8 +24,8 @@ enum {
 };
 
 /*
- * The credentials after the call and before it, into the scratch. What nobody knows is all ones: of a
- * task that was there before the recorder, and has not executed or changed them since.
+ * The credentials after the call and before it, into the scratch. What nobody knows is all ones: of
+ * a task that was there before the recorder, and has not executed or changed them since.
  */
 __noinline int creds_compare(struct scratch *s, __u32 changed)
 {
@@ -45,14 +45,12 @@ __noinline int creds_compare(struct scratch *s, __u32 changed)
 		__builtin_memset(&change->before, 0xff, sizeof(change->before));
 	if (kept)
 		*kept = change->now;
-	if (changed)
-		scope_refresh(bpf_get_current_task_btf());
 	return 0;
 }
 
 /*
- * Variant 'f', setfsuid and setfsgid: they never fail, say what was before, and change nothing else.
- * What they say is an id of the user namespace, and cut to 16 bits in old calls of i386.
+ * Variant 'f', setfsuid and setfsgid: they never fail, say what was before, and change nothing
+ * else. What they say is an id of the user namespace, and cut to 16 bits in old calls of i386.
  */
 static __always_inline __u32 fs_id_before(const struct call *c, __u32 kept)
 {
@@ -138,7 +136,9 @@ FILLER(capset)
 	 BIT(PR_GET_NO_NEW_PRIVS) | BIT(PR_GET_TID_ADDRESS) | BIT(PR_GET_THP_DISABLE) |       \
 	 BIT(PR_GET_FP_MODE) | BIT(PR_SVE_GET_VL) | BIT(PR_GET_SPECULATION_CTRL) |            \
 	 BIT(PR_GET_TAGGED_ADDR_CTRL) | BIT(PR_GET_IO_FLUSHER) | BIT(PR_PAC_GET_ENABLED_KEYS))
-/* Vector length, write and execute, memory merging, RISC-V, PowerPC, shadow stack: the even ones. */
+/*
+ * Vector length, write and execute, memory merging, RISC-V, PowerPC, shadow stack: the even ones.
+ */
 #define PRCTL_ASKS_FROM_64 (BIT(64) | BIT(66) | BIT(68) | BIT(70) | BIT(72) | BIT(74))
 
 static __always_inline bool prctl_only_asks(__u32 option, __u64 arg2)
@@ -259,9 +259,29 @@ FILLER(landlock)
 	return true;
 }
 
-FILLED_FAMILY(rights, EV_CLASS_priv,
+FILLED_TELLER(rights, EV_CLASS_priv,
 	      FILLED(setuid) FILLED(setgid) FILLED(setgroups) FILLED(capset) FILLED(prctl)
 		      FILLED(setns) FILLED(unshare) FILLED(pivot_root) FILLED(keyctl)
 			      FILLED(personality) FILLED(seccomp) FILLED(landlock))
+
+/* A change of the user may bring into scope, or out of it; the program for that needs all the stack. */
+SEC("tp_btf/sys_exit")
+int on_rights(__u64 *ctx)
+{
+	struct pt_regs *r = (struct pt_regs *)ctx[0];
+	struct call_layout *l;
+	struct call c;
+
+	if (call_begin(&c, ctx, EV_CLASS_priv)) {
+		if (call_arrange(&c))
+			tell_rights(&c);
+	} else {
+		c.slot = slot_of(c.task, (__u32)r->orig_ax);
+	}
+	l = bpf_map_lookup_elem(&layouts, &c.slot);
+	if (config.scope && config.n_terms && l && l->type == EV_setuid)
+		bpf_tail_call(ctx, &handlers, SLOT_RESCOPE);
+	return 0;
+}
 
 #endif

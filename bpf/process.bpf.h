@@ -199,6 +199,13 @@ static __noinline __u32 scope_refresh(struct task_struct *task)
 	return 0;
 }
 
+/* The end of a call that has changed the user. */
+SEC("tp_btf/sys_exit")
+int scope_again(__u64 *ctx)
+{
+	return scope_refresh(bpf_get_current_task_btf());
+}
+
 /* Is the current task's doing wanted, outside of a call? */
 static __always_inline bool current_wanted(struct task_struct *task)
 {

@@ -17,11 +17,12 @@ enum {
 	SLOTS_NATIVE = 0,
 	SLOTS_COMPAT = 512,
 	SLOTS_X32 = 1024,
-	/* Not calls: a read or write that is not simply folded; the program that finds out whose a
-	 * call is. */
+	/* Not calls: the program that finds out again whose a task is; a read or write that is not
+	 * simply folded; the program that finds out whose a call is. */
+	SLOT_RESCOPE = 1084,
 	SLOT_IO = 1085,
 	SLOT_SCOPE = 1086,
-	SLOTS_END = SLOT_IO,	/* of calls */
+	SLOTS_END = SLOT_RESCOPE,	/* of calls */
 	SLOT_UNKNOWN = 1087,
 	SLOTS = 1088,
 

@@ -18,37 +18,19 @@
 #include "format/tape.h"
 #include "record/calls.h"
 #include "record/user.h"
-/* Made by bpftool, not by our rules. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#include "reel.skel.h"
-#pragma GCC diagnostic pop
+#include "record/load_impl.h"
 
-enum { FOLLOW_TRIES = 1000 };
-enum { LOG_BYTES = 16 << 10, PROGRAMS_MAX = 160 };
+enum { LOG_BYTES = 16 << 10 };
 
 /* What is asked of an io_uring is told as what it does. */
 #define URING_TYPES                                                                           \
 	"open close unlink rename link symlink mkdir truncate setxattr read write copy fold " \
 	"socket bind listen connect accept send recv shutdown dns pass dup pipe stat"
 
-/*
- * The programs that sit on a hook of their own. All others are handlers, "on_" and the type of
- * their calls, which the dispatcher sys_exit jumps to. One whose name ends in "_old" stands in
- * where the kernel does not have the hook of that without, or has it with other arguments.
- */
-static const struct {
-	const char *program;
-	const char *tracepoint;
-	const char *types;
-	bool needed;
-	/* The last two are jumped to: by handlers, by what is asked of an io_uring. */
-	enum { TRACEPOINT, ITERATOR, UPROBE, HANDLER, TELLER } kind;
-	unsigned arguments; /* that the tracepoint has; 0: any number */
-	unsigned slot;	    /* of what is jumped to */
-} hooks[] = {
+const struct hook_row load_hooks[] = {
 	{ "sys_exit", "sys_exit", "", true },
 	{ "scope_first", "sys_exit", "", true, HANDLER, .slot = SLOT_SCOPE },
+	{ "scope_again", "sys_exit: scope", "", true, HANDLER, .slot = SLOT_RESCOPE },
 	{ "io_whole", "sys_exit: io", "read write fold dns", false, HANDLER, .slot = SLOT_IO },
 	{ "task_newtask", "task_newtask", "fork thread", true },
 	{ "sched_process_exec", "sched_process_exec", "exec", true },
@@ -81,34 +63,10 @@ static const struct {
 	{ "keyframe_map", "iter/task_vma", "map", false, ITERATOR },
 	{ "user_enter", "uprobe", "tls tls_setup line", false, UPROBE },
 	{ "user_return", "uretprobe", "tls tls_setup line", false, UPROBE },
+	{ 0 },
 };
 
-enum { N_HOOKS = sizeof(hooks) / sizeof(*hooks) };
-
-struct loaded_program {
-	struct bpf_program *program;
-	const struct reel_type *type; /* of a handler; NULL: it has several, or is hooks[hook] */
-	const char *types;	      /* what it may tell */
-	bool handler;
-	bool family; /* serves all calls of types */
-	unsigned hook;
-	enum hook_status status;
-	char reason[200];
-	char *log;
-};
-
-struct programs {
-	struct reel_bpf *skeleton;
-	struct load_options options;
-	unsigned n_cpus;
-	int *ring_fds;
-	void *counts;
-	size_t counts_bytes, counts_step;
-	struct bpf_link *links[N_HOOKS];
-	bool handled[SLOTS];
-	unsigned n;
-	struct loaded_program all[PROGRAMS_MAX];
-};
+_Static_assert(sizeof(load_hooks) / sizeof(*load_hooks) <= HOOKS_MAX, "hooks");
 
 static int silent(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -124,7 +82,7 @@ static bool is_for_probes(const struct load_options *o, const struct reel_type *
 	return t->id == EV_mmap && o->classes[EV_CLASS_user];
 }
 
-static bool type_wanted(const struct load_options *o, const struct reel_type *t)
+bool load_type_wanted(const struct load_options *o, const struct reel_type *t)
 {
 	if (t->id == EV_dns && !o->config.dns)
 		return false;
@@ -144,7 +102,7 @@ static bool types_wanted(const struct load_options *o, const char *types)
 	const struct reel_type *t;
 
 	while ((t = call_types_next(&types)) != NULL)
-		if (type_wanted(o, t))
+		if (load_type_wanted(o, t))
 			return true;
 	return false;
 }
@@ -165,15 +123,15 @@ static bool slot_wanted(const struct load_options *o, unsigned slot)
 	types = m ? m->types : t->name;
 	/* By their classes: a type that is wanted for the sake of one call is not for all. */
 	while ((t = call_types_next(&types)) != NULL)
-		if (t->id != EV_sys && o->classes[t->class_id] && type_wanted(o, t))
+		if (t->id != EV_sys && o->classes[t->class_id] && load_type_wanted(o, t))
 			return true;
 	return false;
 }
 
-static int find_hook(const char *program)
+int load_find_hook(const char *program)
 {
-	for (unsigned i = 0; i < N_HOOKS; i++)
-		if (strcmp(hooks[i].program, program) == 0)
+	for (unsigned i = 0; load_hooks[i].program; i++)
+		if (strcmp(load_hooks[i].program, program) == 0)
 			return (int)i;
 	return -1;
 }
@@ -184,31 +142,31 @@ static bool hook_is_there(const struct btf *kernel, unsigned hook)
 	const struct btf_type *t;
 	int id;
 
-	if (hooks[hook].kind != TRACEPOINT)
+	if (load_hooks[hook].kind != TRACEPOINT)
 		return true;
-	snprintf(name, sizeof(name), "btf_trace_%s", hooks[hook].tracepoint);
+	snprintf(name, sizeof(name), "btf_trace_%s", load_hooks[hook].tracepoint);
 	id = btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF);
 	if (id < 0)
 		return false;
 	/* A pointer to a function, whose first argument is not the tracepoint's. */
 	t = btf__type_by_id(kernel, btf__type_by_id(kernel, (uint32_t)id)->type);
 	t = t && btf_is_ptr(t) ? btf__type_by_id(kernel, t->type) : NULL;
-	return !hooks[hook].arguments ||
-	       (t && btf_is_func_proto(t) && btf_vlen(t) == hooks[hook].arguments + 1);
+	return !load_hooks[hook].arguments ||
+	       (t && btf_is_func_proto(t) && btf_vlen(t) == load_hooks[hook].arguments + 1);
 }
 
 /* Does another program do the same on this kernel? */
 static bool has_stand_in(const struct btf *kernel, unsigned hook)
 {
 	static const char old[] = "_old";
-	size_t n = strlen(hooks[hook].program);
+	size_t n = strlen(load_hooks[hook].program);
 
-	if (n > strlen(old) && strcmp(hooks[hook].program + n - strlen(old), old) == 0)
+	if (n > strlen(old) && strcmp(load_hooks[hook].program + n - strlen(old), old) == 0)
 		n -= strlen(old);
-	for (unsigned i = 0; i < N_HOOKS; i++) {
-		const char *other = hooks[i].program;
+	for (unsigned i = 0; load_hooks[i].program; i++) {
+		const char *other = load_hooks[i].program;
 
-		if (i != hook && strncmp(other, hooks[hook].program, n) == 0 &&
+		if (i != hook && strncmp(other, load_hooks[hook].program, n) == 0 &&
 		    (other[n] == 0 || strcmp(other + n, old) == 0) && hook_is_there(kernel, i))
 			return true;
 	}
@@ -250,7 +208,7 @@ static int choose(struct programs *p, const struct btf *kernel, struct reel_err 
 			if (!types_wanted(&p->options, l->types))
 				refuse(l, HOOK_NOT_WANTED, "");
 		} else {
-			int hook = find_hook(name);
+			int hook = load_find_hook(name);
 			bool there = hook >= 0 && hook_is_there(kernel, (unsigned)hook);
 
 			if (hook < 0 || (!there && has_stand_in(kernel, (unsigned)hook))) {
@@ -258,7 +216,7 @@ static int choose(struct programs *p, const struct btf *kernel, struct reel_err 
 				continue;
 			}
 			l->hook = (unsigned)hook;
-			l->types = hooks[hook].types;
+			l->types = load_hooks[hook].types;
 			if (!there)
 				refuse(l, HOOK_NOT_THERE, "no such tracepoint in this kernel");
 			else if (*l->types && !types_wanted(&p->options, l->types))
@@ -382,7 +340,7 @@ static int load_what_loads(struct programs *p, const struct btf *kernel, struct 
 		if (p->options.verifier_log)
 			fputs(p->all[failed].log, p->options.verifier_log);
 		refuse(&p->all[failed], HOOK_REFUSED, log_reason(p->all[failed].log));
-		if (!p->all[failed].handler && hooks[p->all[failed].hook].needed)
+		if (!p->all[failed].handler && load_hooks[p->all[failed].hook].needed)
 			return reel_err_set(err, load_error,
 					    "the kernel refuses the program %s: %s",
 					    bpf_program__name(p->all[failed].program),
@@ -478,14 +436,14 @@ static int place_jumps(struct programs *p, struct reel_err *err)
 		int fd = bpf_program__fd(l->program), map;
 		uint32_t slot;
 
-		if (l->handler || l->status != HOOK_LOADED || hooks[l->hook].kind < HANDLER)
+		if (l->handler || l->status != HOOK_LOADED || load_hooks[l->hook].kind < HANDLER)
 			continue;
-		slot = hooks[l->hook].slot;
-		map = bpf_map__fd(hooks[l->hook].kind == HANDLER ? p->skeleton->maps.handlers :
+		slot = load_hooks[l->hook].slot;
+		map = bpf_map__fd(load_hooks[l->hook].kind == HANDLER ? p->skeleton->maps.handlers :
 								   p->skeleton->maps.uring_tellers);
 		if (bpf_map_update_elem(map, &slot, &fd, BPF_ANY) < 0)
 			return reel_err_set(err, -errno, "cannot place %s: %s",
-					    hooks[l->hook].program, strerror(errno));
+					    load_hooks[l->hook].program, strerror(errno));
 	}
 	return 0;
 }
@@ -559,7 +517,7 @@ int programs_load(const struct load_options *o, struct programs **ret, struct re
 	p->options.config.tick_ns = tick_ns();
 	memset(p->options.config.types, 0, sizeof(p->options.config.types));
 	for (const struct reel_type *t = reel_types; t->name; t++)
-		if (type_wanted(o, t))
+		if (load_type_wanted(o, t))
 			p->options.config.types[t->id / 64] |= 1ull << t->id % 64;
 	p->options.config.direct_loads =
 		btf__find_by_name_kind(kernel, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
@@ -577,203 +535,5 @@ out:
 		return r;
 	}
 	*ret = p;
-	return 0;
-}
-
-int programs_attach(struct programs *p, struct reel_err *err)
-{
-	/* The dispatcher last: what happens to a process is known before what it does. */
-	for (unsigned hook = N_HOOKS; hook-- > 0;) {
-		for (unsigned i = 0; i < p->n; i++) {
-			struct loaded_program *l = &p->all[i];
-
-			if (l->handler || l->hook != hook || l->status != HOOK_LOADED ||
-			    hooks[hook].kind >= UPROBE)
-				continue;
-			p->links[hook] = bpf_program__attach(l->program);
-			if (p->links[hook])
-				continue;
-			if (hooks[hook].needed)
-				return reel_err_set(err, -errno, "cannot attach to %s: %s",
-						    hooks[hook].tracepoint, strerror(errno));
-			l->status = HOOK_REFUSED;
-			snprintf(l->reason, sizeof(l->reason), "%s", strerror(errno));
-		}
-	}
-	return 0;
-}
-
-void programs_set_helper(struct programs *p, int pid)
-{
-	p->skeleton->bss->helper_pid = (uint32_t)pid;
-}
-
-void programs_set_ancestors(struct programs *p, const uint32_t pids[ANCESTORS_TOLD])
-{
-	memcpy(p->skeleton->bss->keyframe_ancestors, pids, ANCESTORS_TOLD * sizeof(*pids));
-}
-
-int programs_iterators(const struct programs *p, int ret_fds[ITERATORS])
-{
-	static const char *const names[ITERATORS] = { "keyframe_task", "keyframe_file",
-						      "keyframe_map" };
-	int n = 0;
-
-	for (unsigned i = 0; i < ITERATORS; i++) {
-		int hook = find_hook(names[i]);
-
-		ret_fds[i] = p->links[hook] ? bpf_link__fd(p->links[hook]) : -1;
-		n += ret_fds[i] >= 0;
-	}
-	return n;
-}
-
-int programs_follow(struct programs *p, int pid, struct reel_err *err)
-{
-	struct task_note note = { .in_tree = 1 };
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0), map = bpf_map__fd(p->skeleton->maps.notes);
-	int r = 0, done = -1;
-
-	/* Whether it is in scope it asks itself, at its first call. */
-	if (!p->options.config.n_terms)
-		note.scope = SCOPE_IN;
-	else
-		note.scope = SCOPE_OUT;
-	/* A program that looks into the storage at this moment is in the way. */
-	for (int i = 0; fd >= 0 && done < 0 && i < FOLLOW_TRIES; i++) {
-		done = bpf_map_update_elem(map, &fd, &note, BPF_ANY);
-		if (done < 0 && errno != EAGAIN && errno != EBUSY)
-			break;
-	}
-	if (done < 0)
-		r = reel_err_set(err, -errno, "cannot follow process %d: %s", pid, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
-void programs_detach(struct programs *p)
-{
-	for (unsigned i = 0; i < N_HOOKS; i++) {
-		bpf_link__destroy(p->links[i]);
-		p->links[i] = NULL;
-	}
-	p->skeleton->bss->user_ended = 1;
-	/* Waits until no program runs that began before: it is the kernel's synchronize_rcu(). */
-	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-}
-
-void programs_free(struct programs *p)
-{
-	if (!p)
-		return;
-	for (unsigned i = 0; i < N_HOOKS; i++)
-		bpf_link__destroy(p->links[i]);
-	for (unsigned i = 0; i <= p->n_cpus && p->ring_fds; i++)
-		if (p->ring_fds[i] >= 0)
-			close(p->ring_fds[i]);
-	free(p->ring_fds);
-	if (p->counts)
-		munmap(p->counts, p->counts_bytes);
-	for (unsigned i = 0; i < p->n; i++)
-		free(p->all[i].log);
-	reel_bpf__destroy(p->skeleton);
-	free(p);
-}
-
-unsigned programs_n_cpus(const struct programs *p)
-{
-	return p->n_cpus;
-}
-
-int programs_ring_fd(const struct programs *p, unsigned ring)
-{
-	return p->ring_fds[ring];
-}
-
-const struct cpu_counts *programs_counts(const struct programs *p, unsigned cpu)
-{
-	return (const void *)((const char *)p->counts + cpu * p->counts_step);
-}
-
-struct reel_bpf *programs_skeleton(const struct programs *p)
-{
-	return p->skeleton;
-}
-
-bool programs_slot_handled(const struct programs *p, unsigned slot)
-{
-	return p->handled[slot];
-}
-
-uint8_t programs_slot_class(unsigned slot)
-{
-	const char *name = call_name(slot);
-	const struct call_mixed *m = name ? call_mixed(name) : NULL;
-	const char *types = m ? m->types : NULL;
-
-	if (!name)
-		return EV_CLASS_sys;
-	return (m ? call_types_next(&types) : call_type(name))->class_id;
-}
-
-struct bpf_object *programs_object(const struct programs *p)
-{
-	return p->skeleton->obj;
-}
-
-bool programs_have_type(const struct programs *p, unsigned type)
-{
-	for (unsigned i = 0; i < p->n; i++) {
-		const char *types = p->all[i].types;
-		const struct reel_type *t;
-
-		if (p->all[i].status != HOOK_LOADED)
-			continue;
-		while ((t = call_types_next(&types)) != NULL)
-			if (t->id == type)
-				return true;
-	}
-	return false;
-}
-
-int programs_hooks(const struct programs *p, int (*visit)(void *arg, const struct hook *hook),
-		   void *arg)
-{
-	for (unsigned i = 0; i < p->n; i++) {
-		const struct loaded_program *l = &p->all[i];
-		struct hook h = {
-			.name = l->handler ? bpf_program__name(l->program) + strlen("on_") :
-					     hooks[l->hook].tracepoint,
-			.types = l->types,
-			.reason = l->reason,
-			.status = l->status,
-		};
-		int r = visit(arg, &h);
-
-		if (r != 0)
-			return r;
-	}
-	return 0;
-}
-
-int programs_runs(const struct programs *p, int (*visit)(void *arg, const struct program_run *run),
-		  void *arg)
-{
-	for (unsigned i = 0; i < p->n; i++) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t bytes = sizeof(info);
-		struct program_run run = { .name = bpf_program__name(p->all[i].program) };
-		int fd = bpf_program__fd(p->all[i].program), r;
-
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0)
-			continue;
-		run.runs = info.run_cnt;
-		run.run_ns = info.run_time_ns;
-		run.missed = info.recursion_misses;
-		r = visit(arg, &run);
-		if (r != 0)
-			return r;
-	}
 	return 0;
 }
