@@ -7,7 +7,9 @@
 #include "bpf/fds.bpf.h"
 #include "bpf/process.bpf.h"
 
-/* Roles: target, target_tid, signal, pidfd. Variant 'p' has the last one, and what it stands for. */
+/*
+ * Roles: target, target_tid, signal, pidfd. Variant 'p' has the last one, and what it stands for.
+ */
 FILLER(kill)
 {
 	e->target = call_arg(c, 0);
@@ -125,8 +127,8 @@ static __always_inline __u64 signal_info(__u64 *ctx)
 }
 
 /*
- * A signal is on its way, and its sender is the current process. That is kept, since at the end it is
- * not told any more: of most signals all threads but see that they are killed.
+ * A signal is on its way, and its sender is the current process. That is kept, since at the end it
+ * is not told any more: of most signals all threads but see that they are killed.
  */
 SEC("tp_btf/signal_generate")
 int signal_generate(__u64 *ctx)

@@ -70,7 +70,8 @@ static __always_inline bool keyframe_wants(struct task_struct *task)
 	if (!config.scope)
 		return true;
 	note = bpf_task_storage_get(&notes, task, NULL, 0);
-	return note && note->scope == SCOPE_IN;
+	/* One that has been idle so far is looked at here for the first time. */
+	return (note ? note->scope : scope_find(task)) == SCOPE_IN;
 }
 
 /* Is it above the command? Its children's notes cannot be asked, but its descendant is known. */

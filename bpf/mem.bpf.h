@@ -91,8 +91,9 @@ static __always_inline int protect_tell(const struct call *c)
 }
 
 /*
- * Files that are mapped executable, and memory that is made so. Most calls are neither, and have cost
- * little when that is known: all but the old mmap of i386 have the protection in the same place.
+ * Files that are mapped executable, and memory that is made so. Most calls are neither, and have
+ * cost little when that is known: all but the old mmap of i386 have the protection in the same
+ * place.
  */
 SEC("tp_btf/sys_exit")
 int on_maps(__u64 *ctx)

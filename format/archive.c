@@ -7,7 +7,7 @@
 
 #include "format/record.h"
 
-enum { OWN_PACK_BYTES = 16 << 10, SYNC_BYTES = 16 << 20 };
+enum { OWN_PACK_BYTES = 16 << 10, WORDS_IN_PACK = 64, SYNC_BYTES = 16 << 20 };
 
 static bool is_no_room(int r)
 {
@@ -357,13 +357,39 @@ static int put_last_words(struct reel_archive *a, int failed, struct reel_err *e
 	return a->own.n_events ? put_own(a, err) : 0;
 }
 
-int reel_archive_end(struct reel_archive *a, int failed, struct reel_err *err)
+/* What the caller had to say after the failure, in packs that are sure to hold it. */
+static int put_callers_words(struct reel_archive *a, const struct reel_words *words,
+			     struct reel_err *err)
+{
+	int r = 0;
+
+	for (size_t at = 0; at < words->used && r == 0;) {
+		struct ev_header h;
+
+		memcpy(&h, words->bytes + at, sizeof(h));
+		at += sizeof(h);
+		h.cpu = EV_NO_CPU;
+		h.seq = reel_archive_own_seq(a);
+		h.ts = a->now_ns > a->settled ? a->now_ns : a->settled;
+		reel_pack_add(&a->own, reel_type_by_id(h.type), &h, words->bytes + at);
+		a->stats.events++;
+		at += h.length;
+		if (a->own.n_events >= WORDS_IN_PACK)
+			r = put_own(a, err);
+	}
+	return r;
+}
+
+int reel_archive_end(struct reel_archive *a, int failed, const struct reel_words *words,
+		     struct reel_err *err)
 {
 	int r = 0;
 
 	if (a->segment.fd < 0 || a->segment.is_torn)
 		return 0;
 	if (a->is_full)
+		r = put_callers_words(a, words, err);
+	if (a->is_full && r == 0)
 		r = put_last_words(a, failed, err);
 	if (r == 0)
 		r = end_segment(a, a->is_full ? TAPE_DISK_FULL : TAPE_ENDED, err);

@@ -14,6 +14,12 @@
 #include "format/segment.h"
 #include "format/writer.h"
 
+/* Small records that go with the last words, when the disk was full. */
+struct reel_words {
+	uint8_t *bytes;
+	size_t used, room;
+};
+
 struct reel_archive {
 	bool has_directory, drop_oldest;
 	int level;
@@ -21,19 +27,19 @@ struct reel_archive {
 	uint64_t keep_bytes, keep_ns;
 
 	_Atomic uint64_t now_ns, own_seq;
-	_Atomic int64_t realtime_offset;	/* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	_Atomic int64_t realtime_offset; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 
-	struct reel_meta meta;			/* of the open segment */
+	struct reel_meta meta; /* of the open segment */
 	struct reel_segment_writer segment;
 	struct reel_directory directory;
 	char name[REEL_SEGMENT_NAME_MAX];
-	struct reel_pack own;			/* for what it has to say itself */
+	struct reel_pack own; /* for what it has to say itself */
 	uint64_t settled;
-	bool is_full;				/* the disk: only the last words are written */
-	bool reserve_is_used;			/* since the disk was full */
+	bool is_full;	      /* the disk: only the last words are written */
+	bool reserve_is_used; /* since the disk was full */
 	struct {
 		uint64_t count, first_ns, last_ns;
-	} lost[EV_MAX_TYPES];			/* by class, after is_full */
+	} lost[EV_MAX_TYPES]; /* by class, after is_full */
 	struct reel_writer_stats stats;
 };
 
@@ -57,7 +63,8 @@ int reel_archive_rotate(struct reel_archive *a, struct reel_err *err);
 int reel_archive_sync(struct reel_archive *a, struct reel_err *err);
 
 /* Writes END, before it what was lost since FAILED, which is 0 or what put or rotate returned. */
-int reel_archive_end(struct reel_archive *a, int failed, struct reel_err *err);
+int reel_archive_end(struct reel_archive *a, int failed, const struct reel_words *words,
+		     struct reel_err *err);
 /* Closes the files as they are. */
 void reel_archive_done(struct reel_archive *a);
 

@@ -293,14 +293,15 @@ static void stop_thread(struct reel_scribe *s)
 	pthread_join(s->thread, NULL);
 }
 
-int reel_scribe_close(struct reel_scribe *s, struct reel_writer_stats *ret, struct reel_err *err)
+int reel_scribe_close(struct reel_scribe *s, const struct reel_words *words,
+		      struct reel_writer_stats *ret, struct reel_err *err)
 {
 	int r = 0, end;
 
 	stop_thread(s);
 	if (s->failed.code)
 		r = reel_err_set(err, s->failed.code, "%s", s->failed.msg);
-	end = reel_archive_end(&s->archive, r, r < 0 ? NULL : err);
+	end = reel_archive_end(&s->archive, r, words, r < 0 ? NULL : err);
 	if (ret)
 		*ret = s->stats;
 	free_scribe(s);

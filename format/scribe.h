@@ -33,7 +33,8 @@ void reel_scribe_stats(struct reel_scribe *s, struct reel_writer_stats *ret);
 
 /* Both free it. close writes END. */
 /* ret may be NULL. */
-int reel_scribe_close(struct reel_scribe *s, struct reel_writer_stats *ret, struct reel_err *err);
+int reel_scribe_close(struct reel_scribe *s, const struct reel_words *words,
+		      struct reel_writer_stats *ret, struct reel_err *err);
 void reel_scribe_abandon(struct reel_scribe *s);
 
 #endif

@@ -17,6 +17,8 @@
  * follows is dated by them, and state before the events that it explains. */
 static const uint8_t streams[] = { TAPE_CLOCK, TAPE_GAP, TAPE_STATE, TAPE_EVENTS };
 
+enum { LAST_WORDS_BYTES = 256 << 10 };
+
 struct reel_writer {
 	struct reel_scribe *scribe;
 	struct reel_pack *packs[TAPE_KINDS]; /* NULL: nothing is pending */
@@ -30,6 +32,7 @@ struct reel_writer {
 	uint64_t malformed, malformed_told;
 	uint64_t malformed_first, malformed_last;
 	const struct reel_type *types[EV_MAX_TYPES]; /* NULL: no such type */
+	struct reel_words words;
 };
 
 int reel_writer_open(const struct reel_writer_options *o, struct reel_writer **ret,
@@ -298,13 +301,36 @@ int reel_writer_end(struct reel_writer *w, struct reel_writer_stats *ret, struct
 	if (r == 0)
 		r = flushed;
 	/* After an error, too: what still can be is written, and the first error is told. */
-	end = reel_scribe_close(w->scribe, ret, r < 0 ? &ignored : err);
+	end = reel_scribe_close(w->scribe, &w->words, ret, r < 0 ? &ignored : err);
 	if (ret) {
 		ret->events = w->events;
 		ret->malformed = w->malformed;
 	}
+	free(w->words.bytes);
 	free(w);
 	return r < 0 ? r : end;
+}
+
+int reel_writer_last_word(struct reel_writer *w, struct reel_record *record)
+{
+	size_t bytes = reel_record_end(record);
+	struct reel_words *words = &w->words;
+
+	if (words->used + bytes > LAST_WORDS_BYTES || record->type->stream != TAPE_GAP)
+		return -ENOSPC;
+	if (words->used + bytes > words->room) {
+		uint8_t *larger = realloc(words->bytes, LAST_WORDS_BYTES);
+
+		if (!larger)
+			return -ENOMEM;
+		words->bytes = larger;
+		words->room = LAST_WORDS_BYTES;
+	}
+	memcpy(words->bytes + words->used, &record->header, sizeof(record->header));
+	memcpy(words->bytes + words->used + sizeof(record->header), record->payload,
+	       record->header.length);
+	words->used += bytes;
+	return 0;
 }
 
 void reel_writer_abandon(struct reel_writer *w)
@@ -312,5 +338,6 @@ void reel_writer_abandon(struct reel_writer *w)
 	if (!w)
 		return;
 	reel_scribe_abandon(w->scribe);
+	free(w->words.bytes);
 	free(w);
 }

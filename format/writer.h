@@ -100,6 +100,13 @@ int reel_writer_close(struct reel_writer *w, struct reel_err *err);
 /* The same; *ret is how it was in the end. */
 int reel_writer_end(struct reel_writer *w, struct reel_writer_stats *ret, struct reel_err *err);
 
+/*
+ * After appending has failed: a record of GAP, such as the counters, that goes on tape with the
+ * last words if the disk was full. 256 KiB of them at most: -ENOSPC.
+ */
+struct reel_record;
+int reel_writer_last_word(struct reel_writer *w, struct reel_record *record);
+
 /* Ends without a word, as a killed recorder would: for tests, and after an error. */
 void reel_writer_abandon(struct reel_writer *w);
 

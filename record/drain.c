@@ -88,6 +88,14 @@ static void ask_about_map(struct session *s, const struct ev_header *h, uint64_t
 		ask(s, &q);
 }
 
+int session_put_last(void *arg, struct reel_record *record, struct reel_err *err)
+{
+	struct session *s = arg;
+
+	(void)err;
+	return reel_writer_last_word(s->writer, record);
+}
+
 /*
  * A record of the helper's. What it says for a keyframe held at its own time; what it has found out
  * is known from now on.

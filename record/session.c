@@ -368,6 +368,7 @@ static int keep_aside(struct session *s, struct reel_err *err)
 
 static int round_once(struct session *s, struct round *ret, struct reel_err *err)
 {
+	struct reel_writer_stats stats;
 	int r = rings_round(s->rings, session_take, s, ret, err);
 
 	if (r == 0)
@@ -392,9 +393,17 @@ static int round_once(struct session *s, struct round *ret, struct reel_err *err
 		r = begin_segment(s, err);
 	if (r == 0 && s->keep) {
 		s->keep = false;
+		reel_writer_stats(s->writer, &stats);
+		s->keep_segments = stats.segments;
 		r = reel_writer_flush(s->writer, err);
-		if (r == 0)
+	}
+	/* Only when the new one is there has the old segment its END. */
+	if (r == 0 && s->keep_segments) {
+		reel_writer_stats(s->writer, &stats);
+		if (stats.segments > s->keep_segments) {
+			s->keep_segments = 0;
 			r = keep_aside(s, err);
+		}
 	}
 	return r;
 }
@@ -526,6 +535,7 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 	s->signal_fd = s->clock_fd = s->memory_fd = s->child.go_fd = s->child.failed_fd = -1;
 	s->sink = (struct record_sink){ session_put_own, s };
 	s->helped = (struct record_sink){ session_put_helped, s };
+	s->last = (struct record_sink){ session_put_last, s };
 	s->floor_ns = s->helper_floor_ns = UINT64_MAX;
 	*ret = (struct session_end){ 0 };
 	r = start(s, ret, err);
@@ -540,7 +550,9 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 		s->state.ended = true;
 		if (talk->state)
 			talk->state(talk->arg, s, &s->state);
-		/* The writer has its last words also after an error. */
+		/* The writer has its last words also after an error, and the accounts go with them. */
+		if (ended < 0)
+			(void)sums_put(s->sums, &s->last, NULL);
 		r2 = reel_writer_end(s->writer, &s->state.written, ended < 0 ? NULL : &last);
 		s->writer = NULL;
 		ended = ended < 0 ? ended : r2;

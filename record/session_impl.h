@@ -31,6 +31,7 @@ struct session {
 	struct confine_owner owner;
 	struct record_sink sink;   /* into the writer, as our own */
 	struct record_sink helped; /* the same for what the helper says */
+	struct record_sink last;   /* after an error: with the last words of the tape */
 	struct reel_record record;
 	uint64_t edited[(sizeof(struct ev_header) + EV_MAX_PAYLOAD + 7) / 8];
 	char path[4096];
@@ -39,6 +40,7 @@ struct session {
 	uint64_t since_ns;
 	uint64_t segment_number;
 	int64_t rotated_realtime_ns;
+	uint64_t keep_segments; /* so many there were before the last hour is kept; 0: nothing is asked */
 	uint64_t settled_ns;
 	/*
 	 * Of the keyframe, nothing older than these is still to come: only up to them is settled.
@@ -65,6 +67,7 @@ struct session {
 /* drain.c: records on their way to the tape. */
 int session_take(void *arg, const struct ev_header *record, size_t bytes, struct reel_err *err);
 int session_put_own(void *arg, struct reel_record *record, struct reel_err *err);
+int session_put_last(void *arg, struct reel_record *record, struct reel_err *err);
 int session_put_helped(void *arg, struct reel_record *record, struct reel_err *err);
 int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct reel_err *err);
 

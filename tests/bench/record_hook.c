@@ -14,8 +14,8 @@
  * in-place, by-scratch, by-output
  *                 ways into the ring (record_hook.bpf.c), on one CPU, and with -2 on two at once
  *
- * A figure is the least of ROUNDS times that CALLS calls took, in CPU time of the thread, so that other
- * work on the machine is left out as far as it can be. The variants take turns.
+ * A figure is the least of ROUNDS times that CALLS calls took, in CPU time of the thread, so that
+ * other work on the machine is left out as far as it can be. The variants take turns.
  *
  * Nothing but getpid() is handled, and nothing is kept.
  */
