@@ -118,6 +118,9 @@ union bpf_places_word {
 
 #define AT(member) __builtin_offsetof(union bpf_attr, member)
 
+/* Behind file_flags, since 6.5. */
+enum { BPF_PATH_FD = 1 << 14, BPF_PATH_FD_AT = AT(file_flags) + 4 };
+
 /* A function of its own, whose result the verifier does not follow for each command. */
 __noinline __u64 bpf_places_of(__u32 cmd)
 {
@@ -235,6 +238,7 @@ FILLER(bpf)
 {
 	__u32 cmd = call_arg(c, 0);
 	union bpf_places_word w = { .word = bpf_places_of(cmd) };
+	__s32 dirfd;
 	struct bpf_places p = w.places;
 
 	e->cmd = cmd;
@@ -251,7 +255,14 @@ FILLER(bpf)
 		e->name = build_user_string(b, call_arg(c, 1) + p.name, BPF_OBJ_NAME_LEN);
 	else
 		e->name = build_user_string(b, attr_load(c, b, p.name_pointer, 8), 128);
-	e->path = build_user_string(b, attr_load(c, b, p.path_pointer, 8), PATH_BYTES);
+	if (p.path_pointer == NOWHERE) {
+		e->path = build_nothing(b);
+		return true;
+	}
+	dirfd = attr_load(c, b, AT(file_flags), 4) & BPF_PATH_FD ?
+			attr_load(c, b, BPF_PATH_FD_AT, 4) :
+			FD_CWD;
+	build_target_path(b, e, dirfd, attr_load(c, b, p.path_pointer, 8), TARGET_PATH);
 	return true;
 }
 
