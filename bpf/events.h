@@ -202,7 +202,7 @@ enum ev_flag {
 	T(128, dup, ipc, EVENTS, "dup2 dup3", "a descriptor is copied, also by F_DUPFD")	\
 	T(129, pipe, ipc, EVENTS, "pipe2", "a pipe is made")					\
 	T(130, kill, ipc, EVENTS,								\
-	  "tkill tgkill pidfd_send_signal rt_sigqueueinfo",					\
+	  "tkill tgkill pidfd_send_signal rt_sigqueueinfo rt_tgsigqueueinfo",			\
 	  "a process sends a signal")								\
 	T(131, pidfd_getfd, ipc, EVENTS, "", "a descriptor is taken from another process")	\
 	T(132, signal, ipc, EVENTS, "", "a deadly signal is delivered")				\

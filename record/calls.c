@@ -150,6 +150,7 @@ static const struct {
 	{ "tkill", "-01-" },
 	{ "tgkill", "012-" },
 	{ "rt_sigqueueinfo", "0-1-" },
+	{ "rt_tgsigqueueinfo", "012-" },
 	{ "pidfd_send_signal", "--10", 'p' },
 	/* shm: as passed */
 	{ "shmget", "012", 'g' },
