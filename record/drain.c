@@ -193,9 +193,20 @@ static const struct ev_header *choose_env(struct session *s, const struct ev_hea
 	return copy;
 }
 
+static void drop(struct session *s, const struct ev_header *record)
+{
+	const struct reel_type *t = reel_type_by_id(record->type);
+	unsigned class_id = t ? t->class_id % CLASSES : 0;
+
+	if (!s->dropped[class_id].count++)
+		s->dropped[class_id].first_ns = record->ts;
+	s->dropped[class_id].last_ns = record->ts;
+}
+
 int session_take(void *arg, const struct ev_header *record, size_t bytes, struct reel_err *err)
 {
 	struct session *s = arg;
+	int r;
 
 	if (bytes < sizeof(*record))
 		return 0;
@@ -219,5 +230,38 @@ int session_take(void *arg, const struct ev_header *record, size_t bytes, struct
 	default:
 		break;
 	}
-	return reel_writer_append(s->writer, record, bytes, err);
+	r = reel_writer_append(s->writer, record, bytes, err);
+	if (r < 0)
+		drop(s, record);
+	return r;
+}
+
+int session_drop(void *arg, const struct ev_header *record, size_t bytes, struct reel_err *err)
+{
+	struct session *s = arg;
+
+	(void)err;
+	if (bytes >= sizeof(*record)) {
+		sums_keep(s->sums, record);
+		drop(s, record);
+	}
+	return 0;
+}
+
+void session_put_dropped(struct session *s)
+{
+	for (unsigned class_id = 0; class_id < CLASSES; class_id++) {
+		struct ev_lost *e;
+
+		if (!s->dropped[class_id].count)
+			continue;
+		e = reel_record_begin(&s->record, reel_type_by_id(EV_lost));
+		e->count = s->dropped[class_id].count;
+		e->first = s->dropped[class_id].first_ns;
+		e->last = s->dropped[class_id].last_ns;
+		e->lost_cpu = EV_NO_CPU;
+		e->lost_class = (uint8_t)class_id;
+		e->cause = LOSS_DISK_FULL;
+		(void)session_put_last(s, &s->record, NULL);
+	}
 }

@@ -490,6 +490,19 @@ static int finish(struct session *s, struct reel_err *err)
 	return r;
 }
 
+/* The tape cannot be written, but what was seen adds up all the same. */
+static void account_for_the_rest(struct session *s)
+{
+	struct round round = { .records = 1 };
+
+	programs_detach(s->programs);
+	for (int i = 0; round.records && i < DRAIN_ROUNDS_MAX; i++)
+		(void)rings_round(s->rings, session_drop, s, &round, NULL);
+	session_put_dropped(s);
+	(void)sums_put_untold(s->sums, s->since_ns, &s->last, NULL);
+	(void)sums_put(s->sums, &s->last, NULL);
+}
+
 /* What may have been begun, in whatever state. */
 static void release(struct session *s)
 {
@@ -552,7 +565,7 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 			talk->state(talk->arg, s, &s->state);
 		/* The writer has its last words also after an error, and the accounts go with them. */
 		if (ended < 0)
-			(void)sums_put(s->sums, &s->last, NULL);
+			account_for_the_rest(s);
 		r2 = reel_writer_end(s->writer, &s->state.written, ended < 0 ? NULL : &last);
 		s->writer = NULL;
 		ended = ended < 0 ? ended : r2;

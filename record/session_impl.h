@@ -39,6 +39,10 @@ struct session {
 
 	uint64_t since_ns;
 	uint64_t segment_number;
+	/* Taken out of the rings when the tape could not be written any more. */
+	struct {
+		uint64_t count, first_ns, last_ns;
+	} dropped[CLASSES];
 	int64_t rotated_realtime_ns;
 	uint64_t keep_segments; /* so many there were before the last hour is kept; 0: nothing is asked */
 	uint64_t settled_ns;
@@ -67,6 +71,9 @@ struct session {
 /* drain.c: records on their way to the tape. */
 int session_take(void *arg, const struct ev_header *record, size_t bytes, struct reel_err *err);
 int session_put_own(void *arg, struct reel_record *record, struct reel_err *err);
+/* For what is still in the rings after an error; and then the accounts of it. */
+int session_drop(void *arg, const struct ev_header *record, size_t bytes, struct reel_err *err);
+void session_put_dropped(struct session *s);
 int session_put_last(void *arg, struct reel_record *record, struct reel_err *err);
 int session_put_helped(void *arg, struct reel_record *record, struct reel_err *err);
 int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct reel_err *err);

@@ -143,8 +143,6 @@ int sums_put(const struct sums *s, const struct record_sink *sink, struct reel_e
 	return 0;
 }
 
-enum loss_cause { LOSS_RING_FULL, LOSS_MISSED_RUN };
-
 static int put_lost(const struct sums *s, unsigned cpu, unsigned class_id, enum loss_cause cause,
 		    uint64_t first, uint64_t last, uint64_t count, const struct record_sink *sink,
 		    struct reel_err *err)

@@ -14,6 +14,9 @@
 #include "record/load.h"
 #include "record/sink.h"
 
+/* As lost.cause has them. */
+enum loss_cause { LOSS_RING_FULL, LOSS_MISSED_RUN, LOSS_MALFORMED, LOSS_DISK_FULL };
+
 struct sum {
 	uint64_t seen, kept, folded, filtered, lost, missed;
 };

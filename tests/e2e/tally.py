@@ -140,11 +140,22 @@ def compare_sums(tape):
     for (cpu, name), c in sorted(tape.counters.items()):
         if c["seen"] != sum(c[p] for p in parts):
             yield f"CPU {cpu}, {name}: " + ", ".join(f"{p} {c[p]}" for p in ("seen",) + parts)
-        if name not in STATE_CLASSES and c["kept"] != tape.kept[cpu, name]:
+        if name not in STATE_CLASSES and not unwritten(tape) and c["kept"] != tape.kept[cpu, name]:
             yield f"CPU {cpu}, {name}: kept {c['kept']}, {tape.kept[cpu, name]} on tape"
+    # What was taken from the rings and could not be written is told by class.
+    for name in {n for _, n in tape.counters} - STATE_CLASSES if unwritten(tape) else ():
+        kept, there = counted(tape, "kept", name), sum(
+            n for (_, k), n in tape.kept.items() if k == name)
+        gone = lost(tape, cause="disk full", lost_class=name)
+        if kept != there + gone:
+            yield f"{name}: kept {kept}, {there} on tape, {gone} could not be written"
     for (cpu, name), n in sorted(tape.kept.items()):
         if (cpu, name) not in tape.counters:
             yield f"CPU {cpu}, {name}: {n} on tape, no counters"
+
+
+def unwritten(tape):
+    return lost(tape, cause="disk full")
 
 
 def counted(tape, part, *names):
