@@ -366,7 +366,6 @@ struct sighand_struct {
 	struct k_sigaction action[64];
 };
 
-
 /* Sockets */
 
 struct in6_addr {

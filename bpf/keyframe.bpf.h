@@ -10,7 +10,7 @@
 #ifndef REEL_BPF_KEYFRAME_BPF_H
 #define REEL_BPF_KEYFRAME_BPF_H
 
-#include "bpf/process.bpf.h"
+#include "bpf/exec.bpf.h"
 
 enum { EXIT_ZOMBIE_STATE = 0x20, PFA_NO_NEW_PRIVS_BIT = 0, VM_EXEC_FLAG = 4 };
 

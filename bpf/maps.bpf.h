@@ -184,8 +184,7 @@ __noinline __u64 current_find(void)
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 rq;
 
-	if (!bpf_core_field_exists(task->se.cfs_rq) ||
-	    !bpf_core_field_exists(struct cfs_rq, rq))
+	if (!bpf_core_field_exists(task->se.cfs_rq) || !bpf_core_field_exists(struct cfs_rq, rq))
 		return 0;
 	rq = KPTR(struct cfs_rq, kload_pointer((__u64)&task->se.cfs_rq), rq);
 	if (KPTR(struct rq, rq, curr) != (__u64)task ||

@@ -264,7 +264,9 @@ FILLED_TELLER(rights, EV_CLASS_priv,
 		      FILLED(setns) FILLED(unshare) FILLED(pivot_root) FILLED(keyctl)
 			      FILLED(personality) FILLED(seccomp) FILLED(landlock))
 
-/* A change of the user may bring into scope, or out of it; the program for that needs all the stack. */
+/*
+ * A change of the user may bring into scope, or out of it: the program for that has its own stack.
+ */
 SEC("tp_btf/sys_exit")
 int on_rights(__u64 *ctx)
 {

@@ -439,8 +439,9 @@ static int place_jumps(struct programs *p, struct reel_err *err)
 		if (l->handler || l->status != HOOK_LOADED || load_hooks[l->hook].kind < HANDLER)
 			continue;
 		slot = load_hooks[l->hook].slot;
-		map = bpf_map__fd(load_hooks[l->hook].kind == HANDLER ? p->skeleton->maps.handlers :
-								   p->skeleton->maps.uring_tellers);
+		map = bpf_map__fd(load_hooks[l->hook].kind == HANDLER ?
+					  p->skeleton->maps.handlers :
+					  p->skeleton->maps.uring_tellers);
 		if (bpf_map_update_elem(map, &slot, &fd, BPF_ANY) < 0)
 			return reel_err_set(err, -errno, "cannot place %s: %s",
 					    load_hooks[l->hook].program, strerror(errno));

@@ -563,7 +563,9 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 		s->state.ended = true;
 		if (talk->state)
 			talk->state(talk->arg, s, &s->state);
-		/* The writer has its last words also after an error, and the accounts go with them. */
+		/*
+		 * The writer has its last words also after an error, and the accounts go with them.
+		 */
 		if (ended < 0)
 			account_for_the_rest(s);
 		r2 = reel_writer_end(s->writer, &s->state.written, ended < 0 ? NULL : &last);

@@ -222,6 +222,8 @@ static void be_the_owner(void *arg)
 	const struct confine_owner *owner = arg;
 	int fd;
 
+	/* Where tests run may be for root alone. */
+	EXPECT(chmod(".", 0711) == 0);
 	EXPECT(mkdir("ids.reel", 0700) == 0);
 	confined(&confine);
 	EXPECT(getuid() == owner->uid && geteuid() == owner->uid);
