@@ -299,6 +299,16 @@ static int open_skeleton(struct programs *p, struct reel_err *err)
 	return 0;
 }
 
+static int load_refused(int error, struct reel_err *err)
+{
+	const char *who = error == -EPERM || error == -EACCES ?
+				  "; it takes root, or CAP_BPF and CAP_PERFMON" :
+				  "";
+
+	return reel_err_set(err, error, "cannot load the kernel programs: %s%s", strerror(-error),
+			    who);
+}
+
 /*
  * One program that the kernel refuses makes libbpf give up all: it is switched off, and the rest is
  * tried again, with what is known by then.
@@ -331,12 +341,7 @@ static int load_what_loads(struct programs *p, const struct btf *kernel, struct 
 			if (p->all[i].log && p->all[i].log[0])
 				failed = i;
 		if (failed == PROGRAMS_MAX)
-			return reel_err_set(err, load_error,
-					    "cannot load the kernel programs: %s%s",
-					    strerror(-load_error),
-					    load_error == -EPERM || load_error == -EACCES ?
-						    "; root may, or who has CAP_BPF and CAP_PERFMON" :
-						    "");
+			return load_refused(load_error, err);
 		if (p->options.verifier_log)
 			fputs(p->all[failed].log, p->options.verifier_log);
 		refuse(&p->all[failed], HOOK_REFUSED, log_reason(p->all[failed].log));
