@@ -44,7 +44,8 @@ struct session {
 		uint64_t count, first_ns, last_ns;
 	} dropped[CLASSES];
 	int64_t rotated_realtime_ns;
-	uint64_t keep_segments; /* so many there were before the last hour is kept; 0: nothing is asked */
+	/* So many there were before the last hour is kept; 0: nobody asks for it. */
+	uint64_t keep_segments;
 	uint64_t settled_ns;
 	/*
 	 * Of the keyframe, nothing older than these is still to come: only up to them is settled.
