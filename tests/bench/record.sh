@@ -52,30 +52,32 @@ done
 
 # What a call costs, bare and recorded by turns: the least of some runs.
 reel=${REEL:-.output/reel}
+here=$(dirname "$0")
 least() {
 	sort -n | head -n 1
 }
 bare() {
-	for _ in 1 2 3 4 5; do "$bench/record_load" "$1" "$2" | number cpu_ns; done | least
+	for _ in 1 2 3 4 5; do "$bench/record_load" "$1" "$2" | jq .cpu_ns; done | least
 }
 recorded() {
 	for _ in 1 2 3 4 5; do
 		rm -rf "$dir/c"
-		"$reel" record -q -o "$dir/c" -- "$bench/record_load" "$1" "$2" | number cpu_ns
+		"$reel" record -q -o "$dir/c" -- "$bench/record_load" "$1" "$2" | jq .cpu_ns
 	done | least
 }
-less() {
-	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a - b }'
+# calc EXPRESSION DIGITS
+calc() {
+	awk "BEGIN { printf \"%.$2f\", $1 }"
 }
 empty=$(hook empty added_ns)
-io=$(less "$(recorded io 300000)" "$(bare io 300000)")
-close=$(less "$(recorded close 300000)" "$(bare close 300000)")
-open=$(less "$(recorded open 100000)" "$(bare open 100000)")
-echo "# added to a folded read $io ns, to a close $close ns, to an open and its close $open ns"
-figure "a folded read" "$(awk -v a="$io" -v e="$empty" 'BEGIN { printf "%.2f", a / e }')" \
-	"x" max 2.5 6
-figure "a resolved path of 8 parts, over two events" \
-	"$(awk -v o="$open" -v c="$close" 'BEGIN { printf "%.0f", o - 2 * c }')" "ns" max 400 1500
+io=$(calc "$(recorded io 300000) - $(bare io 300000)" 1)
+close=$(calc "$(recorded close 300000) - $(bare close 300000)" 1)
+path=$(calc "$(recorded path 200000) - $(bare path 200000)" 1)
+open=$(calc "$(recorded open 100000) - $(bare open 100000)" 1)
+echo "# added to a folded read $io ns, to a close $close ns, to an ftruncate $path ns, to an open and" \
+	"its close $open ns"
+figure "a folded read" "$(calc "$io / $empty" 2)" "x" max 2.5 6
+figure "a resolved path of 8 parts, over an event" "$(calc "$path - $close" 0)" "ns" max 400 1500
 
 # A flood on all CPUs.
 "$reel" record -o "$dir/start" -- true 2>"$dir/start.txt"
@@ -84,25 +86,25 @@ figure "a resolved path of 8 parts, over two events" \
 cpu() {
 	grep -oE 'recorder [0-9.]+ s CPU' "$1" | cut -d' ' -f2
 }
-events=$("$reel" info --json "$dir/flood" | number events)
-echo "# $events events, $(awk -v w="$(number wall_ns <"$dir/flood.json")" -v n="$(nproc)" \
-	'BEGIN { printf "%.2f", n * 1e3 / w }') M a second"
-figure "lost in the flood" "$("$reel" info --json "$dir/flood" | number lost)" "events" max 0 1000
-figure "the recorder's own CPU" "$(awk -v a="$(cpu "$dir/flood.txt")" -v b="$(cpu "$dir/start.txt")" \
-	-v n="$events" 'BEGIN { printf "%.0f", (a - b) * 1e9 / n }')" "ns/event" max 150 600
+"$reel" info --json "$dir/flood" >"$dir/flood.info" || :
+events=$(jq .events "$dir/flood.info")
+echo "# $events events, $(calc "$(nproc) * 1e3 / $(jq .wall_ns "$dir/flood.json")" 2) M a second"
+figure "lost in the flood" "$(jq .lost "$dir/flood.info")" "events" max 0 1000
+figure "the recorder's own CPU" \
+	"$(calc "($(cpu "$dir/flood.txt") - $(cpu "$dir/start.txt")) * 1e9 / $events" 0)" \
+	"ns/event" max 150 600
 figure "the recorder's memory, beyond the rings" \
 	"$(awk '/^reel_memory_bytes/ { printf "%.1f", $2 / 1048576 }' "$dir/metrics")" "MiB" max 32 64
 first=$("$reel" dump --json --type exec,process "$dir/start" |
 	jq -s 'map(select(.type == "exec").ts)[0] -
-	       map(select(.type == "process" and .comm == "reel-record" and .ppid != 1).start)[0]')
-figure "first event after the start" "$(awk -v n="$first" 'BEGIN { printf "%.2f", n / 1e9 }')" \
-	"s" max 0.5 3
+	       map(select(.type == "process" and .comm == "reel-record").start)[0]')
+figure "first event after the start" "$(calc "$first / 1e9" 2)" "s" max 0.5 3
 
 # Everyday work.
-"$(dirname "$0")/record_mix.py" "$reel" "$(dirname "$0")/record_mix.sh" 5 >"$dir/mix"
-echo "# mix: $(number events <"$dir/mix") events, bare $(number bare_s <"$dir/mix") s CPU, recorded" \
-	"$(number extra_s <"$dir/mix") s more"
-figure "mix: all that recording costs" "$(number extra_us_per_event <"$dir/mix")" "us/event" max 0.6 5
-figure "mix: on tape" "$(number bytes_per_event <"$dir/mix")" "B/event" max 12 20
-figure "mix: lost" "$(number lost <"$dir/mix")" "events" max 0 1000
+"$here/record_mix.py" "$reel" "$here/record_mix.sh" 5 >"$dir/mix"
+echo "# mix: $(jq .events "$dir/mix") events, bare $(jq .bare_s "$dir/mix") s CPU, recorded" \
+	"$(jq .extra_s "$dir/mix") s more"
+figure "mix: all that recording costs" "$(jq .extra_us_per_event "$dir/mix")" "us/event" max 0.6 5
+figure "mix: on tape" "$(jq .bytes_per_event "$dir/mix")" "B/event" max 12 20
+figure "mix: lost" "$(jq .lost "$dir/mix")" "events" max 0 1000
 exit $missed

@@ -5,6 +5,7 @@
  *	record_load KIND CALLS [THREADS]
  *
  * io      pread() of one byte
+ * path    ftruncate() of such a file, which changes nothing
  * open    open() and close() of a file six directories down
  * close   close() of no descriptor
  * flood   getppid(), on as many CPUs as there are threads
@@ -58,6 +59,9 @@ static void *run(void *arg)
 		switch (l->kind[0]) {
 		case 'i':
 			(void)!pread(fd, &byte, 1, 0);
+			break;
+		case 'p':
+			(void)!ftruncate(fd, 1);
 			break;
 		case 'o':
 			close(open("a/b/c/d/e/f", O_RDONLY | O_CLOEXEC));
