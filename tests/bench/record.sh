@@ -102,9 +102,9 @@ figure "first event after the start" "$(calc "$first / 1e9" 2)" "s" max 0.5 3
 
 # Everyday work.
 "$here/record_mix.py" "$reel" "$here/record_mix.sh" 5 >"$dir/mix"
-echo "# mix: $(jq .events "$dir/mix") events, bare $(jq .bare_s "$dir/mix") s CPU, recorded" \
+echo "# mix: $(jq .calls "$dir/mix") calls, $(jq .events "$dir/mix") events, bare $(jq .bare_s "$dir/mix") s CPU, recorded" \
 	"$(jq .extra_s "$dir/mix") s more"
-figure "mix: all that recording costs" "$(jq .extra_us_per_event "$dir/mix")" "us/event" max 0.6 5
+figure "mix: all that recording costs" "$(jq .extra_us_per_call "$dir/mix")" "us/call" max 0.6 5
 figure "mix: on tape" "$(jq .bytes_per_event "$dir/mix")" "B/event" max 12 20
 figure "mix: lost" "$(jq .lost "$dir/mix")" "events" max 0 1000
 exit $missed
