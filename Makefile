@@ -30,6 +30,7 @@ sanitized := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined \
 relro := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 
 libs_needed := -lzstd -lxxhash -lsodium -lpthread
+reel_libs := -lpcre2-8 $(libs_needed)
 record_libs := -lbpf -lelf $(libs_needed)
 
 BPF_CC ?= $(CLANG)
@@ -93,7 +94,7 @@ $(foreach room,$(rooms),$(call library,$(1),$(room)))
 
 $(1)/reel: $(reel_src:%.c=$(1)/obj/%.o) $(rooms:%=$(1)/libreel-%.a)
 	$$(call msg,LINK,$$@)
-	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(reel_libs)
 
 $(call library,$(1),record)
 
@@ -121,16 +122,16 @@ $(1)/e2e/%: $(1)/obj/tests/e2e/%.o
 $(1)/unit/%: $(1)/obj/tests/unit/%.o $(rooms:%=$(1)/libreel-%.a)
 	$$(call msg,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(reel_libs)
 
 $(1)/bench/%: $(1)/obj/tests/bench/%.o $(bench_lib:%.c=$(1)/obj/%.o) $(rooms:%=$(1)/libreel-%.a)
 	$$(call msg,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(reel_libs)
 
 $(1)/fuzz_%: $(1)/obj/tests/fuzz/fuzz_%.o $(rooms:%=$(1)/libreel-%.a)
 	$$(call msg,LINK,$$@)
-	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(libs_needed)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(reel_libs)
 endef
 
 # The room itself is named too: a source that goes away changes nothing else.
@@ -200,7 +201,7 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 # Checks ------------------------------------------------------------------------------------------
 
 packages := binutils bpftool busybox-static clang clang-format file gcc jq libbpf-dev libc6-dev \
-	libclang-rt-dev libelf-dev libsodium-dev libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config \
+	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config \
 	procps python3 python3-xxhash python3-zstandard qemu-system-x86 strace xz-utils
 
 deps: ## install what building and testing need (Debian); does nothing when all is there
