@@ -52,6 +52,7 @@ enum {
 struct match_row {
 	bool is_empty;		/* every test is false */
 	bool has_unknown;
+	bool is_fleeting;	/* one too many: it holds until the next match_string() only */
 	const uint64_t *yes;	/* bit t: test t holds */
 	const uint64_t *unknown; /* bit t: it cannot be told; only if has_unknown */
 	void *user;		/* the caller's, NULL in a new row: what it found out about it */

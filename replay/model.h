@@ -36,7 +36,7 @@ struct model_text {
 	uint32_t refs;
 	uint32_t hash;
 	struct model_text *next;	/* in its bucket */
-	const void *row[2];	/* what a reader found out about it: of argv as arguments and as a line */
+	const void *row[4];	/* what a reader found out about it, by what it was taken for */
 	uint64_t row_of;	/* 0: nothing; else which set of rules it is of */
 	uint8_t bytes[];	/* and a NUL */
 };
@@ -117,8 +117,8 @@ void model_ref(struct model_process *p);
 void model_unref(struct model *m, struct model_process *p);
 
 /* Name of an account; NULL: not known. */
-const struct model_text *model_user(const struct model *m, uint32_t uid);
-const struct model_text *model_host(const struct model *m);
+struct model_text *model_user(const struct model *m, uint32_t uid);
+struct model_text *model_host(const struct model *m);
 
 /*
  * Open files and sockets by device and inode, which are unique while anybody has them open: whoever
