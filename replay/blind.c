@@ -133,6 +133,8 @@ uint64_t blind_clear_ns(const struct blind *b, uint64_t from_ns, uint64_t to_ns)
 {
 	uint64_t clear = 0, at = from_ns;
 
+	if (b->is_whole)
+		return 0;
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct blind_interval *o = &b->list[i];
 
@@ -151,6 +153,8 @@ uint64_t blind_clear_ns(const struct blind *b, uint64_t from_ns, uint64_t to_ns)
 
 bool blind_touches(const struct blind *b, uint64_t from_ns, uint64_t to_ns)
 {
+	if (b->is_whole)
+		return true;
 	for (uint32_t i = 0; i < b->n && b->list[i].from_ns <= to_ns; i++)
 		if (b->list[i].to_ns >= from_ns)
 			return true;

@@ -39,6 +39,7 @@ enum { BLIND_INTERVALS_MAX = 256 };
 struct blind {
 	struct blind_interval *list;
 	uint32_t n, room;
+	bool is_whole; /* there was no memory to say where: everywhere */
 };
 
 int blind_add(struct blind *b, enum blind_reason reason, uint64_t from_ns, uint64_t to_ns,

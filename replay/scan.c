@@ -98,8 +98,9 @@ void scan_event(struct scanner *s, const struct reel_event *ev)
 		}
 		string = reel_event_string_at(ev, p->offset);
 		if (string.length == 0 && (p->empty_counts || ev->flags & EV_FAULT))
-			find_steps(s, p->steps, p->first[matcher_n_tests(
-							s->plan->eval->rules->matchers[p->role])]);
+			find_steps(
+				s, p->steps,
+				p->first[matcher_n_tests(s->plan->eval->rules->matchers[p->role])]);
 		row = eval_row(&s->eval, p->role, reel_event_string_number(ev, p->offset), &string);
 		if (!row)
 			find_steps(s, b->all, b->n_all);
@@ -135,7 +136,7 @@ static int make_rows(struct scanner *s, struct scan_block *b)
 enum { PROBES_MAX = EV_MAX_STRINGS * RULE_ROLES };
 struct lanes {
 	const uint8_t *at[PROBES_MAX];
-	bool asks_all;		/* another recorder's type: strings may not be where they should */
+	bool asks_all; /* another recorder's type: strings may not be where they should */
 };
 
 static const uint8_t *lane_of(const struct reel_group *g, uint16_t offset)
@@ -146,8 +147,8 @@ static const uint8_t *lane_of(const struct reel_group *g, uint16_t offset)
 		return NULL;
 	before = lane < 64 ? 0 : (unsigned)__builtin_popcountll(g->lanes_there[0]);
 	if (lane % 64)
-		before += (unsigned)__builtin_popcountll(g->lanes_there[lane / 64] <<
-							 (64 - lane % 64));
+		before += (unsigned)__builtin_popcountll(g->lanes_there[lane / 64]
+							 << (64 - lane % 64));
 	return g->lanes + 4ull * g->n * before + offset % 4;
 }
 
@@ -246,8 +247,9 @@ static int keep(struct scanner *s, struct scan_block *b, uint32_t i, const struc
 	if (s->n_found)
 		memcpy(b->steps + b->n_steps, s->found, s->n_found * sizeof(*s->found));
 	c = &b->candidates[b->n++];
-	*c = (struct scan_candidate){ ev->ts, ev->seq, ev->fixed, i, b->n_steps, s->n_found,
-				      ev->cpu };
+	*c =
+		(struct scan_candidate){ ev->ts,     ev->seq,	 ev->fixed, i,
+					 b->n_steps, s->n_found, ev->cpu };
 	b->n_steps += s->n_found;
 	b->fixed_used += ev->type->fixed_bytes;
 	return 0;
@@ -332,7 +334,7 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	for (uint32_t i = 0; r == 0 && i < u->n_events; i++) {
 		unsigned type = u->type[i];
 		struct reel_event ev;
-		bool is_wanted = is_state || s->plan->wants_names;
+		bool is_wanted = is_state || s->plan->wants_names || s->plan->wants[type];
 
 		if (!lanes[type] && !is_wanted)
 			continue;

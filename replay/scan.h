@@ -17,28 +17,29 @@
 struct scan_probe {
 	uint16_t offset;
 	uint8_t role;
-	bool empty_counts;	/* an empty one is to be found out elsewhere, so it decides nothing */
-	uint64_t *mask;		/* tests that matter; n_words of the role */
+	bool empty_counts; /* an empty one is to be found out elsewhere, so it decides nothing */
+	uint64_t *mask;	   /* tests that matter; n_words of the role */
 	uint32_t n_words;
-	uint32_t *first;	/* by test: where its steps begin; one more than tests */
+	uint32_t *first; /* by test: where its steps begin; one more than tests */
 	uint32_t *steps;
 };
 
 struct scan_bucket {
 	struct scan_probe *probes;
 	unsigned n_probes;
-	uint32_t *always;	/* steps without a literal that they need */
+	uint32_t *always; /* steps without a literal that they need */
 	uint32_t n_always;
-	uint32_t *all;		/* every step on this type */
+	uint32_t *all; /* every step on this type */
 	uint32_t n_all;
 };
 
 /* Shared by all threads. */
 struct scan_plan {
 	const struct eval_plan *eval;
-	struct scan_bucket *buckets[EV_MAX_TYPES];	/* NULL: no step wants the type */
-	bool wants_names;	/* somebody asks for a file by device and inode: all events matter */
-	bool is_slow;		/* every step is asked of every event, for tests */
+	struct scan_bucket *buckets[EV_MAX_TYPES]; /* NULL: no step wants the type */
+	bool wants[EV_MAX_TYPES]; /* candidates whatever the steps say: for whoever uses the plan */
+	bool wants_names; /* somebody asks for a file by device and inode: all events matter */
+	bool is_slow;	  /* every step is asked of every event, for tests */
 };
 
 int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct reel_err *err);
@@ -49,7 +50,7 @@ bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e);
 struct scan_candidate {
 	uint64_t ts, seq;
 	const uint8_t *fixed;
-	uint32_t index;		/* in the block */
+	uint32_t index; /* in the block */
 	uint32_t first_step, n_steps;
 	uint16_t cpu;
 };
@@ -59,11 +60,11 @@ struct scan_block {
 	struct eval_rows rows;
 	const struct match_row **row_memory;
 	size_t row_room;
-	struct scan_candidate *candidates;	/* by (ts, cpu, seq) */
+	struct scan_candidate *candidates; /* by (ts, cpu, seq) */
 	uint32_t n, room;
 	uint32_t *steps;
 	uint32_t n_steps, steps_room;
-	uint8_t *fixed;		/* of candidates */
+	uint8_t *fixed; /* of candidates */
 	size_t fixed_used, fixed_room;
 };
 
@@ -71,7 +72,7 @@ struct scan_block {
 struct scanner {
 	const struct scan_plan *plan;
 	struct eval eval;
-	uint32_t *stamp;	/* by step: the event that it was last met at */
+	uint32_t *stamp; /* by step: the event that it was last met at */
 	uint32_t now;
 	uint32_t *found;
 	uint32_t n_found;

@@ -20,7 +20,7 @@ struct witnesses {
 	uint32_t n, room;
 };
 
-enum { NO_WITNESS = 0 };	/* how good a set is: the length of its shortest literal, else this */
+enum { NO_WITNESS = 0 }; /* how good a set is: the length of its shortest literal, else this */
 
 static int add(struct witnesses *w, const struct witness *one)
 {
@@ -253,7 +253,7 @@ bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e)
 	if (e->kind != TAPE_EVENTS)
 		return false;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
-		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants_names))
+		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t] || p->wants_names))
 			return true;
 	return false;
 }

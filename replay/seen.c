@@ -72,8 +72,7 @@ struct seen *seen_new(struct model *m, const struct reel_event *ev, const struct
 			memcpy(bytes + begins, strings[i].bytes, strings[i].length);
 		begins += strings[i].length;
 		if (reel_string_is_cut(&strings[i]))
-			cuts[n_cuts++] =
-				(struct tape_cut_string){ number, strings[i].true_length };
+			cuts[n_cuts++] = (struct tape_cut_string){ number, strings[i].true_length };
 	}
 	at[n] = begins;
 	s->strings = (struct reel_string_table){ n, n_cuts, at, bytes, cuts };

@@ -12,9 +12,9 @@
 
 struct seen {
 	uint32_t refs;
-	uint32_t bytes;		/* of all of this */
-	uint64_t serial;	/* of the event, in the order in which they were looked at */
-	struct reel_event event;	/* its fixed part and strings lie below */
+	uint32_t bytes;		 /* of all of this */
+	uint64_t serial;	 /* of the event, in the order in which they were looked at */
+	struct reel_event event; /* its fixed part and strings lie below */
 	struct reel_string_table strings;
 	/* The process, as far as it was known: */
 	bool has_process, has_ids;
@@ -31,10 +31,10 @@ void seen_unref(struct model *m, struct seen *s);
 
 struct evidence {
 	uint32_t refs;
-	uint32_t node;		/* of the rule: which step it was */
+	uint32_t node; /* of the rule: which step it was */
 	struct seen *seen;
 	struct evidence *before;
-	uint32_t depth;		/* how many there are, with this one */
+	uint32_t depth; /* how many there are, with this one */
 };
 
 /* Takes over the caller's reference to before, and a new one to seen; NULL: no memory, and before

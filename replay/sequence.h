@@ -23,29 +23,32 @@ enum {
 enum use_phase { USE_RULE_UNLESS, USE_UNLESS, USE_GUARD, USE_NODE };
 
 struct use {
-	uint32_t rule, node;
+	uint32_t step, rule, node;
 	uint8_t phase;
-	uint8_t bit;		/* GUARD: of the node's guards; NODE: member of `all` */
+	uint8_t bit; /* GUARD: of the node's guards; NODE: member of `all` */
 };
+
+/* The order of turns: rules apart, unless before guards before nodes, nodes from the last on. */
+int use_by_turn(const void *a, const void *b);
 
 /* What is worked out once for a set of rules; threads share it. */
 struct sequence_plan {
 	const struct eval_plan *eval;
-	uint32_t *first_use;	/* by step; one more than steps */
+	uint32_t *first_use; /* by step; one more than steps */
 	struct use *uses;
 	struct node_facts {
-		uint64_t guard_mask;	/* of the parent's guards: those that hold it back */
-		uint64_t life_ns;	/* how long a token here is good for */
-		uint64_t extent_ns;	/* from its event to the end of the longest way */
+		uint64_t guard_mask; /* of the parent's guards: those that hold it back */
+		uint64_t life_ns;    /* how long a token here is good for */
+		uint64_t extent_ns;  /* from its event to the end of the longest way */
 		bool has_children;
-	} *facts;
-	uint32_t *first_fact;	/* by rule */
+	} * facts;
+	uint32_t *first_fact; /* by rule */
 	struct rule_facts {
 		uint64_t extent_ns;
-		bool is_single;	/* one step is all of every way: no tokens */
-		uint32_t *tunes;	/* those that fit */
+		bool is_single;	 /* one step is all of every way: no tokens */
+		uint32_t *tunes; /* those that fit */
 		uint32_t n_tunes;
-	} *rules;
+	} * rules;
 };
 
 int sequence_plan_new(const struct eval_plan *eval, struct sequence_plan **ret,
@@ -57,21 +60,21 @@ struct match {
 	uint32_t rule, node;
 	uint64_t first_ns, last_ns;
 	uint64_t key;
-	bool is_despite;	/* what could have prevented it was not seen, or not all of it */
-	bool is_tuned;		/* a tune suppresses it */
-	const struct evidence *evidence;	/* the last of it */
+	bool is_despite; /* what could have prevented it was not seen, or not all of it */
+	bool is_tuned;	 /* a tune suppresses it */
+	const struct evidence *evidence; /* the last of it */
 };
 
 struct sequence_options {
 	uint64_t max_state;
 	int (*found)(void *context, const struct match *m, struct reel_err *err);
 	void *context;
-	struct blind *blind;	/* by rule */
+	struct blind *blind; /* by rule */
 };
 
 struct sequence_stats {
 	uint64_t tokens, peak_tokens, evicted, matches, undecided;
-	uint64_t *evaluations, *hits;	/* by step */
+	uint64_t *evaluations, *hits; /* by step */
 };
 
 struct sequence;

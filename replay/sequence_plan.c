@@ -8,27 +8,20 @@
 
 struct use_list {
 	struct use *list;
-	uint32_t *step;
 	uint32_t n, room;
 };
 
-static int add_use(struct use_list *l, uint32_t step, struct use use)
+static int add_use(struct use_list *l, struct use use)
 {
 	if (l->n == l->room) {
 		uint32_t room = l->room ? 2 * l->room : 64;
 		struct use *list = reallocarray(l->list, room, sizeof(*list));
-		uint32_t *steps;
 
 		if (!list)
 			return -ENOMEM;
 		l->list = list;
-		steps = reallocarray(l->step, room, sizeof(*steps));
-		if (!steps)
-			return -ENOMEM;
-		l->step = steps;
 		l->room = room;
 	}
-	l->step[l->n] = step;
 	l->list[l->n++] = use;
 	return 0;
 }
@@ -69,8 +62,7 @@ static int add_guards(struct use_list *l, const struct rule *rule, uint32_t r, u
 		}
 	}
 	for (uint32_t i = 0; i < g.n; i++) {
-		struct use use = { r, node, USE_GUARD, (uint8_t)i };
-		int result = add_use(l, g.step[i], use);
+		int result = add_use(l, (struct use){ g.step[i], r, node, USE_GUARD, (uint8_t)i });
 
 		if (result < 0)
 			return result;
@@ -84,11 +76,11 @@ static int add_node(struct use_list *l, const struct rule *rule, uint32_t r, uin
 	int result = 0;
 
 	for (uint32_t i = 0; result == 0 && i < n->n_unlesses; i++)
-		result = add_use(l, n->unlesses[i], (struct use){ r, node, USE_UNLESS, 0 });
+		result = add_use(l, (struct use){ n->unlesses[i], r, node, USE_UNLESS, 0 });
 	if (n->kind != RULE_NODE_ALL && result == 0)
-		result = add_use(l, n->step, (struct use){ r, node, USE_NODE, 0 });
+		result = add_use(l, (struct use){ n->step, r, node, USE_NODE, 0 });
 	for (uint8_t i = 0; n->kind == RULE_NODE_ALL && result == 0 && i < n->n_members; i++)
-		result = add_use(l, n->members[i], (struct use){ r, node, USE_NODE, i });
+		result = add_use(l, (struct use){ n->members[i], r, node, USE_NODE, i });
 	return result;
 }
 
@@ -122,8 +114,8 @@ static void find_lives(const struct rule *rule, struct node_facts *facts, struct
 
 			p->has_children = true;
 			p->life_ns = most(p->life_ns, n->within_ns);
-			p->extent_ns = most(p->extent_ns,
-					    sum(n->within_ns, sum(own, f->extent_ns)));
+			p->extent_ns =
+				most(p->extent_ns, sum(n->within_ns, sum(own, f->extent_ns)));
 			whole->is_single = false;
 		} else {
 			whole->extent_ns = most(whole->extent_ns, sum(own, f->extent_ns));
@@ -159,9 +151,10 @@ static int find_tunes(const struct rules *rules, uint32_t r, struct rule_facts *
 	return 0;
 }
 
-/* Unless before guards before nodes, rules apart, and nodes from the last to the first. */
-static int by_turn(const struct use *a, const struct use *b)
+int use_by_turn(const void *x, const void *y)
 {
+	const struct use *a = x, *b = y;
+
 	if (a->rule != b->rule)
 		return a->rule < b->rule ? -1 : 1;
 	if (a->phase != b->phase)
@@ -169,11 +162,6 @@ static int by_turn(const struct use *a, const struct use *b)
 	if (a->node != b->node)
 		return a->node > b->node ? -1 : 1;
 	return a->bit < b->bit ? -1 : a->bit > b->bit;
-}
-
-static int compare_uses(const void *a, const void *b)
-{
-	return by_turn(a, b);
 }
 
 static int sort_uses(struct sequence_plan *p, const struct use_list *l)
@@ -185,14 +173,14 @@ static int sort_uses(struct sequence_plan *p, const struct use_list *l)
 	if (!p->first_use || !p->uses)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < l->n; i++)
-		p->first_use[l->step[i] + 2]++;
+		p->first_use[l->list[i].step + 2]++;
 	for (uint32_t s = 1; s <= n_steps; s++)
 		p->first_use[s + 1] += p->first_use[s];
 	for (uint32_t i = 0; i < l->n; i++)
-		p->uses[p->first_use[l->step[i] + 1]++] = l->list[i];
+		p->uses[p->first_use[l->list[i].step + 1]++] = l->list[i];
 	for (uint32_t s = 0; s < n_steps; s++)
 		qsort(p->uses + p->first_use[s], p->first_use[s + 1] - p->first_use[s],
-		      sizeof(*p->uses), compare_uses);
+		      sizeof(*p->uses), use_by_turn);
 	return 0;
 }
 
@@ -223,8 +211,8 @@ int sequence_plan_new(const struct eval_plan *eval, struct sequence_plan **ret,
 		p->first_fact[i] = n_nodes;
 		n_nodes += rule->n_nodes;
 		for (uint32_t k = 0; r == 0 && k < rule->n_unlesses; k++)
-			r = add_use(&l, rule->unlesses[k],
-				    (struct use){ i, 0, USE_RULE_UNLESS, 0 });
+			r = add_use(&l,
+				    (struct use){ rule->unlesses[k], i, 0, USE_RULE_UNLESS, 0 });
 		for (uint32_t k = 0; r == 0 && k < rule->n_nodes; k++) {
 			r = add_node(&l, rule, i, k);
 			if (r == 0)
@@ -237,11 +225,12 @@ int sequence_plan_new(const struct eval_plan *eval, struct sequence_plan **ret,
 	if (r == 0)
 		r = sort_uses(p, &l);
 	free(l.list);
-	free(l.step);
 	if (r < 0) {
 		sequence_plan_free(p);
-		return reel_err_set(err, r, r == -E2BIG ? "a path has more than 64 conditions at one place" :
-							  "no memory for rules");
+		return reel_err_set(err, r,
+				    r == -E2BIG ?
+					    "a path has more than 64 conditions at one place" :
+					    "no memory for rules");
 	}
 	*ret = p;
 	return 0;
