@@ -235,7 +235,7 @@ int pipeline_next(struct pipeline *p, struct pipeline_item *ret, struct reel_err
 		uint64_t bound = p->taken < p->n ? p->r->blocks[p->entries[p->taken]].ts_min :
 						   UINT64_MAX;
 		bool is_over = p->heap_bytes > REEL_WALK_BYTES;
-		struct job *j;
+		struct job *j = NULL;
 		int r;
 
 		if (p->n_heap) {

@@ -115,6 +115,11 @@ struct evidence *evidence_add(struct model *m, struct evidence *before, struct s
 	return e;
 }
 
+struct evidence *evidence_share(const struct evidence *e)
+{
+	return evidence_ref((struct evidence *)(uintptr_t)e);
+}
+
 void evidence_unref(struct model *m, struct evidence *e)
 {
 	while (e && --e->refs == 0) {

@@ -47,6 +47,8 @@ static inline struct evidence *evidence_ref(struct evidence *e)
 		e->refs++;
 	return e;
 }
+/* The same for those who only look at it. */
+struct evidence *evidence_share(const struct evidence *e);
 void evidence_unref(struct model *m, struct evidence *e);
 
 #endif
