@@ -184,7 +184,8 @@ static int add_needed(struct building *b, uint32_t test)
 	 * What the automaton finds in any case holds only if case does not count, and it does not
 	 * know where an argument ends.
 	 */
-	bool is_found = l->is_exact && (!b->fold || l->nocase) && !memchr(l->bytes, 0, l->n_bytes);
+	bool is_found = l->is_exact && !(b->m->tests[test].flags & MATCH_WHOLE) &&
+			(!b->fold || l->nocase) && !memchr(l->bytes, 0, l->n_bytes);
 	enum match_how how = is_found ? HOW_EXACT : HOW_CANDIDATE;
 	int ret = 0;
 

@@ -26,8 +26,12 @@ enum {
 
 struct match_regex {
 	pcre2_code *code;
+	/*
+	 * PCRE2 does not do partial matching up to the end. This one matches up to anywhere, so that
+	 * only what it cannot match is decided. NULL: the end does not matter.
+	 */
+	pcre2_code *code_if_cut;
 	bool is_anchored;     /* can match at the beginning only */
-	bool is_end_anchored; /* must match up to the end */
 	atomic_bool is_ready; /* the machine code is made, or never will be */
 	pthread_mutex_t making;
 };
@@ -203,6 +207,7 @@ int match_regex_new(const uint8_t *pattern, size_t length, unsigned flags, struc
 	struct match_regex *re = calloc(1, sizeof(*re));
 	uint32_t options;
 	int error, error_of_part;
+	bool is_whole;
 	size_t offset;
 
 	if (!re || !context) {
@@ -216,16 +221,23 @@ int match_regex_new(const uint8_t *pattern, size_t length, unsigned flags, struc
 	pcre2_set_parens_nest_limit(context, PARENTHESES_MAX);
 	strip(&part);
 	re->code = compile(&part, context, &error_of_part, &offset);
-	if (!re->code)
-		re->code = compile(&all, context, &error, &offset);
-	pcre2_compile_context_free(context);
 	if (!re->code) {
+		part = all;
+		re->code = compile(&part, context, &error, &offset);
+	}
+	is_whole = part.options & PCRE2_ENDANCHORED;
+	if (re->code && is_whole) {
+		part.options &= ~PCRE2_ENDANCHORED;
+		re->code_if_cut = compile(&part, context, &error, &offset);
+	}
+	pcre2_compile_context_free(context);
+	if (!re->code || (is_whole && !re->code_if_cut)) {
+		pcre2_code_free(re->code);
 		free(re);
 		return compile_error(error, offset, err);
 	}
 	pcre2_pattern_info(re->code, PCRE2_INFO_ALLOPTIONS, &options);
 	re->is_anchored = options & PCRE2_ANCHORED;
-	re->is_end_anchored = options & PCRE2_ENDANCHORED;
 	pthread_mutex_init(&re->making, NULL);
 	*ret = re;
 	return 0;
@@ -236,6 +248,7 @@ void match_regex_free(struct match_regex *re)
 	if (!re)
 		return;
 	pcre2_code_free(re->code);
+	pcre2_code_free(re->code_if_cut);
 	pthread_mutex_destroy(&re->making);
 	free(re);
 }
@@ -245,7 +258,10 @@ static void make_ready(struct match_regex *re)
 {
 	pthread_mutex_lock(&re->making);
 	if (!atomic_load_explicit(&re->is_ready, memory_order_relaxed)) {
-		pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
+		if (re->code_if_cut)
+			pcre2_jit_compile(re->code_if_cut, PCRE2_JIT_PARTIAL_HARD);
+		pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE |
+						    (re->code_if_cut ? 0 : PCRE2_JIT_PARTIAL_HARD));
 		atomic_store_explicit(&re->is_ready, true, memory_order_release);
 	}
 	pthread_mutex_unlock(&re->making);
@@ -265,10 +281,11 @@ enum truth match_regex_run(struct match_regex *re, struct match_tools *tools,
 		steps > STEPS_OF_ONE_MOST  ? STEPS_OF_ONE_MOST :
 					     steps;
 	pcre2_set_match_limit(tools->context, steps);
-	found = pcre2_match(re->code, bytes, v->length, 0, is_cut ? PCRE2_PARTIAL_HARD : 0,
-			    tools->data, tools->context);
+	found = pcre2_match(is_cut && re->code_if_cut ? re->code_if_cut : re->code, bytes,
+			    v->length, 0, is_cut ? PCRE2_PARTIAL_HARD : 0, tools->data,
+			    tools->context);
 	if (found >= 0)
-		return is_cut && re->is_end_anchored ? TRUTH_UNKNOWN : TRUTH_YES;
+		return is_cut && re->code_if_cut ? TRUTH_UNKNOWN : TRUTH_YES;
 	/* Of no bytes at all PCRE2 finds no partial match. */
 	if (found == PCRE2_ERROR_NOMATCH)
 		return is_cut && (!re->is_anchored || !v->length) ? TRUTH_UNKNOWN : TRUTH_NO;
