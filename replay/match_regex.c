@@ -284,9 +284,12 @@ enum truth match_regex_run(struct match_regex *re, struct match_tools *tools,
 	found = pcre2_match(is_cut && re->code_if_cut ? re->code_if_cut : re->code, bytes,
 			    v->length, 0, is_cut ? PCRE2_PARTIAL_HARD : 0, tools->data,
 			    tools->context);
+	/* An attempt that begins where nothing is left is never a partial match for PCRE2. */
+	if (found >= 0 && is_cut &&
+	    (re->code_if_cut || pcre2_get_ovector_pointer(tools->data)[0] == v->length))
+		return TRUTH_UNKNOWN;
 	if (found >= 0)
-		return is_cut && re->code_if_cut ? TRUTH_UNKNOWN : TRUTH_YES;
-	/* Of no bytes at all PCRE2 finds no partial match. */
+		return TRUTH_YES;
 	if (found == PCRE2_ERROR_NOMATCH)
 		return is_cut && (!re->is_anchored || !v->length) ? TRUTH_UNKNOWN : TRUTH_NO;
 	if (found != PCRE2_ERROR_PARTIAL)
