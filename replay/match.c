@@ -41,6 +41,11 @@ uint32_t matcher_n_tests(const struct matcher *m)
 	return m->n_tests;
 }
 
+size_t matcher_bytes(const struct matcher *m)
+{
+	return m->ac ? ac_bytes(m->ac) : 0;
+}
+
 void matcher_be_slow(struct matcher *m)
 {
 	m->is_slow = true;

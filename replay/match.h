@@ -79,6 +79,8 @@ int matcher_add(struct matcher *m, enum match_op op, unsigned flags, const void 
 		size_t length, uint32_t *ret_test, struct reel_err *err);
 int matcher_build(struct matcher *m, struct reel_err *err);
 uint32_t matcher_n_tests(const struct matcher *m);
+/* Of its automaton. */
+size_t matcher_bytes(const struct matcher *m);
 void matcher_free(struct matcher *m);
 
 /* For tests and for measuring: without the automaton and the memo, one test after the other. */
