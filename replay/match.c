@@ -125,7 +125,7 @@ int matcher_add(struct matcher *m, enum match_op op, unsigned flags, const void 
 	return 0;
 }
 
-/* Building --------------------------------------------------------------------------------------- */
+/* Building ------------------------------------------------------------------------------------ */
 
 /* The literals of which one must be there; none: the test must always be run. */
 static int literals_of(const struct match_test *t, struct match_literals *ret)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where which of many literals ends in a string: Aho-Corasick over classes of bytes. States near the
- * root, as many as fit in AC_TABLE_BYTES, have a row of all next states; those further away, where
- * strings seldom get to, have their own edges and a state to fall back on.
+ * Where which of many literals ends in a string: Aho-Corasick over classes of bytes. States near
+ * the root, as many as fit in AC_TABLE_BYTES, have a row of all next states; those further away,
+ * where strings seldom get to, have their own edges and a state to fall back on.
  */
 #ifndef REEL_REPLAY_MATCH_AC_H
 #define REEL_REPLAY_MATCH_AC_H

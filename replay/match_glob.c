@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Globs: * any bytes, ? one, [a-z] [!a-z] one of a set. A ] right behind the [ or the ! is a member;
- * a [ that is never closed is itself. There is no escape: [*] is a star.
+ * Globs: * any bytes, ? one, [a-z] [!a-z] one of a set. A ] right behind the [ or the ! is a
+ * member; a [ that is never closed is itself. There is no escape: [*] is a star.
  */
 #include <string.h>
 

@@ -130,7 +130,7 @@ void match_memo_free(struct match_memo *memo)
 	free(memo);
 }
 
-/* Rows ------------------------------------------------------------------------------------------- */
+/* Rows ---------------------------------------------------------------------------------------- */
 
 static bool row_is(const struct match_memo *memo, const struct full_row *full,
 		   const struct match_answers *a)
@@ -224,7 +224,7 @@ static struct full_row *row_of(struct match_memo *memo, const struct match_answe
 	return full;
 }
 
-/* Strings ---------------------------------------------------------------------------------------- */
+/* Strings ------------------------------------------------------------------------------------- */
 
 static void forget(struct match_memo *memo)
 {

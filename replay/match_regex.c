@@ -27,8 +27,8 @@ enum {
 struct match_regex {
 	pcre2_code *code;
 	/*
-	 * PCRE2 does not do partial matching up to the end. This one matches up to anywhere, so that
-	 * only what it cannot match is decided. NULL: the end does not matter.
+	 * PCRE2 does not do partial matching up to the end. This one matches up to anywhere, so
+	 * that only what it cannot match is decided. NULL: the end does not matter.
 	 */
 	pcre2_code *code_if_cut;
 	bool is_anchored;     /* can match at the beginning only */
@@ -138,8 +138,8 @@ static const uint8_t *behind_first_any(const struct part *p)
 }
 
 /*
- * A search does not need what takes any bytes at its ends, and is faster and sooner decided without.
- * Of a pattern for the whole value it makes a search; there . must take newlines, too.
+ * A search does not need what takes any bytes at its ends, and is faster and sooner decided
+ * without. Of a pattern for the whole value it makes a search; there . must take newlines, too.
  */
 static void strip(struct part *ret)
 {
@@ -253,7 +253,7 @@ void match_regex_free(struct match_regex *re)
 	free(re);
 }
 
-/* Nobody runs it before it is ready, so nobody sees it change. Without machine code it is slower. */
+/* Nobody runs it before it is ready, so nobody sees it change. */
 static void make_ready(struct match_regex *re)
 {
 	pthread_mutex_lock(&re->making);

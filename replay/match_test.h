@@ -61,18 +61,18 @@ enum truth match_test_value(const struct match_test *t, struct match_tools *tool
 enum truth match_test_args(const struct match_test *t, struct match_tools *tools,
 			   const struct match_value *args);
 
-/* Globs ------------------------------------------------------------------------------------------ */
+/* Globs --------------------------------------------------------------------------------------- */
 
 enum truth match_glob(const struct match_test *t, const struct match_value *v);
 
 /*
- * The longest run of bytes that every value which fits must have; "*" and sets of one byte are
- * understood. Its bytes are written to RET, which has room for the whole glob. *ret_op: what test of
- * the run is the same as the glob; MATCH_GLOB if there is none.
+ * The longest run of bytes that every value which fits must have; sets of one byte count. It is
+ * written to RET, which has room for the whole glob. *ret_op: what test of the run is the same as
+ * the glob; MATCH_GLOB if there is none.
  */
 size_t match_glob_literal(const uint8_t *glob, size_t length, uint8_t *ret, enum match_op *ret_op);
 
-/* Regular expressions ---------------------------------------------------------------------------- */
+/* Regular expressions ------------------------------------------------------------------------- */
 
 /* What a thread needs to run them; also counts what was given up. */
 int match_tools_new(struct match_tools **ret);

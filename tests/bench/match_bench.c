@@ -36,7 +36,7 @@ static const char *const words[] = {
 	"index",   "main",   "test",  "node",	"module", "http",    "cron", "tar",    "backup",
 };
 
-static const char *const endings[] = { ".so.6", ".conf", ".log", ".c", ".h", ".json", "", "", ".d" };
+static const char *const endings[] = { ".so.6", ".conf", ".log", ".c", ".h", ".json", "", "" };
 
 #define ANY(array, rng) (array)[rng_below(rng, sizeof(array) / sizeof((array)[0]))]
 

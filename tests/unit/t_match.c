@@ -329,7 +329,8 @@ TEST(arguments_are_values_of_their_own)
 
 TEST(a_text_may_have_any_bytes)
 {
-	struct question q = { MATCH_TEXT, MATCH_CONTAINS, 0, BYTES("b\0c"), BYTES("ab\0cd"), WHOLE };
+	static const char text[] = "ab\0cd";
+	struct question q = { MATCH_TEXT, MATCH_CONTAINS, 0, "b\0c", 3, text, 5, WHOLE };
 
 	CHECK_EQ(ask(&q), YES);
 	q.pattern = "a\0\xff";
@@ -420,7 +421,7 @@ TEST(a_matcher_may_be_empty)
 	done(m, memo);
 }
 
-/* Time and memory -------------------------------------------------------------------------------- */
+/* Time and memory ----------------------------------------------------------------------------- */
 
 static double now_s(void)
 {

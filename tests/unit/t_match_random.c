@@ -123,7 +123,7 @@ static enum truth expected_of_args(const struct pattern *p, const char *s, uint3
 	return answer;
 }
 
-/* Making them up --------------------------------------------------------------------------------- */
+/* Making them up ------------------------------------------------------------------------------ */
 
 static const char letters[] = "abcA";
 
@@ -245,7 +245,7 @@ static uint32_t make_text(char *s, bool is_args)
 	return n;
 }
 
-/* Comparing -------------------------------------------------------------------------------------- */
+/* Comparing ----------------------------------------------------------------------------------- */
 
 static void complain(const struct pattern *p, const char *s, uint32_t n, uint32_t full,
 		     enum truth got, enum truth want)
