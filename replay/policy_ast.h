@@ -112,6 +112,7 @@ struct policy_path {
 	const char *name;
 	const char *description, *author;
 	bool has_severity, has_key, has_within;
+	bool is_broken; /* some statement of it could not be read */
 	uint8_t severity, key;
 	uint64_t within_ns;
 	struct policy_values tags, references, false_positives;

@@ -82,9 +82,9 @@ static bool right_side(struct policy_check *c, const struct policy_pred *test,
 			     classes[policy_class_of(&leaf->right)].what);
 		return false;
 	}
-	if (!(FIELD_OPS >> leaf->op & 1) || test->is_in) {
+	if (!(FIELD_OPS >> leaf->op & 1)) {
 		policy_error(c->file, test->op_at, "'%s' does not compare with a field",
-			     test->is_in ? "in" : op_words[leaf->op]);
+			     op_words[leaf->op]);
 		return false;
 	}
 	leaf->has_right = true;
@@ -111,7 +111,7 @@ static int64_t check_test(struct policy_check *c, const struct policy_pred *test
 	if (leaf.op == RULE_EXISTS)
 		return add_leaf(c, &leaf, test->at);
 	is_field = test->values.n == 1 && v->kind == POLICY_NAME && !test->has_list &&
-		   !policy_is_value_name(c, &leaf.left, v);
+		   !test->is_in && !policy_is_value_name(c, &leaf.left, v);
 	/* A name that nothing has is more likely a wrong value than a wrong field. */
 	if (is_field && !strchr(v->bytes, '.')) {
 		struct rule_ref ref;

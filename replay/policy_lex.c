@@ -80,6 +80,24 @@ static void skip_blanks(struct policy_lexer *l, struct policy_token *t)
 	}
 }
 
+/* What other languages have as a comment is said once and passed over. */
+static bool skip_foreign_comment(struct policy_lexer *l, struct policy_at at)
+{
+	const char *end;
+
+	if (peek(l, 0) != '/' || peek(l, 1) != '*')
+		return false;
+	policy_error(l->file, at, "a comment begins with // or #");
+	end = memmem(l->at + 2, (size_t)(l->end - l->at) - 2, "*/", 2);
+	for (; l->at < (end ? end + 2 : l->end); l->at++) {
+		if (*l->at == '\n') {
+			l->line++;
+			l->line_begin = l->at + 1;
+		}
+	}
+	return true;
+}
+
 /* Strings -------------------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
@@ -374,6 +392,8 @@ void policy_lexer_next(struct policy_lexer *l, struct policy_token *ret)
 		ret->at = here(l);
 		if (l->at >= l->end)
 			return;
+		if (skip_foreign_comment(l, ret->at))
+			continue;
 		if (lex_any(l, ret))
 			return;
 		/* Of several in a row one word is enough. */

@@ -564,7 +564,9 @@ static int load_directory(struct rules *r, const char *path, unsigned depth, str
 		char *inner = NULL;
 		struct stat st;
 
-		if (status == 0 && asprintf(&inner, "%s/%s", path, names[i]->d_name) < 0) {
+		if (status == 0 &&
+		    asprintf(&inner, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/",
+			     names[i]->d_name) < 0) {
 			inner = NULL;
 			status = no_memory(err);
 		}

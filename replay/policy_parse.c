@@ -136,6 +136,7 @@ static bool parse_tune(struct policy_parser *p, struct policy_item *item)
 {
 	struct policy_pred *any = policy_alloc(p->file, sizeof(*any));
 	struct policy_pred **end;
+	bool has_unless = false;
 
 	if (!any)
 		return false;
@@ -152,6 +153,7 @@ static bool parse_tune(struct policy_parser *p, struct policy_item *item)
 	while (policy_take_word(p, "unless")) {
 		struct policy_at at = p->token.at;
 
+		has_unless = true;
 		*end = policy_parse_predicates(p, true);
 		if (!*end) {
 			policy_error(p->file, at, "this would silence all of the rule");
@@ -160,7 +162,7 @@ static bool parse_tune(struct policy_parser *p, struct policy_item *item)
 		end = &(*end)->next;
 		any->n++;
 	}
-	if (!any->n)
+	if (!has_unless)
 		policy_unexpected(p, "unless");
 	item->pred = any;
 	return policy_expect(p, TOKEN_CLOSE_BRACE, "'}'");

@@ -390,7 +390,7 @@ static struct policy_statement *parse_group(struct policy_parser *p, struct poli
 		return NULL;
 	for (const struct policy_statement *m = s->first; m; m = m->next)
 		n++;
-	if (n == 0)
+	if (n == 0 && !path->is_broken)
 		policy_error(p->file, s->at, "it has no members");
 	if (kind != POLICY_ALL)
 		return s;
@@ -643,6 +643,7 @@ static struct policy_statement *parse_body(struct policy_parser *p, enum body_ki
 			end = &(*end)->next;
 			continue;
 		}
+		path->is_broken = true;
 		if (p->token.at.line == at.line && p->token.at.column == at.column)
 			policy_next(p);
 		skip_statement(p, braces);

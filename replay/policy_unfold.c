@@ -481,7 +481,8 @@ static bool unfold_block(struct unfolder *u, const struct policy_statement *s,
 	*name = (struct block_name){ end.blocks, s->name };
 	end.blocks = name;
 	if (!has_step(s->first)) {
-		policy_error(u->file, s->at, "a block needs a step");
+		if (!u->path->is_broken)
+			policy_error(u->file, s->at, "a block needs a step");
 		return add_end(u, out, &end);
 	}
 	return unfold_list(u, s->first, &(struct way_ends){ &end, 1, 0 }, out);
@@ -597,7 +598,8 @@ bool policy_unfold(struct policy_file *f, struct policy_path *path, struct rule 
 
 	u.check = (struct policy_check){ .file = f, .path = path, .bind = bind_value, .user = &u };
 	if (!has_step(path->first)) {
-		policy_error(f, path->at, "a path needs a step");
+		if (!path->is_broken)
+			policy_error(f, path->at, "a path needs a step");
 		return true;
 	}
 	if (!unfold_list(&u, path->first, &(struct way_ends){ &head, 1, 0 }, &ends))

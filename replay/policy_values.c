@@ -134,8 +134,7 @@ static bool one_number(struct policy_check *c, const struct rule_ref *ref,
 		if (has_labels(ref) && look_up(c, ref, text, length, ret))
 			return true;
 		policy_error(c->file, v->at,
-			     "a string, where a number%s is wanted; a number never equals a string",
-			     ref->hint && *ref->hint ? " or a name of one" : "");
+			     "a string, where a number is wanted; a number never equals a string");
 		return false;
 	default:
 		policy_error(c->file, v->at, "an address, where a number is wanted");
@@ -296,6 +295,27 @@ static void sort_values(struct rule_leaf *leaf)
 	leaf->n_values = kept;
 }
 
+static bool is_unknown_list(const struct policy_pred *test)
+{
+	return test->values.first->kind == POLICY_NAME && !test->values.first->joined;
+}
+
+static void not_a_list(struct policy_check *c, const struct policy_value *v)
+{
+	struct reel_nearest near = REEL_NEAREST(v->bytes);
+
+	if (v->kind != POLICY_NAME) {
+		policy_error(c->file, v->at, "in wants a list in parentheses, or a list's name");
+		return;
+	}
+	for (const struct policy_symbol *s = c->file->symbols; s; s = s->before)
+		if (s->item->kind == POLICY_LIST)
+			reel_nearest_offer(&near, s->name);
+	policy_error(c->file, v->at, "no list is named '%.60s'%s%s%s", v->bytes,
+		     near.best ? ", did you mean '" : "", near.best ? near.best : "",
+		     near.best ? "'?" : "");
+}
+
 bool policy_leaf_values(struct policy_check *c, const struct policy_pred *test,
 			struct rule_leaf *leaf)
 {
@@ -316,9 +336,8 @@ bool policy_leaf_values(struct policy_check *c, const struct policy_pred *test,
 		policy_error(c->file, test->op_at, "& takes no list: join the bits with |");
 		return false;
 	}
-	if (test->is_in && !is_list && leaf->op != RULE_CIDR) {
-		policy_error(c->file, test->values.first->at,
-			     "in wants a list in parentheses, or a list's name");
+	if (test->is_in && !is_list && (leaf->op != RULE_CIDR || is_unknown_list(test))) {
+		not_a_list(c, test->values.first);
 		return false;
 	}
 	leaf->values = policy_alloc(c->file, room * sizeof(*leaf->values));
