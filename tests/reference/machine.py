@@ -29,7 +29,7 @@ class Process:
         self.has_parent_pid = False
         self.values = {}        # by field: a list as in predicate.py; not there: nobody said
         self.cgroup, self.container, self.is_dead = None, None, False
-        self.is_forked = False
+        self.is_forked, self.founded = False, 0
 
 
 class Machine:
@@ -60,11 +60,13 @@ class Machine:
     # Families
 
     def found(self, p):
-        p.family = self.new_serial()
+        p.founded += 1
+        p.family = (p.serial, p.founded)
         return p.family
 
     def family(self, p):
-        """Settled when it is asked for first: a keyframe may tell of a child before its parent."""
+        """Settled before the first event that is no state: a keyframe may tell of a child before
+        its parent."""
         if p.family is None:
             parent = p.parent or (self.living.get(p.ppid) if p.ppid else None)
             sid = p.values.get("sid", [0])
@@ -95,6 +97,9 @@ class Machine:
         if ev.type.class_name != "tape" and name not in ("container", "account", "cgroup", "netif",
                                                          "mounted", "hash", "sock"):
             self.process = self.guess(j["pid"])
+        if ev.type.class_name not in ("state", "tape"):
+            for p in list(self.living.values()):
+                self.family(p)
         if handler and j["ret"] >= 0 and not j.get("blocked"):
             handler(ev, j, self.process)
         self.learn_name(ev, j)
