@@ -184,16 +184,31 @@ def judge(rule, events, findings):
     wrong = []
     found = {}
     every, first = set(), {}
-    for key, end, chosen, last in Brute(rule, events).matches():
+    brute = Brute(rule, events)
+    for key, end, chosen, last in brute.matches():
         ids = tuple(s.ev.id for _, ordered, _ in chosen for s in ordered)
         every.add((key, end.number, ids))
         first[key] = min(first.get(key, last.ts), last.ts)
+    used = {}
     for f in findings:
+        # A finding has used up its first event, and the events it counted.
+        spent = used.setdefault(f.key, set())
+        counted = {i for n, ids in zip(f.node.way(), f.steps) if n.kind == "count" for i in ids}
+        if f.first in spent or counted & {i for c in spent if isinstance(c, frozenset)
+                                                for i in c}:
+            wrong.append(f"{rule.name}: {f.evidence} at {f.ts} was used up")
+        spent |= {f.first, frozenset(counted)}
         found[f.key] = min(found.get(f.key, f.ts), f.ts)
         collects = any(s.collects for n in f.node.way() for s in n.steps)
         if not collects and (f.key, f.node.number, tuple(f.evidence)) not in every:
             wrong.append(f"{rule.name}: {f.evidence} at {f.ts} is no match")
     for key in set(first) | set(found):
+        # What the family before had found, and used up, was not copied.
+        before = [c[0] for c in brute.copies if c[1] == key]
+        while before and before[0] not in found:
+            before = [c[0] for c in brute.copies if c[1] == before[0]]
+        if before and before[0] in found:
+            continue
         if first.get(key) != found.get(key):
             wrong.append(f"{rule.name}: key {key}: the first match ends at {first.get(key)}, "
                          f"found at {found.get(key)}")

@@ -43,8 +43,10 @@ macro low { port < 100 }
 # Events ------------------------------------------------------------------------------------------
 
 class Tales:
-    def __init__(self, rng, n):
-        self.rng, self.lines, self.n = rng, [], n
+    """NARROW: few kinds of events, on which long sequences are found often."""
+
+    def __init__(self, rng, n, is_narrow):
+        self.rng, self.lines, self.n, self.is_narrow = rng, [], n, is_narrow
         self.pids, self.next_pid, self.t = [100, 101, 102], 200, 1.0
 
     def make(self):
@@ -58,7 +60,7 @@ class Tales:
                            "0 - container cgroup=7 container_id=c0ffee name=box"]
             self.pids.append(103)
         for _ in range(self.n):
-            self.t += r.choice([0, 0.5, 1, 1, 2, 3, 5, 8, 10, 12, 31])
+            self.t += r.choice([0, 0.5, 0.5, 1, 1, 1, 2, 2, 3, 5, 8, 12, 31])
             self.event()
         if r.random() < 0.7:
             self.lines.append(f"{self.t + 40:g} - warning text=end")
@@ -67,8 +69,13 @@ class Tales:
     def event(self):
         r = self.rng
         pid = r.choice(self.pids)
+        if self.is_narrow and r.random() < 0.93:
+            pid = r.choice(self.pids[:2])
+            self.lines.append(f"{self.t:g} {pid} {r.choice(['open', 'open', 'unlink'])} "
+                              f"path={r.choice(PATHS[:3])}")
+            return
         kind = r.choices(["open", "connect", "write", "exec", "unlink", "setuid", "fork", "setsid",
-                          "exit"], [10, 5, 4, 4, 4, 1, 2, 1, 1])[0]
+                          "exit"], [12, 6, 4, 4, 4, 1, 1.5, 1, 0.7])[0]
         line = getattr(self, kind)(r, pid)
         if line:
             flags = "" if r.random() > 0.05 else " !blocked"
@@ -122,12 +129,8 @@ class Tales:
 # Policies ----------------------------------------------------------------------------------------
 
 class Policies:
-    def __init__(self, rng, is_short):
-        self.rng, self.is_short = rng, is_short
-
-    def pick(self, *weighted):
-        """(weight, function) ..."""
-        return self.rng.choices([f for _, f in weighted], [w for w, _ in weighted])[0]()
+    def __init__(self, rng, is_narrow):
+        self.rng, self.is_narrow, self.blocks = rng, is_narrow, 0
 
     def string_test(self, values):
         r, v = self.rng, self.rng.choice(values)
@@ -145,6 +148,11 @@ class Policies:
 
     def leaf(self, type_, bound):
         r = self.rng
+        if self.is_narrow and type_ in ("open", "unlink") and r.random() < 0.9:
+            names = [n for n, kind in bound if kind in ("open", "unlink")]
+            if names and r.random() < 0.3:
+                return f"path {r.choice(['==', '!='])} {r.choice(names)}.path"
+            return r.choice([f'path == "{r.choice(PATHS[:3])}"', f'path != "{r.choice(PATHS[:3])}"'])
         own = {
             "open": [lambda: "path " + self.string_test(PATHS),
                      lambda: "pathname " + self.string_test(PATHS),
@@ -188,7 +196,7 @@ class Policies:
 
     def predicates(self, type_, bound):
         r = self.rng
-        n = r.choices([0, 1, 2, 3], [2, 6, 2, 1])[0]
+        n = r.choices([0, 1, 2, 3], [3, 6, 1, 0.5])[0]
         out = []
         for _ in range(n):
             p = self.leaf(type_, bound)
@@ -202,7 +210,8 @@ class Policies:
     def step(self, bound, can_name=True, can_count=True, plain=False):
         r = self.rng
         type_ = r.choices(["open", "unlink", "connect", "write", "exec", "setuid", "fork"],
-                          [8, 4, 4, 3, 4, 1, 1])[0]
+                          [9, 4, 0.1, 0.1, 0.1, 0.1, 0.1] if self.is_narrow else
+                          [9, 3, 5, 3, 3, 0.7, 0.7])[0]
         word = {"open": r.choice(["open", "openat"]), "exec": "execve"}.get(type_, type_)
         outcome = r.choice(["", "", "", "", " failed", " attempted"])
         text = word + outcome + self.predicates(type_, bound)
@@ -274,13 +283,13 @@ class Policies:
     def rule(self, name):
         r = self.rng
         self.blocks = 0
-        key = r.choice(["family", "family", "process", "process", "container", "user", "host"])
+        key = r.choice(["family", "family", "process", "container", "user", "host", "host"])
         head = f"by {key}" if r.random() < 0.8 else ""
         if r.random() < 0.3:
             head += f"; within {r.choice(['5s', '20s', '60s', 'forever'])}"
-        if r.random() < 0.1:
+        if r.random() < 0.06:
             head += "; unless " + self.step([], plain=True)
-        body = self.row([], 2, r.choices([1, 2, 3], [2, 5, 3])[0])
+        body = self.row([], 2, r.choices([1, 2, 3], [1, 6, 4])[0])
         tail = ""
         if r.random() < 0.1:
             tail = f"; unless {self.step([], plain=True)} within {r.choice(['3s', '10s'])}"
@@ -385,9 +394,10 @@ def main():
     with tempfile.TemporaryDirectory() as d:
         for n in range(o.rounds):
             rng = random.Random(f"{o.seed}/{n}")
-            policies = Policies(rng, not o.engine)
+            is_narrow = rng.random() < 0.6
+            policies = Policies(rng, is_narrow)
             text = PRELUDE + "".join(policies.rule(f"r{i}") for i in range(o.rules))
-            tale = Tales(rng, o.events or (120 if o.engine else 11)).make()
+            tale = Tales(rng, o.events or (120 if o.engine else 11), is_narrow).make()
             wrong, found = compare(text, tale, d, o.engine)
             total, hits = total + o.rules, hits + found
             if not wrong:

@@ -15,16 +15,17 @@ EVIDENCE_MAX = 64
 
 
 class Token:
-    def __init__(self, first, first_ts, last_ts, evidence, bound, despite=()):
+    def __init__(self, first, first_ts, last_ts, evidence, bound, despite=(), counted=()):
         self.first, self.first_ts, self.last_ts = first, first_ts, last_ts
         self.evidence = evidence        # a tuple of event ids for each step
         self.bound = bound
         self.blocked = set()            # numbers of the nodes that it may not go to any more
         self.despite = tuple(despite)
+        self.counted = frozenset(counted)       # the events that counts on its way have counted
 
     def copy(self):
         new = Token(self.first, self.first_ts, self.last_ts, self.evidence, self.bound,
-                    self.despite)
+                    self.despite, self.counted)
         new.blocked = set(self.blocked)
         return new
 
@@ -65,21 +66,26 @@ class Story:
     def entries_of(self, node):
         return self.entries.setdefault(node.number, {})
 
-    def use_up(self, first, counted=()):
+    def use_up(self, used):
+        """What a finding has used up: its first event, and the events that it counted."""
+        def is_gone(token):
+            return token.first == used.first or token.counted & used.counted
+
         for d in self.tokens.values():
-            for k in [k for k, t in d.items() if t.first == first]:
+            for k in [k for k, t in d.items() if is_gone(t)]:
                 del d[k]
         for d in self.entries.values():
             for k in d:
-                d[k] = [e for e in d[k] if e.ev.id != first and e.ev.id not in counted and
-                        not (isinstance(e.base, Token) and e.base.first == first)]
-        self.pending = [p for p in self.pending if p[0].first != first]
+                d[k] = [e for e in d[k] if e.ev.id != used.first and e.ev.id not in used.counted
+                        and not (isinstance(e.base, Token) and is_gone(e.base))]
+        self.pending = [p for p in self.pending if not is_gone(p[0])]
 
 
 class Finding:
     def __init__(self, rule, token, node, key, ts):
         self.rule, self.node, self.key, self.ts = rule, node, key, ts
         self.evidence = [i for step in token.evidence for i in step]
+        self.steps, self.first = token.evidence, token.first
         self.blocks = list(node.blocks)
         self.way = [e.number for e in rule.ends()].index(node.number)
         self.despite = token.despite
@@ -93,6 +99,7 @@ class Runner:
     def __init__(self, rule, machine, blind=None):
         self.rule, self.machine = rule, machine
         self.stories, self.findings = {}, []
+        self.numbers = {}       # of events by their ids
         self.blind = blind if blind is not None else []
 
     # Time that passes, keys that end
@@ -130,24 +137,28 @@ class Runner:
         self.ev = ev
         if not any(ev.type in s.types for s in self.rule.all_steps()):
             return
+        self.numbers[ev.id] = ev.number
         key = self.machine.key(self.rule.key)
         story = self.stories.setdefault(key, Story())
         self.kill(story, ev)
         used = set()
+        self.counted = counted = set()
         ends = []
         for node in self.rule.nodes:
             if node.is_end and not node.children:
                 ends += [(node, t) for t in self.arrivals(story, node, ev)]
         for node, token in ends:
-            if token.first in used:
+            if token.first in used or token.counted & counted:
                 continue
             if node.after:
                 deadlines = [ev.ts + wait for _, wait in node.after]
                 story.pending.append((token, node, deadlines, ev))
             else:
                 used.add(token.first)
+                counted |= token.counted
                 self.find(story, token, node, key, ev)
-        arrived = [(n, [t for t in self.arrivals(story, n, ev) if t.first not in used])
+        arrived = [(n, [t for t in self.arrivals(story, n, ev) if t.first not in used and
+                        not t.counted & counted])
                    for n in reversed(self.rule.nodes) if n.children]
         for node, tokens in arrived:
             self.place(story, node, tokens, ev)
@@ -156,12 +167,7 @@ class Runner:
         f = Finding(self.rule, token, node, key, ev.ts)
         f.last_event = ev
         self.findings.append(f)
-        counted = set()
-        for n, ids in zip(node.way(), token.evidence):
-            if n.kind == "count":
-                counted |= set(ids)
-        counted |= getattr(token, "counted", set())
-        story.use_up(token.first, counted)
+        story.use_up(token)
 
     def kill(self, story, ev):
         rule = self.rule
@@ -251,7 +257,8 @@ class Runner:
             bound = {**bound, **self.bound_of(node, 0, ev)}
             if token:
                 out.append(Token(token.first, token.first_ts, ev.ts,
-                                 token.evidence + ((ev.id,),), bound, token.despite))
+                                 token.evidence + ((ev.id,),), bound, token.despite,
+                                 token.counted))
             else:
                 out.append(Token(ev.id, ev.ts, ev.ts, ((ev.id,),), bound))
         return out
@@ -265,6 +272,8 @@ class Runner:
             is_known = key in before
             bound = dict(key) if key else {}
             begins = is_known and self.may_begin(node, token, ev)
+            if node.kind == "count" and ev.id in self.counted:
+                continue        # used up by what it has just completed
             if begins and node.kind == "count" and not self.in_time(node, token, ev.ts):
                 begins = False
             entries = d.setdefault(key, [])
@@ -315,12 +324,10 @@ class Runner:
         counted = set(ids) if node.kind == "count" else set()
         evidence = tuple(ids[-EVIDENCE_MAX:])
         if base == "head":
-            token = Token(first.id, first.ts, ev.ts, (evidence,), {})
+            token = Token(first.id, first.ts, ev.ts, (evidence,), {}, (), counted)
         else:
             token = Token(base.first, base.first_ts, ev.ts, base.evidence + (evidence,),
-                          dict(base.bound), base.despite)
-            counted |= getattr(base, "counted", set())
-        token.counted = counted
+                          dict(base.bound), base.despite, base.counted | counted)
         for e in chosen:
             token.bound = {**token.bound, **e.bound}
         return token if self.in_whole_time(token.first_ts, ev.ts) else None
@@ -373,7 +380,10 @@ class Runner:
             if old and key in placed and old.first_ts >= token.first_ts:
                 continue
             if node.kind == "step" and node.step.collects and old and key not in placed:
-                gathered = (old.evidence[-1] + token.evidence[-1])[-EVIDENCE_MAX:]
+                # Those that came since the step before are of this story too.
+                since = self.numbers[token.evidence[-2][-1]] if len(token.evidence) > 1 else -1
+                earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
+                gathered = (earlier + token.evidence[-1])[-EVIDENCE_MAX:]
                 token.evidence = token.evidence[:-1] + (gathered,)
             here[key] = token
             placed.add(key)
