@@ -325,5 +325,6 @@ bool policy_right_field(struct policy_check *c, const struct policy_value *v, st
 			     v->bytes);
 		return false;
 	}
+	c->tests_result |= ret->context == RULE_ret || ret->context == RULE_errno_;
 	return true;
 }

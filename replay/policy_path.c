@@ -283,7 +283,13 @@ static struct policy_statement *parse_braces(struct policy_parser *p, struct pol
 		return NULL;
 	s->first = parse_body(p, kind, path);
 	p->nesting--;
-	return policy_expect(p, TOKEN_CLOSE_BRACE, "'}'") ? s : NULL;
+	if (!policy_expect(p, TOKEN_CLOSE_BRACE, "'}'"))
+		return NULL;
+	/* Taken for the path's it would mean something else than it looks. */
+	if (kind != BODY_ALL && policy_is_word(p, "within") && goes_on(p))
+		policy_error(p->file, p->token.at,
+			     "a bound stands behind a step, or, of the path, on a line of its own");
+	return s;
 }
 
 static struct policy_statement *parse_block(struct policy_parser *p, struct policy_path *path)

@@ -183,6 +183,7 @@ TEST(outcomes)
 	CHECK_EQ(outcome_of("path \"p\" { open attempted { } }"), RULE_ATTEMPTED);
 	CHECK_EQ(outcome_of("path \"p\" { open { errno == EACCES } }"), RULE_ATTEMPTED);
 	CHECK_EQ(outcome_of("path \"p\" { open { not ret < 0 } }"), RULE_ATTEMPTED);
+	CHECK_EQ(outcome_of("path \"p\" { open { pid == ret } }"), RULE_ATTEMPTED);
 	CHECK_EQ(outcome_of("path \"p\" { open failed { errno == EACCES } }"), RULE_FAILED);
 }
 

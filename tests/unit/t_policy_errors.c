@@ -178,6 +178,8 @@ TEST(paths)
 	BODY("all { open exec link open exec link open exec link }",
 	     "1:12: all has 9 members, more than 8");
 	BODY("any { unless open }", "1:18: a member of any is a step or a block");
+	BODY("any { open exec } within 5s",
+	     "1:30: a bound stands behind a step, or, of the path, on a line of its own");
 	BODY("open unless exec", "1:17: behind the last step an unless needs within");
 	BODY("open unless exec within 5s\n link",
 	     "1:29: within of an unless is for one behind the last step");
