@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "format/options.h"
 #include "replay/policy.h"
@@ -263,6 +264,8 @@ static bool read_list(struct policy_file *f, struct policy_item *item)
 /* What a file will add to the set, if nothing is wrong in it. */
 struct staged {
 	struct rule *rules;
+	uint32_t *by_id;   /* numbers of rules, from 1, where their id's hash says */
+	uint32_t n_places; /* a power of two, at least twice as many as rules */
 	struct rule_tune *tunes;
 	uint32_t n_rules, n_tunes;
 };
@@ -272,19 +275,32 @@ static int load_contents(struct policy_file *f, const char *text, size_t length,
 
 static int include(struct policy_file *f, const struct policy_item *item, struct reel_err *err);
 
+/* Where a rule of that id is, or is to be put. */
+static uint32_t *place_of_id(const struct staged *s, const char *id)
+{
+	uint32_t at = (uint32_t)XXH3_64bits(id, strlen(id)) & (s->n_places - 1);
+
+	while (s->by_id[at] && strcmp(s->rules[s->by_id[at] - 1].id, id) != 0)
+		at = (at + 1) & (s->n_places - 1);
+	return &s->by_id[at];
+}
+
 static void stage_path(struct policy_file *f, struct policy_path *path, struct staged *to)
 {
 	struct rule rule = { 0 };
 	const struct rule *other = rules_find(f->rules, path->name);
+	uint32_t *place = place_of_id(to, path->name);
 
-	for (uint32_t i = 0; i < to->n_rules && !other; i++)
-		if (strcmp(to->rules[i].id, path->name) == 0)
-			other = &to->rules[i];
+	if (*place)
+		other = &to->rules[*place - 1];
 	if (other)
 		policy_error(f, path->at, "path \"%.80s\" is in %s:%u already", path->name,
 			     other->file, other->line);
-	if (policy_unfold(f, path, &rule) && rule.n_nodes)
-		to->rules[to->n_rules++] = rule;
+	if (!policy_unfold(f, path, &rule) || !rule.n_nodes)
+		return;
+	to->rules[to->n_rules++] = rule;
+	if (!*place)
+		*place = to->n_rules;
 }
 
 static const struct reel_type **all_types(struct policy_file *f, uint32_t *ret_n)
@@ -392,7 +408,10 @@ static int check_items(struct policy_file *f, struct reel_err *err)
 		n++;
 	to.rules = calloc(n + 1, sizeof(*to.rules));
 	to.tunes = calloc(n + 1, sizeof(*to.tunes));
-	if (!to.rules || !to.tunes)
+	for (to.n_places = 16; to.n_places < 2 * n; to.n_places *= 2)
+		;
+	to.by_id = calloc(to.n_places, sizeof(*to.by_id));
+	if (!to.rules || !to.tunes || !to.by_id)
 		r = no_memory(err);
 	for (struct policy_item *i = f->items; i && r == 0 && !f->is_out_of_memory; i = i->next)
 		r = check_item(f, i, &to, err);
@@ -400,6 +419,7 @@ static int check_items(struct policy_file *f, struct reel_err *err)
 		r = take_staged(f, &to, err);
 	free(to.rules);
 	free(to.tunes);
+	free(to.by_id);
 	return r;
 }
 

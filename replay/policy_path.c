@@ -553,12 +553,12 @@ static int parse_attribute(struct policy_parser *p, struct policy_path *path)
 /* An unknown word that looks like the beginning of a block, so that what is in it can be read. */
 static bool looks_like_block(struct policy_parser *p)
 {
-	struct policy_parser ahead = *p;
+	const char *at = p->lexer.at;
 
-	if (reel_type_by_name(p->token.bytes, p->token.length))
-		return false;
-	policy_lexer_next(&ahead.lexer, &ahead.token);
-	return ahead.token.kind == TOKEN_STRING;
+	while (at < p->lexer.end && (*at == ' ' || *at == '\t'))
+		at++;
+	return at < p->lexer.end && *at == '"' &&
+	       !reel_type_by_name(p->token.bytes, p->token.length);
 }
 
 static struct policy_statement *parse_statement(struct policy_parser *p, enum body_kind kind,
