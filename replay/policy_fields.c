@@ -142,7 +142,7 @@ bool policy_find_field(const struct reel_type *const *types, uint32_t n_types, c
 	return context >= 0;
 }
 
-/* What is said ---------------------------------------------------------------------------------- */
+/* What is said --------------------------------------------------------------------------------- */
 
 static const char *prefixed(struct policy_file *f, const char *prefix, const char *name)
 {

@@ -11,8 +11,8 @@ struct policy_contents {
 	uint64_t dev, inode;
 };
 
-/* All of a plain file; the caller frees its bytes. -EFBIG: over the limit. Whatever is no plain file
- * is refused before anybody waits for it. */
+/* All of a plain file; the caller frees its bytes. -EFBIG: over the limit. Whatever is no plain
+ * file is refused before anybody waits for it. */
 int policy_read_file(const char *path, struct policy_contents *ret);
 /* What its error means. */
 const char *policy_why(int r);

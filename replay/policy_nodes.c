@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Nodes of a way: steps are compiled, values bound, and what must not come is put where it holds. */
+/* Nodes of a way: steps are compiled, values bound, and what must not come is put in its place. */
 #include <string.h>
 
 #include "replay/policy_unfold_impl.h"
@@ -129,10 +129,9 @@ bool policy_compile_step(struct unfolder *u, struct policy_step *step, const str
 	if (number < 0)
 		return false;
 	if (step->may_create && can_create(step) && !c->tests_creation)
-		policy_warn(
-			u->file, step->at,
-			"the comment speaks of creation, but any open will do: test flags & O_CREAT, "
-			"or created");
+		policy_warn(u->file, step->at,
+			    "the comment speaks of creation, but any open will do: test O_CREAT "
+			    "or created");
 	if (c->tests_result && !step->says_outcome)
 		compiled.outcome = RULE_ATTEMPTED;
 	compiled.expr = (uint32_t)number;

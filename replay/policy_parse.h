@@ -41,7 +41,8 @@ bool policy_parse_index(struct policy_parser *p, int16_t *ret);
 
 /* Steps: policy_step.c. */
 struct policy_step *policy_parse_step(struct policy_parser *p);
-bool policy_parse_within(struct policy_parser *p, bool *has, struct policy_at *at, uint64_t *ret_ns);
+bool policy_parse_within(struct policy_parser *p, bool *has, struct policy_at *at,
+			 uint64_t *ret_ns);
 /* `within` and `..` are also statements of their own; behind a step they stand on its line. */
 bool policy_goes_on(const struct policy_parser *p);
 bool policy_is_statement_word(const struct policy_parser *p);

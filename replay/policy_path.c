@@ -51,8 +51,7 @@ static struct policy_statement *parse_block(struct policy_parser *p, struct poli
 		return NULL;
 	}
 	if (p->token.length >= 7 && memcmp(p->token.bytes, "normal_", 7) == 0)
-		policy_warn(p->file, s->at,
-			    "block \"%.60s\": what is normal raises a finding here, like any way",
+		policy_warn(p->file, s->at, "block \"%.60s\": what is normal raises a finding, too",
 			    p->token.bytes);
 	s->name = policy_take_text(p);
 	return parse_braces(p, s, BODY_BLOCK, path);

@@ -50,11 +50,10 @@ void policy_unknown_step(struct policy_parser *p, struct policy_at at, const cha
 	const char *near;
 
 	if (reel_syscall_find(word, strlen(word), &abi, &number) == 0) {
-		policy_error(
-			p->file, at,
-			"no type of event is made by the call '%.40s'; of calls recorded by -e sys: "
-			"sys { syscall == \"%.40s\" }",
-			word, word);
+		policy_error(p->file, at,
+			     "no type of event is that of the call '%.40s'; if recorded by -e sys: "
+			     "sys { syscall == \"%.40s\" }",
+			     word, word);
 		return;
 	}
 	near = nearest_step(p, word);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A path is unfolded by walking its statements with the ends of all ways so far: a step makes a node
- * behind each end, a choice makes two ends of one. What is common to the beginning of several ways
- * is made once, since they part only where they differ.
+ * A path is unfolded by walking its statements with the ends of all ways so far: a step makes a
+ * node behind each end, a choice makes two ends of one. What is common to the beginning of several
+ * ways is made once, since they part only where they differ.
  */
 #include "replay/policy_unfold_impl.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between policy_unfold.c, which walks the statements, and policy_nodes.c, which makes the nodes. */
+/* Between policy_unfold.c, which walks statements, and policy_nodes.c, which makes nodes. */
 #ifndef REEL_REPLAY_POLICY_UNFOLD_IMPL_H
 #define REEL_REPLAY_POLICY_UNFOLD_IMPL_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What loading and compiling rules costs: N policies that differ, in one text, from the first byte to
- * finished matchers; the best of several runs. With FILES it loads these instead.
+ * What loading and compiling rules costs: N policies that differ, in one text, from the first byte
+ * to finished matchers; the best of several runs. With FILES it loads these instead.
  *
  *	rules_bench [N | FILE...]
  */

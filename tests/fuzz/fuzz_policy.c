@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A text as a policy, or, if its first byte is a newline, as a predicate alone. What comes of it must
- * be whole: every number names something, parents stand before their children, and a file with an
- * error has given nothing.
+ * A text as a policy, or, if its first byte is a newline, as a predicate alone. What comes of it
+ * must be whole: every number names something, parents stand before their children, and a file
+ * with an error has given nothing.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -435,7 +435,7 @@ TEST(predicates_alone)
 	rules_free(r);
 }
 
-/* ExecRay's own eight files: every block without a further ?, every bare branch, every plain path. */
+/* ExecRay's own files: every block without a further ?, every bare branch, every plain path. */
 TEST(execray_files_load)
 {
 	struct reel_err err = { 0 };
