@@ -10,8 +10,9 @@ complete first, and nothing that is no match.
 import itertools
 
 from machine import Machine
-from policy import SECOND
 from predicate import UNKNOWN_VALUE, YES, step_matches, values_of
+from rule import refs_of
+from text import SECOND
 
 
 class Seen:
@@ -60,7 +61,6 @@ class Brute:
         self.seen.append(s)
 
     def bound_refs(self, step):
-        from policy import refs_of
         return [r.key() for r in refs_of(step.pred) if r.scope == "step"]
 
     def is_match(self, step, s, bound):

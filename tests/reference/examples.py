@@ -12,9 +12,10 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
-from policy import PolicyError, load  # noqa: E402
+from policy import load  # noqa: E402
 from reference import read_events, replay  # noqa: E402
 from schema import REEL, SRC, TELL  # noqa: E402
+from text import PolicyError  # noqa: E402
 
 BASE_NS = 1000 * 10 ** 9
 POLICIES = os.path.join(SRC, "replay", "POLICIES.md")

@@ -8,8 +8,9 @@ when it came, and look at all of them anew with each event.
 
 import itertools
 
-from policy import SECOND
-from predicate import UNKNOWN, UNKNOWN_VALUE, YES, either, step_matches, values_of
+from predicate import (UNKNOWN, UNKNOWN_VALUE, YES, Str, either, evaluate, glob, step_matches,
+                       values_of)
+from text import SECOND
 
 EVIDENCE_MAX = 64
 
@@ -396,7 +397,6 @@ class Runner:
 
 def run(rules, tunes, events, machine, blind=None):
     """All findings of a capture, by the time of their last event."""
-    from predicate import Str, evaluate, glob
     runners = [Runner(r, machine, None if blind is None else blind.setdefault(r.name, []))
                for r in rules]
     end = 0
