@@ -143,6 +143,9 @@ class Runner:
             return
         self.numbers[ev.id] = ev.number
         key = self.machine.key(self.rule.key)
+        if key is None and any(n.children or n.kind != "step" for n in self.rule.nodes):
+            self.note_blind(ev, "nobody knows the key")
+            return
         story = self.stories.setdefault(key, Story())
         self.kill(story, ev)
         self.used, self.counted = set(), set()
