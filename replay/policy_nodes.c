@@ -70,33 +70,67 @@ static int slot_of(struct unfolder *u, const struct policy_named *from, const st
 	return (int)u->n_slots++;
 }
 
+static bool add_binding(struct unfolder *u, const struct policy_named *of,
+			const struct rule_binding *binding)
+{
+	struct rule_node *node = &u->nodes[of->node];
+	uint32_t n = node->n_bindings;
+	struct rule_binding *bindings;
+	uint8_t *members;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (node->bindings[i].slot == binding->slot &&
+		    node->binding_member[i] == of->member)
+			return true;
+	bindings = policy_alloc(u->file, (n + 1) * sizeof(*bindings));
+	members = policy_alloc(u->file, n + 1);
+	if (!bindings || !members)
+		return false;
+	if (n) {
+		memcpy(bindings, node->bindings, n * sizeof(*bindings));
+		memcpy(members, node->binding_member, n);
+	}
+	bindings[n] = *binding;
+	members[n] = of->member;
+	node->bindings = bindings;
+	node->binding_member = members;
+	node->n_bindings++;
+	return true;
+}
+
+/* What the field is on another step's types: bound values of one name share a slot. */
+static bool same_field(const struct policy_step *step, const struct rule_ref *ref,
+		       struct rule_ref *ret)
+{
+	const char *name = ref->own ? ref->own : rule_contexts[ref->context].name;
+	bool is_mixed;
+
+	*ret = *ref;
+	if (ref->scope != RULE_OF_EVENT && ref->scope != RULE_OF_PROCESS)
+		return true;
+	if (!policy_find_field((const struct reel_type *const *)step->types, step->n_types, name,
+			       ret, &is_mixed))
+		return false;
+	ret->index = ref->index;
+	return ret->index == RULES_NONE || ret->kind == REEL_ARGS;
+}
+
 int policy_bind_value(struct policy_check *c, const struct policy_named *from,
 		      const struct rule_ref *ref)
 {
 	struct unfolder *u = c->user;
-	struct rule_node *node = &u->nodes[from->node];
 	int slot = slot_of(u, from, ref);
-	struct rule_binding *bindings;
-	uint8_t *members;
 
 	if (slot < 0)
 		return -1;
-	for (uint32_t i = 0; i < node->n_bindings; i++)
-		if (node->bindings[i].slot == slot)
-			return slot;
-	bindings = policy_alloc(u->file, (node->n_bindings + 1) * sizeof(*bindings));
-	members = policy_alloc(u->file, node->n_bindings + 1);
-	if (!bindings || !members)
-		return -1;
-	if (node->n_bindings) {
-		memcpy(bindings, node->bindings, node->n_bindings * sizeof(*bindings));
-		memcpy(members, node->binding_member, node->n_bindings);
+	/* Where a name stands twice on a way each keeps the value, and the last one's counts. */
+	for (const struct policy_named *n = from; n; n = n->before) {
+		struct rule_binding binding = { .slot = (int16_t)slot };
+
+		if (strcmp(n->step->name, from->step->name) == 0 &&
+		    same_field(n->step, ref, &binding.ref) && !add_binding(u, n, &binding))
+			return -1;
 	}
-	bindings[node->n_bindings] = (struct rule_binding){ .ref = *ref, .slot = (int16_t)slot };
-	members[node->n_bindings] = from->member;
-	node->bindings = bindings;
-	node->binding_member = members;
-	node->n_bindings++;
 	return slot;
 }
 
@@ -245,13 +279,12 @@ static bool add_name(struct unfolder *u, const struct policy_step *step, uint32_
 
 	if (!step->name)
 		return true;
-	for (const struct policy_named *n = end->names; n; n = n->before) {
-		if (strcmp(n->step->name, step->name) == 0) {
-			policy_error(u->file, step->name_at,
-				     "a step before has the name '%.60s' already", step->name);
-			return true;
-		}
-	}
+	for (const struct policy_named *n = end->names; n; n = n->before)
+		if (strcmp(n->step->name, step->name) == 0)
+			policy_warn(
+				u->file, step->name_at,
+				"a step before is named '%.60s', too; from here on it is this one",
+				step->name);
 	named = policy_alloc(u->file, sizeof(*named));
 	if (!named)
 		return false;
