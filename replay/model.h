@@ -53,9 +53,10 @@ struct model_container {
 
 struct model_ids { uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid; };
 struct model_caps { uint64_t effective, permitted, inheritable, bounding, ambient; };
-struct model_spaces { uint32_t mnt, pid, net, user, uts, ipc, cgroup; };
+struct model_spaces { uint32_t mnt, pid, net, user, uts, ipc, cgroup; };	/* 0: not known */
 
-enum model_known { MODEL_GUESS, MODEL_FORK, MODEL_KEYFRAME };
+/* Of an EXEC nobody knows where it comes from and belongs: only what an exec says. */
+enum model_known { MODEL_GUESS, MODEL_EXEC, MODEL_FORK, MODEL_KEYFRAME };
 
 struct model_process {
 	uint32_t pid;
@@ -73,13 +74,14 @@ struct model_process {
 	struct model_spaces spaces;
 	uint32_t loginuid, sid, pgid, tty;
 	uint64_t cgroup;
-	struct model_container *container;	/* NULL: on the host */
+	struct model_container *container;	/* NULL: on the host, or !has_container */
 	uint64_t certain_ns;	/* when all this was last told; see model_is_certain */
 	uint64_t exec_ns;	/* when it began to run what it runs; 0: before the capture */
 	uint8_t known_by;	/* enum model_known; of a GUESS only the pid is known */
 	uint8_t seccomp_mode;
 	bool no_new_privs, kernel_thread, is_dead;
-	bool has_ids, has_caps, has_spaces, has_family;	/* whether anybody said */
+	bool has_ids, has_caps, has_spaces, has_family, has_container;	/* whether anybody said */
+	bool has_bounding;	/* has_caps is of the other four */
 	void *user;		/* the reader's; NULL in a new process */
 	struct model_process *next_by_pid, *older, *newer;	/* lists of the model */
 };
@@ -93,7 +95,9 @@ struct model_change {
 					 * recorder) */
 	struct model_process *child;	/* of fork */
 	uint64_t ended_process, ended_family, ended_container;	/* serials; 0: none */
-	uint64_t family_from, family_to;	/* a family was founded by setsid */
+	uint64_t family_from, family_to;	/* a family was founded by setsid; or (then the first one
+						 * has also ended) one that had been guessed was found
+						 * to belong to another */
 	bool evicted;
 };
 
@@ -104,6 +108,12 @@ void model_free(struct model *m);
  * their order. -ENOMEM only. */
 int model_event(struct model *m, const struct reel_event *ev, struct model_change *ret,
 		struct reel_err *err);
+
+/*
+ * What has ended besides, where it is more than one change can say: with a keyframe, or where an
+ * exit was lost. To be asked behind each event, until it is false.
+ */
+bool model_more(struct model *m, struct model_change *ret);
 
 /* Whose event this is, as he is now, and nothing more; NULL: unknown. For events that are no state. */
 struct model_process *model_find(struct model *m, uint32_t pid);
