@@ -71,12 +71,12 @@ struct dump {
 	struct reel_args args;
 	struct reel_filter filter;
 	const struct reel_type *only_type;
-	struct reel_reader *reader;	/* NULL: the capture comes as a stream */
-	struct era *eras;		/* of each source, for --at */
+	struct reel_reader *reader; /* NULL: the capture comes as a stream */
+	struct era *eras;	    /* of each source, for --at */
 	struct reel_walk *walk;
 	struct reel_out out;
 	struct reel_renderer renderer;
-	int fd;				/* of the stream */
+	int fd; /* of the stream */
 };
 
 /* A signal says that enough has been followed. */

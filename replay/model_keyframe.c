@@ -227,15 +227,16 @@ static int take_origin(struct model *m, struct node *n, const struct ev_process 
 		link_parent(n, parent);
 	if (e->ppid <= 1 || e->sid == n->p.pid) {
 		if (is_unknown)
-			return model_family_found(m, n, false);
-		model_family_confirm(n);
+			r = model_family_found(m, n, false);
+		else
+			model_family_confirm(n);
 	} else if (parent && parent->family) {
 		model_settle(m, parent);
 		model_family_inherit(n, parent);
 	} else if (is_unknown) {
 		r = model_family_found(m, n, true);
 	}
-	return r < 0 || parent ? r : model_pend(m, n);
+	return r < 0 || parent || !e->ppid ? r : model_pend(m, n);
 }
 
 int model_on_process(struct told *t, const void *fixed)
