@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which container a cgroup belongs to, as far as its path says: a fact, and no claim of a runtime. */
+/*
+ * Which container a cgroup belongs to, as far as its path says: a fact, and no claim of a
+ * runtime.
+ */
 #ifndef REEL_FORMAT_CONTAINER_ID_H
 #define REEL_FORMAT_CONTAINER_ID_H
 

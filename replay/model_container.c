@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Cgroups and the containers that they are of. An id of a cgroup may be there in several hierarchies
- * of version 1, each with a path of its own; any path that names a container is believed.
+ * Cgroups and the containers that they are of. An id of a cgroup may be there in several
+ * hierarchies of version 1, each with a path of its own; any path that names a container is
+ * believed.
  *
- * A container exists from its first process to its last. One that gets processes again after that has
- * another serial number.
+ * A container exists from its first process to its last. One that gets processes again after
+ * that has another serial number.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -358,8 +359,8 @@ static uint32_t hierarchy_of(const struct model *m, uint64_t id)
 }
 
 /*
- * Of a host with several hierarchies each tells of the move. The one that counts is the one that the
- * process was in before; another only if it names a container where the first named none.
+ * Of a host with several hierarchies each tells of the move. The one that counts is the one that
+ * the process was in before; another only if it names a container where the first named none.
  */
 int model_on_cgroup_move(struct told *t, const void *fixed)
 {

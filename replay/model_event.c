@@ -190,8 +190,8 @@ int model_on_pivot_root(struct told *t, const void *fixed)
 }
 
 /*
- * The numbers are as the caller sees them. In a pid namespace of its own only those can be told that
- * mean the process itself; a shell's children say it themselves too.
+ * The numbers are as the caller sees them. In a pid namespace of its own only those can be told
+ * that mean the process itself; a shell's children say it themselves too.
  */
 int model_on_setpgid(struct told *t, const void *fixed)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names of open files and sockets. Which fields of a type say who a file is and what it is called is
- * looked up once, by their names, so that types of other captures serve as well.
+ * Names of open files and sockets. Which fields of a type say who a file is and what it is
+ * called is looked up once, by their names, so that types of other captures serve as well.
  *
  * Sockets are kept with device 0, since most events about them have no device; the device of their
  * file system is learned from a descriptor that is one.
@@ -301,8 +301,8 @@ static struct model_text *memfd_path(struct model *m, const struct reel_string *
 enum { FROM_PASSED, FROM_DIR_NAME, FROM_OBJECT };
 
 /*
- * A path that was walked from the file itself is its name. One that was only passed may be that of a
- * link; for a file that was opened by it, it is still the best there is.
+ * A path that was walked from the file itself is its name. One that was only passed may be that
+ * of a link; for a file that was opened by it, it is still the best there is.
  */
 static bool is_name(const struct reel_event *ev, const struct file_plan *p,
 		    const struct reel_string *path)

@@ -20,7 +20,7 @@ enum {
 struct family {
 	uint64_t serial;
 	uint32_t members;     /* living processes */
-	uint32_t refs;	      /* of processes, living and settled or not, and of those that joined */
+	uint32_t refs;	      /* of living processes, settled or not, and of what joined it */
 	struct family *joins; /* NULL: none */
 	bool is_guess;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What keyframes say. Their records come in any order: a parent behind its child, the path of a cgroup
- * behind its processes. Whoever has something open is pending until the keyframe ends; outside of
- * one, until the next event that is no such record.
+ * What keyframes say. Their records come in any order: a parent behind its child, the path of a
+ * cgroup behind its processes. Whoever has something open is pending until the keyframe ends;
+ * outside of one, until the next event that is no such record.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -74,9 +74,9 @@ static void unlink_parent(struct model *m, struct model_process *p)
 enum { STEPS_FREE = 4096, STEPS_EACH = 64 };
 
 /*
- * New links may close a circle, if the tape is wrong. Nodes that were walked over are marked with the
- * number of their walk, so that each is walked over once. If there are far more of them than there
- * are new links, nothing of what was linked now is believed.
+ * New links may close a circle, if the tape is wrong. Nodes that were walked over are marked
+ * with the number of their walk, so that each is walked over once. If there are far more of them
+ * than there are new links, nothing of what was linked now is believed.
  */
 static void break_circles(struct model *m)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How long a process is there. The living are in the table, and in a list by when they were heard of.
- * Of the dead the last ones stay in the table too, since some events come behind the exit; the others
- * live on as ancestors, held by their children alone.
+ * How long a process is there. The living are in the table, and in a list by when they were
+ * heard of. Of the dead the last ones stay in the table too, since some events come behind the
+ * exit; the others live on as ancestors, held by their children alone.
  *
  * References: one of the table or of the ring of the dead, one of each child, one of being pending,
  * and those of the reader.

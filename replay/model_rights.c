@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Identity, capabilities, namespaces and confinement. What an event does not say but the kernel does
- * with it (credentials(7), capabilities(7)) is done here too, for capabilities.
+ * Identity, capabilities, namespaces and confinement. What an event does not say but the kernel
+ * does with it (credentials(7), capabilities(7)) is done here too, for capabilities.
  */
 #include <linux/capability.h>
 #include <linux/prctl.h>

@@ -100,7 +100,7 @@ TEST(exec_in_place)
 	CHECK_STR(t_text(p->exe), "/bin/cat");
 	CHECK_STR(t_text(p->comm), "cat");
 	CHECK_EQ(p->argv->length, 4);
-	CHECK_MEM(p->argv->bytes, "a\0b", 5);
+	CHECK_MEM(p->argv->bytes, "a\0b", 4);
 	CHECK(p->image != image);
 	CHECK_EQ(p->serial, serial);
 	CHECK_EQ(p->family, family);

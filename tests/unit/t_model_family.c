@@ -241,7 +241,10 @@ TEST(circles_of_parents)
 	t_end();
 }
 
-/* Chains as long as this are none of a real machine; that it takes no time for each is what counts. */
+/*
+ * Chains as long as this are none of a real machine; that it takes no time for each is what
+ * counts.
+ */
 TEST(links_to_long_chains)
 {
 	t_begin();

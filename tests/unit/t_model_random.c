@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Anything may stand on a tape. Random events of all types with few pids and any values, so that all
- * that can meet does; what must hold is looked at in between. Under the sanitizers this is where wrong
- * references show.
+ * Anything may stand on a tape. Random events of all types with few pids and any values, so that
+ * all that can meet does; what must hold is looked at in between. Under the sanitizers this is
+ * where wrong references show.
  */
 #include "format/tape.h"
 #include "tests/unit/model.h"
