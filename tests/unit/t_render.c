@@ -693,3 +693,40 @@ TEST(every_type_is_rendered_in_every_format)
 		}
 	}
 }
+
+TEST(what_is_known_besides)
+{
+	struct reel_render_value values[] = {
+		{ .name = "ppid", .number = 7 },
+		{ .name = "exe", .is_string = true, .string = { (const uint8_t *)"/b \xff", 4, 9 } },
+		{ .name = "inode", .number = 1 },
+	};
+	struct sample s;
+
+	make_open(&s);
+	start(&s, REEL_RENDER_JSON);
+	reel_render_beside(&s.renderer, values, 3);
+	put(&s);
+	CHECK(memmem(s.out.buf, s.out.len,
+		     "\"tid\":1,\"ppid\":7,\"exe\":\"/b \xef\xbf\xbd\",\"exe_hex\":\"2f6220ff\","
+		     "\"exe_length\":9,\"ret\"",
+		     strlen("\"tid\":1,\"ppid\":7,\"exe\":\"/b \xef\xbf\xbd\",\"exe_hex\":\"2f6220ff\","
+			    "\"exe_length\":9,\"ret\"")));
+	/* The type's own, and only that of this event. */
+	CHECK(!memmem(s.out.buf, s.out.len, "\"inode\":1,", 10));
+	out_reset(&s.out);
+	put(&s);
+	CHECK(!memmem(s.out.buf, s.out.len, "\"ppid\"", 6));
+	reel_renderer_done(&s.renderer);
+	out_done(&s.out);
+
+	make_open(&s);
+	values[1].string.true_length = EV_UNKNOWN_LENGTH;
+	start(&s, REEL_RENDER_TEXT);
+	reel_render_beside(&s.renderer, values, 3);
+	put(&s);
+	CHECK(memmem(s.out.buf, s.out.len, " 1 ppid=7 exe=\"/b \\xff\" ...(?) open",
+		     strlen(" 1 ppid=7 exe=\"/b \\xff\" ...(?) open")));
+	reel_renderer_done(&s.renderer);
+	out_done(&s.out);
+}
