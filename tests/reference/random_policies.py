@@ -309,7 +309,7 @@ def compare_brute(rules, tunes, events):
 
 
 def outcome(rule, ts, evidence, blocks):
-    ids = [e["id"] if isinstance(e, dict) else e for e in evidence]
+    ids = [e["event"]["id"] if isinstance(e, dict) else e for e in evidence]
     return (rule, ts, tuple(sorted(set(ids))), tuple(blocks))
 
 
