@@ -30,7 +30,7 @@ static const char *const languages[] = {
 	[RULE_FALCO] = "falco",
 };
 
-/* Text ------------------------------------------------------------------------------------------ */
+/* Text ----------------------------------------------------------------------------------------- */
 
 static void put_column(struct reel_out *o, const char *text, size_t width)
 {
@@ -59,6 +59,17 @@ static void put_counted(struct reel_out *o, uint64_t n, const char *what)
 		out_char(o, 's');
 }
 
+/* Of its file, which gives no rules. */
+static bool is_first_error(const struct rules *r, uint32_t number)
+{
+	if (!r->notes[number].is_error)
+		return false;
+	for (uint32_t i = 0; i < number; i++)
+		if (r->notes[i].is_error && strcmp(r->notes[i].file, r->notes[number].file) == 0)
+			return false;
+	return true;
+}
+
 static void put_text(struct reel_out *o, const struct rules *r)
 {
 	size_t widest = 0;
@@ -79,6 +90,13 @@ static void put_text(struct reel_out *o, const struct rules *r)
 			out_str(o, "  ");
 			out_text_string(o, rule->why_not, strlen(rule->why_not));
 		}
+		out_char(o, '\n');
+	}
+	for (uint32_t i = 0; i < r->n_notes; i++) {
+		if (!is_first_error(r, i))
+			continue;
+		put_column(o, "rejected", 8);
+		out_text_string(o, r->notes[i].file, strlen(r->notes[i].file));
 		out_char(o, '\n');
 	}
 	for (uint32_t i = 0; i < r->n_notes; i++) {
@@ -110,7 +128,7 @@ static void put_text(struct reel_out *o, const struct rules *r)
 	out_char(o, '\n');
 }
 
-/* JSON ------------------------------------------------------------------------------------------ */
+/* JSON ----------------------------------------------------------------------------------------- */
 
 static void put_rule_json(struct reel_out *o, const struct rule *rule)
 {
@@ -157,7 +175,7 @@ static void put_json(struct reel_out *o, const struct rules *r)
 		put_note_json(o, &r->notes[i]);
 }
 
-/* The command ----------------------------------------------------------------------------------- */
+/* The command ---------------------------------------------------------------------------------- */
 
 static int load(struct rules **ret, const struct reel_args *args, struct reel_err *err)
 {

@@ -173,24 +173,25 @@ struct building {
 static int add_literal(struct building *b, uint32_t test, enum match_how how, const uint8_t *bytes,
 		       uint32_t length)
 {
+	bool at_start = (how & ~HOW_COMPARE) == HOW_EQUALS || (how & ~HOW_COMPARE) == HOW_STARTS;
 	struct ac_output output = { test, length, (uint8_t)how };
 
+	/* No argument has a NUL. */
+	if (b->m->shape == MATCH_ARGS && memchr(bytes, 0, length))
+		return 0;
 	for (uint32_t i = 0; b->fold && i < length; i++)
 		b->folded[i] = match_fold(bytes[i]);
 	b->has_literals = true;
-	return ac_builder_add(b->ac, b->fold ? b->folded : bytes, length, &output);
+	return ac_builder_add(b->ac, b->fold ? b->folded : bytes, length, at_start, &output);
 }
 
 static int add_needed(struct building *b, uint32_t test)
 {
 	const struct match_literals *l = &b->literals;
 	const uint8_t *bytes = l->bytes;
-	/*
-	 * What the automaton finds in any case holds only if case does not count, and it does not
-	 * know where an argument ends.
-	 */
+	/* An automaton that folds finds them in any case. */
 	bool is_found = l->is_exact && !(b->m->tests[test].flags & MATCH_WHOLE) &&
-			(!b->fold || l->nocase) && !memchr(l->bytes, 0, l->n_bytes);
+			(!b->fold || l->nocase);
 	enum match_how how = is_found ? HOW_EXACT : HOW_CANDIDATE;
 	int ret = 0;
 
@@ -221,8 +222,6 @@ static int add_test(struct building *b, uint32_t test)
 			how |= HOW_COMPARE;
 		if (is_unknown_if_cut || t->op == MATCH_CONTAINS || t->op == MATCH_ENDS)
 			m->unknown_if_cut[test / 64] |= 1ull << test % 64;
-		if (m->shape == MATCH_ARGS && memchr(t->bytes, 0, t->length))
-			return 0;
 		return add_literal(b, test, how, t->bytes, t->length);
 	}
 	m->if_cut.tests[m->if_cut.n++] = test;
@@ -259,7 +258,7 @@ static int build(struct building *b)
 	for (uint32_t i = 0; ret == 0 && i < m->n_tests; i++)
 		ret = add_test(b, i);
 	if (ret == 0 && b->has_literals)
-		ret = ac_build(b->ac, b->fold, &m->ac);
+		ret = ac_build(b->ac, b->fold, m->shape == MATCH_ARGS, &m->ac);
 	return ret;
 }
 

@@ -7,7 +7,10 @@
 
 enum { STATES_MAX = 1 << 29 };
 
-/* A state while the tree of literals grows; 0 is the root, and no child or sibling. */
+/* The numbers of the roots, also in the end. */
+enum { ROOT, START, FIRST_CHILD };
+
+/* A state while the trees of literals grow; 0 stands for no child or sibling. */
 struct node {
 	uint32_t first_child, next_sibling;
 	uint32_t last_output; /* index + 1 */
@@ -39,7 +42,7 @@ int ac_builder_new(struct ac_builder **ret)
 		free(b);
 		return -ENOMEM;
 	}
-	b->n_nodes = 1;
+	b->n_nodes = FIRST_CHILD;
 	*ret = b;
 	return 0;
 }
@@ -72,10 +75,10 @@ static int new_node(struct ac_builder *b, uint32_t parent, uint8_t byte, uint32_
 	return 0;
 }
 
-int ac_builder_add(struct ac_builder *b, const uint8_t *literal, uint32_t length,
+int ac_builder_add(struct ac_builder *b, const uint8_t *literal, uint32_t length, bool at_start,
 		   const struct ac_output *output)
 {
-	uint32_t at = 0;
+	uint32_t at = at_start ? START : ROOT;
 
 	for (uint32_t i = 0; i < length; i++) {
 		uint32_t child = b->nodes[at].first_child;
@@ -122,7 +125,10 @@ static void choose_classes(struct ac *ac, const struct ac_builder *b, bool fold)
 	ac->stride = ac->n_classes + 1;
 }
 
-/* The states by their distance from the root, and the children of each next to each other. */
+/*
+ * The states by their distance from their root, those of START behind the others, and the children
+ * of each next to each other.
+ */
 struct order {
 	uint32_t *node;	       /* by state number */
 	uint32_t *first_child; /* state number; those of n end where those of n + 1 begin */
@@ -130,9 +136,9 @@ struct order {
 
 static void sort_states(const struct ac_builder *b, struct order *o)
 {
-	uint32_t n = 1;
+	uint32_t n = FIRST_CHILD;
 
-	o->node[0] = 0;
+	o->node[START] = START;
 	for (uint32_t i = 0; i < b->n_nodes; i++) {
 		o->first_child[i] = n;
 		for (uint32_t c = b->nodes[o->node[i]].first_child; c; c = b->nodes[c].next_sibling)
@@ -192,8 +198,8 @@ static void set_chain(struct ac *ac, uint32_t state, uint32_t chain)
 }
 
 /*
- * From the root outwards: a state's fallback is nearer to the root, so that it is finished, and the
- * row of a state is that of its fallback but for its children.
+ * From the roots outwards: a state's fallback comes before it, so that it is finished, and the row
+ * of a state is that of its fallback but for its children.
  */
 static void link_states(struct ac *ac, const struct ac_builder *b, const struct order *o,
 			uint32_t *fallbacks)
@@ -208,7 +214,7 @@ static void link_states(struct ac *ac, const struct ac_builder *b, const struct 
 			far->fallback = fallback;
 			far->first_child = first;
 			far->n_children = end - first;
-		} else if (i > 0) {
+		} else if (i != ROOT) {
 			memcpy(&ac->table[state], &ac->table[fallback],
 			       ac->n_classes * sizeof(*ac->table));
 		}
@@ -217,7 +223,7 @@ static void link_states(struct ac *ac, const struct ac_builder *b, const struct 
 			uint8_t class = ac->classes[node->byte];
 			uint32_t child = state_of(ac, c), chain;
 
-			if (i > 0)
+			if (i != ROOT)
 				fallbacks[c] = (i >= ac->n_near ? ac_step_far(ac, fallback, class) :
 								  ac->table[fallback + class]) &
 					       ~AC_HAS_OUTPUT;
@@ -230,7 +236,7 @@ static void link_states(struct ac *ac, const struct ac_builder *b, const struct 
 	}
 }
 
-int ac_build(struct ac_builder *b, bool fold, struct ac **ret)
+int ac_build(struct ac_builder *b, bool fold, bool parts, struct ac **ret)
 {
 	size_t n = b->n_nodes;
 	struct order o = { calloc(n, sizeof(uint32_t)), calloc(n + 1, sizeof(uint32_t)) };
@@ -241,6 +247,7 @@ int ac_build(struct ac_builder *b, bool fold, struct ac **ret)
 
 	if (!ac || !o.node || !o.first_child || !fallbacks)
 		goto out;
+	b->has_byte[0] |= parts;
 	choose_classes(ac, b, fold);
 	row_bytes = ac->stride * sizeof(*ac->table);
 	near = AC_TABLE_BYTES / row_bytes;
@@ -255,6 +262,9 @@ int ac_build(struct ac_builder *b, bool fold, struct ac **ret)
 	if (!ac->table || !ac->far || !ac->labels || !ac->chains || !ac->outputs)
 		goto out;
 	ac->n_chains = 1;
+	ac->start = state_of(ac, START);
+	if (parts)
+		ac->table[ac->classes[0]] = ac->start; /* and so in each row */
 	sort_states(b, &o);
 	link_states(ac, b, &o, fallbacks);
 	*ret = ac;

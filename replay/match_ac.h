@@ -3,6 +3,9 @@
  * Where which of many literals ends in a string: Aho-Corasick over classes of bytes. States near
  * the root, as many as fit in AC_TABLE_BYTES, have a row of all next states; those further away,
  * where strings seldom get to, have their own edges and a state to fall back on.
+ *
+ * Literals that count only at the start of a string hang from a root of their own, at which strings
+ * start, and which falls back to the other one: in the middle of a string nobody gets there.
  */
 #ifndef REEL_REPLAY_MATCH_AC_H
 #define REEL_REPLAY_MATCH_AC_H
@@ -42,6 +45,7 @@ struct ac {
 	uint8_t classes[256];
 	uint32_t n_classes, stride;
 	uint32_t table_cells, n_near, n_states;
+	uint32_t start;	 /* the state at the start of a string */
 	uint32_t *table; /* next state | AC_HAS_OUTPUT */
 	struct ac_far_state *far;
 	uint8_t *labels; /* the class that leads to a state, by its number */
@@ -55,11 +59,14 @@ struct ac {
 struct ac_builder;
 
 int ac_builder_new(struct ac_builder **ret);
-/* In any order; LENGTH > 0. If FOLD is asked for below, in lower case. */
-int ac_builder_add(struct ac_builder *b, const uint8_t *literal, uint32_t length,
+/* In any order; LENGTH > 0. If FOLD is asked for below, in lower case; NUL not, if PARTS is. */
+int ac_builder_add(struct ac_builder *b, const uint8_t *literal, uint32_t length, bool at_start,
 		   const struct ac_output *output);
-/* With FOLD upper-case letters of strings are taken as lower case. */
-int ac_build(struct ac_builder *b, bool fold, struct ac **ret);
+/*
+ * With FOLD upper-case letters of strings are taken as lower case. With PARTS a string has parts
+ * that each end with a NUL, and each has a start.
+ */
+int ac_build(struct ac_builder *b, bool fold, bool parts, struct ac **ret);
 void ac_builder_free(struct ac_builder *b);
 
 void ac_free(struct ac *ac);

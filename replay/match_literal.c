@@ -9,9 +9,8 @@
 #include "replay/match_test.h"
 
 enum {
-	DEPTH_MAX = 40,
+	DEPTH_MAX = 20,
 	LITERAL_MIN = 2, /* shorter ones are everywhere */
-	LITERAL_MAX = 256,
 };
 
 struct parse {
@@ -20,70 +19,81 @@ struct parse {
 	unsigned depth;
 };
 
-/* A set of literals; those of struct match_literals without its size. */
+/*
+ * Of a part of a pattern. If it is exact, these are all that the part matches, of any length. Else
+ * one of these must occur, none is shorter than LITERAL_MIN, and if there is none nothing is known.
+ */
 struct set {
-	bool is_exact; /* no more than one of these is asked for */
+	bool is_exact;
 	unsigned n, n_bytes, shortest;
 	uint16_t lengths[MATCH_LITERALS_MAX];
-	uint8_t bytes[MATCH_LITERALS_BYTES];
+	uint8_t bytes[MATCH_LITERALS_BYTES]; /* one after the other */
 };
 
-/* Bytes that follow each other. */
-struct run {
-	unsigned n;
-	uint8_t bytes[LITERAL_MAX];
-};
+/* How often a part occurs. */
+enum { ONCE_AT_LEAST = 1, ONCE_AT_MOST = 2, ONCE = 3, POSSESSIVE = 4 };
 
-enum { ONCE_AT_LEAST = 1, ONCE_AT_MOST = 2 };
-
-static void set_empty(struct set *s)
+static void set_empty(struct set *s, bool is_exact)
 {
-	s->is_exact = false;
+	s->is_exact = is_exact;
 	s->n = 0;
 	s->n_bytes = 0;
 	s->shortest = 0;
 }
 
-static bool set_add(struct set *s, const uint8_t *bytes, unsigned n)
+/* Literals one byte after the other: START, then NEXT. False: there is no room. */
+static bool set_add(struct set *s, const uint8_t *start, unsigned n_start, const uint8_t *next,
+		    unsigned n_next)
 {
-	if (n < LITERAL_MIN || s->n == MATCH_LITERALS_MAX || n > MATCH_LITERALS_BYTES - s->n_bytes)
+	unsigned n = n_start + n_next;
+
+	if (s->n == MATCH_LITERALS_MAX || n > MATCH_LITERALS_BYTES - s->n_bytes)
 		return false;
-	memcpy(s->bytes + s->n_bytes, bytes, n);
-	s->lengths[s->n++] = (uint16_t)n;
+	memcpy(s->bytes + s->n_bytes, start, n_start);
+	memcpy(s->bytes + s->n_bytes + n_start, next, n_next);
+	s->lengths[s->n] = (uint16_t)n;
 	s->n_bytes += n;
-	if (s->n == 1 || n < s->shortest)
+	if (s->n++ == 0 || n < s->shortest)
 		s->shortest = n;
 	return true;
 }
 
-/* A long literal is rare; beyond some bytes fewer literals count more. */
+static bool set_add_all(struct set *s, const struct set *other)
+{
+	const uint8_t *bytes = other->bytes;
+
+	for (unsigned i = 0; i < other->n; bytes += other->lengths[i++])
+		if (!set_add(s, bytes, other->lengths[i], bytes, 0))
+			return false;
+	return true;
+}
+
+/* Each of S with each of NEXT behind it. False, and S is as it was: they are too many. */
+static bool set_append(struct set *s, const struct set *next)
+{
+	const uint8_t *a = s->bytes, *b;
+	struct set all;
+
+	set_empty(&all, true);
+	for (unsigned i = 0; i < s->n; a += s->lengths[i++]) {
+		b = next->bytes;
+		for (unsigned k = 0; k < next->n; b += next->lengths[k++])
+			if (!set_add(&all, a, s->lengths[i], b, next->lengths[k]))
+				return false;
+	}
+	*s = all;
+	return true;
+}
+
+/* Beyond some bytes, which are rare enough, fewer literals count more. */
 static bool is_better(const struct set *a, const struct set *b)
 {
 	unsigned long_a = a->shortest < 8 ? a->shortest : 8;
 	unsigned long_b = b->shortest < 8 ? b->shortest : 8;
 
-	if (!a->n || !b->n)
-		return a->n > 0;
+	if (!a->n || a->shortest < LITERAL_MIN || !b->n)
+		return a->n && a->shortest >= LITERAL_MIN;
 	return long_a > long_b || (long_a == long_b && a->n < b->n);
-}
-
-static void end_run(struct run *run, struct set *best)
-{
-	struct set alone;
-
-	set_empty(&alone);
-	if (set_add(&alone, run->bytes, run->n) && is_better(&alone, best))
-		*best = alone;
-	run->n = 0;
-}
-
-/* Bytes that are cut off leave a literal that is needed as well. */
-static bool run_add(struct run *run, uint8_t byte)
-{
-	if (run->n == LITERAL_MAX)
-		return false;
-	run->bytes[run->n++] = byte;
-	return true;
 }
 
 static bool is_digit(uint8_t c)
@@ -110,7 +120,7 @@ static unsigned braces(struct parse *p)
 	bool is_one;
 
 	if (at == p->end || !(is_digit(*at) || *at == ',' || *at == ' '))
-		return ONCE_AT_LEAST | ONCE_AT_MOST; /* itself */
+		return ONCE; /* itself */
 	while (at < p->end && is_digit(*at) && least < 100000)
 		least = least * 10 + (*at++ - '0');
 	is_one = at < p->end && *at == '}' && least == 1;
@@ -134,7 +144,7 @@ static unsigned braces(struct parse *p)
 static unsigned quantifier(struct parse *p)
 {
 	const uint8_t *before = p->at;
-	unsigned how = ONCE_AT_LEAST | ONCE_AT_MOST;
+	unsigned how = ONCE;
 
 	if (p->at == p->end)
 		return how;
@@ -156,7 +166,7 @@ static unsigned quantifier(struct parse *p)
 		break;
 	}
 	if (p->at > before && p->at < p->end && (*p->at == '?' || *p->at == '+'))
-		p->at++;
+		how |= *p->at++ == '+' ? POSSESSIVE : 0;
 	/* A quantifier of a quantifier. */
 	if (p->at > before && p->at < p->end && strchr("*+?{", *p->at) && *p->at)
 		p->gave_up = true;
@@ -243,7 +253,7 @@ static void alternatives(struct parse *p, struct set *ret);
 /* At a '('. Leaves what it must have; nothing if it looks around. */
 static void group(struct parse *p, struct set *ret)
 {
-	bool looks_around = false;
+	bool looks_around = false, is_atomic = false;
 
 	p->at++;
 	if (p->at < p->end && *p->at == '*')
@@ -252,17 +262,20 @@ static void group(struct parse *p, struct set *ret)
 		p->at++;
 		if (p->end - p->at >= 2 && p->at[0] == '<' && (p->at[1] == '=' || p->at[1] == '!'))
 			p->at++;
-		if (p->at == p->end || !strchr(":=!>", *p->at) || !*p->at)
+		if (p->at == p->end || !strchr(":=!>", *p->at) || !*p->at) {
 			p->gave_up = true;
-		else
+		} else {
 			looks_around = *p->at == '=' || *p->at == '!';
-		p->at += p->at < p->end;
+			is_atomic = *p->at == '>';
+			p->at++;
+		}
 	}
-	set_empty(ret);
-	if (p->gave_up || ++p->depth > DEPTH_MAX) {
+	set_empty(ret, false);
+	if (p->gave_up || p->depth == DEPTH_MAX) {
 		p->gave_up = true;
 		return;
 	}
+	p->depth++;
 	alternatives(p, ret);
 	p->depth--;
 	if (p->at == p->end) {
@@ -270,9 +283,11 @@ static void group(struct parse *p, struct set *ret)
 		return;
 	}
 	p->at++;
-	ret->is_exact = ret->is_exact && !looks_around;
-	if (looks_around)
-		ret->n = 0;
+	/* What an atomic group does not try again is not matched. */
+	if (looks_around || (is_atomic && ret->shortest < LITERAL_MIN))
+		set_empty(ret, false);
+	if (is_atomic)
+		ret->is_exact = false;
 }
 
 /* One byte of the pattern, or what stands for one. True: it is *ret_byte. */
@@ -301,50 +316,71 @@ static bool piece(struct parse *p, uint8_t *ret_byte)
 	}
 }
 
+/* A piece of a sequence: what it matches, and how often it occurs. */
+static unsigned next_piece(struct parse *p, struct set *ret)
+{
+	uint8_t byte = 0;
+
+	set_empty(ret, false);
+	if (*p->at == '(') {
+		group(p, ret);
+	} else if (piece(p, &byte)) {
+		ret->is_exact = true;
+		set_add(ret, &byte, 1, &byte, 0);
+	}
+	return quantifier(p);
+}
+
+/* What lies next to each other so far; a new one begins with what is in FIRST, if anything. */
+static void begin(struct set *current, struct set *best, const struct set *first)
+{
+	if (is_better(current, best))
+		*best = *current;
+	if (first) {
+		*current = *first;
+		return;
+	}
+	set_empty(current, true);
+	set_add(current, current->bytes, 0, current->bytes, 0);
+}
+
 static void sequence(struct parse *p, struct set *ret)
 {
-	bool only_bytes = true, only_group = true;
-	struct run run = { 0 };
-	unsigned n_pieces = 0;
-	struct set inner;
+	struct set current, next;
+	bool is_exact = true;
 
-	set_empty(ret);
+	set_empty(ret, false);
+	set_empty(&current, true);
+	begin(&current, ret, NULL);
 	while (!p->gave_up && p->at < p->end && *p->at != '|' && *p->at != ')') {
-		uint8_t byte = 0;
-		bool is_byte;
-		unsigned how;
+		unsigned how = next_piece(p, &next);
 
-		n_pieces++;
-		if (*p->at == '(') {
-			group(p, &inner);
-			how = quantifier(p);
-			end_run(&run, ret);
-			only_bytes = false;
-			only_group &= n_pieces == 1 && how == (ONCE_AT_LEAST | ONCE_AT_MOST) &&
-				      inner.is_exact;
-			if (how & ONCE_AT_LEAST && is_better(&inner, ret))
-				*ret = inner;
+		/* More literals are not better ones, so that this may be the best. */
+		if (next.n > 1 && is_better(&current, ret))
+			*ret = current;
+		if (how == ONCE_AT_MOST && next.is_exact &&
+		    set_add(&next, next.bytes, 0, next.bytes, 0))
+			how = ONCE;
+		if (how == ONCE && next.is_exact && set_append(&current, &next))
 			continue;
+		is_exact = false;
+		if (!(how & ONCE_AT_LEAST)) {
+			begin(&current, ret, NULL);
+		} else if (next.is_exact && !(how & POSSESSIVE)) {
+			/* The first is next to what was before, the last to what follows. */
+			set_append(&current, &next);
+			begin(&current, ret, &next);
+		} else {
+			begin(&current, ret, NULL);
+			if (is_better(&next, ret))
+				*ret = next;
 		}
-		only_group = false;
-		is_byte = piece(p, &byte);
-		how = quantifier(p);
-		if (is_byte && how == (ONCE_AT_LEAST | ONCE_AT_MOST)) {
-			if (!run_add(&run, byte)) {
-				only_bytes = false;
-				end_run(&run, ret);
-			}
-			continue;
-		}
-		only_bytes = false;
-		if (is_byte && how & ONCE_AT_LEAST)
-			run_add(&run, byte);
-		end_run(&run, ret);
-		if (is_byte && how & ONCE_AT_LEAST)
-			run_add(&run, byte);
 	}
-	end_run(&run, ret);
-	ret->is_exact = ret->n && n_pieces && (only_bytes || (only_group && n_pieces == 1));
+	if (is_exact)
+		*ret = current;
+	else
+		begin(&current, ret, NULL);
+	ret->is_exact = is_exact;
 }
 
 static void alternatives(struct parse *p, struct set *ret)
@@ -352,22 +388,19 @@ static void alternatives(struct parse *p, struct set *ret)
 	bool is_known = true, is_exact = true;
 	struct set one;
 
-	set_empty(ret);
+	set_empty(ret, false);
 	for (;;) {
-		const uint8_t *bytes = one.bytes;
-
 		sequence(p, &one);
-		is_known &= one.n > 0;
 		is_exact &= one.is_exact;
-		for (unsigned i = 0; i < one.n && is_known; bytes += one.lengths[i++])
-			is_known = set_add(ret, bytes, one.lengths[i]);
+		is_known = is_known && one.n && set_add_all(ret, &one);
 		if (p->gave_up || p->at == p->end || *p->at != '|')
 			break;
 		p->at++;
 	}
-	if (!is_known || p->gave_up)
-		set_empty(ret);
-	ret->is_exact = is_known && is_exact && !p->gave_up;
+	if (!is_known || p->gave_up || (!is_exact && ret->shortest < LITERAL_MIN))
+		set_empty(ret, false);
+	else
+		ret->is_exact = is_exact;
 }
 
 /* Options of the whole pattern in front of it: (?i), (?s), (?m). True: case does not count. */
@@ -393,8 +426,8 @@ void match_literals(const uint8_t *pattern, size_t length, struct match_literals
 
 	ret->nocase = leading_options(&p);
 	alternatives(&p, &set);
-	if (p.gave_up || p.at < p.end)
-		set_empty(&set);
+	if (p.gave_up || p.at < p.end || set.shortest < LITERAL_MIN)
+		set_empty(&set, false);
 	ret->is_exact = set.is_exact;
 	ret->n = set.n;
 	ret->n_bytes = set.n_bytes;

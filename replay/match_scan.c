@@ -84,18 +84,10 @@ static ALWAYS_INLINE void take(const struct matcher *m, const struct match_value
 			       struct match_answers *a)
 {
 	uint32_t start = end - o->length;
-	bool at_start = start == 0 || (is_args && v->bytes[start - 1] == 0);
 	bool at_end = end == v->length ? !is_cut : is_args && v->bytes[end] == 0;
 
 	switch (o->how & ~HOW_COMPARE) {
 	case HOW_EQUALS:
-		if (!at_start || !at_end)
-			return;
-		break;
-	case HOW_STARTS:
-		if (!at_start)
-			return;
-		break;
 	case HOW_ENDS:
 		if (!at_end)
 			return;
@@ -118,7 +110,7 @@ static ALWAYS_INLINE void find(const struct matcher *m, const struct match_value
 			       bool is_cut, struct match_answers *a)
 {
 	const struct ac *ac = m->ac;
-	uint32_t state = 0;
+	uint32_t state = ac->start;
 
 	for (uint32_t i = 0; i < v->length; i++) {
 		uint32_t chain;

@@ -8,13 +8,13 @@
 
 /* What a literal that was found in a string says of its test. */
 enum match_how {
-	HOW_EQUALS,
+	HOW_EQUALS, /* these two are looked for at the start only */
 	HOW_STARTS,
 	HOW_ENDS,
 	HOW_CONTAINS,
 	HOW_CANDIDATE,	 /* the test is to be run */
 	HOW_EXACT,	 /* so is it on a string that is cut; on a whole one it holds */
-	HOW_COMPARE = 8, /* if it is there in this case, too */
+	HOW_COMPARE = 8, /* only if it is there in its own case */
 };
 
 struct match_numbers {

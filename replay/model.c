@@ -32,6 +32,7 @@ int model_new(const char *host, struct model **ret, struct reel_err *err)
 		return reel_err_set(err, -ENOMEM, "no memory for a model of the machine");
 	m->bytes = sizeof(*m);
 	m->processes_max = MODEL_PROCESSES_MAX;
+	m->bytes_max = MODEL_BYTES_MAX;
 	/* Only so that no tape can be made for it; nothing that is found depends on it. */
 	if (getrandom(&m->seed, sizeof(m->seed), GRND_NONBLOCK) != sizeof(m->seed))
 		m->seed = 0x9e3779b97f4a7c15;
@@ -265,7 +266,7 @@ bool model_is_certain(const struct model *m, const struct model_process *p)
 	       (!m->was_lost || p->certain_ns > m->lost_ns);
 }
 
-const struct model_text *model_host(const struct model *m)
+struct model_text *model_host(const struct model *m)
 {
 	return m->host;
 }

@@ -11,7 +11,8 @@
  *   executes or a keyframe record says it anew.
  *
  * Memory: MODEL_PROCESSES_MAX living processes (the one that was heard of longest ago goes first,
- * counted in `evicted`), MODEL_ANCESTORS_MAX dead ancestors in a row, MODEL_FILES_MAX open files.
+ * counted in `evicted`), MODEL_ANCESTORS_MAX dead ancestors in a row where somebody is forked,
+ * MODEL_FILES_MAX open files. Beyond MODEL_BYTES_MAX in all, somebody goes for each who comes.
  */
 #ifndef REEL_REPLAY_MODEL_H
 #define REEL_REPLAY_MODEL_H
@@ -28,6 +29,7 @@ enum {
 	MODEL_ANCESTORS_MAX = 64,
 	MODEL_FILES_MAX = 1 << 20,
 };
+#define MODEL_BYTES_MAX (2ull << 30)
 
 /* A string of the model: equal ones are the same object. */
 struct model_text {

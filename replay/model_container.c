@@ -181,6 +181,22 @@ static void grow_cgroups(struct model *m)
 	free(old);
 }
 
+/* No kernel has so many, but a tape may. */
+static void bound_hierarchies(struct model *m, uint64_t id)
+{
+	struct cgroup *last = NULL;
+	unsigned n = 0;
+
+	for (struct cgroup *g = *cgroup_slot(m, id); g; g = g->next) {
+		if (g->id != id)
+			continue;
+		last = g;
+		n++;
+	}
+	if (n >= MODEL_HIERARCHIES_MAX)
+		cgroup_free(m, last);
+}
+
 /* Takes the reference to the container over. */
 static int cgroup_put(struct model *m, uint64_t id, uint32_t hierarchy, bool is_root,
 		      struct container *container)
@@ -191,6 +207,7 @@ static int cgroup_put(struct model *m, uint64_t id, uint32_t hierarchy, bool is_
 	if (!g) {
 		if (m->cgroups.n >= MODEL_CGROUPS_MAX)
 			cgroup_free(m, m->cgroup_oldest);
+		bound_hierarchies(m, id);
 		g = calloc(1, sizeof(*g));
 		if (!g) {
 			container_unref(m, container);

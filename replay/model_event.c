@@ -108,6 +108,8 @@ int model_on_fork(struct told *t, const void *fixed)
 	child->p.parent = &parent->p;
 	model_ref(&parent->p);
 	model_cut_ancestors(m, &parent->p, MODEL_ANCESTORS_MAX - 1);
+	if (parent->strayed_tid && parent->strayed_tid == t->ev->tid)
+		child->p.spaces = parent->strayed;
 	forget_spaces(&child->p.spaces, e->clone_flags);
 	if (e->pid_ns)
 		child->p.spaces.pid = e->pid_ns;
@@ -151,6 +153,7 @@ int model_on_exec(struct told *t, const void *fixed)
 	n->p.image = model_serial(&t->m->image_serial);
 	n->p.exec_ns = n->p.certain_ns = t->ev->ts;
 	n->is_vague = n->keeps_caps = false;
+	n->strayed_tid = 0;
 	if (n->p.known_by == MODEL_GUESS)
 		n->p.known_by = MODEL_EXEC;
 	return 0;

@@ -151,7 +151,7 @@ static int find_room(struct model *m, struct file **ret)
 	struct file *f;
 	int r;
 
-	if (files->n < files->max) {
+	if (files->n < files->max && (m->bytes <= m->bytes_max || files->n < FILES_FIRST)) {
 		r = files->n == files->room ? grow(m) : 0;
 		if (r == 0)
 			*ret = &files->at[files->n++];

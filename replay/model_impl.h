@@ -10,6 +10,7 @@ enum {
 	MODEL_DEAD_MAX = 1 << 18,     /* beyond as many as live */
 	MODEL_PENDING_MAX = 1 << 20,
 	MODEL_CGROUPS_MAX = 1 << 18,
+	MODEL_HIERARCHIES_MAX = 32,   /* that one id is in */
 	MODEL_ACCOUNTS_MAX = 1 << 16,
 };
 
@@ -64,6 +65,9 @@ struct node {
 	uint64_t walk;	      /* the last that came over it */
 	bool has_uids, has_gids;
 	bool keeps_caps;      /* PR_SET_KEEPCAPS */
+	/* The last thread that went into namespaces of its own; 0: none. */
+	uint32_t strayed_tid;
+	struct model_spaces strayed;
 };
 
 static inline struct node *node_of(struct model_process *p)
@@ -104,6 +108,7 @@ struct model {
 	struct node **pending;
 	uint32_t n_pending, pending_room;
 	uint32_t processes_max;
+	size_t bytes_max;
 	uint64_t n_living, n_dead, n_dead_limit, n_families, evicted;
 	uint64_t serial, family_serial, container_serial, image_serial;
 	uint64_t generation, walk, walk_floor;

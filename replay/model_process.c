@@ -227,7 +227,7 @@ int model_bear(struct model *m, uint32_t pid, struct model_change *change, struc
 		r = model_die(m, n);
 	if (n && r == 0)
 		leave_table(m, n);
-	if (r == 0 && m->n_living >= m->processes_max) {
+	if (r == 0 && m->oldest && (m->n_living >= m->processes_max || m->bytes > m->bytes_max)) {
 		change->evicted = true;
 		m->evicted++;
 		r = model_die(m, node_of(m->oldest));

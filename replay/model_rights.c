@@ -159,13 +159,21 @@ int model_on_seccomp(struct told *t, const void *fixed)
 	return 0;
 }
 
-/* Namespaces are those of a thread; a process has those of its first one. */
+/*
+ * Namespaces are those of a thread; a process has those of its first one. Of another thread they are
+ * kept for the children that it makes, as programs do that start a command elsewhere.
+ */
 static int enter_spaces(struct told *t, const struct model_spaces *s)
 {
 	struct node *n = t->by;
 
-	if (!n || !model_call_worked(t->ev) || t->ev->tid != t->ev->pid)
+	if (!n || !model_call_worked(t->ev))
 		return 0;
+	if (t->ev->tid != t->ev->pid) {
+		n->strayed_tid = t->ev->tid;
+		n->strayed = *s;
+		return 0;
+	}
 	if (n->p.has_spaces && n->p.spaces.user && s->user && n->p.spaces.user != s->user)
 		model_new_user_space(n);
 	n->p.spaces = *s;

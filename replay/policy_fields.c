@@ -142,7 +142,7 @@ bool policy_find_field(const struct reel_type *const *types, uint32_t n_types, c
 	return context >= 0;
 }
 
-/* What is said ---------------------------------------------------------------------------------- */
+/* What is said --------------------------------------------------------------------------------- */
 
 static const char *prefixed(struct policy_file *f, const char *prefix, const char *name)
 {
@@ -325,5 +325,6 @@ bool policy_right_field(struct policy_check *c, const struct policy_value *v, st
 			     v->bytes);
 		return false;
 	}
+	c->tests_result |= ret->context == RULE_ret || ret->context == RULE_errno_;
 	return true;
 }

@@ -309,8 +309,11 @@ static const struct foreign {
 
 static bool stands_here(const struct policy_lexer *l, const char *text)
 {
-	size_t n = strlen(text);
+	size_t n;
 
+	if (*l->at != *text)
+		return false;
+	n = strlen(text);
 	return (size_t)(l->end - l->at) >= n && memcmp(l->at, text, n) == 0;
 }
 

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include <xxhash.h>
 
-#include "format/options.h"
 #include "replay/policy.h"
 #include "replay/policy_check.h"
+#include "replay/policy_files.h"
 #include "replay/policy_parse.h"
 #include "replay/policy_unfold.h"
 
@@ -19,94 +19,6 @@ static const char policy_suffix[] = ".policy";
 static int no_memory(struct reel_err *err)
 {
 	return reel_err_set(err, -ENOMEM, "no memory for the rules");
-}
-
-/* Files ---------------------------------------------------------------------------------------- */
-
-struct contents {
-	char *bytes;
-	size_t length;
-	uint64_t dev, inode;
-};
-
-static int read_all(int fd, struct contents *ret)
-{
-	size_t room = 0;
-
-	for (;;) {
-		ssize_t n;
-
-		if (ret->length == room) {
-			char *larger;
-
-			room = room ? room * 2 : 16 << 10;
-			larger = realloc(ret->bytes, room);
-			if (!larger)
-				return -ENOMEM;
-			ret->bytes = larger;
-		}
-		n = read(fd, ret->bytes + ret->length, room - ret->length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return 0;
-		ret->length += (size_t)n;
-		if (ret->length > RULES_FILE_MAX)
-			return -EFBIG;
-	}
-}
-
-/* -EFBIG: over the limit. Whatever is no plain file is refused before anybody waits for it. */
-static int read_file(const char *path, struct contents *ret)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-	int r = 0;
-
-	*ret = (struct contents){ 0 };
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		r = -errno;
-	else if (S_ISDIR(st.st_mode))
-		r = -EISDIR;
-	else if (!S_ISREG(st.st_mode))
-		r = -EINVAL;
-	else
-		r = read_all(fd, ret);
-	(void)close(fd);
-	if (r < 0) {
-		free(ret->bytes);
-		*ret = (struct contents){ 0 };
-		return r;
-	}
-	ret->dev = st.st_dev;
-	ret->inode = st.st_ino;
-	return 0;
-}
-
-static const char *why(int r)
-{
-	return r == -EFBIG ? "larger than 16 MiB" : strerror(-r);
-}
-
-/* A name that stands in a file, from where that file is. */
-static char *resolve(struct policy_file *f, const char *name)
-{
-	size_t n = f->directory ? strlen(f->directory) : 0, length = strlen(name);
-	char *path;
-
-	if (*name == '/' || !n)
-		return policy_text(f, name, length);
-	path = policy_alloc(f, n + 1 + length + 1);
-	if (!path)
-		return NULL;
-	memcpy(path, f->directory, n);
-	path[n] = '/';
-	memcpy(path + n + 1, name, length);
-	return path;
 }
 
 static struct policy_file *new_file(struct rules *r, const char *name, const char *directory,
@@ -132,137 +44,13 @@ static struct policy_file *new_file(struct rules *r, const char *name, const cha
 	return f;
 }
 
-/* Symbols -------------------------------------------------------------------------------------- */
-
-static bool add_symbol(struct policy_file *f, const struct policy_item *item, const char *file)
-{
-	struct policy_symbol *s = policy_alloc(f, sizeof(*s));
-
-	if (!s)
-		return false;
-	*s = (struct policy_symbol){ f->symbols, item->name, item, file };
-	f->symbols = s;
-	return true;
-}
-
-static bool declare(struct policy_file *f, const struct policy_item *item)
-{
-	const struct policy_symbol *other = policy_symbol(f, item->name);
-	struct rule_ref ref;
-	bool mixed;
-
-	if (other) {
-		policy_error(f, item->at, "'%.60s' is in %s:%u already", item->name, other->file,
-			     other->item->at.line);
-		return true;
-	}
-	if (policy_find_field(NULL, 0, item->name, &ref, &mixed))
-		policy_error(f, item->at, "'%.60s' is the name of a field", item->name);
-	return add_symbol(f, item, f->name);
-}
-
-/* Lists that a list names are part of it, as they are by then. */
-static bool flatten_list(struct policy_file *f, struct policy_item *item)
-{
-	struct policy_values flat = { 0 };
-
-	for (struct policy_value *v = item->values.first, *next; v; v = next) {
-		const struct policy_symbol *s = NULL;
-
-		next = v->next;
-		if (v->kind == POLICY_NAME && !v->joined && !v->is_negative)
-			s = policy_symbol(f, v->bytes);
-		if (!s || s->item->kind != POLICY_LIST) {
-			v->next = NULL;
-			policy_values_add(&flat, v);
-			continue;
-		}
-		if (flat.n + s->item->values.n > POLICY_LIST_MAX) {
-			policy_error(f, v->at, "more than %d values", POLICY_LIST_MAX);
-			return true;
-		}
-		for (const struct policy_value *from = s->item->values.first; from;
-		     from = from->next) {
-			struct policy_value *copy = policy_alloc(f, sizeof(*copy));
-
-			if (!copy)
-				return false;
-			*copy = *from;
-			copy->next = NULL;
-			policy_values_add(&flat, copy);
-		}
-	}
-	item->values = flat;
-	return true;
-}
-
-/* A value a line, without the blanks around it. */
-static bool split_lines(struct policy_file *f, struct policy_item *item, const struct contents *c)
-{
-	const char *at = c->bytes, *end = c->bytes + c->length;
-
-	while (at < end) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at));
-		const char *from = at, *to = newline ? newline : end;
-		struct policy_value *v;
-
-		at = newline ? newline + 1 : end;
-		while (from < to && strchr(" \t\r", *from) && *from)
-			from++;
-		while (to > from && strchr(" \t\r", to[-1]) && to[-1])
-			to--;
-		if (from == to || *from == '#')
-			continue;
-		if (item->values.n >= POLICY_LIST_MAX) {
-			policy_error(f, item->at, "more than %d values", POLICY_LIST_MAX);
-			return true;
-		}
-		v = policy_alloc(f, sizeof(*v));
-		if (!v)
-			return false;
-		v->kind = POLICY_LINE;
-		v->index = RULES_NONE;
-		v->at = item->at;
-		v->length = (uint32_t)(to - from);
-		v->bytes = policy_text(f, from, v->length);
-		if (!v->bytes)
-			return false;
-		policy_values_add(&item->values, v);
-	}
-	return true;
-}
-
-static bool read_list(struct policy_file *f, struct policy_item *item)
-{
-	char *path = resolve(f, item->from);
-	struct contents c;
-	bool ok;
-	int r;
-
-	if (!path)
-		return false;
-	if (!f->directory) {
-		policy_error(f, item->at, "a list's file can be named in a file only");
-		return true;
-	}
-	r = read_file(path, &c);
-	if (r < 0) {
-		policy_error(f, item->at, "cannot read '%.100s': %s", path, why(r));
-		return r != -ENOMEM;
-	}
-	rules_hash_contents(f->rules, c.bytes, c.length);
-	ok = split_lines(f, item, &c);
-	free(c.bytes);
-	if (ok && !item->values.n)
-		policy_warn(f, item->at, "the list is empty: '%.100s' has no values", path);
-	return ok;
-}
-
 /* Items ---------------------------------------------------------------------------------------- */
 
 /* What a file will add to the set, if nothing is wrong in it. */
 struct staged {
 	struct rule *rules;
+	uint32_t *by_id;   /* numbers of rules, from 1, where their id's hash says */
+	uint32_t n_places; /* a power of two, at least twice as many as rules */
 	struct rule_tune *tunes;
 	uint32_t n_rules, n_tunes;
 };
@@ -272,19 +60,32 @@ static int load_contents(struct policy_file *f, const char *text, size_t length,
 
 static int include(struct policy_file *f, const struct policy_item *item, struct reel_err *err);
 
+/* Where a rule of that id is, or is to be put. */
+static uint32_t *place_of_id(const struct staged *s, const char *id)
+{
+	uint32_t at = (uint32_t)XXH3_64bits(id, strlen(id)) & (s->n_places - 1);
+
+	while (s->by_id[at] && strcmp(s->rules[s->by_id[at] - 1].id, id) != 0)
+		at = (at + 1) & (s->n_places - 1);
+	return &s->by_id[at];
+}
+
 static void stage_path(struct policy_file *f, struct policy_path *path, struct staged *to)
 {
 	struct rule rule = { 0 };
 	const struct rule *other = rules_find(f->rules, path->name);
+	uint32_t *place = place_of_id(to, path->name);
 
-	for (uint32_t i = 0; i < to->n_rules && !other; i++)
-		if (strcmp(to->rules[i].id, path->name) == 0)
-			other = &to->rules[i];
+	if (*place)
+		other = &to->rules[*place - 1];
 	if (other)
 		policy_error(f, path->at, "path \"%.80s\" is in %s:%u already", path->name,
 			     other->file, other->line);
-	if (policy_unfold(f, path, &rule) && rule.n_nodes)
-		to->rules[to->n_rules++] = rule;
+	if (!policy_unfold(f, path, &rule) || !rule.n_nodes)
+		return;
+	to->rules[to->n_rules++] = rule;
+	if (!*place)
+		*place = to->n_rules;
 }
 
 static const struct reel_type **all_types(struct policy_file *f, uint32_t *ret_n)
@@ -329,11 +130,8 @@ static int check_item(struct policy_file *f, struct policy_item *item, struct st
 		stage_path(f, item->path, to);
 		break;
 	case POLICY_LIST:
-		if ((item->from ? read_list(f, item) : flatten_list(f, item)))
-			(void)declare(f, item);
-		break;
 	case POLICY_MACRO:
-		(void)declare(f, item);
+		(void)policy_declare(f, item);
 		break;
 	case POLICY_TUNE:
 		stage_tune(f, item, to);
@@ -392,7 +190,10 @@ static int check_items(struct policy_file *f, struct reel_err *err)
 		n++;
 	to.rules = calloc(n + 1, sizeof(*to.rules));
 	to.tunes = calloc(n + 1, sizeof(*to.tunes));
-	if (!to.rules || !to.tunes)
+	for (to.n_places = 16; to.n_places < 2 * n; to.n_places *= 2)
+		;
+	to.by_id = calloc(to.n_places, sizeof(*to.by_id));
+	if (!to.rules || !to.tunes || !to.by_id)
 		r = no_memory(err);
 	for (struct policy_item *i = f->items; i && r == 0 && !f->is_out_of_memory; i = i->next)
 		r = check_item(f, i, &to, err);
@@ -400,6 +201,7 @@ static int check_items(struct policy_file *f, struct reel_err *err)
 		r = take_staged(f, &to, err);
 	free(to.rules);
 	free(to.tunes);
+	free(to.by_id);
 	return r;
 }
 
@@ -440,11 +242,11 @@ static int load_once(struct rules *r, const char *path, struct policy_file *incl
 		     struct policy_file **ret, int *ret_why, struct reel_err *err)
 {
 	struct policy_file *f;
-	struct contents c;
+	struct policy_contents c;
 	char *directory;
 	int status;
 
-	*ret_why = read_file(path, &c);
+	*ret_why = policy_read_file(path, &c);
 	if (*ret_why < 0)
 		return *ret_why == -ENOMEM ? no_memory(err) : 0;
 	for (f = r->maker->files; f; f = f->older)
@@ -472,7 +274,7 @@ static int load_once(struct rules *r, const char *path, struct policy_file *incl
 static int include(struct policy_file *f, const struct policy_item *item, struct reel_err *err)
 {
 	struct policy_file *other = NULL;
-	char *path = resolve(f, item->name);
+	char *path = policy_resolve(f, item->name);
 	int r, cause = 0;
 
 	if (!path)
@@ -490,7 +292,7 @@ static int include(struct policy_file *f, const struct policy_item *item, struct
 	if (r < 0)
 		return r;
 	if (cause < 0) {
-		policy_error(f, item->at, "cannot read '%.100s': %s", path, why(cause));
+		policy_error(f, item->at, "cannot read '%.100s': %s", path, policy_why(cause));
 		return 0;
 	}
 	if (other->state == POLICY_READING)
@@ -503,7 +305,7 @@ static int include(struct policy_file *f, const struct policy_item *item, struct
 		if (mine && mine->item != s->item)
 			policy_error(f, item->at, "'%.60s' is in %s:%u and in %s:%u", s->name,
 				     mine->file, mine->item->at.line, s->file, s->item->at.line);
-		else if (!mine && !add_symbol(f, s->item, s->file))
+		else if (!mine && !policy_add_symbol(f, s->item, s->file))
 			return 0;
 	}
 	return 0;
@@ -519,7 +321,7 @@ int policy_load_text(struct rules *r, const char *name, const char *text, size_t
 
 static int cannot_read(int r, const char *path, struct reel_err *err)
 {
-	return reel_err_set(err, r, "cannot read '%s': %s", path, why(r));
+	return reel_err_set(err, r, "cannot read '%s': %s", path, policy_why(r));
 }
 
 int policy_load_file(struct rules *r, const char *path, struct reel_err *err)

@@ -27,8 +27,8 @@ char *policy_text(struct policy_file *f, const char *bytes, size_t length)
 	return text;
 }
 
-static void say(struct policy_file *f, bool is_error, struct policy_at at, const char *fmt,
-		va_list args)
+__attribute__((format(printf, 4, 0))) static void
+say(struct policy_file *f, bool is_error, struct policy_at at, const char *fmt, va_list args)
 {
 	struct rules *r = f->rules;
 	char text[sizeof(r->notes->text)];

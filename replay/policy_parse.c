@@ -31,7 +31,8 @@ bool policy_is(const struct policy_parser *p, enum policy_token_kind kind)
 
 bool policy_is_word(const struct policy_parser *p, const char *word)
 {
-	return p->token.kind == TOKEN_NAME && p->token.length == strlen(word) &&
+	return p->token.kind == TOKEN_NAME && p->token.bytes[0] == word[0] &&
+	       p->token.length == strlen(word) &&
 	       memcmp(p->token.bytes, word, p->token.length) == 0;
 }
 

@@ -39,9 +39,19 @@ bool policy_parse_values(struct policy_parser *p, struct policy_values *ret);
 /* [N], if it stands there. */
 bool policy_parse_index(struct policy_parser *p, int16_t *ret);
 
+/* Steps: policy_step.c. */
+struct policy_step *policy_parse_step(struct policy_parser *p);
+bool policy_parse_within(struct policy_parser *p, bool *has, struct policy_at *at,
+			 uint64_t *ret_ns);
+/* `within` and `..` are also statements of their own; behind a step they stand on its line. */
+bool policy_goes_on(const struct policy_parser *p);
+bool policy_is_statement_word(const struct policy_parser *p);
+void policy_unknown_step(struct policy_parser *p, struct policy_at at, const char *word);
+
+/* A path, from its name on: policy_path.c. */
+struct policy_path *policy_parse_path(struct policy_parser *p, struct policy_at at);
+
 /* A whole file. */
 void policy_parse_file(struct policy_file *f, const char *text, size_t length);
-/* One statement of a path (policy_path.c). */
-struct policy_path *policy_parse_path(struct policy_parser *p, struct policy_at at);
 
 #endif

@@ -1,262 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Paths: what is said of them, their steps, blocks and choices. */
+/* Paths: what is said of them, their blocks and choices. */
 #include <string.h>
 
-#include "format/names.h"
 #include "format/options.h"
 #include "replay/policy_parse.h"
-
-/* Steps ---------------------------------------------------------------------------------------- */
-
-static const char *const statement_words[] = {
-	"block",    "any",	   "all",  "unless", "within",	  "by",
-	"severity", "description", "tags", "author", "reference", "falsepositives",
-};
-
-enum { N_STATEMENT_WORDS = sizeof(statement_words) / sizeof(statement_words[0]) };
-
-static bool is_statement_word(const struct policy_parser *p)
-{
-	for (int i = 0; i < N_STATEMENT_WORDS; i++)
-		if (policy_is_word(p, statement_words[i]))
-			return true;
-	return false;
-}
-
-static const char *nearest_step(struct policy_parser *p, const char *word)
-{
-	struct reel_nearest near = REEL_NEAREST(word);
-
-	for (int i = 0; i < N_STATEMENT_WORDS; i++)
-		reel_nearest_offer(&near, statement_words[i]);
-	for (const struct reel_type *t = reel_types; t->name; t++) {
-		const char *alias = t->aliases;
-
-		reel_nearest_offer(&near, t->name);
-		while (*alias) {
-			size_t n = strcspn(alias, " ");
-			char *name = policy_text(p->file, alias, n);
-
-			if (!name)
-				return NULL;
-			reel_nearest_offer(&near, name);
-			alias += n + (alias[n] == ' ');
-		}
-	}
-	return near.best;
-}
-
-static void unknown_step(struct policy_parser *p, struct policy_at at, const char *word)
-{
-	unsigned abi, number;
-	const char *near;
-
-	if (reel_syscall_find(word, strlen(word), &abi, &number) == 0) {
-		policy_error(
-			p->file, at,
-			"no type of event is made by the call '%.40s'; of calls recorded by -e sys: "
-			"sys { syscall == \"%.40s\" }",
-			word, word);
-		return;
-	}
-	near = nearest_step(p, word);
-	if (near)
-		policy_error(p->file, at, "unknown step '%.40s', did you mean '%s'?", word, near);
-	else
-		policy_error(p->file, at, "unknown step '%.40s'", word);
-}
-
-static bool add_type(struct policy_file *f, struct policy_step *step, const struct reel_type *t)
-{
-	uint32_t n = step->n_types;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (step->types[i] == t)
-			return true;
-	if ((n & (n - 1)) == 0) {
-		const struct reel_type **more = policy_alloc(f, (n ? n * 2 : 1) * sizeof(*more));
-
-		if (!more)
-			return false;
-		if (n)
-			memcpy(more, step->types, n * sizeof(*more));
-		step->types = more;
-	}
-	step->types[step->n_types++] = t;
-	return true;
-}
-
-/* A step reads open as whatever opens a file. */
-static const uint8_t open_too[] = { EV_create, EV_open_by_handle };
-
-static bool parse_types(struct policy_parser *p, struct policy_step *step)
-{
-	bool is_wrong = false;
-
-	do {
-		const struct reel_type *t;
-		struct policy_at at = p->token.at;
-		char *word;
-
-		if (!policy_is(p, TOKEN_NAME)) {
-			policy_unexpected(p, "a type of event");
-			return false;
-		}
-		t = reel_type_by_name(p->token.bytes, p->token.length);
-		word = policy_take_text(p);
-		if (!word)
-			return false;
-		if (!t) {
-			unknown_step(p, at, word);
-			is_wrong = true;
-			continue;
-		}
-		if (!add_type(p->file, step, t))
-			return false;
-		for (size_t i = 0; t->id == EV_open && i < sizeof(open_too); i++)
-			if (!add_type(p->file, step, reel_type_by_id(open_too[i])))
-				return false;
-	} while (policy_take(p, TOKEN_PIPE));
-	if (is_wrong)
-		step->n_types = 0;
-	return true;
-}
-
-static bool parse_duration(struct policy_parser *p, uint64_t *ret_ns)
-{
-	if (policy_take_word(p, "forever")) {
-		*ret_ns = RULES_FOREVER;
-		return true;
-	}
-	if (policy_is(p, TOKEN_INTEGER)) {
-		policy_error(p->file, p->token.at, "%.*s needs a unit, such as %.*ss",
-			     (int)(p->token.length < 20 ? p->token.length : 20), p->token.bytes,
-			     (int)(p->token.length < 20 ? p->token.length : 20), p->token.bytes);
-		policy_next(p);
-		return true;
-	}
-	*ret_ns = p->token.number;
-	return policy_expect(p, TOKEN_DURATION, "a duration such as 60s");
-}
-
-/* `within` and `..` are also statements of their own; behind a step they stand on its line. */
-static bool goes_on(const struct policy_parser *p)
-{
-	return !p->token.on_new_line;
-}
-
-static bool parse_within(struct policy_parser *p, bool *has, struct policy_at *at, uint64_t *ret_ns)
-{
-	if (*has)
-		policy_error(p->file, p->token.at, "the step has a within already");
-	*has = true;
-	*at = p->token.at;
-	policy_next(p);
-	return parse_duration(p, ret_ns);
-}
-
-static bool parse_count(struct policy_parser *p, struct policy_step *step)
-{
-	if (step->has_count)
-		policy_error(p->file, p->token.at, "the step has a count already");
-	step->has_count = true;
-	step->count_at = p->token.at;
-	policy_next(p);
-	if (!policy_is(p, TOKEN_INTEGER)) {
-		policy_unexpected(p, "how many");
-		return false;
-	}
-	if (p->token.number < 2 || p->token.number > RULES_COUNT_MAX)
-		policy_error(p->file, p->token.at, "a count is 2 to %d", RULES_COUNT_MAX);
-	step->count = (uint32_t)p->token.number;
-	policy_next(p);
-	if (policy_take_word(p, "distinct")) {
-		if (!policy_is(p, TOKEN_NAME)) {
-			policy_unexpected(p, "a field");
-			return false;
-		}
-		step->has_distinct = true;
-		step->distinct_at = p->token.at;
-		step->distinct = policy_take_text(p);
-		if (!policy_parse_index(p, &step->distinct_index))
-			return false;
-	}
-	if (!policy_take_word(p, "within")) {
-		policy_unexpected(p, "within and the window of the count");
-		return false;
-	}
-	return parse_duration(p, &step->window_ns);
-}
-
-static const char *const reserved_names[] = { "parent", "ancestor", "container" };
-
-static bool parse_as(struct policy_parser *p, struct policy_step *step)
-{
-	if (step->name)
-		policy_error(p->file, p->token.at, "the step has a name already");
-	policy_next(p);
-	if (!policy_is(p, TOKEN_NAME) || memchr(p->token.bytes, '.', p->token.length)) {
-		policy_unexpected(p, "a name without dots");
-		return false;
-	}
-	for (size_t i = 0; i < sizeof(reserved_names) / sizeof(reserved_names[0]); i++)
-		if (policy_is_word(p, reserved_names[i]))
-			policy_error(p->file, p->token.at, "'%s' is the beginning of field names",
-				     reserved_names[i]);
-	step->name_at = p->token.at;
-	step->name = policy_take_text(p);
-	return step->name != NULL;
-}
-
-static bool parse_endings(struct policy_parser *p, struct policy_step *step)
-{
-	bool ok = true;
-
-	while (ok) {
-		if (policy_is_word(p, "as")) {
-			ok = parse_as(p, step);
-		} else if (policy_is_word(p, "count")) {
-			ok = parse_count(p, step);
-		} else if (policy_is_word(p, "within") && goes_on(p)) {
-			ok = parse_within(p, &step->has_within, &step->within_at, &step->within_ns);
-		} else if (policy_is(p, TOKEN_DOTS) && goes_on(p)) {
-			step->collects = true;
-			step->collects_at = p->token.at;
-			policy_next(p);
-		} else {
-			return true;
-		}
-	}
-	return false;
-}
-
-static struct policy_step *parse_step(struct policy_parser *p)
-{
-	struct policy_step *step = policy_alloc(p->file, sizeof(*step));
-
-	if (!step)
-		return NULL;
-	step->at = p->token.at;
-	step->may_create = p->token.after_creation;
-	step->outcome = RULE_SUCCEEDED;
-	if (!parse_types(p, step))
-		return NULL;
-	step->says_outcome = policy_is_word(p, "failed") || policy_is_word(p, "attempted");
-	if (policy_take_word(p, "failed"))
-		step->outcome = RULE_FAILED;
-	else if (policy_take_word(p, "attempted"))
-		step->outcome = RULE_ATTEMPTED;
-	if (policy_take(p, TOKEN_OPEN_BRACE)) {
-		step->pred = policy_parse_predicates(p, false);
-		if (!policy_expect(p, TOKEN_CLOSE_BRACE, "'}'"))
-			return NULL;
-	}
-	if (!parse_endings(p, step))
-		return NULL;
-	if (step->has_count && step->name)
-		policy_error(p->file, step->name_at, "a count has no name: it is several events");
-	return step;
-}
 
 /* Statements ----------------------------------------------------------------------------------- */
 
@@ -283,7 +30,13 @@ static struct policy_statement *parse_braces(struct policy_parser *p, struct pol
 		return NULL;
 	s->first = parse_body(p, kind, path);
 	p->nesting--;
-	return policy_expect(p, TOKEN_CLOSE_BRACE, "'}'") ? s : NULL;
+	if (!policy_expect(p, TOKEN_CLOSE_BRACE, "'}'"))
+		return NULL;
+	/* Taken for the path's it would mean something else than it looks. */
+	if (kind != BODY_ALL && policy_is_word(p, "within") && policy_goes_on(p))
+		policy_error(p->file, p->token.at,
+			     "a bound stands behind a step, or, of the path, on a line of its own");
+	return s;
 }
 
 static struct policy_statement *parse_block(struct policy_parser *p, struct policy_path *path)
@@ -298,8 +51,7 @@ static struct policy_statement *parse_block(struct policy_parser *p, struct poli
 		return NULL;
 	}
 	if (p->token.length >= 7 && memcmp(p->token.bytes, "normal_", 7) == 0)
-		policy_warn(p->file, s->at,
-			    "block \"%.60s\": what is normal raises a finding here, like any way",
+		policy_warn(p->file, s->at, "block \"%.60s\": what is normal raises a finding, too",
 			    p->token.bytes);
 	s->name = policy_take_text(p);
 	return parse_braces(p, s, BODY_BLOCK, path);
@@ -315,7 +67,7 @@ static struct policy_statement *parse_step_or_choice(struct policy_parser *p,
 
 	if (!s)
 		return NULL;
-	s->step = parse_step(p);
+	s->step = policy_parse_step(p);
 	if (!s->step)
 		return NULL;
 	if (s->step->name) {
@@ -344,7 +96,7 @@ static struct policy_statement *parse_way(struct policy_parser *p, struct policy
 {
 	if (policy_is_word(p, "block"))
 		return parse_block(p, path);
-	if (!policy_is(p, TOKEN_NAME) || is_statement_word(p)) {
+	if (!policy_is(p, TOKEN_NAME) || policy_is_statement_word(p)) {
 		policy_unexpected(p, "a step, a block or another choice");
 		return NULL;
 	}
@@ -358,11 +110,11 @@ static struct policy_statement *parse_unless(struct policy_parser *p)
 	if (!s)
 		return NULL;
 	policy_next(p);
-	if (!policy_is(p, TOKEN_NAME) || is_statement_word(p)) {
+	if (!policy_is(p, TOKEN_NAME) || policy_is_statement_word(p)) {
 		policy_unexpected(p, "a step behind unless");
 		return NULL;
 	}
-	s->step = parse_step(p);
+	s->step = policy_parse_step(p);
 	if (!s->step)
 		return NULL;
 	s->has_within = s->step->has_within;
@@ -396,8 +148,8 @@ static struct policy_statement *parse_group(struct policy_parser *p, struct poli
 		return s;
 	if (n > RULES_ALL_MAX)
 		policy_error(p->file, s->at, "all has %u members, more than %d", n, RULES_ALL_MAX);
-	if (policy_is_word(p, "within") && goes_on(p) &&
-	    !parse_within(p, &s->has_within, &at, &s->within_ns))
+	if (policy_is_word(p, "within") && policy_goes_on(p) &&
+	    !policy_parse_within(p, &s->has_within, &at, &s->within_ns))
 		return NULL;
 	return s;
 }
@@ -526,7 +278,7 @@ static int parse_attribute(struct policy_parser *p, struct policy_path *path)
 	else if (policy_is_word(p, "by"))
 		ok = parse_choice_of(p, rule_key_names, "key", &path->has_key, &path->key);
 	else if (policy_is_word(p, "within"))
-		ok = parse_within(p, &path->has_within, &at, &path->within_ns);
+		ok = policy_parse_within(p, &path->has_within, &at, &path->within_ns);
 	else if (policy_is_word(p, "description"))
 		ok = parse_text(p, &path->description);
 	else if (policy_is_word(p, "author"))
@@ -547,12 +299,12 @@ static int parse_attribute(struct policy_parser *p, struct policy_path *path)
 /* An unknown word that looks like the beginning of a block, so that what is in it can be read. */
 static bool looks_like_block(struct policy_parser *p)
 {
-	struct policy_parser ahead = *p;
+	const char *at = p->lexer.at;
 
-	if (reel_type_by_name(p->token.bytes, p->token.length))
-		return false;
-	policy_lexer_next(&ahead.lexer, &ahead.token);
-	return ahead.token.kind == TOKEN_STRING;
+	while (at < p->lexer.end && (*at == ' ' || *at == '\t'))
+		at++;
+	return at < p->lexer.end && *at == '"' &&
+	       !reel_type_by_name(p->token.bytes, p->token.length);
 }
 
 static struct policy_statement *parse_statement(struct policy_parser *p, enum body_kind kind,
@@ -564,7 +316,7 @@ static struct policy_statement *parse_statement(struct policy_parser *p, enum bo
 	}
 	if (policy_is_word(p, "block") && kind != BODY_ALL)
 		return parse_block(p, path);
-	if (is_statement_word(p) && (kind == BODY_ANY || kind == BODY_ALL)) {
+	if (policy_is_statement_word(p) && (kind == BODY_ANY || kind == BODY_ALL)) {
 		policy_error(p->file, p->token.at, "a member of %s is a step%s",
 			     kind == BODY_ANY ? "any" : "all",
 			     kind == BODY_ANY ? " or a block" : "");
@@ -576,7 +328,7 @@ static struct policy_statement *parse_statement(struct policy_parser *p, enum bo
 		return parse_group(p, path, POLICY_ALL);
 	if (policy_is_word(p, "unless"))
 		return parse_unless(p);
-	if (is_statement_word(p)) {
+	if (policy_is_statement_word(p)) {
 		policy_error(p->file, p->token.at,
 			     "'%.*s' stands in the path itself, not in a block",
 			     (int)p->token.length, p->token.bytes);
@@ -586,7 +338,7 @@ static struct policy_statement *parse_statement(struct policy_parser *p, enum bo
 		char *word = policy_text(p->file, p->token.bytes, p->token.length);
 
 		if (word)
-			unknown_step(p, p->token.at, word);
+			policy_unknown_step(p, p->token.at, word);
 		return parse_block(p, path);
 	}
 	return parse_step_or_choice(p, path);

@@ -293,7 +293,7 @@ static struct policy_pred *parse_or(struct policy_parser *p)
 	return parse_chain(p, "or", POLICY_OR, parse_and);
 }
 
-/* Several, each of which must hold; what is wrong in one does not hide what is wrong in the next. */
+/* Several, each of which must hold; what is wrong in one does not hide the errors of the next. */
 static struct policy_pred *parse_all(struct policy_parser *p, bool ends_at_unless)
 {
 	struct policy_pred *all = policy_alloc(p->file, sizeof(*all)), **end;

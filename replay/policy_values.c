@@ -8,14 +8,6 @@
 #include "replay/policy_check.h"
 #include "replay/policy_lex.h"
 
-const struct policy_symbol *policy_symbol(const struct policy_file *f, const char *name)
-{
-	for (const struct policy_symbol *s = f->symbols; s; s = s->before)
-		if (strcmp(s->name, name) == 0)
-			return s;
-	return NULL;
-}
-
 static const struct policy_item *find_list(const struct policy_check *c,
 					   const struct policy_value *v)
 {

@@ -54,15 +54,13 @@ void policy_warn_string(struct policy_file *f, struct policy_at at, const struct
 	bool is_pattern = leaf->op == RULE_REGEX || leaf->op == RULE_NOT_REGEX;
 
 	if (leaf->left.kind == REEL_ARGS && leaf->left.index == 0 && has_option(bytes, length))
-		policy_warn(
-			f, at,
-			"argv[0] is the program's own name; options are found by argv without [0]");
+		policy_warn(f, at, "argv[0] is the program's own name; options are found by argv");
 	if (is_pattern && has_escaped_escape(bytes, length))
 		policy_warn(f, at,
-			    "this looks for the characters \\x.., not for the byte: one backslash "
+			    "this looks for the characters \\x.., not for the byte: one \\ "
 			    "less");
 	if (leaf->left.kind == REEL_PATH && names_network_of_bash(bytes, length))
 		policy_warn(f, at,
-			    "no such file is ever opened: /dev/tcp and /dev/udp exist inside of bash "
-			    "only");
+			    "no such file is ever opened: /dev/tcp and /dev/udp are inside of bash"
+			    " only");
 }

@@ -47,4 +47,33 @@ void rules_hash_contents(struct rules *r, const void *bytes, size_t length);
 /* Of a rule's compiled form. */
 uint64_t rules_hash_rule(const struct rules *r, const struct rule *rule);
 
+/* Helpers of rules.c and rules_pool.c ---------------------------------------------------------- */
+
+int rules_no_memory(struct reel_err *err);
+
+/* Room for one more of SIZE bytes. */
+bool rules_reserve(void **list, uint32_t n, uint32_t *room, size_t size);
+
+#define RULES_RESERVE(list, n, room) rules_reserve((void **)&(list), (n), (room), sizeof(*(list)))
+
+/* Pools beside one another grow together: each sees the room that was there before. */
+#define RULES_RESERVE_TOO(list, n, room)                                             \
+	({                                                                           \
+		uint32_t room_before = (room);                                       \
+		rules_reserve((void **)&(list), (n), &room_before, sizeof(*(list))); \
+	})
+
+bool rules_index_add(struct rules_index *x, uint64_t hash, uint32_t number);
+
+/* For each that has this hash: NUMBER is it, until the body breaks. -1: there is none. */
+#define RULES_INDEX_EACH(x, wanted, number)                                             \
+	for (uint32_t at_ = (x)->n_slots ? (uint32_t)(wanted) & ((x)->n_slots - 1) : 0; \
+	     (x)->n_slots && ((number) = (int64_t)(x)->slots[at_].number - 1) >= 0;     \
+	     at_ = (at_ + 1) & ((x)->n_slots - 1))                                      \
+		if ((x)->slots[at_].hash == (wanted))
+
+uint64_t rules_mix_text(uint64_t hash, const char *text);
+/* Its texts become the set's own. */
+int rules_copy_ref(struct rules *r, struct rule_ref *ref);
+
 #endif

@@ -93,10 +93,9 @@ t_status "csv" 2 "$REEL" dump --context --format csv cap
 t_ok "pretty" "$REEL" dump --context --format pretty --type open --pid "$pid" cap
 t_is "is JSON" "$(jq -c .type "$TMP/out" | sort -u)" '"open"'
 
-# A loss makes it uncertain, and it is not said.
-t_status "losses" 4 "$REEL" dump --json --context lossy
-n=$(jq -r 'select(.type == "open" and .exe).id' "$TMP/out" | wc -l)
-m=$(jq -r 'select(.type == "open").id' "$TMP/out" | wc -l)
-if [ "$n" -lt "$m" ] && [ "$n" -gt 0 ]; then t_pass "some are unknown"; else t_fail "some are unknown" "$n of $m"; fi
+# The state has a ring of its own: who only lost files and sockets knows his processes.
+t_status "losses of events" 4 "$REEL" dump --json --context lossy
+t_is "leave processes known" "$(jq -r 'select(.type == "open" and (.exe | not)).id' "$TMP/out" |
+	head -n 1)" ""
 
 t_done

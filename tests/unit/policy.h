@@ -104,8 +104,8 @@ static inline void policy_put_expr(struct reel_out *o, const struct rules *r, ui
 	}
 }
 
-/* The parent (a dash: none), then what the node is: s a step, cN a count, aN all; and where there are
- * any: g guards, u unlesses, b bindings, .. collecting, * an end, and its blocks. */
+/* The parent (a dash: none), then what the node is: s a step, cN a count, aN all; and where there
+ * are any: g guards, u unlesses, b bindings, .. collecting, * an end, and its blocks. */
 static inline void policy_put_node(struct reel_out *o, const struct rule_node *n)
 {
 	const struct {

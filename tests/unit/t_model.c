@@ -257,6 +257,12 @@ TEST(rights)
 	n->net_ns = 9;
 	t_tell();
 	CHECK_EQ(p->spaces.net, 8);
+	/* It was a thread, whose children are where it is. */
+	t_m.tid = 14;
+	t_fork(10, 20);
+	CHECK_EQ(t_find(20)->spaces.net, 9);
+	t_fork(10, 20);
+	CHECK_EQ(t_find(20)->spaces.net, 8);
 	e = t_make(EV_prctl, 10);
 	e->option = PR_SET_NO_NEW_PRIVS;
 	e->arg2 = 1;
@@ -505,6 +511,27 @@ TEST(the_one_not_heard_of_goes)
 	CHECK(!t_find(11) && t_find(10) && t_find(20));
 	CHECK_EQ(t_stats().evicted, 1);
 	CHECK_EQ(t_stats().processes, 8);
+	t_end();
+}
+
+TEST(long_names_take_no_more)
+{
+	static char name[4000];
+
+	t_begin();
+	t_m.m->bytes_max = 10 << 20;
+	t_process(1, 0);
+	memset(name, 'x', sizeof(name) - 1);
+	for (uint32_t pid = 10; pid < 8010; pid++) {
+		snprintf(name, 16, "/%u", pid);
+		name[strlen(name)] = 'y';
+		t_fork(1, pid);
+		t_exec(pid, name);
+		t_find(1);
+	}
+	CHECK(t_stats().bytes < 20 << 20);
+	CHECK(t_stats().evicted > 4000);
+	CHECK(t_find(1) && t_find(8009));
 	t_end();
 }
 

@@ -413,6 +413,8 @@ TEST(moves_in_other_hierarchies)
 
 TEST(cgroups_are_bounded)
 {
+	unsigned n = 0;
+
 	t_begin();
 	for (uint32_t i = 0; i < MODEL_CGROUPS_MAX + 1000; i++) {
 		char path[100];
@@ -421,5 +423,10 @@ TEST(cgroups_are_bounded)
 		t_cgroup(i, 0, path);
 	}
 	CHECK_EQ(t_stats().containers, MODEL_CGROUPS_MAX);
+	for (uint32_t i = 0; i < 1000; i++)
+		t_cgroup(7, i, "/docker/" ID_A);
+	for (const struct cgroup *g = t_m.m->cgroup_oldest; g; g = g->newer)
+		n += g->id == 7;
+	CHECK_EQ(n, MODEL_HIERARCHIES_MAX);
 	t_end();
 }

@@ -183,6 +183,7 @@ TEST(outcomes)
 	CHECK_EQ(outcome_of("path \"p\" { open attempted { } }"), RULE_ATTEMPTED);
 	CHECK_EQ(outcome_of("path \"p\" { open { errno == EACCES } }"), RULE_ATTEMPTED);
 	CHECK_EQ(outcome_of("path \"p\" { open { not ret < 0 } }"), RULE_ATTEMPTED);
+	CHECK_EQ(outcome_of("path \"p\" { open { pid == ret } }"), RULE_ATTEMPTED);
 	CHECK_EQ(outcome_of("path \"p\" { open failed { errno == EACCES } }"), RULE_FAILED);
 }
 
@@ -434,7 +435,7 @@ TEST(predicates_alone)
 	rules_free(r);
 }
 
-/* ExecRay's own eight files: every block without a further ?, every bare branch, every plain path. */
+/* ExecRay's own files: every block without a further ?, every bare branch, every plain path. */
 TEST(execray_files_load)
 {
 	struct reel_err err = { 0 };

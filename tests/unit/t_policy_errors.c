@@ -49,9 +49,8 @@ static void check_notes(const char *text, const char *want, int line)
 TEST(unknown_names)
 {
 	BODY("opne", "1:12: unknown step 'opne', did you mean 'open'?");
-	BODY("getpid",
-	     "1:12: no type of event is made by the call 'getpid'; of calls recorded by -e "
-	     "sys: sys { syscall == \"getpid\" }");
+	BODY("getpid", "1:12: no type of event is that of the call 'getpid'; if recorded by -e "
+		       "sys: sys { syscall == \"getpid\" }");
 	BODY("frobnicate", "1:12: unknown step 'frobnicate', did you mean 'truncate'?");
 	BODY("open|opne", "1:17: unknown step 'opne', did you mean 'open'?");
 	BODY("open { pathnam == \"x\" }",
@@ -178,6 +177,8 @@ TEST(paths)
 	BODY("all { open exec link open exec link open exec link }",
 	     "1:12: all has 9 members, more than 8");
 	BODY("any { unless open }", "1:18: a member of any is a step or a block");
+	BODY("any { open exec } within 5s",
+	     "1:30: a bound stands behind a step, or, of the path, on a line of its own");
 	BODY("open unless exec", "1:17: behind the last step an unless needs within");
 	BODY("open unless exec within 5s\n link",
 	     "1:29: within of an unless is for one behind the last step");
@@ -218,24 +219,24 @@ TEST(all_of_a_file_at_once)
 TEST(warnings)
 {
 	BODY("exec { argv[0] =~ \".*(-l|-e).*\" }",
-	     "1:30: warning: argv[0] is the program's own name; options are found by argv without [0]");
+	     "1:30: warning: argv[0] is the program's own name; options are found by argv");
 	BODY("exec { argv[0] contains \"--privileged\" }",
-	     "1:36: warning: argv[0] is the program's own name; options are found by argv without [0]");
+	     "1:36: warning: argv[0] is the program's own name; options are found by argv");
 	BODY("exec { argv[0] =~ \"apt-get|x[a-z]\" }", "");
 	BODY("exec { argv[1] == \"-l\" }", "");
 	BODY("write { content =~ \"\\\\\\\\x7fELF\" }",
-	     "1:31: warning: this looks for the characters \\x.., not for the byte: one backslash less");
+	     "1:31: warning: this looks for the characters \\x.., not for the byte: one \\ less");
 	BODY("write { content =~ \"\\\\\\\\x[0-9a-f]\" }", "");
 	BODY("write { content =~ \"\\x7fELF\" }", "");
 	BODY("open { pathname =~ \"/dev/(tcp|udp)/.*\" }",
-	     "1:31: warning: no such file is ever opened: /dev/tcp and /dev/udp exist inside of bash "
-	     "only");
+	     "1:31: warning: no such file is ever opened: /dev/tcp and /dev/udp are inside of bash"
+	     " only");
 	BODY("write { content contains \"/dev/tcp\" }", "");
 	BODY("block \"normal_x\" { open }",
-	     "1:12: warning: block \"normal_x\": what is normal raises a finding here, like any way");
+	     "1:12: warning: block \"normal_x\": what is normal raises a finding, too");
 	BODY("\n// a script is created\nopen { path == \"x\" }",
-	     "3:1: warning: the comment speaks of creation, but any open will do: test flags & "
-	     "O_CREAT, or created");
+	     "3:1: warning: the comment speaks of creation, but any open will do: test "
+	     "O_CREAT or created");
 	BODY("\n// a script is created\nopen { path == \"x\", created == yes }", "");
 	BODY("\n// recreation\nopen { path == \"x\" }", "");
 	BODY("\n// created\nunlink", "");
@@ -310,7 +311,7 @@ TEST(long_chains_are_not_deep)
 	free(text);
 }
 
-/* Files ----------------------------------------------------------------------------------------- */
+/* Files ---------------------------------------------------------------------------------------- */
 
 static char directory[4096];
 
