@@ -192,20 +192,13 @@ bool policy_settle_unlesses(struct unfolder *u, struct way_end *end)
 		if (end->node == RULES_NONE) {
 			if (!policy_add_number(u->file, &u->unlesses, &u->n_unlesses, p->step))
 				return false;
-		} else if (end->has_parted) {
-			/* Ways beside this one must not be killed. */
+		} else {
 			struct guard *g = policy_alloc(u->file, sizeof(*g));
 
 			if (!g)
 				return false;
-			*g = (struct guard){ end->guards, p->step };
-			end->guards = g;
-		} else {
-			struct rule_node *node = &u->nodes[end->node];
-
-			if (!policy_add_number(u->file, &node->unlesses, &node->n_unlesses,
-					       p->step))
-				return false;
+			*g = (struct guard){ end->stops, p->step };
+			end->stops = g;
 		}
 	}
 	end->pending = NULL;
@@ -214,11 +207,11 @@ bool policy_settle_unlesses(struct unfolder *u, struct way_end *end)
 
 static bool put_guards(struct unfolder *u, struct rule_node *node, const struct way_end *end)
 {
-	/* At the head there is no moment from which on they could have come. */
-	if (end->node == RULES_NONE)
-		return true;
 	for (const struct guard *g = end->guards; g; g = g->before)
 		if (!policy_add_number(u->file, &node->guards, &node->n_guards, g->step))
+			return false;
+	for (const struct guard *g = end->stops; g; g = g->before)
+		if (!policy_add_number(u->file, &node->stops, &node->n_stops, g->step))
 			return false;
 	return true;
 }
@@ -267,7 +260,7 @@ static struct rule_node *add_node(struct unfolder *u, struct way_end *end, struc
 	if (!put_guards(u, node, end) || !put_blocks(u, node, end))
 		return NULL;
 	end->node = (int32_t)u->n_nodes++;
-	end->guards = NULL;
+	end->guards = end->stops = NULL;
 	end->has_parted = false;
 	return node;
 }
