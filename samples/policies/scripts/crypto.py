@@ -3,7 +3,7 @@
 # record: -e +user
 """What crypto.policy shows, and what it must not take for it: crypto.py CASE DIR."""
 
-import os
+import ctypes
 import subprocess
 import time
 
@@ -52,6 +52,36 @@ def library(_):
 def library_read(stage):
     peek(stage.file("libssl.so.3"))
     run("/bin/true")
+
+
+def until_looked_at(stage, name, library):
+    """A new segment begins with how things are: this file open, this library mapped."""
+    with open(stage.file(name), encoding="utf-8"):
+        ctypes.CDLL(library)
+        time.sleep(1.2)
+        peek("/dev/null")
+        time.sleep(0.2)
+
+
+@case("crypto library in use", record="--segment-time 1s")
+def library_there(stage):
+    until_looked_at(stage, "x", "libcrypto.so.3")
+
+
+@near("crypto library in use", record="--segment-time 1s")
+def other_library_there(stage):
+    until_looked_at(stage, "libssl.so.3", "libm.so.6")
+
+
+@case("crypto file in use", record="--segment-time 1s")
+def file_there(stage):
+    until_looked_at(stage, "x.pem", "libm.so.6")
+
+
+@near("crypto file in use", record="--segment-time 1s")
+def other_file_there(stage):
+    peek(stage.file("x.pem"))
+    until_looked_at(stage, "x.txt", "libm.so.6")
 
 
 @case("crypto random device opened")

@@ -449,11 +449,20 @@ def model_leaves(stage):
     call()
 
 
-@case("model theft or poisoning", "model replaced")
+@case("model theft or poisoning", "model copied")
 def model_replaced(stage):
     stage.over("/opt", files=[("m.pt", "")])
     stage.empty("/tmp", "m.pt")
     sh("mv /tmp/m.pt /opt/m.pt")
+
+
+@case("model theft or poisoning", "model replaced")
+def model_renamed(stage):
+    """Both directories on one file system, as a root of its own."""
+    stage.file("tmp/m.pt")
+    os.mkdir(stage.path("opt"))
+    os.chroot(stage.root)
+    os.rename("/tmp/m.pt", "/opt/m.pt")
 
 
 @case("model theft or poisoning", "code in a model")
