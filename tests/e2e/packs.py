@@ -116,6 +116,9 @@ class Packs(suite.Suite):
             complaints += [f"{rule}: nothing goes through {block}" for block in blocks
                            if not any(row["block"] == block for row in mine)]
         complaints += [f"{row['case']}: no rule {row['rule']}" for row in wanted if row["rule"] not in rules(name)]
+        with open(os.path.join(PACKS, "README.md"), encoding="utf-8") as text:
+            told = text.read()
+        complaints += [f"{row['case']}: not in README.md" for row in wanted if f"`{row['case']}`" not in told]
         self.none(f"{name}.policy: each rule has a technique for each of its blocks, and a near miss", complaints)
 
 

@@ -10,6 +10,7 @@ import socket
 from stage import LIBC, OUTSIDE, CLUSTER, PYTHON, SH, append, case, check, end, forked, main, near, peek, run, sh, sleeper
 
 NOBODY = 65534
+NR_PIVOT_ROOT = 155
 CALL = "import socket; socket.create_connection(('%s', %d))"
 BASH = os.path.realpath("/bin/bash")
 DEV_TCP = f"exec 3<>/dev/tcp/{OUTSIDE}/%d"
@@ -458,10 +459,13 @@ def model_replaced(stage):
 
 @case("model theft or poisoning", "model replaced")
 def model_renamed(stage):
-    """Both directories on one file system, as a root of its own."""
+    """Both directories on one file system, which is the root."""
     stage.file("tmp/m.pt")
     os.mkdir(stage.path("opt"))
-    os.chroot(stage.root)
+    os.mkdir(stage.path("old"))
+    os.chdir(stage.root)
+    check(LIBC.syscall(NR_PIVOT_ROOT, b".", b"old"), "pivot_root")
+    os.chdir("/")
     os.rename("/tmp/m.pt", "/opt/m.pt")
 
 
