@@ -11,7 +11,7 @@ from stage import LIBC, OUTSIDE, CLUSTER, PYTHON, SH, append, case, check, end, 
 
 PTRACE_TRACEME, PTRACE_POKEDATA, PTRACE_ATTACH, PTRACE_DETACH = 0, 5, 16, 17
 PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
-NR_FINIT_MODULE, NR_PROCESS_VM_WRITEV = 313, 310
+NR_FINIT_MODULE = 313
 WORD = ctypes.c_ulong(0x1122334455667788)
 
 
@@ -70,7 +70,7 @@ def poke(request):
     child = sleeper()
     check(LIBC.ptrace(PTRACE_ATTACH, child, 0, 0), "attach")
     os.waitpid(child, 0)
-    LIBC.ptrace(request, child, ctypes.byref(WORD), ctypes.c_ulong(1))
+    check(LIBC.ptrace(request, child, ctypes.byref(WORD), ctypes.c_ulong(1)), "poke")
     LIBC.ptrace(PTRACE_DETACH, child, 0, 0)
     end(child)
 
@@ -314,7 +314,8 @@ class Part(ctypes.Structure):
 
 def write_memory(pid):
     part = Part(ctypes.addressof(WORD), 8)
-    LIBC.syscall(NR_PROCESS_VM_WRITEV, pid, ctypes.byref(part), 1, ctypes.byref(part), 1, 0)
+    one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
+    check(LIBC.process_vm_writev(pid, ctypes.byref(part), one, ctypes.byref(part), one, none), "write")
 
 
 @case("TRC-1025 process_vm_writev injection")
