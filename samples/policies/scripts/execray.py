@@ -7,7 +7,8 @@ import ctypes
 import os
 import socket
 
-from stage import LIBC, OUTSIDE, CLUSTER, PYTHON, SH, append, case, check, end, forked, main, near, peek, run, sh, sleeper
+from stage import LIBC, OUTSIDE, CLUSTER, PYTHON, SH
+from stage import append, case, check, end, forked, main, near, peek, run, sh, sleeper
 
 NOBODY = 65534
 NR_PIVOT_ROOT = 155
@@ -18,7 +19,8 @@ DEV_TCP = f"exec 3<>/dev/tcp/{OUTSIDE}/%d"
 
 def outside(stage, *ports):
     stage.net(OUTSIDE, "10.1.1.1")
-    stage.listening = [stage.listener(address, port) for address in (OUTSIDE, "10.1.1.1") for port in ports or (443,)]
+    stage.listening = [stage.listener(address, port)
+                       for address in (OUTSIDE, "10.1.1.1") for port in ports or (443,)]
 
 
 def curl(stage, *more):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -BS
 # SPDX-License-Identifier: BSD-2-Clause
-# record: --io all --content 256 -e +user --env LD_PRELOAD --env LD_AUDIT --env LD_LIBRARY_PATH --env KUBERNETES_SERVICE_HOST
+# record: --io all --content 256 -e +user --env LD_PRELOAD --env LD_LIBRARY_PATH --env KUBERNETES_SERVICE_HOST
 """Everyday work, that all packs together must not take for anything else: quiet.py CASE DIR."""
 
 import os
@@ -26,33 +26,29 @@ install: all
 clean:
 	rm -f *.o hello libhello.so
 """
+MAIN_C = """#include <stdio.h>
+int part(void);
+int main(void)
+{
+	return printf("%d\\n", part()) < 0;
+}
+"""
+MAKE = """
+cd $1
+make -j2
+./hello
+make install
+out/bin/hello
+make clean
+"""
 
-
-def must(status, what):
-    if status:
-        sys.exit(f"{what}: status {status}")
-
-
-@quiet
-def build(stage):
-    stage.file("Makefile", MAKEFILE)
-    stage.file("main.c", "#include <stdio.h>\nint part(void);\nint main(void) { return printf(\"%d\\n\", part()) < 0; }\n")
-    stage.file("part.c", "int part(void) { return 42; }\n")
-    must(sh("cd $1 && make -j2 && ./hello && make install && out/bin/hello && make clean", stage.root), "make")
-
-
-@quiet
-def web(stage):
-    stage.net()
-    os.mkdir(stage.path("www"))
-    stage.file("www/index.html", "<p>hello</p>\n")
-    server = subprocess.Popen([PYTHON, "-m", "http.server", "--bind", "127.0.0.1", "--directory", stage.path("www"), "8080"],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    must(sh("for n in 1 2 3; do curl -sS --retry 9 --retry-connrefused --retry-delay 1 -o $1/page$n http://127.0.0.1:8080/ || exit 1; done;"
-            "curl -s http://127.0.0.1:8080/none; grep -q hello $1/page3", stage.root), "curl")
-    server.terminate()
-    server.wait()
-
+VISITS = """
+for n in 1 2 3; do
+	curl -sS --retry 9 --retry-connrefused --retry-delay 1 -o $1/page$n http://127.0.0.1:8080/
+done
+curl -s http://127.0.0.1:8080/none
+grep -q hello $1/page3
+"""
 
 CONTROL = """Package: reel-sample
 Version: 1
@@ -72,6 +68,95 @@ PRERM = """#!/bin/sh
 update-alternatives --remove reel-alternative /usr/bin/reel-sample
 rm -f /etc/cron.daily/reel-made
 """
+BRINGS = ("cron.d/reel-sample", "init.d/reel-sample", "sudoers.d/reel-sample",
+          "profile.d/reel-sample.sh", "systemd/system/reel-sample.service")
+INSTALL = """
+cd $1
+mkdir -p p/usr/bin p/usr/lib
+cp /bin/true p/usr/bin/reel-sample
+cp /lib/x86_64-linux-gnu/libm.so.6 p/usr/lib/libreel-sample.so
+dpkg-deb --build p p.deb
+dpkg -i p.deb
+/usr/bin/reel-sample
+dpkg -P reel-sample
+"""
+
+ROTATE = """#!/bin/sh
+cd /var/log
+gzip -f sample.log.1
+mv sample.log sample.log.1
+: >sample.log
+chmod 640 sample.log
+chown root:adm sample.log
+"""
+CLEAN = """#!/bin/sh
+find /var/log -name '*.gz' -mtime +30 -delete
+df -P >/dev/null
+"""
+BACKUP = """#!/bin/sh
+tar -czf %s/etc.tgz --exclude=shadow --exclude=gshadow /etc/cron* /etc/passwd
+md5sum /etc/passwd >%s/passwd.md5
+"""
+NIGHT = """
+setsid -w sh -c "cd / && run-parts $1/daily"
+setsid -w sh -c "run-parts --report $1/hourly"
+"""
+
+# What is not there does not run.
+MORNING = """
+cd /root
+ps aux; ls -la /etc /proc/self; id; df; uname -a; mount
+cat /etc/passwd /etc/hosts
+getent passwd root
+grep -r PATH /etc/profile /etc/profile.d
+sysctl kernel.randomize_va_space
+crontab -l
+ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
+chmod 700 .ssh
+git init -q repo
+cd repo
+echo x >x
+git add x
+git -c user.name=x -c user.email=x@example.org commit -qm x
+echo 'echo hello' >$1/x.sh
+sh $1/x.sh
+sudo -n true
+perl -e 'print 1'
+awk 'BEGIN { print 1 }'
+bash -c 'kill -0 $$'
+strace -o $1/trace true
+gdb -batch -ex run --args true
+exit 0
+"""
+
+
+def must(script, *args):
+    """Each of its commands must succeed."""
+    status = sh("set -e\n" + script, *args)
+    if status:
+        sys.exit(f"status {status}")
+
+
+@quiet
+def build(stage):
+    """A program and a library, and their installation."""
+    stage.file("Makefile", MAKEFILE)
+    stage.file("main.c", MAIN_C)
+    stage.file("part.c", "int part(void) { return 42; }\n")
+    must(MAKE, stage.root)
+
+
+@quiet
+def web(stage):
+    """A web server and its visitors."""
+    stage.net()
+    os.mkdir(stage.path("www"))
+    stage.file("www/index.html", "<p>hello</p>\n")
+    argv = [PYTHON, "-m", "http.server", "--bind", "127.0.0.1", "--directory", stage.path("www"), "8080"]
+    none = subprocess.DEVNULL
+    with subprocess.Popen(argv, stdin=none, stdout=none, stderr=none) as server:
+        must(VISITS, stage.root)
+        server.terminate()
 
 
 @quiet
@@ -82,36 +167,28 @@ def package(stage):
     stage.file("p/DEBIAN/control", CONTROL)
     stage.file("p/DEBIAN/postinst", POSTINST, 0o755)
     stage.file("p/DEBIAN/prerm", PRERM, 0o755)
-    for name in ("cron.d/reel-sample", "init.d/reel-sample", "sudoers.d/reel-sample", "profile.d/reel-sample.sh",
-                 "systemd/system/reel-sample.service"):
+    for name in BRINGS:
         stage.file("p/etc/" + name, "# a sample\n", 0o755)
-    must(sh("cd $1 && mkdir -p p/usr/bin p/usr/lib && cp /bin/true p/usr/bin/reel-sample &&"
-            "cp /lib/x86_64-linux-gnu/libm.so.6 p/usr/lib/libreel-sample.so && dpkg-deb --build p p.deb &&"
-            "dpkg -i p.deb && /usr/bin/reel-sample && dpkg -P reel-sample", stage.root), "dpkg")
+    must(INSTALL, stage.root)
 
 
 @quiet
 def jobs(stage):
     """What cron does at night."""
-    stage.over("/var", files=[("log/sample.log", "line\n" * 500), ("log/sample.log.1", "line\n" * 500)])
-    stage.file("daily/rotate", "#!/bin/sh\ncd /var/log && gzip -f sample.log.1 && mv sample.log sample.log.1 && : >sample.log\n"
-               "chmod 640 sample.log; chown root:adm sample.log\n", 0o755)
-    stage.file("daily/clean", "#!/bin/sh\nfind /var/log -name '*.gz' -mtime +30 -delete\ndf -P >/dev/null\n", 0o755)
-    stage.file("daily/backup", f"#!/bin/sh\ntar -czf {stage.root}/etc.tgz --exclude=shadow --exclude=gshadow /etc/cron* /etc/passwd\n"
-               f"md5sum /etc/passwd >{stage.root}/passwd.md5\n", 0o755)
-    must(sh("setsid -w sh -c \"cd / && run-parts $1/daily\"; setsid -w sh -c \"run-parts --report $1/daily\"", stage.root), "run-parts")
+    lines = "line\n" * 500
+    stage.over("/var", files=[("log/sample.log", lines), ("log/sample.log.1", lines)])
+    stage.file("daily/rotate", ROTATE, 0o755)
+    stage.file("daily/clean", CLEAN, 0o755)
+    stage.file("daily/backup", BACKUP % (stage.root, stage.root), 0o755)
+    stage.file("hourly/clean", CLEAN, 0o755)
+    must(NIGHT, stage.root)
 
 
 @quiet
 def administrator(stage):
     """What somebody does who looks after a machine."""
     stage.empty("/root")
-    must(sh("cd /root; ps aux; ls -la /etc /proc/self; id; df; uname -a; mount; cat /etc/passwd /etc/hosts; getent passwd root;"
-            "grep -r PATH /etc/profile /etc/profile.d; sysctl kernel.randomize_va_space; crontab -l;"
-            "ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519; chmod 700 .ssh; git init -q repo;"
-            "cd repo && echo x >x && git add x && git -c user.name=x -c user.email=x@example.org commit -qm x;"
-            "echo 'echo hello' >$1/x.sh; sh $1/x.sh; sudo -n true; perl -e 'print 1'; awk 'BEGIN { print 1 }'; bash -c 'kill -0 $$';"
-            "strace -o $1/trace true; gdb -batch -ex run --args true; exit 0", stage.root), "sh")
+    sh(MORNING, stage.root)
 
 
 main()

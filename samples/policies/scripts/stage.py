@@ -133,7 +133,8 @@ def run(*argv, **more):
     """A program that may fail; what it says is nobody's business."""
     more.setdefault("stdin", subprocess.DEVNULL)
     more.setdefault("check", False)
-    return subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more).returncode
+    none = subprocess.DEVNULL
+    return subprocess.run(argv, stdout=none, stderr=none, **more).returncode
 
 
 def sh(script, *args, **more):

@@ -7,7 +7,8 @@ import ctypes
 import os
 import socket
 
-from stage import LIBC, OUTSIDE, CLUSTER, PYTHON, SH, append, case, check, end, forked, main, near, peek, run, sh, sleeper
+from stage import LIBC, OUTSIDE, CLUSTER, PYTHON, SH
+from stage import append, case, check, end, forked, main, near, peek, run, sh, sleeper
 
 PTRACE_TRACEME, PTRACE_POKEDATA, PTRACE_ATTACH, PTRACE_DETACH = 0, 5, 16, 17
 PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
@@ -87,9 +88,10 @@ def peeked(_):
 
 def protect(*each):
     LIBC.mmap.restype = ctypes.c_void_p
-    page = LIBC.mmap(None, ctypes.c_size_t(4096), PROT_READ | PROT_WRITE, 0x22, -1, ctypes.c_long(0))
+    size = ctypes.c_size_t(4096)
+    page = LIBC.mmap(None, size, PROT_READ | PROT_WRITE, 0x22, -1, ctypes.c_long(0))
     for prot in each:
-        check(LIBC.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(4096), prot), "mprotect")
+        check(LIBC.mprotect(ctypes.c_void_p(page), size, prot), "mprotect")
 
 
 @case("TRC-104 dynamic code loading", "one after the other")
@@ -315,7 +317,8 @@ class Part(ctypes.Structure):
 def write_memory(pid):
     part = Part(ctypes.addressof(WORD), 8)
     one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
-    check(LIBC.process_vm_writev(pid, ctypes.byref(part), one, ctypes.byref(part), one, none), "write")
+    at = ctypes.byref(part)
+    check(LIBC.process_vm_writev(pid, at, one, at, one, none), "write")
 
 
 @case("TRC-1025 process_vm_writev injection")
@@ -354,7 +357,8 @@ def update_rc(stage):
 def init_script_by_dpkg(stage):
     stage.over("/etc", dirs=["init.d"])
     stage.over("/usr", programs=[("bin/dpkg", SH), ("sbin/update-rc.d", "/bin/true")])
-    run("/usr/bin/dpkg", "-c", "echo : >/etc/init.d/x; sh -c 'mv /etc/init.d/x /etc/init.d/y'; /usr/sbin/update-rc.d y; :")
+    run("/usr/bin/dpkg", "-c", "echo : >/etc/init.d/x; sh -c 'mv /etc/init.d/x /etc/init.d/y';"
+        "/usr/sbin/update-rc.d y; :")
     run("/bin/cat", "/etc/init.d/y")
 
 
@@ -452,7 +456,8 @@ def release_agent_read(stage):
 
 def proc_files(stage):
     """An empty /proc with the files that these rules are about."""
-    stage.empty("/proc", "kcore", "sched_debug", "sysrq-trigger", "sys/kernel/core_pattern", "sys/kernel/sysrq")
+    stage.empty("/proc", "kcore", "sched_debug", "sysrq-trigger", "sys/kernel/core_pattern",
+                "sys/kernel/sysrq")
 
 
 def core_pattern(_):
