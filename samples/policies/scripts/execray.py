@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -BS
 # SPDX-License-Identifier: BSD-2-Clause
-# record: --io all --content 256 --env LD_PRELOAD --env LD_LIBRARY_PATH
+# record: --io all --content 256 --env LD_PRELOAD --env LD_AUDIT
 """Each way through the rules of execray.policy, and something beside it: execray.py CASE DIR."""
 
 import ctypes

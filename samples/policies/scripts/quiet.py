@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -BS
 # SPDX-License-Identifier: BSD-2-Clause
-# record: --io all --content 256 -e +user --env LD_PRELOAD --env LD_LIBRARY_PATH --env KUBERNETES_SERVICE_HOST
+# record: --io all --content 256 -e +user --env LD_PRELOAD --env LD_AUDIT --env LD_LIBRARY_PATH --env KUBERNETES_SERVICE_HOST
 """Everyday work, that all packs together must not take for anything else: quiet.py CASE DIR."""
 
 import os
@@ -10,11 +10,13 @@ import sys
 from stage import PYTHON, main, quiet, sh
 
 MAKEFILE = """
-all: hello libhello.so
+all: hello linked
 hello: main.o part.o
 	cc -o $@ main.o part.o
 libhello.so: part.c
 	cc -shared -fPIC -o $@ part.c
+linked: main.o libhello.so
+	cc -o $@ main.o -L. -lhello
 %.o: %.c
 	cc -O2 -g -c -o $@ $<
 install: all
@@ -24,7 +26,7 @@ install: all
 	strip out/bin/hello
 	strip --strip-unneeded out/lib/libhello.so
 clean:
-	rm -f *.o hello libhello.so
+	rm -f *.o hello linked libhello.so
 """
 MAIN_C = """#include <stdio.h>
 int part(void);
@@ -37,6 +39,7 @@ MAKE = """
 cd $1
 make -j2
 ./hello
+LD_LIBRARY_PATH=. ./linked
 make install
 out/bin/hello
 make clean

@@ -138,6 +138,16 @@ def ld_preload(_):
     run("/bin/true", env={"LD_PRELOAD": "/tmp/x.so"})
 
 
+@case("TRC-107 library path")
+def library_path(_):
+    run("/bin/true", env={"LD_LIBRARY_PATH": "/usr/lib:/tmp"})
+
+
+@near("TRC-107 library path")
+def library_path_of_the_system(_):
+    run("/bin/true", env={"LD_LIBRARY_PATH": "/usr/lib/none:/tmpx", "LD_PRELOAD_": "/tmp"})
+
+
 @case("TRC-107 dynamic linker hijacked")
 def ld_so_preload(stage):
     stage.over("/etc")
