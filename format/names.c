@@ -502,6 +502,24 @@ int reel_name_lookup(const char *hint, const char *name, size_t len, uint64_t *r
 	return r;
 }
 
+void reel_name_each(const char *hint, void (*take)(void *user, const char *name), void *user)
+{
+	const char *(*name_of)(unsigned int) = NULL;
+	struct reel_hint h;
+
+	if (reel_hint_init(&h, hint) < 0 || !h.table)
+		return;
+	if (h.table->style == NAME_ERRNO)
+		name_of = reel_errno_name;
+	else if (h.table->style == NAME_SIGNAL)
+		name_of = reel_signal_name;
+	for (unsigned int i = 0; name_of && i < NAME_CODE_LIMIT; i++)
+		if (name_of(i))
+			take(user, name_of(i));
+	for (size_t i = 0; i < h.table->n_rows; i++)
+		take(user, h.table->rows[i].name);
+}
+
 void reel_proto_put(struct reel_out *o, unsigned int family, uint64_t proto)
 {
 	if (family == AF_INET && proto == 0)

@@ -56,6 +56,9 @@ int reel_name_value(struct reel_out *o, const char *hint, uint64_t value);
 /* The other way: the number that one NAME stands for under HINT. -ENOENT where there is none. */
 int reel_name_lookup(const char *hint, const char *name, size_t len, uint64_t *ret_value);
 
+/* All names of a table, for a suggestion; a list of labels has them in HINT itself. */
+void reel_name_each(const char *hint, void (*take)(void *user, const char *name), void *user);
+
 /* The third argument of socket(), which means something else in each family. */
 void reel_proto_put(struct reel_out *o, unsigned int family, uint64_t proto);
 

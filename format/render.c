@@ -360,6 +360,20 @@ void reel_render_end(struct reel_renderer *r)
 		out_str(r->out, r->n_events ? "\n]\n" : "]\n");
 }
 
+void reel_render_beside(struct reel_renderer *r, const struct reel_render_value *values, unsigned n)
+{
+	r->beside = values;
+	r->n_beside = n;
+}
+
+bool render_has_field(const struct render_plan *p, const char *name)
+{
+	for (unsigned i = 0; i < p->n_fields; i++)
+		if (!strcmp(p->fields[i].field->name, name))
+			return true;
+	return false;
+}
+
 void reel_render_event(struct reel_renderer *r, const struct reel_event *ev, int64_t realtime_ns,
 		       const uint8_t boot[16], const char *host)
 {
@@ -394,4 +408,5 @@ void reel_render_event(struct reel_renderer *r, const struct reel_event *ev, int
 		break;
 	}
 	r->n_events++;
+	r->n_beside = 0;
 }

@@ -41,6 +41,14 @@ struct reel_render_options {
 	const struct reel_type *only_type;
 };
 
+/* Something that is known of an event besides what it says itself. */
+struct reel_render_value {
+	const char *name;
+	bool is_string;
+	uint64_t number;
+	struct reel_string string;
+};
+
 struct render_plan;
 
 struct reel_renderer {
@@ -49,6 +57,8 @@ struct reel_renderer {
 	struct reel_timefmt time;
 	struct reel_out scratch;
 	uint64_t n_events;
+	const struct reel_render_value *beside; /* of the next event */
+	unsigned n_beside;
 	struct render_plan *plans[EV_MAX_TYPES]; /* by id; a list, since captures differ */
 };
 
@@ -63,6 +73,13 @@ void reel_renderer_done(struct reel_renderer *r);
 /* What goes before the first event and behind the last. */
 void reel_render_begin(struct reel_renderer *r);
 void reel_render_end(struct reel_renderer *r);
+
+/*
+ * Of the next event these are said too, behind its thread, but for those that its type has a field
+ * of the same name for. Not in CSV.
+ */
+void reel_render_beside(struct reel_renderer *r, const struct reel_render_value *values,
+			unsigned n);
 
 /* REALTIME_NS below 0: nobody knows. HOST is shown only if the options say so; it may be NULL. */
 void reel_render_event(struct reel_renderer *r, const struct reel_event *ev, int64_t realtime_ns,

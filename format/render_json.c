@@ -44,6 +44,14 @@ static void put_hex(struct reel_out *o, const struct reel_string *s)
 	out_char(o, '"');
 }
 
+static void put_true_length(struct reel_out *o, const struct reel_string *s)
+{
+	if (s->true_length == EV_UNKNOWN_LENGTH)
+		out_str(o, "null");
+	else
+		out_u64(o, s->true_length);
+}
+
 /* ,"key and SUFFIX: the keys that follow a string's own. */
 static void put_derived_key(struct reel_out *o, const struct render_plan *p,
 			    const struct render_field *f, const char *suffix)
@@ -81,10 +89,7 @@ static void put_string(struct reel_out *o, const struct render_plan *p,
 	if (!reel_string_is_cut(s))
 		return;
 	put_derived_key(o, p, f, "_length\":");
-	if (s->true_length == EV_UNKNOWN_LENGTH)
-		out_str(o, "null");
-	else
-		out_u64(o, s->true_length);
+	put_true_length(o, s);
 }
 
 static void put_number(struct reel_out *o, const struct render_plan *p,
@@ -179,6 +184,31 @@ static void put_call(struct reel_out *o, const struct reel_event *ev)
 	}
 }
 
+static void put_beside(struct reel_out *o, const struct reel_render_value *v)
+{
+	const struct reel_string *s = &v->string;
+
+	out_str(o, ",\"");
+	out_str(o, v->name);
+	out_str(o, "\":");
+	if (!v->is_string) {
+		out_u64(o, v->number);
+		return;
+	}
+	if (out_json_string(o, s->bytes, s->length)) {
+		out_str(o, ",\"");
+		out_str(o, v->name);
+		out_str(o, "_hex\":");
+		put_hex(o, s);
+	}
+	if (!reel_string_is_cut(s))
+		return;
+	out_str(o, ",\"");
+	out_str(o, v->name);
+	out_str(o, "_length\":");
+	put_true_length(o, s);
+}
+
 void render_json(struct reel_renderer *r, struct reel_out *o, const struct render_item *item)
 {
 	const struct reel_event *ev = item->ev;
@@ -204,6 +234,9 @@ void render_json(struct reel_renderer *r, struct reel_out *o, const struct rende
 	out_u64(o, ev->pid);
 	out_str(o, ",\"tid\":");
 	out_u64(o, ev->tid);
+	for (unsigned i = 0; i < r->n_beside; i++)
+		if (!render_has_field(item->plan, r->beside[i].name))
+			put_beside(o, &r->beside[i]);
 	out_str(o, ",\"ret\":");
 	out_s64(o, ev->ret);
 	if (ev->call)

@@ -55,6 +55,8 @@ struct render_plan {
 	struct render_field fields[];
 };
 
+bool render_has_field(const struct render_plan *p, const char *name);
+
 /* NULL without memory; OUT then has the error. */
 struct render_plan *render_plan_get(struct reel_renderer *r, const struct reel_type *type);
 

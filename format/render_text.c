@@ -4,6 +4,8 @@
  *
  *	TIME ID [HOST] PID/TID TYPE(CALL) name=value ... = RET ERRNO [flags]
  *
+ * What is said besides, as name=value, stands before the type.
+ *
  * Values have no blank outside of quotes, so that nobody can write a name that looks like the end
  * of a line. Only argv, env and the true length of a cut string look different:
  * argv=(sh -c 'echo hi'), path=/aaa ...(5000).
@@ -94,6 +96,18 @@ static void put_name(struct reel_out *o, const struct render_field *f)
 	out_char(o, '=');
 }
 
+static void put_cut(struct reel_out *o, const struct reel_string *s)
+{
+	if (!reel_string_is_cut(s))
+		return;
+	out_str(o, " ...(");
+	if (s->true_length == EV_UNKNOWN_LENGTH)
+		out_char(o, '?');
+	else
+		out_u64(o, s->true_length);
+	out_char(o, ')');
+}
+
 static void put_string(struct reel_out *o, const struct render_field *f,
 		       const struct reel_string *s)
 {
@@ -113,16 +127,8 @@ static void put_string(struct reel_out *o, const struct render_field *f,
 	default:
 		out_text_string(o, s->bytes, s->length);
 	}
-	if (!reel_string_is_cut(s))
-		return;
-	out_str(o, " ...(");
-	if (s->true_length == EV_UNKNOWN_LENGTH)
-		out_char(o, '?');
-	else
-		out_u64(o, s->true_length);
-	out_char(o, ')');
+	put_cut(o, s);
 }
-
 static void put_by_hint(struct reel_out *o, const struct reel_hint *hint, uint8_t kind,
 			uint64_t value)
 {
@@ -244,6 +250,19 @@ static void put_flags(const struct reel_renderer *r, struct reel_out *o, uint8_t
 	put_color(r, o, COLOR_NORMAL);
 }
 
+static void put_beside(struct reel_out *o, const struct reel_render_value *v)
+{
+	out_str(o, v->name);
+	out_char(o, '=');
+	if (v->is_string) {
+		out_text_string(o, v->string.bytes, v->string.length);
+		put_cut(o, &v->string);
+	} else {
+		out_u64(o, v->number);
+	}
+	out_char(o, ' ');
+}
+
 static void put_when_and_who(struct reel_renderer *r, struct reel_out *o,
 			     const struct render_item *item)
 {
@@ -271,6 +290,9 @@ static void put_when_and_who(struct reel_renderer *r, struct reel_out *o,
 		out_u64(o, ev->tid);
 	}
 	out_char(o, ' ');
+	for (unsigned i = 0; i < r->n_beside; i++)
+		if (!render_has_field(item->plan, r->beside[i].name))
+			put_beside(o, &r->beside[i]);
 }
 
 void render_text(struct reel_renderer *r, struct reel_out *o, const struct render_item *item)

@@ -21,30 +21,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "format/container_id.h"
 #include "record/helper.h"
 
-/* Values of container.runtime. */
-enum container_runtime {
-	CONTAINER_UNKNOWN,
-	CONTAINER_DOCKER,
-	CONTAINER_PODMAN,
-	CONTAINER_CONTAINERD,
-	CONTAINER_CRIO,
-};
-
-enum { CONTAINER_ID_MAX = 128, CONTAINER_TEXT_MAX = 24 << 10 };
-
-struct container_id {
-	enum container_runtime runtime;	/* as far as the path says */
-	uid_t uid;			/* whose slice it is in; -1: in none of a user */
-	char id[CONTAINER_ID_MAX];
-};
-
-/*
- * The container that a cgroup belongs to: the innermost, where one runs in another. -ENOENT: none;
- * what only watches over a container, such as conmon, is in none.
- */
-int container_of_cgroup(const char *path, struct container_id *ret);
+enum { CONTAINER_TEXT_MAX = 24 << 10 };
 
 /* A text of lines; more than fits is counted but not kept. */
 struct container_text {

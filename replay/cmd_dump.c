@@ -15,13 +15,14 @@
 #include "format/outcome.h"
 #include "format/render.h"
 #include "format/walk.h"
+#include "replay/context.h"
 
 struct dump_options {
 	const char *from, *to, *at;
 	struct reel_strings types, pids;
 	int format;
 	struct reel_tz tz;
-	bool follow, stats;
+	bool follow, stats, context;
 };
 
 static int parse_tz(const char *text, void *field, struct reel_err *err)
@@ -52,6 +53,8 @@ static const struct reel_option dump_table[] = {
 	{ "format", 0, NULL, REEL_OPT_CHOICE, AT(format), "how to print them (default: text)",
 	  .choices = "text|json|array|pretty|csv", .heading = "How to show them" },
 	{ "json", 0, NULL, REEL_OPT_SET, AT(format), "same as --format json", .value = DUMP_JSON },
+	{ "context", 0, NULL, REEL_OPT_FLAG, AT(context),
+	  "say of each event's process its parent, comm, exe and uid, where they are known" },
 	{ "tz", 0, "ZONE", REEL_OPT_PARSE, AT(tz),
 	  "times in this zone: UTC (the default), local, or +02:00", .parse = parse_tz },
 	{ "stats", 0, NULL, REEL_OPT_FLAG, AT(stats),
@@ -70,13 +73,17 @@ struct dump {
 	struct dump_options options;
 	struct reel_args args;
 	struct reel_filter filter;
+	struct reel_filter walked; /* what is read: with --context more than is asked for */
+	struct context *context;   /* NULL: not asked for */
 	const struct reel_type *only_type;
-	struct reel_reader *reader;	/* NULL: the capture comes as a stream */
-	struct era *eras;		/* of each source, for --at */
+	struct reel_reader *reader; /* NULL: the capture comes as a stream */
+	struct era *eras;	    /* of each source, for --at */
 	struct reel_walk *walk;
 	struct reel_out out;
 	struct reel_renderer renderer;
-	int fd;				/* of the stream */
+	struct reel_render_value values[CONTEXT_VALUES_MAX];
+	uint64_t n_printed;
+	int fd; /* of the stream */
 };
 
 /* A signal says that enough has been followed. */
@@ -113,6 +120,8 @@ static const char *misuse_of(const struct dump *d)
 		return "--at goes without --from, --to and --follow";
 	if (o->follow && d->args.n > 1)
 		return "only one capture can be followed";
+	if (o->context && formats[o->format] == REEL_RENDER_CSV)
+		return "--context goes with text and JSON";
 	return NULL;
 }
 
@@ -157,6 +166,46 @@ static int choose_eras(struct dump *d, const struct reel_moment *at, struct reel
 	return 0;
 }
 
+/* Where to begin to know all processes of a boot at its first event that is wanted. */
+static uint64_t state_from(const struct dump *d, const struct reel_boot *boot)
+{
+	const struct reel_moment *from = &d->filter.from;
+	uint64_t ts = (uint64_t)from->ns, begin = 0;
+
+	if (from->kind == REEL_REALTIME && !reel_moment_ts(boot, from->ns, &ts))
+		return 0;
+	(void)reel_keyframe_before(d->reader, boot, ts, &begin);
+	return begin;
+}
+
+/*
+ * Whose events are, is known by what came before, and by events of others. A cut has it around its
+ * range.
+ */
+static int choose_context(struct dump *d, struct reel_err *err)
+{
+	struct reel_filter *f = &d->walked;
+	uint64_t from = UINT64_MAX;
+
+	for (unsigned i = 0; d->reader && i < d->reader->n_boots && !d->eras; i++) {
+		uint64_t begin = f->from.kind ? state_from(d, &d->reader->boots[i]) : 0;
+
+		if (begin < from)
+			from = begin;
+	}
+	if (!d->eras)
+		f->from = (struct reel_moment){ 0 };
+	if (!d->eras && from != UINT64_MAX && from)
+		f->from = (struct reel_moment){ REEL_BOOTTIME, (int64_t)from };
+	if (f->kinds)
+		f->kinds |= 1u << TAPE_GAP;
+	f->n_pids = 0;
+	f->beyond_cut = true;
+	if (f->some_types)
+		context_types(f->types);
+	return context_new(&d->context, err);
+}
+
 static int choose(struct dump *d)
 {
 	const struct dump_options *o = &d->options;
@@ -181,6 +230,9 @@ static int choose(struct dump *d)
 		r = reel_moment_parse(o->at, d->reader, &at, &err);
 	if (r == 0 && o->at)
 		r = choose_eras(d, &at, &err);
+	d->walked = d->filter;
+	if (r == 0 && o->context)
+		r = choose_context(d, &err);
 	if (r == -ENOMEM)
 		return fail(d, r, &err);
 	return r < 0 ? refuse(d, &err) : REEL_STATUS_OK;
@@ -226,11 +278,11 @@ static int open_walk(struct dump *d)
 	if (d->options.follow) {
 		sigaction(SIGINT, &action, NULL);
 		sigaction(SIGTERM, &action, NULL);
-		r = reel_walk_follow(d->args.v[0], &d->filter, &stop, &d->walk, &err);
+		r = reel_walk_follow(d->args.v[0], &d->walked, &stop, &d->walk, &err);
 	} else if (d->reader) {
-		r = reel_walk_open(d->reader, &d->filter, &d->walk, &err);
+		r = reel_walk_open(d->reader, &d->walked, &d->walk, &err);
 	} else {
-		r = reel_walk_stream(d->fd, &d->filter, &d->walk, &err);
+		r = reel_walk_stream(d->fd, &d->walked, &d->walk, &err);
 	}
 	return r < 0 ? fail(d, r, &err) : REEL_STATUS_OK;
 }
@@ -247,6 +299,44 @@ static bool is_in_era(const struct dump *d, const struct reel_event *ev)
 	return ev->segment->boot == era->boot && ev->ts >= era->from && ev->ts <= era->to;
 }
 
+static bool is_wanted_pid(const struct reel_filter *f, uint32_t pid)
+{
+	for (unsigned i = 0; i < f->n_pids; i++)
+		if (f->pids[i] == pid)
+			return true;
+	return f->n_pids == 0;
+}
+
+/* What the walk would have left out, had it been asked for no more. */
+static bool is_asked_for(const struct dump *d, const struct reel_event *ev, int64_t real)
+{
+	const struct reel_filter *f = &d->filter;
+	const struct reel_segment *s = ev->segment;
+
+	if (f->some_types && !f->types[ev->type->id])
+		return false;
+	if (!is_wanted_pid(f, ev->pid) || (f->kinds && !(f->kinds & 1u << ev->type->stream)))
+		return false;
+	if (s->is_cut && !f->beyond_cut && (real < s->cut_from_ns || real >= s->cut_to_ns))
+		return false;
+	if (f->from.kind == REEL_BOOTTIME)
+		return ev->ts >= (uint64_t)f->from.ns;
+	return f->from.kind != REEL_REALTIME || real >= f->from.ns;
+}
+
+/* Takes an event in; returns 1 if it is to be printed. */
+static int take_context(struct dump *d, const struct reel_event *ev, int64_t real,
+			struct reel_err *err)
+{
+	unsigned n;
+	int r = context_event(d->context, ev, d->values, &n, err);
+
+	if (r < 0)
+		return r;
+	reel_render_beside(&d->renderer, d->values, n);
+	return is_asked_for(d, ev, real);
+}
+
 static int print_events(struct dump *d, struct reel_err *err)
 {
 	struct reel_event ev;
@@ -257,6 +347,12 @@ static int print_events(struct dump *d, struct reel_err *err)
 
 		if (!is_in_era(d, &ev))
 			continue;
+		r = d->context ? take_context(d, &ev, real, err) : 1;
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		d->n_printed++;
 		reel_render_event(&d->renderer, &ev, real ? real : -1, reel_event_boot(&ev),
 				  ev.segment->meta.host);
 		/* Who follows wants each event when it comes; the next one may take long. */
@@ -317,7 +413,7 @@ static int conclude(struct dump *d)
 		fprintf(stderr,
 			"reel dump: %" PRIu64 " blocks, %" PRIu64 " decompressed, %" PRIu64
 			" events\n",
-			stats.blocks, stats.unpacked, stats.events);
+			stats.blocks, stats.unpacked, d->context ? d->n_printed : stats.events);
 	if (h->n_damages && stats.blocks && !stats.unpacked && !stats.events)
 		return REEL_STATUS_UNREADABLE;
 	return touched ? REEL_STATUS_INCOMPLETE : REEL_STATUS_OK;
@@ -353,6 +449,7 @@ static int dump_run(const struct reel_command *self, int argc, char **argv)
 	reel_walk_close(d->walk);
 	reel_reader_close(d->reader);
 	reel_options_done(dump_table, &d->options);
+	context_free(d->context);
 	free(d->eras);
 	if (d->fd > STDIN_FILENO)
 		close(d->fd);

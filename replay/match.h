@@ -52,9 +52,10 @@ enum {
 struct match_row {
 	bool is_empty;		/* every test is false */
 	bool has_unknown;
+	bool is_fleeting;	/* one too many: it holds until the next match_string() only */
 	const uint64_t *yes;	/* bit t: test t holds */
 	const uint64_t *unknown; /* bit t: it cannot be told; only if has_unknown */
-	void *user;		/* the caller's, NULL in a new row: what it found out about it */
+	void *user;		/* the caller's to change, NULL in a new row */
 };
 
 static inline enum truth match_truth(const struct match_row *row, uint32_t test)
@@ -79,6 +80,8 @@ int matcher_add(struct matcher *m, enum match_op op, unsigned flags, const void 
 		size_t length, uint32_t *ret_test, struct reel_err *err);
 int matcher_build(struct matcher *m, struct reel_err *err);
 uint32_t matcher_n_tests(const struct matcher *m);
+/* Of its automaton. */
+size_t matcher_bytes(const struct matcher *m);
 void matcher_free(struct matcher *m);
 
 /* For tests and for measuring: without the automaton and the memo, one test after the other. */
@@ -90,21 +93,27 @@ void match_memo_free(struct match_memo *memo);
 /*
  * What the tests say of a string. IS_CUT: it was longer before it was recorded; TRUE_LENGTH is its
  * length then, or EV_UNKNOWN_LENGTH. Of a string that is cut:
+ *   literals	no, if the true length is below the literal's; else:
  *   contains	found: yes; else unknown
  *   starts	decided as soon as enough is there or a byte differs
  *   equals	no if a byte differs or the true length does; else unknown
- *   ends	unknown (no, if the true length is below the literal's)
- *   glob	no if what is kept cannot begin a match; yes if what follows cannot matter (it ends
- *		with * and has matched by then); else unknown
+ *   ends	unknown
+ *   glob	no if what is kept cannot begin a match, or nothing of the true length can fit; yes
+ *		if what follows cannot matter (it ends with * and has matched by then); else unknown
  *   regex	with PCRE2_PARTIAL_HARD: a match that did not look at the end is yes; an anchored
  *		pattern that cannot match is no; else unknown
  * Of arguments that are cut each whole one is decided; the last is cut, and others may follow: what
  * is not yes is unknown.
- * When PCRE2 gives up at a limit the test is unknown, never no.
- * NULL: no memory.
+ * When PCRE2 gives up at a limit the test is unknown, never no; unless a literal that it needs is
+ * missing, which the fast way sees first.
+ *
+ * A pattern or glob that is nothing but a literal is the test of that literal.
+ *
+ * Only row->user is for the caller to change. Beyond MATCH_ROWS_MAX rows a new result is in a row
+ * that the next call overwrites, its user included. NULL: no memory.
  */
-const struct match_row *match_string(struct match_memo *memo, const void *bytes, uint32_t length,
-				     uint32_t true_length);
+struct match_row *match_string(struct match_memo *memo, const void *bytes, uint32_t length,
+			       uint32_t true_length);
 
 /* One test alone, without a matcher's other tests; for bound values, and for the tests. */
 enum truth match_one(enum match_op op, unsigned flags, const void *pattern, size_t pattern_length,

@@ -7,8 +7,8 @@
  * - A process is (pid, start). `parent` is who made it, and never changes; a process that is gone
  *   stays as long as somebody refers to it.
  * - Families, containers and processes have serial numbers from 1, never used again in a boot.
- * - What is known of a process from before a loss (model_lost) is not `is_certain` until it executes
- *   or a keyframe record says it anew.
+ * - What is known of a process from before a loss (model_lost) is not model_is_certain() until it
+ *   executes or a keyframe record says it anew.
  *
  * Memory: MODEL_PROCESSES_MAX living processes (the one that was heard of longest ago goes first,
  * counted in `evicted`), MODEL_ANCESTORS_MAX dead ancestors in a row, MODEL_FILES_MAX open files.
@@ -36,7 +36,7 @@ struct model_text {
 	uint32_t refs;
 	uint32_t hash;
 	struct model_text *next;	/* in its bucket */
-	const void *row[2];	/* what a reader found out about it: of argv as arguments and as a line */
+	const void *row[4];	/* what a reader found out about it, by what it was taken for */
 	uint64_t row_of;	/* 0: nothing; else which set of rules it is of */
 	uint8_t bytes[];	/* and a NUL */
 };
@@ -51,11 +51,18 @@ struct model_container {
 	uint64_t family;
 };
 
-struct model_ids { uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid; };
-struct model_caps { uint64_t effective, permitted, inheritable, bounding, ambient; };
-struct model_spaces { uint32_t mnt, pid, net, user, uts, ipc, cgroup; };
+struct model_ids {
+	uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
+};
+struct model_caps {
+	uint64_t effective, permitted, inheritable, bounding, ambient;
+};
+struct model_spaces {
+	uint32_t mnt, pid, net, user, uts, ipc, cgroup; /* 0: not known */
+};
 
-enum model_known { MODEL_GUESS, MODEL_FORK, MODEL_KEYFRAME };
+/* Of an EXEC nobody knows where it comes from and belongs: only what an exec says. */
+enum model_known { MODEL_GUESS, MODEL_EXEC, MODEL_FORK, MODEL_KEYFRAME };
 
 struct model_process {
 	uint32_t pid;
@@ -73,13 +80,14 @@ struct model_process {
 	struct model_spaces spaces;
 	uint32_t loginuid, sid, pgid, tty;
 	uint64_t cgroup;
-	struct model_container *container;	/* NULL: on the host */
+	struct model_container *container;	/* NULL: on the host, or !has_container */
 	uint64_t certain_ns;	/* when all this was last told; see model_is_certain */
 	uint64_t exec_ns;	/* when it began to run what it runs; 0: before the capture */
 	uint8_t known_by;	/* enum model_known; of a GUESS only the pid is known */
 	uint8_t seccomp_mode;
 	bool no_new_privs, kernel_thread, is_dead;
-	bool has_ids, has_caps, has_spaces, has_family;	/* whether anybody said */
+	bool has_ids, has_caps, has_spaces, has_family, has_container;	/* whether anybody said */
+	bool has_bounding;	/* has_caps is of the other four */
 	void *user;		/* the reader's; NULL in a new process */
 	struct model_process *next_by_pid, *older, *newer;	/* lists of the model */
 };
@@ -93,7 +101,9 @@ struct model_change {
 					 * recorder) */
 	struct model_process *child;	/* of fork */
 	uint64_t ended_process, ended_family, ended_container;	/* serials; 0: none */
-	uint64_t family_from, family_to;	/* a family was founded by setsid */
+	/* A family was founded by setsid. Or one that had been guessed was found to belong to
+	 * another, and is what has ended. */
+	uint64_t family_from, family_to;
 	bool evicted;
 };
 
@@ -105,7 +115,16 @@ void model_free(struct model *m);
 int model_event(struct model *m, const struct reel_event *ev, struct model_change *ret,
 		struct reel_err *err);
 
-/* Whose event this is, as he is now, and nothing more; NULL: unknown. For events that are no state. */
+/*
+ * What has ended besides, where it is more than one change can say: with a keyframe, or where an
+ * exit was lost. To be asked behind each event, until it is false.
+ */
+bool model_more(struct model *m, struct model_change *ret);
+
+/*
+ * Whose event this is, as he is now, and nothing more; NULL: unknown. For events that are no
+ * state. Who has just ended is still found, since some events come behind the exit.
+ */
 struct model_process *model_find(struct model *m, uint32_t pid);
 
 /* Events of a class were lost until `last_ns` (0xff: of any): see certain_ns. */
@@ -117,13 +136,13 @@ void model_ref(struct model_process *p);
 void model_unref(struct model *m, struct model_process *p);
 
 /* Name of an account; NULL: not known. */
-const struct model_text *model_user(const struct model *m, uint32_t uid);
-const struct model_text *model_host(const struct model *m);
+struct model_text *model_user(const struct model *m, uint32_t uid);
+struct model_text *model_host(const struct model *m);
 
 /*
  * Open files and sockets by device and inode, which are unique while anybody has them open: whoever
- * inherited, duplicated or was passed a descriptor has the same. Told by every event that has both an
- * identity and a name; model_names() must be given all events of EVENTS to be whole.
+ * inherited, duplicated or was passed a descriptor has the same. Told by every event that has
+ * both an identity and a name; model_names() must be given all events of EVENTS to be whole.
  */
 enum model_file_kind { MODEL_FILE, MODEL_SOCKET, MODEL_PIPE };
 struct model_file {

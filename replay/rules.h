@@ -339,4 +339,7 @@ int rules_predicate(struct rules *r, const char *text, uint32_t *ret_expr, struc
 /* The field of that name on a type, as rules see it; NULL: it has none. */
 const struct reel_field *rule_own_field(const struct reel_type *type, const char *name);
 
+/* Which matcher the strings of a field go through. */
+enum rule_role rule_ref_role(const struct rule_ref *ref);
+
 #endif

@@ -11,9 +11,11 @@
  *	/kubepods.slice/.../crio-ID.scope
  *	/.../Z.slice:cri-containerd:ID			cgroupfs that was given a path for systemd
  */
-#include "record/container.h"
+#include "format/container_id.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

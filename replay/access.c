@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the fields of all leaves lie, worked out once for each type that a step wants. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/eval_impl.h"
+
+static uint16_t offset_of(const struct reel_type *t, const char *name)
+{
+	const struct reel_field *f = rule_own_field(t, name);
+
+	return f ? f->offset : ACCESS_NOWHERE;
+}
+
+static bool is_of_inet(const struct reel_type *t, const char *name)
+{
+	static const char *const names[] = { "addr", "laddr", "port", "lport" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(names[i], name) == 0)
+			return rule_own_field(t, "family") != NULL;
+	return false;
+}
+
+/* A path that the event may not carry, of a file that it identifies. */
+static bool resolve_named(const struct reel_type *t, const struct reel_field *path,
+			  struct access *ret)
+{
+	if (path && !(path->kind & REEL_OPTIONAL))
+		return false;
+	if (!rule_own_field(t, "inode"))
+		return false;
+	*ret = (struct access){ .way = ACCESS_NAMED,
+				.kind = REEL_PATH,
+				.offset = path ? path->offset : ACCESS_NOWHERE,
+				.second = offset_of(t, "dev"),
+				.inode = offset_of(t, "inode") };
+	return true;
+}
+
+static void resolve_process(const char *name, struct access *ret)
+{
+	for (unsigned c = RULE_CONTEXT_PROCESS; c < RULE_CONTEXTS; c++)
+		if (strcmp(rule_contexts[c].name, name) == 0)
+			*ret = (struct access){ .way = ACCESS_PROCESS,
+						.kind = rule_contexts[c].kind,
+						.context = (uint8_t)c };
+}
+
+static void resolve_own(const struct reel_type *t, const char *name, struct access *ret)
+{
+	const struct reel_field *f = rule_own_field(t, name);
+
+	*ret = (struct access){ .way = ACCESS_ABSENT };
+	if (strcmp(name, "path") == 0 && resolve_named(t, f, ret))
+		return;
+	if (!f) {
+		resolve_process(name, ret);
+		return;
+	}
+	ret->kind = f->kind & REEL_KIND_MASK;
+	ret->is_optional = f->kind & REEL_OPTIONAL;
+	ret->offset = f->offset;
+	if (ret->kind == REEL_RESULT) {
+		ret->way = ACCESS_RESULT;
+	} else if (ret->kind == REEL_BYTES && strcmp(f->hint, "hex") == 0) {
+		ret->way = ACCESS_DIGITS;
+	} else if (ret->kind >= REEL_PATH) {
+		ret->way = ACCESS_STRING;
+	} else if (is_of_inet(t, name)) {
+		ret->way = ACCESS_INET;
+		ret->second = offset_of(t, "family");
+	} else {
+		ret->way = ACCESS_NUMBER;
+	}
+}
+
+static void resolve_pathname(const struct reel_type *t, struct access *ret)
+{
+	const struct reel_field *path = rule_own_field(t, "path");
+
+	*ret = (struct access){ .way = ACCESS_ABSENT };
+	if (resolve_named(t, path, ret) || !path)
+		return;
+	*ret = (struct access){ .way = ACCESS_PATHNAME,
+				.kind = REEL_PATH,
+				.offset = path->offset,
+				.second = offset_of(t, "path_arg") };
+}
+
+void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struct access *ret)
+{
+	if (ret->way != ACCESS_UNSET)
+		return;
+	if (ref->scope == RULE_OF_STEP)
+		*ret = (struct access){ .way = ACCESS_ABSENT }; /* never asked of the event */
+	else if (ref->scope != RULE_OF_EVENT)
+		*ret = (struct access){ .way = ACCESS_PROCESS,
+					.kind = ref->kind,
+					.context = ref->context };
+	else if (ref->context == RULE_OWN_FIELD)
+		resolve_own(t, ref->own, ret);
+	else if (ref->context == RULE_pathname || ref->context == RULE_filename)
+		resolve_pathname(t, ret);
+	else
+		*ret = (struct access){ .way = ACCESS_COMMON,
+					.kind = rule_contexts[ref->context].kind,
+					.context = ref->context };
+}
+
+struct walk {
+	struct eval_plan *p;
+	const struct reel_type *type;
+	unsigned id;
+};
+
+static void resolve_expr(const struct walk *w, uint32_t at)
+{
+	for (;;) {
+		const struct rule_expr *x = &w->p->rules->exprs[at];
+		const struct rule_leaf *l;
+
+		switch (x->op) {
+		case RULE_EXPR_AND:
+		case RULE_EXPR_OR:
+			resolve_expr(w, x->b);
+			at = x->a;
+			continue;
+		case RULE_EXPR_NOT:
+			at = x->a;
+			continue;
+		case RULE_EXPR_LEAF:
+			l = &w->p->rules->leaves[x->a];
+			access_resolve(w->type, &l->left, &w->p->left[w->id][x->a]);
+			if (l->has_right)
+				access_resolve(w->type, &l->right, &w->p->right[w->id][x->a]);
+			return;
+		default:
+			return;
+		}
+	}
+}
+
+static int add_type(struct eval_plan *p, unsigned type)
+{
+	if (p->left[type])
+		return 0;
+	p->left[type] = calloc(p->rules->n_leaves + 1u, sizeof(struct access));
+	p->right[type] = calloc(p->rules->n_leaves + 1u, sizeof(struct access));
+	return p->left[type] && p->right[type] ? 0 : -ENOMEM;
+}
+
+int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan **ret,
+		  struct reel_err *err)
+{
+	struct eval_plan *p = calloc(1, sizeof(*p));
+	int r = p ? 0 : -ENOMEM;
+
+	if (p) {
+		p->rules = rules;
+		p->number = number;
+	}
+	for (uint32_t s = 0; r == 0 && s < rules->n_steps; s++) {
+		const struct rule_step *step = &rules->steps[s];
+
+		for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
+			struct walk w = { p, reel_type_by_id(t), t };
+
+			if (!(step->types[t / 8] >> t % 8 & 1) || !w.type)
+				continue;
+			r = add_type(p, t);
+			if (r == 0)
+				resolve_expr(&w, step->expr);
+		}
+	}
+	/* Predicates that are no step's are asked of events of any type. */
+	for (unsigned t = 0; r == 0 && rules->n_tunes && t < EV_MAX_TYPES; t++) {
+		struct walk w = { p, reel_type_by_id(t), t };
+
+		if (!w.type || (r = add_type(p, t)) < 0)
+			continue;
+		for (uint32_t i = 0; i < rules->n_tunes; i++)
+			resolve_expr(&w, rules->tunes[i].expr);
+	}
+	if (r < 0) {
+		eval_plan_free(p);
+		return reel_err_set(err, r, "no memory for rules");
+	}
+	*ret = p;
+	return 0;
+}
+
+void eval_plan_free(struct eval_plan *p)
+{
+	if (!p)
+		return;
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
+		free(p->left[t]);
+		free(p->right[t]);
+	}
+	free(p);
+}
+
+int eval_plan_predicate(struct eval_plan *p, uint32_t expr, struct reel_err *err)
+{
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
+		struct walk w = { p, reel_type_by_id(t), t };
+
+		if (!w.type)
+			continue;
+		if (add_type(p, t) < 0)
+			return reel_err_set(err, -ENOMEM, "no memory for a predicate");
+		resolve_expr(&w, expr);
+	}
+	return 0;
+}

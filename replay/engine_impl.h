@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What engine.c, engine_gaps.c and engine_reload.c share, and nobody else includes. */
+#ifndef REEL_REPLAY_ENGINE_IMPL_H
+#define REEL_REPLAY_ENGINE_IMPL_H
+
+#include "replay/engine.h"
+
+int engine_add_gap(struct engine *e, const struct engine_gap *gap, struct reel_err *err);
+/* What is known before the first event: losses that were told, blocks that are not there, times in
+ * which nobody recorded. */
+int engine_find_gaps(struct engine *e, const struct reel_reader *r, struct reel_err *err);
+/* A record of GAP. */
+int engine_lost(struct engine *e, const struct reel_event *ev, struct reel_err *err);
+/* A block that could not be unpacked. */
+int engine_broken(struct engine *e, const struct reel_entry *entry, struct reel_err *err);
+int engine_folded(struct engine *e, const struct reel_event *ev, struct reel_err *err);
+int engine_covered(struct engine *e, uint64_t now_ns, struct reel_err *err);
+/* Whether what could have prevented the match was, in part, not seen. */
+bool engine_is_despite(const struct engine *e, const struct match *m);
+
+int engine_make_plans(struct engine *e, struct rules *rules, uint64_t number, struct engine *ret,
+		      struct reel_err *err);
+void engine_drop_plans(struct engine *e);
+int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
+		      const struct reel_segment *segment, struct reel_err *err);
+int engine_end_boot(struct engine *e, struct reel_err *err);
+int engine_found(void *context, const struct match *m, struct reel_err *err);
+
+#endif

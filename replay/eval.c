@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "replay/eval.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "replay/eval_impl.h"
+
+int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err)
+{
+	memset(e, 0, sizeof(*e));
+	e->plan = plan;
+	for (unsigned i = 0; i < RULE_ROLES; i++) {
+		int r = match_memo_new(plan->rules->matchers[i], &e->memos[i], err);
+
+		if (r < 0) {
+			eval_done(e);
+			return r;
+		}
+	}
+	return 0;
+}
+
+void eval_done(struct eval *e)
+{
+	for (unsigned i = 0; i < RULE_ROLES; i++)
+		match_memo_free(e->memos[i]);
+	free(e->line);
+	memset(e, 0, sizeof(*e));
+}
+
+const struct match_row *eval_row(struct eval *e, enum rule_role role, uint32_t number,
+				 const struct reel_string *s)
+{
+	const struct match_row **known = NULL, *row;
+
+	if (e->rows && number <= e->rows->strings->n)
+		known = &e->rows->row[role][number];
+	if (known && *known)
+		return *known;
+	row = match_string(e->memos[role], s->bytes, s->length, s->true_length);
+	if (known && row && !row->is_fleeting)
+		*known = row;
+	return row;
+}
+
+/* Comparing ------------------------------------------------------------------------------------ */
+
+static int compare_numbers(const struct value *a, const struct value *b)
+{
+	bool a_below = a->is_signed && (int64_t)a->number < 0;
+	bool b_below = b->is_signed && (int64_t)b->number < 0;
+
+	if (a_below != b_below)
+		return a_below ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static bool net_has(const struct rule_net *net, const uint8_t addr[16])
+{
+	unsigned whole = net->bits / 8, rest = net->bits % 8;
+
+	if (memcmp(net->addr, addr, whole) != 0)
+		return false;
+	return !rest || (net->addr[whole] ^ addr[whole]) >> (8 - rest) == 0;
+}
+
+static enum truth of_order(enum rule_op op, int order)
+{
+	switch (op) {
+	case RULE_EQ:
+	case RULE_NE:
+		return order == 0;
+	case RULE_LT:
+		return order < 0;
+	case RULE_LE:
+		return order <= 0;
+	case RULE_GT:
+		return order > 0;
+	default:
+		return order >= 0;
+	}
+}
+
+/* A leaf's own values against a number or an address: any that fits. */
+static enum truth fits_number(const struct rule_leaf *l, const struct value *v)
+{
+	for (uint32_t i = 0; i < l->n_values; i++) {
+		const struct rule_value *x = &l->values[i];
+		struct value right = { .is_signed = v->is_signed, .number = x->number };
+
+		if (v->kind == VALUE_ADDR ? net_has(&x->net, v->addr) :
+		    l->op == RULE_BITS	  ? (v->number & x->number) != 0 :
+					    of_order(l->op, compare_numbers(v, &right)))
+			return TRUTH_YES;
+	}
+	return TRUTH_NO;
+}
+
+static enum truth fits_row(const struct rule_leaf *l, const struct match_row *row)
+{
+	enum truth any = TRUTH_NO;
+
+	if (!row)
+		return TRUTH_UNKNOWN;
+	for (uint32_t i = 0; i < l->n_values && any != TRUTH_YES; i++)
+		any = truth_or(any, match_truth(row, l->values[i].test));
+	return any;
+}
+
+static enum match_op match_op_of(enum rule_op op)
+{
+	switch (op) {
+	case RULE_CONTAINS:
+		return MATCH_CONTAINS;
+	case RULE_STARTS:
+		return MATCH_STARTS;
+	case RULE_ENDS:
+		return MATCH_ENDS;
+	default:
+		return MATCH_EQUALS;
+	}
+}
+
+static enum truth compare_strings(enum rule_op op, const struct value *a, const struct value *b)
+{
+	uint32_t n = a->length < b->length ? a->length : b->length;
+	int order;
+
+	if (b->true_length != b->length) {
+		bool differs = memcmp(a->bytes, b->bytes, n) != 0;
+
+		return differs && (op == RULE_EQ || op == RULE_NE) ? TRUTH_NO : TRUTH_UNKNOWN;
+	}
+	if (op < RULE_LT || op > RULE_GE)
+		return match_one(match_op_of(op), 0, b->bytes, b->length, a->bytes, a->length,
+				 a->true_length);
+	order = n ? memcmp(a->bytes, b->bytes, n) : 0;
+	if (order == 0 && a->true_length != a->length)
+		return TRUTH_UNKNOWN;
+	if (order == 0)
+		order = a->length < b->length ? -1 : a->length > b->length;
+	return of_order(op, order);
+}
+
+/* What is on the left against a field's value on the right. */
+static enum truth fits_value(enum rule_op op, const struct value *a, const struct value *b)
+{
+	if (b->kind == VALUE_ABSENT)
+		return TRUTH_NO;
+	if (a->kind == VALUE_UNKNOWN || b->kind == VALUE_UNKNOWN)
+		return TRUTH_UNKNOWN;
+	if (a->kind != b->kind)
+		return TRUTH_NO;
+	if (a->kind == VALUE_STRING)
+		return compare_strings(op, a, b);
+	if (a->kind == VALUE_ADDR)
+		return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+	return of_order(op, compare_numbers(a, b));
+}
+
+/* Leaves --------------------------------------------------------------------------------------- */
+
+/*
+ * What has been found out about the values of a field: whether one fits, and whether there is one.
+ * A negative operator asks for both: there must be one, and none may fit.
+ */
+struct verdict {
+	enum truth fits, is_there;
+};
+
+static enum truth fits_one(struct eval *e, const struct rule_leaf *l, const struct found *f,
+			   const struct value *right)
+{
+	if (f->v.kind == VALUE_UNKNOWN)
+		return TRUTH_UNKNOWN;
+	if (l->op == RULE_EXISTS)
+		return TRUTH_YES;
+	if (l->op == RULE_TRUE_FLAG)
+		return f->v.number != 0;
+	if (right)
+		return fits_value(l->op, &f->v, right);
+	if (f->v.kind != VALUE_STRING)
+		return fits_number(l, &f->v);
+	return fits_row(l, found_row(e, l->role, f));
+}
+
+static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct access *a,
+			const struct reel_event *ev, const struct value *right)
+{
+	struct verdict all = { TRUTH_NO, TRUTH_NO };
+	struct finder finder;
+	struct found f;
+
+	finder_begin(&finder, e, &l->left, a, ev);
+	/* A row of the matcher has looked at all arguments at once; a field must be compared with each. */
+	finder.one_by_one = right != NULL;
+	while (finder_next(&finder, &f)) {
+		enum truth fits = fits_one(e, l, &f, right);
+
+		if (fits == TRUTH_UNKNOWN && f.v.kind != VALUE_UNKNOWN)
+			e->why |= 1u << (f.v.kind == VALUE_STRING && f.v.true_length != f.v.length ?
+						 BLIND_CUT :
+						 BLIND_LIMIT);
+		all.fits = truth_or(all.fits, fits);
+		all.is_there = truth_or(all.is_there,
+					f.v.kind == VALUE_UNKNOWN ? TRUTH_UNKNOWN : TRUTH_YES);
+		if (all.fits == TRUTH_YES)
+			break;
+	}
+	if (l->op == RULE_NE || l->op == RULE_NOT_REGEX)
+		return truth_and(all.is_there, truth_not(all.fits));
+	return all.fits;
+}
+
+enum truth eval_leaf(struct eval *e, uint32_t leaf, const struct reel_event *ev)
+{
+	const struct rule_leaf *l = &e->plan->rules->leaves[leaf];
+	const struct access *left = e->plan->left[ev->type->id];
+	struct value right;
+
+	if (!left)
+		return TRUTH_NO;
+	if (!l->has_right)
+		return judge(e, l, &left[leaf], ev, NULL);
+	if (l->right.scope == RULE_OF_STEP) {
+		if (!e->bound)
+			return TRUTH_UNKNOWN;
+		return judge(e, l, &left[leaf], ev, &e->bound[l->right.slot]);
+	}
+	value_of(e, &l->right, &e->plan->right[ev->type->id][leaf], ev, &right);
+	return judge(e, l, &left[leaf], ev, &right);
+}
+
+enum truth eval_expr(struct eval *e, uint32_t expr, const struct reel_event *ev)
+{
+	const struct rule_expr *x = &e->plan->rules->exprs[expr];
+	enum truth a;
+
+	switch (x->op) {
+	case RULE_EXPR_LEAF:
+		return eval_leaf(e, x->a, ev);
+	case RULE_EXPR_NOT:
+		return truth_not(eval_expr(e, x->a, ev));
+	case RULE_EXPR_AND:
+		a = eval_expr(e, x->a, ev);
+		return a == TRUTH_NO ? a : truth_and(a, eval_expr(e, x->b, ev));
+	case RULE_EXPR_OR:
+		a = eval_expr(e, x->a, ev);
+		return a == TRUTH_YES ? a : truth_or(a, eval_expr(e, x->b, ev));
+	default:
+		return TRUTH_YES;
+	}
+}
+
+/* What connect() says when it goes on without the caller. */
+static bool is_under_way(const struct reel_event *ev)
+{
+	return ev->type->id == EV_connect && ev->ret == -EINPROGRESS;
+}
+
+static enum truth outcome_fits(struct eval *e, enum rule_outcome wanted,
+			       const struct reel_event *ev)
+{
+	bool succeeded = (ev->ret >= 0 || is_under_way(ev)) && !(ev->flags & EV_BLOCKED);
+
+	if (wanted == RULE_ATTEMPTED)
+		return TRUTH_YES;
+	/* A request to an io_uring that was told when it was submitted. */
+	if (ev->flags & EV_PARTIAL && ev->call && EV_CALL_ABI(ev->call) == EV_ABI_NONE) {
+		e->why |= 1u << BLIND_RESULT;
+		return TRUTH_UNKNOWN;
+	}
+	return succeeded == (wanted == RULE_SUCCEEDED);
+}
+
+enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev)
+{
+	const struct rule_step *s = &e->plan->rules->steps[step];
+	enum truth a = outcome_fits(e, s->outcome, ev);
+
+	return a == TRUTH_NO ? a : truth_and(a, eval_expr(e, s->expr, ev));
+}
+
+void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
+		struct value *ret)
+{
+	struct access a = { .way = ACCESS_UNSET };
+
+	access_resolve(ev->type, ref, &a);
+	value_of(e, ref, &a, ev, ret);
+}

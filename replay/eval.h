@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an event is for the rules: fields on one side, leaves and steps on the other.
+ *
+ * An evaluator belongs to one thread. The one that scans blocks has no model: what needs the
+ * process is unknown to it, so that its NO is final and everything else is looked at again, in
+ * order, by the one that has.
+ */
+#ifndef REEL_REPLAY_EVAL_H
+#define REEL_REPLAY_EVAL_H
+
+#include "format/event.h"
+#include "replay/blind.h"
+#include "replay/model.h"
+#include "replay/rules.h"
+
+/* Where a field is found on events of one type. */
+enum access_way {
+	ACCESS_UNSET,
+	ACCESS_ABSENT,
+	ACCESS_COMMON, /* enum rule_context */
+	ACCESS_NUMBER,
+	ACCESS_INET, /* a number or address that only IPv4 and IPv6 sockets have */
+	ACCESS_RESULT,
+	ACCESS_STRING,
+	ACCESS_DIGITS,	 /* bytes that are compared as hexadecimal digits */
+	ACCESS_PATHNAME, /* two strings, either of which may be absent */
+	ACCESS_NAMED,	 /* a string, else by device and inode */
+	ACCESS_PROCESS,
+};
+
+enum { ACCESS_NOWHERE = 0xffff };
+
+struct access {
+	uint8_t way;
+	uint8_t kind;	 /* of the field on tape */
+	uint8_t context; /* COMMON, PROCESS */
+	bool is_optional;
+	uint16_t offset; /* ACCESS_NOWHERE: the type has no such string */
+	uint16_t second; /* PATHNAME: of path_arg; INET: of family; NAMED: of dev */
+	uint16_t inode;	 /* NAMED */
+};
+
+/* Shared by all threads: the same for a set of rules, whatever the capture. */
+struct eval_plan {
+	const struct rules *rules;
+	struct access *left[EV_MAX_TYPES]; /* by leaf; NULL: no step wants the type */
+	struct access *right[EV_MAX_TYPES];
+	uint64_t number; /* of the plan; for what is remembered in a model's texts */
+};
+
+int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan **ret,
+		  struct reel_err *err);
+/* A predicate that is no step's, to be asked of events of any type. */
+int eval_plan_predicate(struct eval_plan *p, uint32_t expr, struct reel_err *err);
+void eval_plan_free(struct eval_plan *p);
+
+/* The rows of a block's strings, by role and number; filled as they are asked for. */
+struct eval_rows {
+	const struct reel_string_table *strings;
+	const struct match_row **row[RULE_ROLES];
+};
+
+/* A value that a step bound, or what is compared with it. */
+enum value_kind { VALUE_ABSENT, VALUE_UNKNOWN, VALUE_NUMBER, VALUE_ADDR, VALUE_STRING };
+struct value {
+	uint8_t kind;
+	bool is_signed;
+	uint8_t addr[16];
+	uint64_t number;
+	const uint8_t *bytes;
+	uint32_t length, true_length;
+};
+
+struct eval {
+	const struct eval_plan *plan;
+	struct match_memo *memos[RULE_ROLES];
+	struct model *model;	      /* NULL: there is none, see above */
+	const struct eval_rows *rows; /* NULL: strings are asked for one by one */
+	/* Of the event that is looked at: */
+	struct model_process *process;
+	const struct value *bound; /* the rule's slots; NULL: unknown */
+	uint32_t why;		   /* bits 1 << enum blind_reason: what made something unknown */
+	uint8_t digits[2 * 64];	   /* a short row of bytes, as digits */
+	uint8_t *line;		   /* arguments with blanks between them */
+	size_t line_room;
+};
+
+int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err);
+void eval_done(struct eval *e);
+
+enum truth eval_leaf(struct eval *e, uint32_t leaf, const struct reel_event *ev);
+enum truth eval_expr(struct eval *e, uint32_t expr, const struct reel_event *ev);
+/* Whether the event is what the step wants; its type is already known to be. */
+enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev);
+
+/* A field's value, for binding and for distinct. It lies in the event or the model. */
+void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
+		struct value *ret);
+
+const struct match_row *eval_row(struct eval *e, enum rule_role role, uint32_t number,
+				 const struct reel_string *s);
+
+#endif

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The values of a field: of the event itself, of its process, of those that made it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "format/names.h"
+#include "format/reader.h"
+#include "replay/eval_impl.h"
+
+static bool give_unknown(struct eval *e, struct found *ret, enum blind_reason why)
+{
+	*ret = (struct found){ .v.kind = VALUE_UNKNOWN, .number = NO_NUMBER };
+	e->why |= 1u << why;
+	return true;
+}
+
+static bool give_number(struct found *ret, uint64_t number, bool is_signed)
+{
+	*ret = (struct found){
+		.v = { .kind = VALUE_NUMBER, .is_signed = is_signed, .number = number },
+		.number = NO_NUMBER
+	};
+	return true;
+}
+
+static bool give_bytes(struct found *ret, const void *bytes, uint32_t length, uint32_t true_length)
+{
+	*ret = (struct found){ .v = { .kind = VALUE_STRING,
+				      .bytes = bytes,
+				      .length = length,
+				      .true_length = true_length },
+			       .number = NO_NUMBER };
+	return true;
+}
+
+static bool give_name(struct found *ret, const char *name)
+{
+	uint32_t n = (uint32_t)strlen(name);
+
+	return give_bytes(ret, name, n, n);
+}
+
+static bool give_text(struct found *ret, struct model_text *t)
+{
+	give_bytes(ret, t->bytes, t->length, t->true_length);
+	ret->text = t;
+	return true;
+}
+
+/* Fields of the event -------------------------------------------------------------------------- */
+
+/* Whether the event's type has it as this build knows it; an older recorder's may not. */
+static bool has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width)
+{
+	return (unsigned)offset + width <= ev->type->fixed_bytes &&
+	       (!ev->segment || !ev->segment->schema ||
+		ev->segment->schema->as_built[ev->type->id]);
+}
+
+static uint64_t read_number(const struct reel_event *ev, uint16_t offset, uint8_t kind)
+{
+	const struct reel_field f = { .offset = offset, .kind = kind };
+
+	return reel_event_number(ev, &f);
+}
+
+static bool find_number(const struct finder *f, struct found *ret)
+{
+	const struct access *a = f->access;
+	uint64_t number;
+
+	if (!has_bytes(f->ev, a->offset, reel_kind_width(a->kind)))
+		return give_unknown(f->e, ret, BLIND_OLD);
+	if (a->way == ACCESS_INET) {
+		uint64_t family = read_number(f->ev, a->second, REEL_U16);
+
+		if (family == 0 && f->ev->flags & EV_FAULT)
+			return give_unknown(f->e, ret, BLIND_FAULT);
+		if (family != AF_INET && family != AF_INET6)
+			return false;
+	}
+	if (a->kind == REEL_ADDR) {
+		*ret = (struct found){ .v.kind = VALUE_ADDR, .number = NO_NUMBER };
+		memcpy(ret->v.addr, f->ev->fixed + a->offset, sizeof(ret->v.addr));
+		number = memcmp(ret->v.addr, (const uint8_t[16]){ 0 }, 16) != 0;
+	} else {
+		number = read_number(f->ev, a->offset, a->kind);
+		give_number(ret, number, a->kind == REEL_S32 || a->kind == REEL_S64);
+	}
+	if (number == 0 && f->ev->flags & EV_FAULT)
+		return give_unknown(f->e, ret, BLIND_FAULT);
+	return true;
+}
+
+/* Empty: an optional one says nothing, any may have been out of reach. */
+static bool find_string(const struct finder *f, uint16_t offset, bool is_optional,
+			struct found *ret)
+{
+	struct reel_string s;
+
+	if (offset == ACCESS_NOWHERE)
+		return false;
+	if (!has_bytes(f->ev, offset, 2))
+		return give_unknown(f->e, ret, BLIND_OLD);
+	s = reel_event_string_at(f->ev, offset);
+	if (s.length == 0 && !reel_string_is_cut(&s)) {
+		if (f->ev->flags & EV_FAULT)
+			return give_unknown(f->e, ret, BLIND_FAULT);
+		if (is_optional)
+			return false;
+	}
+	give_bytes(ret, s.bytes, s.length, s.true_length);
+	ret->number = reel_event_string_number(f->ev, offset);
+	return true;
+}
+
+static bool find_digits(const struct finder *f, struct found *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint32_t n;
+
+	if (!find_string(f, f->access->offset, f->access->is_optional, ret) ||
+	    ret->v.kind != VALUE_STRING)
+		return ret->v.kind == VALUE_UNKNOWN;
+	n = ret->v.length < sizeof(f->e->digits) / 2 ? ret->v.length : sizeof(f->e->digits) / 2;
+	for (uint32_t i = 0; i < n; i++) {
+		f->e->digits[2 * i] = (uint8_t)digits[ret->v.bytes[i] >> 4];
+		f->e->digits[2 * i + 1] = (uint8_t)digits[ret->v.bytes[i] & 15];
+	}
+	return give_bytes(ret, f->e->digits, 2 * n,
+			  n == ret->v.length && ret->v.true_length == n ? 2 * n :
+									  EV_UNKNOWN_LENGTH);
+}
+
+/* The file that the event identifies, as whoever opened it called it. */
+static bool find_named(const struct finder *f, struct found *ret)
+{
+	const struct access *a = f->access;
+	const struct model_file *file;
+	uint64_t inode;
+
+	if (find_string(f, a->offset, true, ret))
+		return true;
+	if (!has_bytes(f->ev, a->inode, 8))
+		return give_unknown(f->e, ret, BLIND_OLD);
+	inode = read_number(f->ev, a->inode, REEL_U64);
+	if (!f->e->model) /* found out in order */
+		return give_unknown(f->e, ret, BLIND_NAME);
+	file = inode ? model_file(f->e->model,
+				  a->second == ACCESS_NOWHERE ?
+					  0 :
+					  (uint32_t)read_number(f->ev, a->second, REEL_U32),
+				  inode) :
+		       NULL;
+	if (!file)
+		return give_unknown(f->e, ret, BLIND_NAME);
+	return give_text(ret, file->path);
+}
+
+static bool find_common(const struct finder *f, struct found *ret)
+{
+	const struct reel_event *ev = f->ev;
+	static const uint8_t flags[] = {
+		[RULE_fault] = EV_FAULT,	 [RULE_truncated] = EV_TRUNCATED,
+		[RULE_raced] = EV_RACED,	 [RULE_blocked] = EV_BLOCKED,
+		[RULE_restarted] = EV_RESTARTED, [RULE_keyframe] = EV_KEYFRAME,
+		[RULE_partial] = EV_PARTIAL,
+	};
+	const char *name;
+
+	switch (f->access->context) {
+	case RULE_type:
+		return give_name(ret, ev->type->name);
+	case RULE_pid:
+		return give_number(ret, ev->pid, false);
+	case RULE_tid:
+		return give_number(ret, ev->tid, false);
+	case RULE_cpu:
+		return give_number(ret, ev->cpu, false);
+	case RULE_ret:
+		return give_number(ret, (uint64_t)ev->ret, true);
+	case RULE_errno_:
+		if (!ev->call || ev->ret >= 0 || ev->ret < -4095 || ev->flags & EV_BLOCKED)
+			return false;
+		return give_number(ret, (uint64_t)-ev->ret, false);
+	case RULE_syscall:
+		name = ev->call ?
+			       reel_syscall_name(EV_CALL_ABI(ev->call), EV_CALL_NUMBER(ev->call)) :
+			       NULL;
+		return name && give_name(ret, name);
+	default:
+		return give_number(ret, (ev->flags & flags[f->access->context]) != 0, false);
+	}
+}
+
+/* Fields of a process -------------------------------------------------------------------------- */
+
+static bool give_text_or_none(struct found *ret, struct model_text *t)
+{
+	return t && (t->length || t->true_length) && give_text(ret, t);
+}
+
+static bool find_container(const struct model_process *p, unsigned context, struct found *ret)
+{
+	const struct model_container *c = p->container;
+
+	if (!c)
+		return false;
+	switch (context) {
+	case RULE_container_id:
+		return give_text_or_none(ret, c->id);
+	case RULE_container_name:
+		return give_text_or_none(ret, c->name);
+	case RULE_container_image:
+		return give_text_or_none(ret, c->image);
+	case RULE_container_runtime:
+		return give_number(ret, c->runtime, false);
+	default:
+		return c->is_privileged >= 0 && give_number(ret, (uint64_t)c->is_privileged, false);
+	}
+}
+
+static bool find_process_text(struct eval *e, const struct model_process *p, unsigned context,
+			      struct found *ret)
+{
+	struct model_text *t;
+
+	switch (context) {
+	case RULE_exe:
+		return give_text_or_none(ret, p->exe);
+	case RULE_comm:
+		return give_text_or_none(ret, p->comm);
+	case RULE_argv:
+	case RULE_cmdline:
+		return give_text_or_none(ret, p->argv);
+	case RULE_cwd:
+		return give_text_or_none(ret, p->cwd);
+	case RULE_root:
+		return give_text_or_none(ret, p->root);
+	case RULE_user:
+		t = model_user(e->model, p->ids.uid);
+		return give_text_or_none(ret, t);
+	default:
+		t = model_host(e->model);
+		return give_text_or_none(ret, t);
+	}
+}
+
+enum told { TOLD_ALWAYS, TOLD_IDS, TOLD_CAPS, TOLD_SPACES };
+
+/* Numbers of a process, where they lie. */
+static const struct process_number {
+	uint16_t offset;
+	uint8_t width, told;
+} process_numbers[RULE_CONTEXTS] = {
+#define NUMBER(ident, member, group)                               \
+	[RULE_##ident] = { offsetof(struct model_process, member), \
+			   sizeof(((struct model_process *)0)->member), group }
+	NUMBER(uid, ids.uid, TOLD_IDS),
+	NUMBER(euid, ids.euid, TOLD_IDS),
+	NUMBER(suid, ids.suid, TOLD_IDS),
+	NUMBER(fsuid, ids.fsuid, TOLD_IDS),
+	NUMBER(gid, ids.gid, TOLD_IDS),
+	NUMBER(egid, ids.egid, TOLD_IDS),
+	NUMBER(sgid, ids.sgid, TOLD_IDS),
+	NUMBER(fsgid, ids.fsgid, TOLD_IDS),
+	NUMBER(loginuid, loginuid, TOLD_ALWAYS),
+	NUMBER(ppid, ppid, TOLD_ALWAYS),
+	NUMBER(sid, sid, TOLD_ALWAYS),
+	NUMBER(pgid, pgid, TOLD_ALWAYS),
+	NUMBER(tty, tty, TOLD_ALWAYS),
+	NUMBER(cap_effective, caps.effective, TOLD_CAPS),
+	NUMBER(cap_permitted, caps.permitted, TOLD_CAPS),
+	NUMBER(cap_inheritable, caps.inheritable, TOLD_CAPS),
+	NUMBER(cap_bounding, caps.bounding, TOLD_CAPS),
+	NUMBER(cap_ambient, caps.ambient, TOLD_CAPS),
+	NUMBER(mnt_ns, spaces.mnt, TOLD_SPACES),
+	NUMBER(pid_ns, spaces.pid, TOLD_SPACES),
+	NUMBER(net_ns, spaces.net, TOLD_SPACES),
+	NUMBER(user_ns, spaces.user, TOLD_SPACES),
+	NUMBER(uts_ns, spaces.uts, TOLD_SPACES),
+	NUMBER(ipc_ns, spaces.ipc, TOLD_SPACES),
+	NUMBER(cgroup_ns, spaces.cgroup, TOLD_SPACES),
+	NUMBER(seccomp_mode, seccomp_mode, TOLD_ALWAYS),
+	NUMBER(no_new_privs, no_new_privs, TOLD_ALWAYS),
+	NUMBER(kernel_thread, kernel_thread, TOLD_ALWAYS),
+#undef NUMBER
+};
+
+static bool find_process_number(struct eval *e, const struct model_process *p,
+				const struct process_number *n, struct found *ret)
+{
+	const uint8_t *at = (const uint8_t *)p + n->offset;
+	uint64_t number = 0;
+
+	if ((n->told == TOLD_IDS && !p->has_ids) || (n->told == TOLD_CAPS && !p->has_caps) ||
+	    (n->told == TOLD_SPACES && !p->has_spaces))
+		return give_unknown(e, ret, BLIND_PROCESS);
+	memcpy(&number, at, n->width); /* little-endian, as the tape is */
+	return give_number(ret, number, false);
+}
+
+static bool find_of_process(struct eval *e, struct model_process *p, unsigned context,
+			    struct found *ret)
+{
+	if (context == RULE_host)
+		return e->model ? find_process_text(e, p, context, ret) :
+				  give_unknown(e, ret, BLIND_PROCESS);
+	if (!p || !model_is_certain(e->model, p))
+		return give_unknown(e, ret, BLIND_PROCESS);
+	if (process_numbers[context].width)
+		return find_process_number(e, p, &process_numbers[context], ret);
+	if (context >= RULE_container_id && context <= RULE_container_privileged)
+		return find_container(p, context, ret);
+	return find_process_text(e, p, context, ret);
+}
+
+/* Of the one that made him, or of all above him; those without such a value are passed over. */
+static bool find_next_above(struct finder *f, struct found *ret)
+{
+	const unsigned depth = f->ref->scope == RULE_OF_PARENT ? 1 : MODEL_ANCESTORS_MAX;
+	struct eval *e = f->e;
+
+	if (f->turn == 0)
+		f->process = e->process;
+	while (f->turn < depth) {
+		const struct model_process *below = f->process;
+
+		f->turn++;
+		f->process = below ? below->parent : NULL;
+		if (f->process) {
+			if (find_of_process(e, f->process, f->access->context, ret))
+				return true;
+			continue;
+		}
+		f->turn = depth;
+		/* The first of all, or somebody made him and nobody told who. */
+		if (below && below->ppid == 0 && model_is_certain(e->model, below))
+			return false;
+		return give_unknown(e, ret, BLIND_PROCESS);
+	}
+	return false;
+}
+
+static bool find_next_process(struct finder *f, struct found *ret)
+{
+	if (f->ref->scope == RULE_OF_PARENT || f->ref->scope == RULE_OF_ANCESTOR)
+		return find_next_above(f, ret);
+	return f->turn++ == 0 && find_of_process(f->e, f->e->process, f->access->context, ret);
+}
+
+/* Arguments ------------------------------------------------------------------------------------ */
+
+/* The argument that begins at AT; false: there is none. *RET_NEXT: where the one behind it begins. */
+static bool cut_argument(const struct value *args, uint32_t at, struct found *ret,
+			 uint32_t *ret_next)
+{
+	const uint8_t *end;
+	uint32_t n;
+
+	if (at >= args->length)
+		return false;
+	end = memchr(args->bytes + at, 0, args->length - at);
+	n = end ? (uint32_t)(end - args->bytes) - at : args->length - at;
+	give_bytes(ret, args->bytes + at, n,
+		   end || args->true_length == args->length ? n : EV_UNKNOWN_LENGTH);
+	*ret_next = at + n + 1;
+	return true;
+}
+
+static bool find_argument(struct eval *e, const struct value *args, int wanted, struct found *ret)
+{
+	uint32_t at = 0;
+
+	for (int i = 0; cut_argument(args, at, ret, &at); i++)
+		if (i == wanted)
+			return true;
+	if (args->true_length == args->length)
+		return false;
+	return give_unknown(e, ret, BLIND_CUT);
+}
+
+static bool next_argument(struct finder *f, struct found *ret)
+{
+	const struct value *args = &f->args.v;
+
+	if (cut_argument(args, f->args_at, ret, &f->args_at))
+		return true;
+	f->in_args = false;
+	/* Others may have been behind what was kept. */
+	return args->true_length != args->length && give_unknown(f->e, ret, BLIND_CUT);
+}
+
+/* Arguments as one line: blanks between them. NULL: no memory. */
+static const uint8_t *make_line(struct eval *e, const struct model_text *t)
+{
+	if (e->line_room < t->length) {
+		uint8_t *line = realloc(e->line, t->length);
+
+		if (!line)
+			return NULL;
+		e->line = line;
+		e->line_room = t->length;
+	}
+	for (uint32_t i = 0; i < t->length; i++)
+		e->line[i] = t->bytes[i] ? t->bytes[i] : ' ';
+	return e->line;
+}
+
+static uint32_t line_length(const struct model_text *t)
+{
+	bool ends = t->length && t->bytes[t->length - 1] == 0 && t->true_length == t->length;
+
+	return ends ? t->length - 1 : t->length;
+}
+
+/* The line itself, for those who do not ask the matcher. */
+static bool become_line(struct eval *e, struct found *f)
+{
+	const uint8_t *line = make_line(e, f->text);
+
+	if (!line)
+		return give_unknown(e, f, BLIND_LIMIT);
+	f->v.bytes = line;
+	f->v.length = line_length(f->text);
+	if (f->v.true_length == f->text->length)
+		f->v.true_length = f->v.length;
+	return true;
+}
+
+/* Any of them ---------------------------------------------------------------------------------- */
+
+static bool find_next(struct finder *f, struct found *ret)
+{
+	const struct access *a = f->access;
+
+	if (a->way == ACCESS_PROCESS)
+		return find_next_process(f, ret);
+	if (a->way == ACCESS_PATHNAME) {
+		while (f->turn < 2) {
+			bool is_passed = f->turn++ > 0;
+
+			if (find_string(f, is_passed ? a->second : a->offset, is_passed, ret))
+				return true;
+		}
+		return false;
+	}
+	if (f->turn++ > 0)
+		return false;
+	switch (a->way) {
+	case ACCESS_COMMON:
+		return find_common(f, ret);
+	case ACCESS_NUMBER:
+	case ACCESS_INET:
+		return find_number(f, ret);
+	case ACCESS_RESULT:
+		return f->ev->ret >= 0 && !(f->ev->flags & EV_BLOCKED) &&
+		       give_number(ret, (uint64_t)f->ev->ret, true);
+	case ACCESS_STRING:
+		return find_string(f, a->offset, a->is_optional, ret);
+	case ACCESS_DIGITS:
+		return find_digits(f, ret);
+	case ACCESS_NAMED:
+		return find_named(f, ret);
+	default:
+		return false;
+	}
+}
+
+void finder_begin(struct finder *f, struct eval *e, const struct rule_ref *ref,
+		  const struct access *a, const struct reel_event *ev)
+{
+	*f = (struct finder){ .e = e, .ref = ref, .access = a, .ev = ev };
+}
+
+bool finder_next(struct finder *f, struct found *ret)
+{
+	bool is_args = f->access->kind == REEL_ARGS;
+
+	for (;;) {
+		if (f->in_args && next_argument(f, ret))
+			return true;
+		if (!find_next(f, ret))
+			return false;
+		if (f->one_by_one && ret->text && f->access->context == RULE_cmdline)
+			return become_line(f->e, ret);
+		if (!is_args || ret->v.kind != VALUE_STRING)
+			return true;
+		if (ret->v.length == 0 && ret->v.true_length == 0)
+			continue;
+		if (f->ref->index >= 0) {
+			struct found args = *ret;
+
+			if (find_argument(f->e, &args.v, f->ref->index, ret))
+				return true;
+			continue;
+		}
+		if (!f->one_by_one)
+			return true;
+		f->args = *ret;
+		f->args_at = 0;
+		f->in_args = true;
+	}
+}
+
+void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a,
+	      const struct reel_event *ev, struct value *ret)
+{
+	struct finder f;
+	struct found found;
+
+	finder_begin(&f, e, ref, a, ev);
+	f.one_by_one = true;
+	if (finder_next(&f, &found))
+		*ret = found.v;
+	else
+		*ret = (struct value){ .kind = VALUE_ABSENT };
+}
+
+/* Rows ----------------------------------------------------------------------------------------- */
+
+const struct match_row *found_row(struct eval *e, enum rule_role role, const struct found *f)
+{
+	struct reel_string s = { f->v.bytes, f->v.length, f->v.true_length };
+	struct model_text *t = f->text;
+	const struct match_row *row;
+
+	if (f->number != NO_NUMBER)
+		return eval_row(e, role, f->number, &s);
+	if (t && t->row_of != e->plan->number) {
+		memset(t->row, 0, sizeof(t->row));
+		t->row_of = e->plan->number;
+	}
+	if (t && t->row[role])
+		return t->row[role];
+	if (t && role == RULE_ROLE_LINE) {
+		s.bytes = make_line(e, t);
+		s.length = line_length(t);
+		if (t->true_length == t->length)
+			s.true_length = s.length;
+		if (!s.bytes)
+			return NULL;
+	}
+	row = match_string(e->memos[role], s.bytes, s.length, s.true_length);
+	if (t && row && !row->is_fleeting)
+		t->row[role] = row;
+	return row;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "replay/reads.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void add_type(uint8_t set[32], unsigned type)
+{
+	set[type / 8] |= (uint8_t)(1u << type % 8);
+}
+
+/* From which events the fields of a process come. */
+static const struct {
+	uint8_t from, to;	/* enum rule_context */
+	uint8_t types[8];
+} sources[] = {
+	{ RULE_exe, RULE_argv, { EV_fork, EV_exec, EV_exit, EV_prctl, EV_process } },
+	{ RULE_cwd, RULE_root,
+	  { EV_fork, EV_exec, EV_exit, EV_chdir, EV_chroot, EV_pivot_root, EV_process } },
+	{ RULE_user, RULE_fsgid,
+	  { EV_fork, EV_exec, EV_exit, EV_setuid, EV_setgid, EV_account, EV_process } },
+	{ RULE_loginuid, RULE_tty,
+	  { EV_fork, EV_exit, EV_setsid, EV_setpgid, EV_process } },
+	{ RULE_cap_effective, RULE_cap_ambient,
+	  { EV_fork, EV_exec, EV_exit, EV_capset, EV_prctl, EV_setuid, EV_process } },
+	{ RULE_mnt_ns, RULE_cgroup_ns,
+	  { EV_fork, EV_exit, EV_setns, EV_unshare, EV_process } },
+	{ RULE_seccomp_mode, RULE_kernel_thread, { EV_fork, EV_exec, EV_exit, EV_prctl, EV_process } },
+	{ RULE_container_id, RULE_container_privileged,
+	  { EV_fork, EV_exit, EV_cgroup_move, EV_cgroup, EV_container, EV_process } },
+};
+
+/* And what tells of files by device and inode. */
+static const uint8_t names[] = { EV_open, EV_create, EV_open_by_handle, EV_memfd_create, EV_fd,
+				 EV_socket, EV_accept, EV_connect, EV_bind, EV_pipe };
+
+static bool is_context(const struct rule_ref *ref, unsigned *ret)
+{
+	*ret = ref->context;
+	if (ref->scope == RULE_OF_STEP)
+		return false;
+	if (ref->scope == RULE_OF_EVENT && ref->context != RULE_OWN_FIELD)
+		return false;
+	if (ref->context != RULE_OWN_FIELD)
+		return true;
+	/* A type without the field takes that of the process. */
+	for (unsigned c = RULE_CONTEXT_PROCESS; c < RULE_CONTEXTS; c++) {
+		if (strcmp(rule_contexts[c].name, ref->own) == 0) {
+			*ret = c;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void add_ref(struct reads *r, const struct rule_ref *ref)
+{
+	unsigned context;
+
+	if (!is_context(ref, &context))
+		return;
+	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
+		for (size_t k = 0; k < sizeof(sources[i].types); k++)
+			if (context >= sources[i].from && context <= sources[i].to &&
+			    sources[i].types[k])
+				add_type(r->state, sources[i].types[k]);
+}
+
+static void add_expr(struct reads *r, const struct rules *rules, uint32_t at)
+{
+	const struct rule_expr *x = &rules->exprs[at];
+
+	switch (x->op) {
+	case RULE_EXPR_AND:
+	case RULE_EXPR_OR:
+		add_expr(r, rules, x->b);
+		add_expr(r, rules, x->a);
+		break;
+	case RULE_EXPR_NOT:
+		add_expr(r, rules, x->a);
+		break;
+	case RULE_EXPR_LEAF:
+		add_ref(r, &rules->leaves[x->a].left);
+		if (rules->leaves[x->a].has_right)
+			add_ref(r, &rules->leaves[x->a].right);
+		break;
+	default:
+		break;
+	}
+}
+
+static void add_step(struct reads *r, const struct rules *rules, uint32_t step)
+{
+	const struct rule_step *s = &rules->steps[step];
+
+	for (unsigned i = 0; i < sizeof(s->types); i++)
+		r->types[i] |= s->types[i];
+	for (size_t i = 0; s->reads_names && i < sizeof(names); i++)
+		add_type(r->state, names[i]);
+	add_expr(r, rules, s->expr);
+}
+
+static void add_steps(struct reads *r, const struct rules *rules, const uint32_t *steps, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		add_step(r, rules, steps[i]);
+}
+
+static void add_key(struct reads *r, enum rule_key key)
+{
+	static const uint8_t of_family[] = { EV_fork, EV_exit, EV_setsid, EV_process };
+
+	if (key == RULE_BY_HOST)
+		return;
+	for (size_t i = 0; i < sizeof(of_family); i++)
+		add_type(r->state, of_family[i]);
+	if (key == RULE_BY_FAMILY || key == RULE_BY_CONTAINER) {
+		add_type(r->state, EV_cgroup_move);
+		add_type(r->state, EV_cgroup);
+	}
+	if (key == RULE_BY_USER)
+		add_type(r->state, EV_setuid);
+}
+
+static void find_reads(struct reads *r, const struct rules *rules, const struct rule *rule)
+{
+	bool is_sequence = rule->n_nodes > 1 || rule->n_unlesses;
+
+	for (uint32_t i = 0; i < rule->n_nodes; i++) {
+		const struct rule_node *n = &rule->nodes[i];
+
+		if (n->kind == RULE_NODE_ALL)
+			add_steps(r, rules, n->members, n->n_members);
+		else
+			add_step(r, rules, n->step);
+		add_steps(r, rules, n->guards, n->n_guards);
+		add_steps(r, rules, n->unlesses, n->n_unlesses);
+		is_sequence |= n->kind != RULE_NODE_STEP || n->wait_ns;
+	}
+	add_steps(r, rules, rule->unlesses, rule->n_unlesses);
+	if (is_sequence)
+		add_key(r, (enum rule_key)rule->key);
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
+		const struct reel_type *type = reel_type_by_id(t);
+
+		if (type && (reads_type(r, t) || r->state[t / 8] >> t % 8 & 1))
+			add_type(r->classes, type->class_id);
+	}
+}
+
+struct reads *reads_new(const struct rules *rules, const uint64_t *extents_ns)
+{
+	struct reads *list = calloc(rules->n + 1u, sizeof(*list));
+
+	for (uint32_t i = 0; list && i < rules->n; i++) {
+		list[i].extent_ns = extents_ns[i];
+		find_reads(&list[i], rules, &rules->list[i]);
+	}
+	return list;
+}
+
+/* How many of a step's types are missing. */
+static enum reads_possible step_without(const struct rules *rules, uint32_t step,
+					const uint8_t missing[32])
+{
+	bool any = false, all = true;
+
+	for (unsigned i = 0; i < 32; i++) {
+		uint8_t types = rules->steps[step].types[i];
+
+		any |= (types & missing[i]) != 0;
+		all &= (types & ~missing[i]) == 0;
+	}
+	return all ? READS_NONE : any ? READS_SOME : READS_ALL;
+}
+
+static enum reads_possible node_without(const struct rules *rules, const struct rule_node *n,
+					const uint8_t missing[32])
+{
+	enum reads_possible worst = READS_ALL;
+
+	if (n->kind != RULE_NODE_ALL)
+		return step_without(rules, n->step, missing);
+	for (unsigned m = 0; m < n->n_members; m++) {
+		enum reads_possible one = step_without(rules, n->members[m], missing);
+
+		if (one > worst)
+			worst = one;
+	}
+	return worst;
+}
+
+enum reads_possible reads_without(const struct rules *rules, const struct rule *rule,
+				  const uint8_t missing[32])
+{
+	bool any_way = false, any_limit = false;
+
+	for (uint32_t i = 0; i < rule->n_nodes; i++) {
+		enum reads_possible worst = READS_ALL;
+
+		if (!rule->nodes[i].is_end)
+			continue;
+		for (int32_t at = (int32_t)i; at >= 0; at = rule->nodes[at].parent) {
+			enum reads_possible one = node_without(rules, &rule->nodes[at], missing);
+
+			if (one > worst)
+				worst = one;
+		}
+		any_way |= worst != READS_NONE;
+		any_limit |= worst != READS_ALL;
+	}
+	return !any_way ? READS_NONE : any_limit ? READS_SOME : READS_ALL;
+}

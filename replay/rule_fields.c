@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Names of what rules may ask for beside an event's own fields. */
+#include "format/schema.h"
+#include "replay/rules.h"
+
+#define ROW(ident, name, kind, hint, doc) { name, hint, doc, REEL_##kind },
+
+const struct rule_context_row rule_contexts[] = {
+	RULE_EVENT_FIELDS(ROW) RULE_PROCESS_FIELDS(ROW){ 0 },
+};
+
+_Static_assert(sizeof(rule_contexts) / sizeof(rule_contexts[0]) == RULE_CONTEXTS + 1,
+	       "a row for each field");
+
+/* By enum rule_severity and enum rule_key. */
+const char *const rule_severity_names[] = {
+	"informational", "low", "medium", "high", "critical", NULL,
+};
+const char *const rule_key_names[] = {
+	"family", "process", "container", "user", "host", NULL,
+};
+
+const struct reel_field *rule_own_field(const struct reel_type *type, const char *name)
+{
+	return reel_type_field(type, name);
+}
+
+enum rule_role rule_ref_role(const struct rule_ref *ref)
+{
+	if (ref->context == RULE_cmdline)
+		return RULE_ROLE_LINE;
+	if (ref->kind == REEL_ARGS)
+		return ref->index == RULES_NONE ? RULE_ROLE_ARGS : RULE_ROLE_TEXT;
+	return ref->kind == REEL_PATH ? RULE_ROLE_PATH : RULE_ROLE_TEXT;
+}

@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A set of rules while it is made: memory, pools in which the same thing is one, notes. */
+#include "replay/rules_impl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { NOTES_MAX = 10000 };
+
+static int no_memory(struct reel_err *err)
+{
+	return reel_err_set(err, -ENOMEM, "no memory for the rules");
+}
+
+/* Room for one more of SIZE bytes. */
+static bool reserve(void **list, uint32_t n, uint32_t *room, size_t size)
+{
+	uint32_t more = *room ? *room * 2 : 16;
+	void *larger;
+
+	if (n < *room)
+		return true;
+	if (more <= *room)
+		return false;
+	larger = realloc(*list, more * size);
+	if (!larger)
+		return false;
+	*list = larger;
+	*room = more;
+	return true;
+}
+
+#define RESERVE(list, n, room) reserve((void **)&(list), (n), (room), sizeof(*(list)))
+
+/* Pools beside one another grow together: each sees the room that was there before. */
+#define RESERVE_TOO(list, n, room)                                             \
+	({                                                                     \
+		uint32_t room_before = (room);                                 \
+		reserve((void **)&(list), (n), &room_before, sizeof(*(list))); \
+	})
+
+int rules_new(struct rules **ret, struct reel_err *err)
+{
+	struct rules *r = calloc(1, sizeof(*r));
+	int status = 0;
+
+	if (!r)
+		return no_memory(err);
+	r->maker = calloc(1, sizeof(*r->maker));
+	if (!r->maker) {
+		free(r);
+		return no_memory(err);
+	}
+	(void)crypto_generichash_init(&r->maker->contents, NULL, 0, sizeof(r->hash));
+	for (int role = 0; role < RULE_ROLES && status == 0; role++)
+		status = matcher_new(role == RULE_ROLE_ARGS ? MATCH_ARGS : MATCH_TEXT,
+				     &r->matchers[role], err);
+	if (status < 0) {
+		rules_free(r);
+		return status;
+	}
+	*ret = r;
+	return 0;
+}
+
+static void free_making(struct rules_maker *m)
+{
+	free(m->leaves.slots);
+	free(m->exprs.slots);
+	free(m->steps.slots);
+	free(m->leaf_hashes);
+	free(m->expr_hashes);
+	free(m->step_hashes);
+	free(m->leaf_traits);
+	free(m->expr_traits);
+	m->leaves = m->exprs = m->steps = (struct rules_index){ 0 };
+	m->leaf_hashes = m->expr_hashes = m->step_hashes = NULL;
+	m->leaf_traits = m->expr_traits = NULL;
+	m->files = NULL;
+	arena_done(&m->scratch);
+}
+
+void rules_free(struct rules *r)
+{
+	if (!r)
+		return;
+	free_making(r->maker);
+	free(r->maker->ids.slots);
+	arena_done(&r->maker->memory);
+	free(r->maker);
+	for (int role = 0; role < RULE_ROLES; role++)
+		matcher_free(r->matchers[role]);
+	free(r->list);
+	free(r->tunes);
+	free(r->steps);
+	free(r->exprs);
+	free(r->leaves);
+	free(r->notes);
+	free(r);
+}
+
+void *rules_alloc(struct rules *r, size_t bytes)
+{
+	return arena_alloc(&r->maker->memory, bytes);
+}
+
+const char *rules_text(struct rules *r, const char *bytes, size_t length)
+{
+	return arena_text(&r->maker->memory, bytes, length);
+}
+
+int rules_note(struct rules *r, bool is_error, const char *file, uint32_t line, uint32_t column,
+	       const char *fmt, ...)
+{
+	struct rule_note *note;
+	va_list args;
+
+	r->n_errors += is_error;
+	if (r->n_notes >= NOTES_MAX)
+		return 0;
+	if (!RESERVE(r->notes, r->n_notes, &r->maker->note_room))
+		return -ENOMEM;
+	note = &r->notes[r->n_notes++];
+	*note = (struct rule_note){ .file = file,
+				    .line = line,
+				    .column = column,
+				    .is_error = is_error };
+	va_start(args, fmt);
+	(void)vsnprintf(note->text, sizeof(note->text), fmt, args);
+	va_end(args);
+	return 0;
+}
+
+/* Indexes -------------------------------------------------------------------------------------- */
+
+static bool index_grow(struct rules_index *x)
+{
+	uint32_t n = x->n_slots ? x->n_slots * 2 : 64;
+	struct rules_index_slot *slots = n ? calloc(n, sizeof(*slots)) : NULL;
+
+	if (!slots)
+		return false;
+	for (uint32_t i = 0; i < x->n_slots; i++) {
+		uint32_t at = (uint32_t)x->slots[i].hash & (n - 1);
+
+		if (!x->slots[i].number)
+			continue;
+		while (slots[at].number)
+			at = (at + 1) & (n - 1);
+		slots[at] = x->slots[i];
+	}
+	free(x->slots);
+	x->slots = slots;
+	x->n_slots = n;
+	return true;
+}
+
+static bool index_add(struct rules_index *x, uint64_t hash, uint32_t number)
+{
+	uint32_t at;
+
+	if (x->n_used >= x->n_slots / 2 && !index_grow(x))
+		return false;
+	at = (uint32_t)hash & (x->n_slots - 1);
+	while (x->slots[at].number)
+		at = (at + 1) & (x->n_slots - 1);
+	x->slots[at] = (struct rules_index_slot){ hash, number + 1 };
+	x->n_used++;
+	return true;
+}
+
+/* For each that has this hash: NUMBER is it, until the body breaks. -1: there is none. */
+#define INDEX_EACH(x, wanted, number)                                                   \
+	for (uint32_t at_ = (x)->n_slots ? (uint32_t)(wanted) & ((x)->n_slots - 1) : 0; \
+	     (x)->n_slots && ((number) = (int64_t)(x)->slots[at_].number - 1) >= 0;     \
+	     at_ = (at_ + 1) & ((x)->n_slots - 1))                                      \
+		if ((x)->slots[at_].hash == (wanted))
+
+/* Leaves --------------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t hash, const void *bytes, size_t length)
+{
+	return XXH3_64bits_withSeed(bytes, length, hash);
+}
+
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+	return text ? mix(hash, text, strlen(text) + 1) : mix(hash, "\xff", 1);
+}
+
+static uint64_t mix_ref(uint64_t hash, const struct rule_ref *ref)
+{
+	uint64_t words[6] = { ref->scope,     ref->context,	    ref->kind,
+			      ref->is_signed, (uint64_t)ref->index, (uint64_t)ref->slot };
+
+	hash = mix(hash, words, sizeof(words));
+	return mix_text(hash, ref->own);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_ref(const struct rule_ref *a, const struct rule_ref *b)
+{
+	return a->scope == b->scope && a->context == b->context && a->kind == b->kind &&
+	       a->is_signed == b->is_signed && a->index == b->index && a->slot == b->slot &&
+	       same_text(a->own, b->own);
+}
+
+static uint64_t hash_leaf(const struct rule_leaf *leaf)
+{
+	uint64_t words[5] = { leaf->op, leaf->role, leaf->match_flags, leaf->has_right,
+			      leaf->n_values };
+	uint64_t hash = mix_ref(mix(1, words, sizeof(words)), &leaf->left);
+
+	if (leaf->has_right)
+		hash = mix_ref(hash, &leaf->right);
+	for (uint32_t i = 0; i < leaf->n_values; i++) {
+		const struct rule_value *v = &leaf->values[i];
+		uint64_t head[5] = { v->number, 0, 0, v->net.bits, v->length };
+
+		memcpy(&head[1], v->net.addr, sizeof(v->net.addr));
+		hash = mix(hash, head, sizeof(head));
+		if (v->bytes)
+			hash = mix(hash, v->bytes, v->length);
+	}
+	return hash;
+}
+
+static bool same_value(const struct rule_value *a, const struct rule_value *b)
+{
+	return a->number == b->number && a->net.bits == b->net.bits && a->length == b->length &&
+	       memcmp(a->net.addr, b->net.addr, sizeof(a->net.addr)) == 0 &&
+	       (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
+}
+
+static bool same_leaf(const struct rule_leaf *a, const struct rule_leaf *b)
+{
+	if (a->op != b->op || a->role != b->role || a->match_flags != b->match_flags ||
+	    a->has_right != b->has_right || a->n_values != b->n_values ||
+	    !same_ref(&a->left, &b->left) || (a->has_right && !same_ref(&a->right, &b->right)))
+		return false;
+	for (uint32_t i = 0; i < a->n_values; i++)
+		if (!same_value(&a->values[i], &b->values[i]))
+			return false;
+	return true;
+}
+
+static bool is_process_scope(const struct rule_ref *ref)
+{
+	return ref->scope == RULE_OF_PROCESS || ref->scope == RULE_OF_PARENT ||
+	       ref->scope == RULE_OF_ANCESTOR;
+}
+
+static unsigned ref_traits(const struct rule_ref *ref)
+{
+	if (is_process_scope(ref))
+		return RULES_READS_CONTEXT;
+	if (ref->scope == RULE_OF_STEP)
+		return RULES_READS_BOUND;
+	if (ref->context == RULE_pathname || ref->context == RULE_filename)
+		return RULES_READS_PATH;
+	if (ref->context != RULE_OWN_FIELD)
+		return 0;
+	if (strcmp(ref->own, "path") == 0)
+		return RULES_READS_PATH;
+	for (int i = RULE_CONTEXT_PROCESS; i < RULE_CONTEXTS; i++)
+		if (strcmp(rule_contexts[i].name, ref->own) == 0)
+			return RULES_HAS_NAMESAKE;
+	return 0;
+}
+
+/* What a matcher is asked for by an operator on strings. */
+static int match_op(uint8_t op)
+{
+	switch (op) {
+	case RULE_EQ:
+	case RULE_NE:
+		return MATCH_EQUALS;
+	case RULE_REGEX:
+	case RULE_NOT_REGEX:
+		return MATCH_REGEX;
+	case RULE_CONTAINS:
+		return MATCH_CONTAINS;
+	case RULE_STARTS:
+		return MATCH_STARTS;
+	case RULE_ENDS:
+		return MATCH_ENDS;
+	case RULE_GLOB:
+		return MATCH_GLOB;
+	}
+	return -1;
+}
+
+static int copy_ref(struct rules *r, struct rule_ref *ref)
+{
+	if (ref->own) {
+		ref->own = rules_text(r, ref->own, strlen(ref->own));
+		if (!ref->own)
+			return -ENOMEM;
+	}
+	if (ref->hint) {
+		ref->hint = rules_text(r, ref->hint, strlen(ref->hint));
+		if (!ref->hint)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Its strings go to the matcher of its role at once, so that a bad pattern is found with whoever
+ * wrote it. */
+static int copy_leaf(struct rules *r, const struct rule_leaf *leaf, struct rule_leaf *to,
+		     struct reel_err *err)
+{
+	int op = match_op(leaf->op);
+
+	*to = *leaf;
+	to->values = NULL;
+	if (copy_ref(r, &to->left) < 0 || (leaf->has_right && copy_ref(r, &to->right) < 0))
+		return no_memory(err);
+	if (!leaf->n_values)
+		return 0;
+	to->values = rules_alloc(r, leaf->n_values * sizeof(*to->values));
+	if (!to->values)
+		return no_memory(err);
+	for (uint32_t i = 0; i < leaf->n_values; i++) {
+		struct rule_value *v = &to->values[i];
+		int status;
+
+		*v = leaf->values[i];
+		if (leaf->left.kind < REEL_PATH)
+			continue;
+		v->bytes = arena_text(&r->maker->memory, leaf->values[i].bytes, v->length);
+		if (!v->bytes)
+			return no_memory(err);
+		if (op < 0)
+			return reel_err_set(err, -EINVAL, "an operator that strings do not have");
+		status = matcher_add(r->matchers[leaf->role], (enum match_op)op, leaf->match_flags,
+				     v->bytes, v->length, &v->test, err);
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}
+
+int64_t rules_add_leaf(struct rules *r, const struct rule_leaf *leaf, struct reel_err *err)
+{
+	struct rules_maker *m = r->maker;
+	uint64_t hash = hash_leaf(leaf);
+	uint32_t room = m->leaf_room;
+	int64_t number;
+	int status;
+
+	INDEX_EACH(&m->leaves, hash, number)
+	if (same_leaf(&r->leaves[number], leaf))
+		return number;
+	if (!RESERVE_TOO(m->leaf_hashes, r->n_leaves, room) ||
+	    !RESERVE_TOO(m->leaf_traits, r->n_leaves, room) ||
+	    !RESERVE(r->leaves, r->n_leaves, &m->leaf_room))
+		return no_memory(err);
+	status = copy_leaf(r, leaf, &r->leaves[r->n_leaves], err);
+	if (status < 0)
+		return status;
+	if (!index_add(&m->leaves, hash, r->n_leaves))
+		return no_memory(err);
+	m->leaf_hashes[r->n_leaves] = hash;
+	m->leaf_traits[r->n_leaves] = (uint8_t)(ref_traits(&leaf->left) |
+						(leaf->has_right ? ref_traits(&leaf->right) : 0));
+	return r->n_leaves++;
+}
+
+/* Expressions ---------------------------------------------------------------------------------- */
+
+static int64_t intern_expr(struct rules *r, const struct rule_expr *e, uint64_t hash,
+			   unsigned traits)
+{
+	struct rules_maker *m = r->maker;
+	uint32_t room = m->expr_room;
+	int64_t number;
+
+	INDEX_EACH(&m->exprs, hash, number)
+	{
+		const struct rule_expr *old = &r->exprs[number];
+
+		if (old->op == e->op && old->a == e->a && old->b == e->b)
+			return number;
+	}
+	if (!RESERVE_TOO(m->expr_hashes, r->n_exprs, room) ||
+	    !RESERVE_TOO(m->expr_traits, r->n_exprs, room) ||
+	    !RESERVE(r->exprs, r->n_exprs, &m->expr_room) ||
+	    !index_add(&m->exprs, hash, r->n_exprs))
+		return -ENOMEM;
+	m->expr_hashes[r->n_exprs] = hash;
+	m->expr_traits[r->n_exprs] = (uint8_t)traits;
+	r->exprs[r->n_exprs] = *e;
+	return r->n_exprs++;
+}
+
+int64_t rules_add_expr(struct rules *r, enum rule_expr_op op, uint32_t a, uint32_t b)
+{
+	const struct rules_maker *m = r->maker;
+	uint64_t words[3] = { op, 0, 0 };
+	struct rule_expr e = { .op = (uint8_t)op };
+	unsigned traits = 0;
+
+	switch (op) {
+	case RULE_EXPR_TRUE:
+		break;
+	case RULE_EXPR_LEAF:
+		e.a = a;
+		words[1] = m->leaf_hashes[a];
+		traits = m->leaf_traits[a];
+		break;
+	case RULE_EXPR_NOT:
+		if (r->exprs[a].op == RULE_EXPR_NOT)
+			return r->exprs[a].a;
+		e.a = a;
+		words[1] = m->expr_hashes[a];
+		traits = m->expr_traits[a];
+		break;
+	default:
+		/* What is true or the same on one side says nothing; with three values, too. */
+		if (a == b)
+			return a;
+		if (r->exprs[a].op == RULE_EXPR_TRUE)
+			return op == RULE_EXPR_AND ? b : a;
+		if (r->exprs[b].op == RULE_EXPR_TRUE)
+			return op == RULE_EXPR_AND ? a : b;
+		e.a = a;
+		e.b = b;
+		words[1] = m->expr_hashes[a];
+		words[2] = m->expr_hashes[b];
+		traits = m->expr_traits[a] | m->expr_traits[b];
+	}
+	return intern_expr(r, &e, mix(2, words, sizeof(words)), traits);
+}
+
+/* Steps ---------------------------------------------------------------------------------------- */
+
+static bool has_type(const struct rule_step *step, unsigned id)
+{
+	return step->types[id / 8] >> id % 8 & 1;
+}
+
+/* Whether a path of this type may have to be found by device and inode. */
+static bool may_lack_path(const struct reel_type *t)
+{
+	const struct reel_field *path = rule_own_field(t, "path");
+
+	return rule_own_field(t, "inode") && (!path || path->kind & REEL_OPTIONAL);
+}
+
+/* A field that some type of the step lacks is there the process's, if that has one of its name. */
+static bool reads_namesake(const struct rules *r, const struct rule_step *step, uint32_t expr)
+{
+	const struct rule_expr *e = &r->exprs[expr];
+	const struct rule_leaf *leaf;
+
+	if (!(r->maker->expr_traits[expr] & RULES_HAS_NAMESAKE))
+		return false;
+	if (e->op == RULE_EXPR_AND || e->op == RULE_EXPR_OR)
+		return reads_namesake(r, step, e->a) || reads_namesake(r, step, e->b);
+	if (e->op == RULE_EXPR_NOT)
+		return reads_namesake(r, step, e->a);
+	leaf = &r->leaves[e->a];
+	for (int side = 0; side < 1 + leaf->has_right; side++) {
+		const struct rule_ref *ref = side ? &leaf->right : &leaf->left;
+
+		if (!(ref_traits(ref) & RULES_HAS_NAMESAKE))
+			continue;
+		for (const struct reel_type *t = reel_types; t->name; t++)
+			if (has_type(step, t->id) && !rule_own_field(t, ref->own))
+				return true;
+	}
+	return false;
+}
+
+int64_t rules_add_step(struct rules *r, const struct rule_step *given)
+{
+	struct rules_maker *m = r->maker;
+	unsigned traits = m->expr_traits[given->expr];
+	struct rule_step step = *given;
+	uint64_t words[2] = { given->outcome, m->expr_hashes[given->expr] };
+	uint64_t hash = mix(mix(3, words, sizeof(words)), given->types, sizeof(given->types));
+	uint32_t room = m->step_room;
+	int64_t number;
+
+	INDEX_EACH(&m->steps, hash, number)
+	{
+		const struct rule_step *old = &r->steps[number];
+
+		if (old->outcome == step.outcome && old->expr == step.expr &&
+		    memcmp(old->types, step.types, sizeof(step.types)) == 0)
+			return number;
+	}
+	step.reads_bound = traits & RULES_READS_BOUND;
+	step.reads_context = traits & RULES_READS_CONTEXT || reads_namesake(r, &step, step.expr);
+	step.reads_names = false;
+	if (traits & RULES_READS_PATH)
+		for (const struct reel_type *t = reel_types; t->name && !step.reads_names; t++)
+			step.reads_names = has_type(&step, t->id) && may_lack_path(t);
+	if (!RESERVE_TOO(m->step_hashes, r->n_steps, room) ||
+	    !RESERVE(r->steps, r->n_steps, &m->step_room) ||
+	    !index_add(&m->steps, hash, r->n_steps))
+		return -ENOMEM;
+	m->step_hashes[r->n_steps] = hash;
+	r->steps[r->n_steps] = step;
+	return r->n_steps++;
+}
+
+/* Rules ---------------------------------------------------------------------------------------- */
+
+static uint64_t hash_id(const char *id)
+{
+	return mix_text(4, id);
+}
+
+const struct rule *rules_find(const struct rules *r, const char *id)
+{
+	int64_t number;
+
+	INDEX_EACH(&r->maker->ids, hash_id(id), number)
+	if (strcmp(r->list[number].id, id) == 0)
+		return &r->list[number];
+	return NULL;
+}
+
+static void *copy(struct rules *r, const void *from, size_t n, size_t size, bool *ret_failed)
+{
+	void *to;
+
+	if (!n || !from)
+		return NULL;
+	to = rules_alloc(r, n * size);
+	if (to)
+		memcpy(to, from, n * size);
+	else
+		*ret_failed = true;
+	return to;
+}
+
+static const char *copy_text(struct rules *r, const char *from, bool *ret_failed)
+{
+	return copy(r, from, from ? strlen(from) + 1 : 0, 1, ret_failed);
+}
+
+static const char **copy_texts(struct rules *r, const char **from, uint32_t n, bool *ret_failed)
+{
+	const char **to = copy(r, from, n, sizeof(*from), ret_failed);
+
+	for (uint32_t i = 0; to && i < n; i++)
+		to[i] = copy_text(r, from[i], ret_failed);
+	return to;
+}
+
+#define COPY(field, n) ((field) = copy(r, (field), (n), sizeof(*(field)), &failed))
+
+static bool copy_node(struct rules *r, struct rule_node *node)
+{
+	bool failed = false;
+
+	COPY(node->guards, node->n_guards);
+	COPY(node->unlesses, node->n_unlesses);
+	COPY(node->binding_member, node->n_bindings);
+	COPY(node->bindings, node->n_bindings);
+	node->blocks = copy_texts(r, node->blocks, node->n_blocks, &failed);
+	for (uint32_t i = 0; node->bindings && i < node->n_bindings; i++)
+		failed |= copy_ref(r, &node->bindings[i].ref) < 0;
+	return !failed && (!node->has_distinct || copy_ref(r, &node->distinct) == 0);
+}
+
+int rules_add_rule(struct rules *r, const struct rule *given, struct reel_err *err)
+{
+	struct rules_maker *m = r->maker;
+	const struct rule *other = rules_find(r, given->id);
+	struct rule rule = *given;
+	bool failed = false;
+
+	if (other)
+		return reel_err_set(err, -EEXIST, "'%s' is in %s:%u, too", given->id, other->file,
+				    other->line);
+	if (!RESERVE(r->list, r->n, &m->list_room))
+		return no_memory(err);
+	rule.hash = rules_hash_rule(r, given);
+	rule.id = copy_text(r, given->id, &failed);
+	rule.title = copy_text(r, given->title, &failed);
+	rule.description = copy_text(r, given->description, &failed);
+	rule.author = copy_text(r, given->author, &failed);
+	rule.file = copy_text(r, given->file, &failed);
+	rule.why_not = copy_text(r, given->why_not, &failed);
+	rule.tags.v = copy_texts(r, given->tags.v, given->tags.n, &failed);
+	rule.references.v = copy_texts(r, given->references.v, given->references.n, &failed);
+	rule.false_positives.v =
+		copy_texts(r, given->false_positives.v, given->false_positives.n, &failed);
+	COPY(rule.unlesses, rule.n_unlesses);
+	COPY(rule.nodes, rule.n_nodes);
+	for (uint32_t i = 0; rule.nodes && i < rule.n_nodes; i++)
+		failed |= !copy_node(r, &rule.nodes[i]);
+	if (failed || !index_add(&m->ids, hash_id(rule.id), r->n))
+		return no_memory(err);
+	r->list[r->n++] = rule;
+	return 0;
+}
+
+int rules_add_tune(struct rules *r, const struct rule_tune *given)
+{
+	struct rule_tune tune = *given;
+	bool failed = false;
+
+	tune.glob = copy_text(r, given->glob, &failed);
+	tune.file = copy_text(r, given->file, &failed);
+	if (failed || !RESERVE(r->tunes, r->n_tunes, &r->maker->tune_room))
+		return -ENOMEM;
+	r->tunes[r->n_tunes++] = tune;
+	return 0;
+}
+
+void rules_hash_contents(struct rules *r, const void *bytes, size_t length)
+{
+	uint64_t n = length;
+
+	/* With their lengths, so that a line which moves to another file changes the hash. */
+	(void)crypto_generichash_update(&r->maker->contents, (const void *)&n, sizeof(n));
+	(void)crypto_generichash_update(&r->maker->contents, bytes, length);
+}
+
+int rules_finish(struct rules *r, struct reel_err *err)
+{
+	int status;
+
+	if (r->maker->is_finished)
+		return 0;
+	for (int role = 0; role < RULE_ROLES; role++) {
+		status = matcher_build(r->matchers[role], err);
+		if (status < 0)
+			return status;
+	}
+	(void)crypto_generichash_final(&r->maker->contents, r->hash, sizeof(r->hash));
+	free_making(r->maker);
+	r->maker->is_finished = true;
+	return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A rule's compiled form as one number. Steps go in by what they are and not by their place in the
+ * pools, so that the same text makes the same rule wherever it stands; what is only shown of a rule
+ * (severity, description, lines) does not go in.
+ */
+#include <string.h>
+#include <xxhash.h>
+
+#include "replay/rules_impl.h"
+
+static void put(uint64_t *to, uint64_t value)
+{
+	*to = XXH3_64bits_withSeed(&value, sizeof(value), *to);
+}
+
+static void put_text(uint64_t *to, const char *text)
+{
+	size_t n = text ? strlen(text) : 0;
+
+	put(to, text ? n : UINT64_MAX);
+	*to = XXH3_64bits_withSeed(text ? text : "", n, *to);
+}
+
+static void put_ref(uint64_t *to, const struct rule_ref *ref)
+{
+	put(to, (uint64_t)ref->scope | (uint64_t)ref->context << 8 | (uint64_t)ref->kind << 16 |
+			(uint64_t)(uint16_t)ref->index << 24 | (uint64_t)(uint16_t)ref->slot << 40 |
+			(uint64_t)ref->is_signed << 56);
+	put_text(to, ref->own);
+}
+
+static void put_steps(uint64_t *to, const struct rules *r, const uint32_t *steps, uint32_t n)
+{
+	put(to, n);
+	for (uint32_t i = 0; i < n; i++)
+		put(to, r->maker->step_hashes[steps[i]]);
+}
+
+static void put_node(uint64_t *to, const struct rules *r, const struct rule_node *node)
+{
+	put(to, (uint64_t)node->kind | (uint64_t)node->collects << 8 |
+			(uint64_t)node->is_end << 16 | (uint64_t)(uint32_t)node->parent << 32);
+	put(to, node->within_ns);
+	put(to, node->wait_ns);
+	if (node->kind == RULE_NODE_ALL)
+		put_steps(to, r, node->members, node->n_members);
+	else
+		put_steps(to, r, &node->step, 1);
+	if (node->kind == RULE_NODE_COUNT) {
+		put(to, node->count);
+		put(to, node->window_ns);
+		put(to, node->has_distinct);
+		if (node->has_distinct)
+			put_ref(to, &node->distinct);
+	}
+	put_steps(to, r, node->guards, node->n_guards);
+	put_steps(to, r, node->unlesses, node->n_unlesses);
+	put(to, node->n_bindings);
+	for (uint32_t i = 0; i < node->n_bindings; i++) {
+		put_ref(to, &node->bindings[i].ref);
+		put(to, (uint64_t)node->bindings[i].slot);
+		put(to, node->binding_member ? node->binding_member[i] : 0);
+	}
+	put(to, node->n_blocks);
+	for (uint32_t i = 0; i < node->n_blocks; i++)
+		put_text(to, node->blocks[i]);
+}
+
+uint64_t rules_hash_rule(const struct rules *r, const struct rule *rule)
+{
+	uint64_t state = 0;
+
+	put_text(&state, rule->id);
+	put(&state, (uint64_t)rule->key | (uint64_t)rule->n_slots << 8);
+	put(&state, rule->within_ns);
+	put_steps(&state, r, rule->unlesses, rule->n_unlesses);
+	put(&state, rule->n_nodes);
+	for (uint32_t i = 0; i < rule->n_nodes; i++)
+		put_node(&state, r, &rule->nodes[i]);
+	return state;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The making of a set of rules: what its front ends share beside rules.h. */
+#ifndef REEL_REPLAY_RULES_IMPL_H
+#define REEL_REPLAY_RULES_IMPL_H
+
+#include <sodium.h>
+
+#include "replay/arena.h"
+#include "replay/rules.h"
+
+/* Numbers of things by a hash of their content: open addressing, at most half full. */
+struct rules_index {
+	struct rules_index_slot {
+		uint64_t hash;
+		uint32_t number; /* from 1; 0: free */
+	} * slots;
+	uint32_t n_slots, n_used;
+};
+
+/* What is known of an expression without looking into it. */
+enum rules_expr_trait {
+	RULES_READS_BOUND = 1,
+	RULES_READS_CONTEXT = 2,
+	RULES_READS_PATH = 4,	/* path, pathname or filename */
+	RULES_HAS_NAMESAKE = 8, /* a field of the event's own that its process has, too */
+};
+
+struct rules_maker {
+	struct arena memory;  /* as long as the set */
+	struct arena scratch; /* until it is finished */
+	struct rules_index leaves, exprs, steps, ids;
+	/* By number; of content alone, so that they do not depend on the order of making. */
+	uint64_t *leaf_hashes, *expr_hashes, *step_hashes;
+	uint8_t *leaf_traits, *expr_traits;
+	uint32_t leaf_room, expr_room, step_room, list_room, tune_room, note_room;
+	crypto_generichash_state contents;
+	struct policy_file *files; /* that were read, the newest first */
+	bool is_finished;
+};
+
+/* The rule of that id, or NULL. */
+const struct rule *rules_find(const struct rules *r, const char *id);
+
+/* A file's bytes, for the hash of the set. */
+void rules_hash_contents(struct rules *r, const void *bytes, size_t length);
+
+/* Of a rule's compiled form. */
+uint64_t rules_hash_rule(const struct rules *r, const struct rule *rule);
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "replay/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_err *err)
+{
+	uint32_t n = plan->eval->rules->n_steps + 1u;
+	int r;
+
+	memset(s, 0, sizeof(*s));
+	s->plan = plan;
+	s->stamp = calloc(n, sizeof(*s->stamp));
+	s->found = calloc(n, sizeof(*s->found));
+	r = s->stamp && s->found ? eval_init(&s->eval, plan->eval, err) :
+				   reel_err_set(err, -ENOMEM, "no memory for a scanner");
+	if (r < 0)
+		scanner_done(s);
+	return r;
+}
+
+void scanner_done(struct scanner *s)
+{
+	eval_done(&s->eval);
+	free(s->stamp);
+	free(s->found);
+	memset(s, 0, sizeof(*s));
+}
+
+static void begin_event(struct scanner *s)
+{
+	s->n_found = 0;
+	if (++s->now == 0) { /* the stamps of 4 billion events ago would count again */
+		memset(s->stamp, 0, s->plan->eval->rules->n_steps * sizeof(*s->stamp));
+		s->now = 1;
+	}
+}
+
+static void find_step(struct scanner *s, uint32_t step)
+{
+	if (s->stamp[step] == s->now)
+		return;
+	s->stamp[step] = s->now;
+	s->found[s->n_found++] = step;
+}
+
+static void find_steps(struct scanner *s, const uint32_t *steps, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		find_step(s, steps[i]);
+}
+
+/* The steps of those tests of the probe that hold, or may. */
+static void find_by_row(struct scanner *s, const struct scan_probe *p, const struct match_row *row)
+{
+	for (uint32_t w = 0; w < p->n_words; w++) {
+		uint64_t bits = row->yes[w];
+
+		if (row->has_unknown)
+			bits |= row->unknown[w];
+		for (bits &= p->mask[w]; bits; bits &= bits - 1) {
+			uint32_t t = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			find_steps(s, p->steps + p->first[t], p->first[t + 1] - p->first[t]);
+		}
+	}
+}
+
+/* Asks those steps that were found; what is left may matter. */
+static void keep_possible(struct scanner *s, const struct reel_event *ev)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < s->n_found; i++)
+		if (eval_step(&s->eval, s->found[i], ev) != TRUTH_NO)
+			s->found[kept++] = s->found[i];
+	s->n_found = kept;
+}
+
+void scan_event(struct scanner *s, const struct reel_event *ev)
+{
+	const struct scan_bucket *b = s->plan->buckets[ev->type->id];
+
+	begin_event(s);
+	if (!b)
+		return;
+	find_steps(s, b->always, b->n_always);
+	for (unsigned i = 0; i < b->n_probes; i++) {
+		const struct scan_probe *p = &b->probes[i];
+		struct reel_string string;
+		const struct match_row *row;
+
+		if ((unsigned)p->offset + 2 > ev->type->fixed_bytes || s->plan->is_slow) {
+			find_steps(s, b->all, b->n_all);
+			break;
+		}
+		string = reel_event_string_at(ev, p->offset);
+		if (string.length == 0 && (p->empty_counts || ev->flags & EV_FAULT))
+			find_steps(
+				s, p->steps,
+				p->first[matcher_n_tests(s->plan->eval->rules->matchers[p->role])]);
+		row = eval_row(&s->eval, p->role, reel_event_string_number(ev, p->offset), &string);
+		if (!row)
+			find_steps(s, b->all, b->n_all);
+		else if (!row->is_empty || row->has_unknown)
+			find_by_row(s, p, row);
+	}
+	keep_possible(s, ev);
+}
+
+/* Blocks --------------------------------------------------------------------------------------- */
+
+static int make_rows(struct scanner *s, struct scan_block *b)
+{
+	size_t each = b->u.strings.n + 1u, all = each * RULE_ROLES;
+
+	if (b->row_room < all) {
+		free(b->row_memory);
+		b->row_memory = calloc(all, sizeof(*b->row_memory));
+		b->row_room = b->row_memory ? all : 0;
+		if (!b->row_memory)
+			return -ENOMEM;
+	} else {
+		memset(b->row_memory, 0, all * sizeof(*b->row_memory));
+	}
+	b->rows.strings = &b->u.strings;
+	for (unsigned role = 0; role < RULE_ROLES; role++)
+		b->rows.row[role] = b->row_memory + role * each;
+	s->eval.rows = &b->rows;
+	return 0;
+}
+
+/* The lane of each probe, or NULL where all events have nothing there. */
+enum { PROBES_MAX = EV_MAX_STRINGS * RULE_ROLES };
+struct lanes {
+	const uint8_t *at[PROBES_MAX];
+	bool asks_all; /* another recorder's type: strings may not be where they should */
+};
+
+static const uint8_t *lane_of(const struct reel_group *g, uint16_t offset)
+{
+	unsigned lane = offset / 4, before;
+
+	if (!(g->lanes_there[lane / 64] >> lane % 64 & 1))
+		return NULL;
+	before = lane < 64 ? 0 : (unsigned)__builtin_popcountll(g->lanes_there[0]);
+	if (lane % 64)
+		before += (unsigned)__builtin_popcountll(g->lanes_there[lane / 64]
+							 << (64 - lane % 64));
+	return g->lanes + 4ull * g->n * before + offset % 4;
+}
+
+static void find_lanes(const struct scan_block *b, unsigned type, const struct scan_bucket *bucket,
+		       struct lanes *ret)
+{
+	const struct reel_group *g = &b->u.groups[type];
+	uint16_t width = b->u.schema->fixed_bytes[type];
+
+	ret->asks_all = !b->u.schema->as_built[type];
+	for (unsigned i = 0; i < bucket->n_probes; i++) {
+		if ((unsigned)bucket->probes[i].offset + 2 > width)
+			ret->asks_all = true;
+		else
+			ret->at[i] = lane_of(g, bucket->probes[i].offset);
+	}
+}
+
+static void gather(const struct reel_group *g, uint32_t width, uint32_t row, uint8_t *to)
+{
+	const uint8_t *lane = g->lanes + 4 * (size_t)row;
+
+	memset(to, 0, width);
+	for (unsigned w = 0; w < 2; w++) {
+		for (uint64_t bits = g->lanes_there[w]; bits; bits &= bits - 1) {
+			memcpy(to + 256 * w + 4 * (unsigned)__builtin_ctzll(bits), lane, 4);
+			lane += 4 * (size_t)g->n;
+		}
+	}
+}
+
+static void *grow(void *memory, uint32_t *room, size_t size)
+{
+	uint32_t more = *room ? 2 * *room : 256;
+	void *larger = reallocarray(memory, more, size);
+
+	if (larger)
+		*room = more;
+	return larger;
+}
+
+/* Candidates point into the room for fixed parts, so that it must be there before. */
+static int make_fixed_room(struct scan_block *b)
+{
+	size_t bytes = 64;
+
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		if (b->u.groups[t].n)
+			bytes += (size_t)b->u.groups[t].n * b->u.schema->fixed_bytes[t];
+	b->fixed_used = 0;
+	if (bytes <= b->fixed_room)
+		return 0;
+	free(b->fixed);
+	b->fixed = malloc(bytes);
+	b->fixed_room = b->fixed ? bytes : 0;
+	return b->fixed ? 0 : -ENOMEM;
+}
+
+static void event_at(const struct scan_block *b, uint32_t i, const struct tape_run *run,
+		     uint32_t run_at, const uint8_t *fixed, struct reel_event *ret)
+{
+	const struct reel_unpacked *u = &b->u;
+	unsigned type = u->type[i];
+
+	ret->ts = u->ts[i];
+	ret->seq = run->seq + (i - run_at);
+	ret->ret = u->flags[i] & EV_WIDE_RET ? reel_unpacked_wide_ret(u, i) : u->ret[i];
+	ret->pid = u->pid[i];
+	ret->tid = u->pid[i] + u->tid[i];
+	ret->cpu = run->cpu;
+	ret->call = u->call[i] ^ u->groups[type].usual_call;
+	ret->flags = u->flags[i] & (uint8_t)~EV_WIDE_RET;
+	ret->type = u->schema->types[type];
+	ret->fixed = fixed;
+	ret->strings = &u->strings;
+	ret->segment = u->segment;
+}
+
+static int keep(struct scanner *s, struct scan_block *b, uint32_t i, const struct reel_event *ev)
+{
+	struct scan_candidate *c;
+
+	if (b->n == b->room) {
+		c = grow(b->candidates, &b->room, sizeof(*c));
+		if (!c)
+			return -ENOMEM;
+		b->candidates = c;
+	}
+	while (b->steps_room - b->n_steps < s->n_found) {
+		uint32_t *steps = grow(b->steps, &b->steps_room, sizeof(*steps));
+
+		if (!steps)
+			return -ENOMEM;
+		b->steps = steps;
+	}
+	if (s->n_found)
+		memcpy(b->steps + b->n_steps, s->found, s->n_found * sizeof(*s->found));
+	c = &b->candidates[b->n++];
+	*c =
+		(struct scan_candidate){ ev->ts,     ev->seq,	 ev->fixed, i,
+					 b->n_steps, s->n_found, ev->cpu };
+	b->n_steps += s->n_found;
+	b->fixed_used += ev->type->fixed_bytes;
+	return 0;
+}
+
+/* Finds the steps of one event by its strings. */
+static void probe(struct scanner *s, struct scan_block *b, const struct scan_bucket *bucket,
+		  const struct lanes *lanes, uint32_t i)
+{
+	find_steps(s, bucket->always, bucket->n_always);
+	if (lanes->asks_all || s->plan->is_slow) {
+		find_steps(s, bucket->all, bucket->n_all);
+		return;
+	}
+	for (unsigned k = 0; k < bucket->n_probes; k++) {
+		const struct scan_probe *p = &bucket->probes[k];
+		const struct match_row *row;
+		uint16_t number = 0;
+
+		if (lanes->at[k])
+			memcpy(&number, lanes->at[k] + 4ull * b->u.row[i], sizeof(number));
+		if (number == 0 && (p->empty_counts || b->u.flags[i] & EV_FAULT)) {
+			find_steps(s, bucket->all, bucket->n_all);
+			return;
+		}
+		row = number <= b->u.strings.n ? b->rows.row[p->role][number] : NULL;
+		if (!row) {
+			const struct reel_event view = { .strings = &b->u.strings,
+							 .fixed = (const uint8_t *)&number };
+			struct reel_string string = reel_event_string_at(&view, 0);
+
+			row = eval_row(&s->eval, p->role, number, &string);
+		}
+		if (!row)
+			find_steps(s, bucket->all, bucket->n_all);
+		else if (!row->is_empty || row->has_unknown)
+			find_by_row(s, p, row);
+	}
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct scan_candidate *x = a, *y = b;
+
+	if (x->ts != y->ts)
+		return x->ts < y->ts ? -1 : 1;
+	if (x->cpu != y->cpu)
+		return x->cpu < y->cpu ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* Two sorted halves need no sort, and most blocks are few runs; qsort of what is sorted is cheap. */
+static void put_in_order(struct scan_block *b)
+{
+	for (uint32_t i = 1; i < b->n; i++) {
+		if (by_time(&b->candidates[i - 1], &b->candidates[i]) > 0) {
+			qsort(b->candidates, b->n, sizeof(*b->candidates), by_time);
+			return;
+		}
+	}
+}
+
+int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct reel_err *err)
+{
+	struct lanes *lanes[EV_MAX_TYPES] = { 0 };
+	const struct reel_unpacked *u = &b->u;
+	uint32_t run = 0;
+	int r = make_rows(s, b);
+
+	b->n = b->n_steps = 0;
+	if (r == 0)
+		r = make_fixed_room(b);
+	for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
+		if (!u->groups[t].n || !s->plan->buckets[t])
+			continue;
+		lanes[t] = calloc(1, sizeof(*lanes[t]));
+		if (lanes[t])
+			find_lanes(b, t, s->plan->buckets[t], lanes[t]);
+		else
+			r = -ENOMEM;
+	}
+	for (uint32_t i = 0; r == 0 && i < u->n_events; i++) {
+		unsigned type = u->type[i];
+		struct reel_event ev;
+		bool is_wanted = is_state || s->plan->wants_names || s->plan->wants[type];
+
+		if (!lanes[type] && !is_wanted)
+			continue;
+		begin_event(s);
+		if (lanes[type]) {
+			probe(s, b, s->plan->buckets[type], lanes[type], i);
+			if (!s->n_found && !is_wanted)
+				continue;
+		}
+		while (i >= u->run_at[run + 1])
+			run++;
+		gather(&u->groups[type], u->schema->fixed_bytes[type], u->row[i],
+		       b->fixed + b->fixed_used);
+		event_at(b, i, &u->runs[run], u->run_at[run], b->fixed + b->fixed_used, &ev);
+		keep_possible(s, &ev);
+		if (s->n_found || is_wanted)
+			r = keep(s, b, i, &ev);
+	}
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		free(lanes[t]);
+	s->eval.rows = NULL;
+	if (r < 0)
+		return reel_err_set(err, r, "no memory for a block");
+	put_in_order(b);
+	return 0;
+}
+
+void scan_block_event(const struct scan_block *b, const struct scan_candidate *c,
+		      struct reel_event *ret)
+{
+	const struct tape_run run = { .seq = c->seq, .cpu = c->cpu };
+
+	event_at(b, c->index, &run, c->index, c->fixed, ret);
+}
+
+void scan_block_done(struct scan_block *b)
+{
+	reel_unpack_done(&b->u);
+	free(b->row_memory);
+	free(b->candidates);
+	free(b->steps);
+	free(b->fixed);
+	memset(b, 0, sizeof(*b));
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The first look at events, block by block and on any thread: which of them may matter to a step.
+ * Most are dropped by one look-up of one string: a step that cannot hold without a certain literal is
+ * only asked where some test of that literal holds. What is left are the candidates, in order; every
+ * event of the state stream is one.
+ *
+ * Nothing is dropped that could be unknown: a string that was cut, a field that could not be read.
+ */
+#ifndef REEL_REPLAY_SCAN_H
+#define REEL_REPLAY_SCAN_H
+
+#include "format/reader.h"
+#include "replay/eval.h"
+
+/* A string of a type's events, and the steps that need one of these tests to hold on it. */
+struct scan_probe {
+	uint16_t offset;
+	uint8_t role;
+	bool empty_counts; /* an empty one is to be found out elsewhere, so it decides nothing */
+	uint64_t *mask;	   /* tests that matter; n_words of the role */
+	uint32_t n_words;
+	uint32_t *first; /* by test: where its steps begin; one more than tests */
+	uint32_t *steps;
+};
+
+struct scan_bucket {
+	struct scan_probe *probes;
+	unsigned n_probes;
+	uint32_t *always; /* steps without a literal that they need */
+	uint32_t n_always;
+	uint32_t *all; /* every step on this type */
+	uint32_t n_all;
+};
+
+/* Shared by all threads. */
+struct scan_plan {
+	const struct eval_plan *eval;
+	struct scan_bucket *buckets[EV_MAX_TYPES]; /* NULL: no step wants the type */
+	bool wants[EV_MAX_TYPES]; /* candidates whatever the steps say: for whoever uses the plan */
+	bool wants_names; /* somebody asks for a file by device and inode: all events matter */
+	bool is_slow;	  /* every step is asked of every event, for tests */
+};
+
+int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct reel_err *err);
+void scan_plan_free(struct scan_plan *p);
+/* Whether a block with these types can hold anything that matters. */
+bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e);
+
+struct scan_candidate {
+	uint64_t ts, seq;
+	const uint8_t *fixed;
+	uint32_t index; /* in the block */
+	uint32_t first_step, n_steps;
+	uint16_t cpu;
+};
+
+struct scan_block {
+	struct reel_unpacked u;
+	struct eval_rows rows;
+	const struct match_row **row_memory;
+	size_t row_room;
+	struct scan_candidate *candidates; /* by (ts, cpu, seq) */
+	uint32_t n, room;
+	uint32_t *steps;
+	uint32_t n_steps, steps_room;
+	uint8_t *fixed; /* of candidates */
+	size_t fixed_used, fixed_room;
+};
+
+/* One a thread. */
+struct scanner {
+	const struct scan_plan *plan;
+	struct eval eval;
+	uint32_t *stamp; /* by step: the event that it was last met at */
+	uint32_t now;
+	uint32_t *found;
+	uint32_t n_found;
+};
+
+int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_err *err);
+void scanner_done(struct scanner *s);
+
+/* The block in b->u, as it was unpacked; is_state: its events all are candidates. */
+int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct reel_err *err);
+void scan_block_done(struct scan_block *b);
+/* A candidate as an event; it lives as long as the block is not used for another. */
+void scan_block_event(const struct scan_block *b, const struct scan_candidate *c,
+		      struct reel_event *ret);
+
+/* One event alone, where there is no block: the steps that may matter are in s->found. */
+void scan_event(struct scanner *s, const struct reel_event *ev);
+
+#endif

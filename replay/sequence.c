@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An event against the tokens. For each rule in turn: first `unless`, then the conditions of
+ * else-branches, then the nodes from the last to the first, so that one event moves a token by one
+ * step.
+ */
+#include "replay/sequence.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/sequence_impl.h"
+
+int sequence_new(const struct sequence_plan *plan, const struct sequence_options *o,
+		 struct model *m, struct reel_err *err, struct sequence **ret)
+{
+	const struct rules *rules = plan->eval->rules;
+	struct sequence *s = calloc(1, sizeof(*s));
+	uint32_t n_slots = 0;
+
+	for (uint32_t i = 0; i < rules->n; i++)
+		if (rules->list[i].n_slots > n_slots)
+			n_slots = rules->list[i].n_slots;
+	if (s) {
+		s->plan = plan;
+		s->rules = rules;
+		s->o = *o;
+		s->model = m;
+		s->truth = calloc(rules->n_steps + 1u, 1);
+		s->why = calloc(rules->n_steps + 1u, sizeof(*s->why));
+		s->values = calloc(n_slots + 1u, sizeof(*s->values));
+		s->kept = calloc(n_slots + 1u, sizeof(*s->kept));
+		s->stats.evaluations = calloc(rules->n_steps + 1u, sizeof(uint64_t));
+		s->stats.hits = calloc(rules->n_steps + 1u, sizeof(uint64_t));
+	}
+	if (!s || !s->truth || !s->why || !s->values || !s->kept || !s->stats.evaluations ||
+	    !s->stats.hits) {
+		sequence_free(s);
+		return reel_err_set(err, -ENOMEM, "no memory for rules");
+	}
+	*ret = s;
+	return 0;
+}
+
+void sequence_free(struct sequence *s)
+{
+	if (!s)
+		return;
+	store_done(s);
+	free(s->truth);
+	free(s->why);
+	free(s->values);
+	free(s->kept);
+	free(s->turns);
+	free(s->stats.evaluations);
+	free(s->stats.hits);
+	free(s);
+}
+
+void sequence_blind(struct sequence *s, uint32_t rule, enum blind_reason reason, uint64_t from_ns,
+		    uint64_t extent_ns)
+{
+	uint64_t to;
+
+	if (__builtin_add_overflow(from_ns, extent_ns, &to))
+		to = UINT64_MAX;
+	/* Without memory for one more interval all of the rest is blind: nothing is claimed. */
+	if (blind_add(&s->o.blind[rule], reason, from_ns, to, 1) < 0)
+		s->o.blind[rule].is_whole = true;
+}
+
+/* Why something was unknown, the first reason that there is. */
+void sequence_undecided(struct sequence *s, uint32_t rule, uint32_t why, uint64_t extent_ns)
+{
+	unsigned reason = BLIND_PROCESS;
+
+	for (unsigned i = 0; i < BLIND_REASONS; i++)
+		if (why >> i & 1) {
+			reason = i;
+			break;
+		}
+	s->stats.undecided++;
+	sequence_blind(s, rule, (enum blind_reason)reason, s->ev->ts, extent_ns);
+}
+
+/* Keys ----------------------------------------------------------------------------------------- */
+
+enum key_known { KEY_UNKNOWN, KEY_DOUBTFUL, KEY_CERTAIN };
+
+static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret)
+{
+	const struct model_process *p = s->eval->process;
+	bool certain;
+
+	*ret = 0;
+	if (by == RULE_BY_HOST)
+		return KEY_CERTAIN;
+	if (!p)
+		return KEY_UNKNOWN;
+	certain = model_is_certain(s->model, p);
+	switch (by) {
+	case RULE_BY_FAMILY:
+		*ret = p->family;
+		return certain && p->has_family ? KEY_CERTAIN : KEY_DOUBTFUL;
+	case RULE_BY_PROCESS:
+		*ret = p->serial;
+		return certain || p->known_by == MODEL_GUESS ? KEY_CERTAIN : KEY_DOUBTFUL;
+	case RULE_BY_CONTAINER:
+		*ret = p->container ? p->container->serial : 0;
+		return certain ? KEY_CERTAIN : KEY_DOUBTFUL;
+	default:
+		*ret = p->ids.uid;
+		if (!p->has_ids)
+			return KEY_UNKNOWN;
+		return certain ? KEY_CERTAIN : KEY_DOUBTFUL;
+	}
+}
+
+/* The steps of the event ------------------------------------------------------------------------ */
+
+/* Asks each step once; those that hold, or may, are given their turns. */
+static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_steps,
+			  struct reel_err *err)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < n_steps; i++) {
+		const struct use *uses = s->plan->uses + s->plan->first_use[steps[i]];
+		size_t more = s->plan->first_use[steps[i] + 1] - s->plan->first_use[steps[i]];
+
+		s->eval->why = 0;
+		s->truth[steps[i]] = (uint8_t)eval_step(s->eval, steps[i], s->ev);
+		s->why[steps[i]] = s->eval->why;
+		s->stats.evaluations[steps[i]]++;
+		if (s->truth[steps[i]] == TRUTH_NO)
+			continue;
+		s->stats.hits[steps[i]] += s->truth[steps[i]] == TRUTH_YES;
+		if (n + more > s->turns_room) {
+			size_t room = 2 * (n + more);
+			struct use *turns = reallocarray(s->turns, room, sizeof(*turns));
+
+			if (!turns)
+				return reel_err_set(err, -ENOMEM, "no memory for rules");
+			s->turns = turns;
+			s->turns_room = room;
+		}
+		memcpy(s->turns + n, uses, more * sizeof(*uses));
+		n += more;
+	}
+	if (n > 1)
+		qsort(s->turns, n, sizeof(*s->turns), use_by_turn);
+	return (int64_t)n;
+}
+
+/* Tokens that what holds now kills, or holds back. */
+static void kill_tokens(struct sequence *s, const struct use *u, uint64_t key)
+{
+	struct slot *slot = slot_find(s, u->rule, u->node, key);
+
+	for (struct token *t = slot ? slot->tokens : NULL, *next; t; t = next) {
+		enum truth answer;
+
+		next = t->next;
+		if (t->kind != TOKEN_WHOLE && u->phase != USE_RULE_UNLESS)
+			continue;
+		answer = sequence_ask(s, u->step, t);
+		if (u->phase == USE_GUARD && answer == TRUTH_YES)
+			t->guards_seen |= 1ull << u->bit;
+		else if (u->phase == USE_GUARD && answer == TRUTH_UNKNOWN)
+			t->guards_blind |= 1ull << u->bit;
+		else if (answer == TRUTH_YES)
+			token_kill(s, t);
+		else if (answer == TRUTH_UNKNOWN)
+			t->is_despite = true;
+	}
+}
+
+static void kill_rule(struct sequence *s, const struct use *u, uint64_t key)
+{
+	struct use each = *u;
+
+	for (each.node = 0; each.node < s->rules->list[u->rule].n_nodes; each.node++)
+		kill_tokens(s, &each, key);
+}
+
+/* Whether there is something that the node could go on from. */
+static bool is_reached(struct sequence *s, const struct turn *turn)
+{
+	const struct slot *slot;
+
+	if (turn->node->parent < 0)
+		return true;
+	slot = slot_find(s, turn->rule_at, (uint32_t)turn->node->parent, turn->key);
+	for (const struct token *t = slot ? slot->tokens : NULL; t; t = t->next)
+		if (t->kind == TOKEN_WHOLE && token_is_alive(s, t, s->ev->ts))
+			return true;
+	slot = turn->node->kind == RULE_NODE_ALL ?
+		       slot_find(s, turn->rule_at, turn->node_at, turn->key) :
+		       NULL;
+	for (const struct token *t = slot ? slot->tokens : NULL; t; t = t->next)
+		if (t->kind == TOKEN_PARTIAL && token_is_alive(s, t, s->ev->ts))
+			return true;
+	return false;
+}
+
+/* A node's turn; u[0..n) are its members if it is an `all`. */
+static int take_turn(struct sequence *s, const struct use *u, size_t n, uint64_t key,
+		     enum key_known known, struct reel_err *err)
+{
+	const struct rule *rule = &s->rules->list[u->rule];
+	const struct turn turn = {
+		u->rule, u->node, rule, &rule->nodes[u->node], node_facts(s, u->rule, u->node), key
+	};
+	bool is_single = s->plan->rules[u->rule].is_single;
+	uint32_t members = 0, unknown = 0;
+	bool may = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (s->truth[u[i].step] == TRUTH_UNKNOWN && !s->rules->steps[u[i].step].reads_bound)
+			unknown |= s->why[u[i].step] | 1u << BLIND_REASONS;
+		else
+			may = true;
+		members |= 1u << u[i].bit;
+	}
+	if (unknown && (known == KEY_UNKNOWN || is_reached(s, &turn)))
+		sequence_undecided(s, u->rule, unknown, turn.facts->extent_ns);
+	if (!may)
+		return 0;
+	if (is_single)
+		return sequence_single(s, &turn, err);
+	if (known != KEY_CERTAIN)
+		sequence_undecided(s, u->rule, 1u << BLIND_PROCESS, turn.facts->extent_ns);
+	return known == KEY_UNKNOWN ? 0 : sequence_reach(s, &turn, members, err);
+}
+
+static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
+{
+	uint64_t keys[RULE_BY_HOST + 1];
+	enum key_known known[RULE_BY_HOST + 1];
+	int r = 0;
+
+	for (unsigned by = 0; by <= RULE_BY_HOST; by++)
+		known[by] = key_of(s, (enum rule_key)by, &keys[by]);
+	for (size_t i = 0, end; r == 0 && i < n; i = end) {
+		const struct use *u = &s->turns[i];
+		unsigned by = s->rules->list[u->rule].key;
+
+		for (end = i + 1; end < n && u->phase == USE_NODE &&
+				  s->turns[end].rule == u->rule &&
+				  s->turns[end].phase == USE_NODE && s->turns[end].node == u->node;)
+			end++;
+		if (u->phase == USE_NODE)
+			r = take_turn(s, u, end - i, keys[by], known[by], err);
+		else if (known[by] == KEY_UNKNOWN)
+			continue;
+		else if (u->phase == USE_RULE_UNLESS)
+			kill_rule(s, u, keys[by]);
+		else
+			kill_tokens(s, u, keys[by]);
+	}
+	return r;
+}
+
+/* Keys that end, and families that are founded -------------------------------------------------- */
+
+/* What waited for something not to come has waited long enough: it can come no more. */
+static int end_key(struct sequence *s, enum rule_key by, uint64_t key, struct reel_err *err)
+{
+	struct owner *owner = key ? owner_find(s, by, key) : NULL;
+	int r = 0;
+
+	for (struct slot *slot = owner ? owner->slots : NULL; slot; slot = slot->next_of_owner) {
+		while (r == 0 && slot->tokens) {
+			if (slot->tokens->waits_at)
+				r = sequence_complete(s, slot->tokens, err);
+			else
+				token_kill(s, slot->tokens);
+		}
+	}
+	return r;
+}
+
+static int copy_token(struct sequence *s, const struct token *from, uint64_t key)
+{
+	struct slot *slot = slot_get(s, from->slot->rule, from->slot->node, key);
+	struct token *t = slot ? token_new(s, slot, (enum token_kind)from->kind, from->bound) :
+				 NULL;
+
+	if (!t)
+		return -ENOMEM;
+	t->is_despite = from->is_despite;
+	t->is_tuned = from->is_tuned;
+	t->first_ns = from->first_ns;
+	t->last_ns = from->last_ns;
+	t->first_serial = from->first_serial;
+	t->last_serial = from->last_serial;
+	t->parent_serial = from->parent_serial;
+	t->counted_serial = from->counted_serial;
+	t->anchor_ns = from->anchor_ns;
+	t->guards_seen = from->guards_seen;
+	t->guards_blind = from->guards_blind;
+	t->mask = from->mask;
+	t->collected = from->collected;
+	t->evidence = evidence_ref(from->evidence);
+	if (from->n_counted) {
+		t->counted = calloc(from->n_counted, sizeof(*t->counted));
+		if (!t->counted)
+			return -ENOMEM;
+		t->counted_room = from->n_counted;
+	}
+	for (; t->n_counted < from->n_counted; t->n_counted++, s->n_state++) {
+		struct counted *c = &t->counted[t->n_counted];
+
+		*c = from->counted[t->n_counted];
+		evidence_ref(c->before);
+		c->seen->refs++;
+	}
+	return from->waits_at ? token_wait(s, t, from->deadline_ns) : 0;
+}
+
+static int found_family(struct sequence *s, uint64_t from, uint64_t to, struct reel_err *err)
+{
+	struct owner *owner = from != to ? owner_find(s, RULE_BY_FAMILY, from) : NULL;
+	int r = 0;
+
+	for (struct slot *slot = owner ? owner->slots : NULL; slot; slot = slot->next_of_owner) {
+		struct token **list;
+		int64_t n = slot_tokens(s, slot, &list);
+
+		/* From the oldest on, so that the newest ends up first again. */
+		for (r = n < 0 ? (int)n : r; r == 0 && n-- > 0;)
+			r = copy_token(s, list[n], to);
+	}
+	return r < 0 ? reel_err_set(err, r, "no memory for tokens") : 0;
+}
+
+/* Time ----------------------------------------------------------------------------------------- */
+
+int sequence_time(struct sequence *s, uint64_t now_ns, struct reel_err *err)
+{
+	int r = 0;
+
+	while (r == 0 && s->n_waiting && s->waiting[1]->deadline_ns < now_ns)
+		r = sequence_complete(s, s->waiting[1], err);
+	return r;
+}
+
+int sequence_end(struct sequence *s, uint64_t end_ns, struct reel_err *err)
+{
+	int r = sequence_time(s, end_ns, err);
+
+	while (s->n_waiting) {
+		struct token *t = s->waiting[1];
+
+		sequence_blind(s, t->slot->rule, BLIND_END, t->last_ns,
+			       t->deadline_ns - t->last_ns);
+		token_kill(s, t);
+	}
+	store_clean(s);
+	return r;
+}
+
+int sequence_event(struct sequence *s, struct eval *e, const struct reel_event *ev,
+		   const struct model_change *change, const uint32_t *steps, uint32_t n_steps,
+		   struct reel_err *err)
+{
+	int64_t n;
+	int r = sequence_time(s, ev->ts, err);
+
+	s->serial++;
+	s->eval = e;
+	s->ev = ev;
+	e->bound = NULL;
+	if (r == 0 && change && change->family_from)
+		r = found_family(s, change->family_from, change->family_to, err);
+	if (r == 0 && n_steps) {
+		n = find_turns(s, steps, n_steps, err);
+		r = n < 0 ? (int)n : take_turns(s, (size_t)n, err);
+	}
+	if (r == 0 && change && change->ended_process)
+		r = end_key(s, RULE_BY_PROCESS, change->ended_process, err);
+	if (r == 0 && change && change->ended_family)
+		r = end_key(s, RULE_BY_FAMILY, change->ended_family, err);
+	if (r == 0 && change && change->ended_container)
+		r = end_key(s, RULE_BY_CONTAINER, change->ended_container, err);
+	store_bound(s, ev->ts);
+	store_clean(s);
+	seen_unref(s->model, s->seen);
+	s->seen = NULL;
+	return r;
+}
+
+void sequence_move(struct sequence *to, struct sequence *old, const int32_t *rule_of)
+{
+	struct token *next;
+
+	for (struct token *t = old->oldest; t; t = next) {
+		uint32_t rule = t->slot->rule;
+		struct slot *slot = NULL;
+
+		next = t->newer;
+		if (rule_of[rule] >= 0)
+			slot = slot_get(to, (uint32_t)rule_of[rule], t->slot->node, t->slot->key);
+		if (slot)
+			store_move(to, old, t, slot);
+	}
+	to->serial = old->serial;
+}
+
+void sequence_stats(const struct sequence *s, struct sequence_stats *ret)
+{
+	*ret = s->stats;
+	ret->tokens = s->n_state;
+}

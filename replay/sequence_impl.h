@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tokens and where they lie; for sequence.c and sequence_store.c only.
+ *
+ *	owner (kind of key, key)  ->  its slots, in a list, so that a key can end
+ *	slot (node, key)          ->  its tokens, one for each tuple of bound values
+ *
+ * Slots are found by a hash of node and key. All tokens are in one list from the oldest to the
+ * newest, from which too many are taken.
+ */
+#ifndef REEL_REPLAY_SEQUENCE_IMPL_H
+#define REEL_REPLAY_SEQUENCE_IMPL_H
+
+#include "replay/sequence.h"
+
+struct kept_value {
+	struct value v; /* its bytes lie in the text */
+	struct model_text *text;
+};
+
+enum token_kind {
+	TOKEN_WHOLE,   /* the node has been reached */
+	TOKEN_PARTIAL, /* of `all`: some members have come */
+	TOKEN_COUNTER, /* of `count`: the events that are counted */
+};
+
+/* An event that is counted, and how far the way had come before it. */
+struct counted {
+	uint64_t ts, serial;
+	uint64_t first_ns, first_serial;
+	uint64_t value;		 /* distinct: a hash of it */
+	struct evidence *before; /* the parent's; NULL at the head */
+	struct seen *seen;
+	bool is_despite;
+};
+
+struct slot;
+
+struct token {
+	struct slot *slot;
+	struct token *next; /* in its slot, newest first */
+	struct token *older, *newer;
+	uint8_t kind;
+	bool is_dead; /* taken out; its memory goes when the event is over */
+	bool is_despite, is_tuned;
+	uint64_t first_ns, last_ns;
+	uint64_t first_serial, last_serial; /* of events */
+	uint64_t parent_serial;		    /* last event of the token that it was copied from */
+	uint64_t counted_serial;	    /* of the event that completed the last count */
+	uint64_t anchor_ns;		    /* PARTIAL: what the bound of `all` counts from */
+	uint64_t guards_seen, guards_blind;
+	uint32_t mask; /* PARTIAL: members that have come */
+	uint32_t collected;
+	struct evidence *evidence;
+	struct counted *counted; /* COUNTER: from the oldest on */
+	uint32_t n_counted, counted_room;
+	size_t waits_at; /* in the heap of those that wait, from 1 */
+	uint64_t deadline_ns;
+	struct kept_value bound[]; /* the rule's slots */
+};
+
+struct owner {
+	uint64_t key;
+	uint8_t kind;
+	struct owner *next;
+	struct slot *slots;
+};
+
+struct slot {
+	uint32_t rule, node;
+	uint64_t key;
+	struct owner *owner;
+	struct slot *next; /* in its bucket */
+	struct slot *next_of_owner, **prev_of_owner;
+	struct token *tokens;
+	uint32_t n, n_dead; /* the dead still refer to it */
+};
+
+struct table {
+	void **buckets;
+	size_t n_buckets, n;
+};
+
+struct sequence {
+	const struct sequence_plan *plan;
+	const struct rules *rules;
+	struct sequence_options o;
+	struct model *model;
+	struct table slots, owners;
+	struct token *oldest, *newest;
+	struct token *dead;
+	uint64_t n_state, swept; /* tokens; how many were left by the last sweep */
+	struct token **waiting;	 /* a heap by deadline; from 1 */
+	size_t n_waiting, waiting_room;
+	struct sequence_stats stats;
+
+	/* The event that is looked at: */
+	struct eval *eval;
+	const struct reel_event *ev;
+	uint64_t serial;
+	struct seen *seen; /* made when the first token wants it */
+	uint8_t *truth;	   /* by step */
+	struct use *turns;
+	size_t turns_room;
+	uint32_t *why;		 /* by step: what made it unknown */
+	struct value *values;	 /* a token's, while a step is asked */
+	struct kept_value *kept; /* while a token is made */
+	struct token **looked_at;
+	size_t looked_room;
+};
+
+struct slot *slot_find(const struct sequence *s, uint32_t rule, uint32_t node, uint64_t key);
+struct slot *slot_get(struct sequence *s, uint32_t rule, uint32_t node, uint64_t key);
+
+/* In its slot, as the newest of all; takes over the evidence. NULL: no memory. */
+struct token *token_new(struct sequence *s, struct slot *slot, enum token_kind kind,
+			const struct kept_value *bound);
+void token_kill(struct sequence *s, struct token *t);
+void token_touch(struct sequence *s, struct token *t);
+bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t now_ns);
+/* The tokens of the slot that are not dead, as they are now, newest first; they stay valid until the
+ * event is over. Returns how many, or -ENOMEM. */
+int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret);
+
+/* A token waits for its deadline. */
+int token_wait(struct sequence *s, struct token *t, uint64_t deadline_ns);
+void token_stop_waiting(struct sequence *s, struct token *t);
+
+/* Frees what died, and slots that are empty. */
+void store_clean(struct sequence *s);
+/* Makes room: first what has expired, then the oldest. */
+void store_bound(struct sequence *s, uint64_t now_ns);
+struct owner *owner_find(const struct sequence *s, unsigned kind, uint64_t key);
+void store_done(struct sequence *s);
+/* A token of another set of rules, whose rule is the same as the slot's. */
+void store_move(struct sequence *to, struct sequence *from, struct token *t, struct slot *slot);
+
+uint64_t bound_hash(const struct kept_value *bound, uint32_t n);
+bool bound_equal(const struct kept_value *a, const struct kept_value *b, uint32_t n);
+void kept_value_ref(struct kept_value *to, const struct kept_value *from);
+
+static inline const struct rule_node *token_node(const struct sequence *s, const struct token *t)
+{
+	return &s->rules->list[t->slot->rule].nodes[t->slot->node];
+}
+
+static inline const struct node_facts *node_facts(const struct sequence *s, uint32_t rule,
+						  uint32_t node)
+{
+	return &s->plan->facts[s->plan->first_fact[rule] + node];
+}
+
+/* A node's turn on an event. */
+struct turn {
+	uint32_t rule_at, node_at;
+	const struct rule *rule;
+	const struct rule_node *node;
+	const struct node_facts *facts;
+	uint64_t key;
+};
+
+/* MEMBERS: of `all`, those whose steps may hold. */
+int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members,
+		   struct reel_err *err);
+int sequence_single(struct sequence *s, const struct turn *turn, struct reel_err *err);
+/* A token has completed its way; it is used up. */
+int sequence_complete(struct sequence *s, struct token *t, struct reel_err *err);
+/* A step that may hold, with the values that a token has bound; NULL: none. */
+enum truth sequence_ask(struct sequence *s, uint32_t step, const struct token *t);
+
+/* The event is neither a match nor none, for these reasons. */
+void sequence_undecided(struct sequence *s, uint32_t rule, uint32_t why, uint64_t extent_ns);
+void sequence_blind(struct sequence *s, uint32_t rule, enum blind_reason reason, uint64_t from_ns,
+		    uint64_t extent_ns);
+
+#endif

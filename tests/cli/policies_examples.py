@@ -1,0 +1,11 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The examples of replay/POLICIES.md, in the slow interpreter."""
+
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXAMPLES = os.path.join(os.path.dirname(HERE), "reference", "examples.py")
+sys.exit(subprocess.run([sys.executable, EXAMPLES, *sys.argv[1:]]).returncode)

@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tokens on their ways: POLICIES.md sections 7 to 11. Slow, and as the text says it.
+
+A token stands at a node of the rule's tree, one for each tuple of bound values. Counts and `all`
+remember every event that may still be part of them, each with the token that stood before the node
+when it came, and look at all of them anew with each event.
+"""
+
+import itertools
+
+from policy import SECOND
+from predicate import UNKNOWN, UNKNOWN_VALUE, YES, either, step_matches, values_of
+
+EVIDENCE_MAX = 64
+
+
+class Token:
+    def __init__(self, first, first_ts, last_ts, evidence, bound, despite=(), counted=()):
+        self.first, self.first_ts, self.last_ts = first, first_ts, last_ts
+        self.evidence = evidence        # a tuple of event ids for each step
+        self.bound = bound
+        self.blocked = set()            # numbers of the nodes that it may not go to any more
+        self.despite = tuple(despite)
+        self.counted = frozenset(counted)       # the events that counts on its way have counted
+
+    def copy(self):
+        new = Token(self.first, self.first_ts, self.last_ts, self.evidence, self.bound,
+                    self.despite, self.counted)
+        new.blocked = set(self.blocked)
+        return new
+
+
+class Entry:
+    """An event that a count or an `all` may use."""
+
+    def __init__(self, ev, member, base, value, bound):
+        self.ev, self.member, self.base = ev, member, base
+        self.value, self.bound = value, bound
+
+
+def freeze(bound):
+    return tuple(sorted(((k, tuple(v)) for k, v in bound.items()), key=str))
+
+
+class Story:
+    """All tokens of one rule and key."""
+
+    def __init__(self):
+        self.tokens = {}        # by node's number: {tuple: token}
+        self.entries = {}       # by node's number: {tuple of the token before: [entry]}
+        self.pending = []       # (token, node, deadlines, its last event)
+
+    def copy(self):
+        new = Story()
+        new.tokens = {n: {k: t.copy() for k, t in ts.items()} for n, ts in self.tokens.items()}
+        new.entries = {n: {k: list(es) for k, es in d.items()} for n, d in self.entries.items()}
+        return new
+
+    def at(self, node):
+        return self.tokens.setdefault(node.number, {})
+
+    def before(self, node):
+        """The tokens from which NODE may be reached; None stands for the beginning."""
+        return self.at(node.parent) if node.parent else {(): None}
+
+    def entries_of(self, node):
+        return self.entries.setdefault(node.number, {})
+
+    def use_up(self, used):
+        """What a finding has used up: its first event, and the events that it counted."""
+        def is_gone(token):
+            return token.first == used.first or token.counted & used.counted
+
+        for d in self.tokens.values():
+            for k in [k for k, t in d.items() if is_gone(t)]:
+                del d[k]
+        for d in self.entries.values():
+            for k in d:
+                d[k] = [e for e in d[k] if e.ev.id != used.first and e.ev.id not in used.counted
+                        and not (isinstance(e.base, Token) and is_gone(e.base))]
+        self.pending = [p for p in self.pending if not is_gone(p[0])]
+
+
+class Finding:
+    def __init__(self, rule, token, node, key, ts):
+        self.rule, self.node, self.key, self.ts = rule, node, key, ts
+        self.evidence = [i for step in token.evidence for i in step]
+        self.steps, self.first = token.evidence, token.first
+        self.blocks = list(node.blocks)
+        self.way = [e.number for e in rule.ends()].index(node.number)
+        self.despite = token.despite
+        self.last_event = None
+
+    def sort_key(self):
+        return (self.ts, self.rule.name)
+
+
+class Runner:
+    def __init__(self, rule, machine, blind=None):
+        self.rule, self.machine = rule, machine
+        self.stories, self.findings = {}, []
+        self.numbers = {}       # of events by their ids
+        self.blind = blind if blind is not None else []
+
+    # Time that passes, keys that end
+
+    def pass_time(self, ts, is_end=False):
+        """Those that wait for T to pass without an event, when it has."""
+        for key, story in list(self.stories.items()):
+            for p in sorted(story.pending, key=lambda p: max(p[2])):
+                token, node, deadlines, last = p
+                if p not in story.pending:
+                    continue
+                if max(deadlines) < ts or (is_end and max(deadlines) <= ts):
+                    self.find(story, token, node, key, last)
+                elif is_end:
+                    self.blind.append((token.last_ts, ts, "the capture ends before"))
+
+    def end_keys(self, ended):
+        for key in ended:
+            if key[0] == self.rule.key and key in self.stories:
+                story = self.stories[key]
+                story.tokens, story.entries = {}, {}
+                if not story.pending:
+                    del self.stories[key]
+
+    def copy_key(self, copied):
+        if copied and self.rule.key == "family" and copied[0] in self.stories:
+            self.stories[copied[1]] = self.stories[copied[0]].copy()
+
+    # One event
+
+    def matches(self, step, ev, bound):
+        return step_matches(step, ev, self.machine, bound)
+
+    def event(self, ev):
+        self.ev = ev
+        if not any(ev.type in s.types for s in self.rule.all_steps()):
+            return
+        self.numbers[ev.id] = ev.number
+        key = self.machine.key(self.rule.key)
+        story = self.stories.setdefault(key, Story())
+        self.kill(story, ev)
+        used = set()
+        self.counted = counted = set()
+        ends = []
+        for node in self.rule.nodes:
+            if node.is_end and not node.children:
+                ends += [(node, t) for t in self.arrivals(story, node, ev)]
+        for node, token in ends:
+            if token.first in used or token.counted & counted:
+                continue
+            if node.after:
+                deadlines = [ev.ts + wait for _, wait in node.after]
+                story.pending.append((token, node, deadlines, ev))
+            else:
+                used.add(token.first)
+                counted |= token.counted
+                self.find(story, token, node, key, ev)
+        arrived = [(n, [t for t in self.arrivals(story, n, ev) if t.first not in used and
+                        not t.counted & counted])
+                   for n in reversed(self.rule.nodes) if n.children]
+        for node, tokens in arrived:
+            self.place(story, node, tokens, ev)
+
+    def find(self, story, token, node, key, ev):
+        f = Finding(self.rule, token, node, key, ev.ts)
+        f.last_event = ev
+        self.findings.append(f)
+        story.use_up(token)
+
+    def kill(self, story, ev):
+        rule = self.rule
+        for step in rule.unlesses:
+            found = self.matches(step, ev, {})
+            if found is YES:
+                story.tokens, story.entries, story.pending = {}, {}, []
+            elif found is UNKNOWN:
+                for d in story.tokens.values():
+                    for t in d.values():
+                        t.despite += (ev.id,)
+        for node in rule.nodes:
+            if not node.parent:
+                continue
+            for key, token in story.at(node.parent).items():
+                self.stop(story, node, key, token, ev)
+        kept = []
+        for p in story.pending:
+            found = [self.matches(step, ev, p[0].bound) for step, _ in p[1].after]
+            late = [ev.ts > d for d in p[2]]
+            if not any(f is YES and not l for f, l in zip(found, late)):
+                kept.append(p)
+            if any(f is UNKNOWN for f in found):
+                p[0].despite += (ev.id,)
+        story.pending = kept
+
+    def stop(self, story, node, key, token, ev):
+        """Unless, and conditions of which this is the else: the token may not go there any more."""
+        unless = either(self.matches(s, ev, token.bound) for s in node.unlesses)
+        guard = either(self.matches(s, ev, token.bound) for s in node.guards)
+        if unless is YES:
+            story.entries_of(node).pop(key, None)
+        if unless is YES or guard is YES:
+            token.blocked.add(node.number)
+        elif UNKNOWN in (unless, guard):
+            token.despite += (ev.id,)
+
+    # Steps
+
+    def bound_of(self, node, member, ev):
+        return {ref.key(): tuple(values_of(type(ref)("own", ref.name, ref.index), ev, self.machine,
+                                           {})) for m, ref in node.bindings if m == member}
+
+    def may_begin(self, node, token, ev):
+        """Whether the way from TOKEN to NODE is open, bounds of time aside."""
+        if token:
+            return node.number not in token.blocked
+        guards = [self.matches(g, ev, {}) for g in node.guards]
+        return YES not in guards
+
+    def step_bound(self, node):
+        if node.has_within:
+            return node.within
+        return None if self.rule.has_within else 30 * SECOND
+
+    def in_time(self, node, token, ts):
+        if token is None:
+            return True
+        bound = self.step_bound(node)
+        return bound is None or ts - token.last_ts <= bound
+
+    def in_whole_time(self, first_ts, ts):
+        return self.rule.within is None or ts - first_ts <= self.rule.within
+
+    def arrivals(self, story, node, ev):
+        """The tokens that this event brings to NODE. What they come from is left as it is."""
+        if not any(ev.type in s.types for s in node.steps):
+            return []
+        return getattr(self, "arrive_" + node.kind)(story, node, ev)
+
+    def note_blind(self, ev, why="a field decides that is not known"):
+        self.blind.append((ev.ts, ev.ts, why))
+
+    def arrive_step(self, story, node, ev):
+        out = []
+        for token in story.before(node).values():
+            if not self.may_begin(node, token, ev) or not self.in_time(node, token, ev.ts):
+                continue
+            if token and not self.in_whole_time(token.first_ts, ev.ts):
+                continue
+            bound = token.bound if token else {}
+            found = self.matches(node.step, ev, bound)
+            if found is UNKNOWN:
+                self.note_blind(ev)
+            if found is not YES:
+                continue
+            bound = {**bound, **self.bound_of(node, 0, ev)}
+            if token:
+                out.append(Token(token.first, token.first_ts, ev.ts,
+                                 token.evidence + ((ev.id,),), bound, token.despite,
+                                 token.counted))
+            else:
+                out.append(Token(ev.id, ev.ts, ev.ts, ((ev.id,),), bound))
+        return out
+
+    def remember(self, story, node, ev):
+        """Adds the event to what a count or `all` may use; returns where it was added."""
+        d, touched = story.entries_of(node), []
+        before = story.before(node)
+        for key in set(d) | set(before):
+            token = before.get(key)
+            is_known = key in before
+            bound = dict(key) if key else {}
+            begins = is_known and self.may_begin(node, token, ev)
+            if node.kind == "count" and ev.id in self.counted:
+                continue        # used up by what it has just completed
+            if begins and node.kind == "count" and not self.in_time(node, token, ev.ts):
+                begins = False
+            entries = d.setdefault(key, [])
+            for member, step in enumerate(node.steps):
+                found = self.matches(step, ev, {k: list(v) for k, v in bound.items()})
+                if found is UNKNOWN:
+                    self.note_blind(ev)
+                if found is not YES:
+                    continue
+                value = None
+                if step.distinct:
+                    value = tuple(values_of(step.distinct, ev, self.machine, {}))
+                    if not value or UNKNOWN_VALUE in value:
+                        continue
+                if entries and entries[-1].ev is ev and entries[-1].member == member:
+                    touched.append(key)
+                    continue
+                entries.append(Entry(ev, member, (token or "head") if begins else None, value,
+                                     self.bound_of(node, member, ev)))
+                touched.append(key)
+        return list(dict.fromkeys(touched))
+
+    def arrive_count(self, story, node, ev):
+        out, step = [], node.step
+        for key in self.remember(story, node, ev):
+            entries = story.entries_of(node)[key]
+            newest = entries
+            if step.distinct:
+                newest = [e for i, e in enumerate(entries)
+                          if not any(o.value == e.value for o in entries[i + 1:])]
+            window = [e for e in newest if step.window is None or ev.ts - e.ev.ts <= step.window]
+            for at in range(len(window) - step.count, -1, -1):
+                first = window[at]
+                if first.base is None:
+                    continue
+                chosen = [first] + window[len(window) - step.count + 1:]
+                token = self.join(node, first.base, chosen, ev)
+                if token:
+                    out.append(token)
+                    break
+        return out
+
+    def join(self, node, base, chosen, ev):
+        """The token that these events of a count or `all` make; None: the whole takes too long."""
+        ids = list(dict.fromkeys(e.ev.id for e in sorted(chosen, key=lambda e: e.ev.number)))
+        first = chosen[0].ev if node.kind == "count" else min((e.ev for e in chosen),
+                                                              key=lambda e: e.number)
+        counted = set(ids) if node.kind == "count" else set()
+        evidence = tuple(ids[-EVIDENCE_MAX:])
+        if base == "head":
+            token = Token(first.id, first.ts, ev.ts, (evidence,), {}, (), counted)
+        else:
+            token = Token(base.first, base.first_ts, ev.ts, base.evidence + (evidence,),
+                          dict(base.bound), base.despite, base.counted | counted)
+        for e in chosen:
+            token.bound = {**token.bound, **e.bound}
+        return token if self.in_whole_time(token.first_ts, ev.ts) else None
+
+    def arrive_all(self, story, node, ev):
+        out = []
+        for key in self.remember(story, node, ev):
+            entries = story.entries_of(node)[key]
+            by_member = [{} for _ in node.steps]
+            for e in entries:
+                by_member[e.member].setdefault(freeze(e.bound), []).append(e)
+            for choice in itertools.product(*(d.values() for d in by_member)):
+                if not any(e.ev is ev for es in choice for e in es):
+                    continue
+                token = self.complete(node, choice, ev)
+                if token:
+                    out.append(token)
+        return out
+
+    def complete(self, node, choice, ev):
+        """The newest event of each member; the first of them must have been able to begin. If it
+        was not, an older one of a member may have been."""
+        firsts = sorted({e.ev.number for es in choice for e in es}, reverse=True)
+        bound = self.step_bound(node)
+        for number in firsts:
+            later = [[e for e in es if e.ev.number >= number] for es in choice]
+            if not all(later):
+                continue
+            begin = [e for es in later for e in es if e.ev.number == number and e.base is not None]
+            if not begin:
+                continue
+            base = begin[0].base
+            chosen = [es[-1] for es in later]
+            if begin[0] not in chosen and not any(e.ev is begin[0].ev for e in chosen):
+                chosen[begin[0].member] = begin[0]
+            since = begin[0].ev.ts if base == "head" else base.last_ts
+            if bound is not None and ev.ts - since > bound:
+                return None
+            if not any(e.ev is ev for e in chosen):
+                continue
+            return self.join(node, base, chosen, ev)
+        return None
+
+    def place(self, story, node, tokens, ev):
+        here = story.at(node)
+        placed = set()
+        for token in tokens:
+            key = freeze(token.bound)
+            old = here.get(key)
+            if old and key in placed and old.first_ts >= token.first_ts:
+                continue
+            if node.kind == "step" and node.step.collects and old and key not in placed:
+                # Those that came since the step before are of this story too.
+                since = self.numbers[token.evidence[-2][-1]] if len(token.evidence) > 1 else -1
+                earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
+                gathered = (earlier + token.evidence[-1])[-EVIDENCE_MAX:]
+                token.evidence = token.evidence[:-1] + (gathered,)
+            here[key] = token
+            placed.add(key)
+        if node.kind == "step" and node.step.collects:
+            for key, token in here.items():
+                if key not in placed and len(token.evidence[-1]) < EVIDENCE_MAX and \
+                        self.matches(node.step, ev, token.bound) is YES:
+                    token.evidence = token.evidence[:-1] + (token.evidence[-1] + (ev.id,),)
+
+
+def run(rules, tunes, events, machine, blind=None):
+    """All findings of a capture, by the time of their last event."""
+    from predicate import Str, evaluate, glob
+    runners = [Runner(r, machine, None if blind is None else blind.setdefault(r.name, []))
+               for r in rules]
+    end = 0
+    for ev in events:
+        end = max(end, ev.ts)
+        machine.tell(ev)
+        for r in runners:
+            seen = len(r.findings)
+            r.pass_time(ev.ts)
+            r.copy_key(machine.copied)
+            r.event(ev)
+            for f in r.findings[seen:]:
+                f.tuned = [g for g, preds in tunes if glob(Str(r.rule.name.encode()), g) and
+                           f.last_event is ev and
+                           any(evaluate(p, ev, machine, {}) is YES for p in preds)]
+            r.end_keys(machine.ended)
+        machine.forget(ev)
+    for r in runners:
+        r.pass_time(end, is_end=True)
+    found = [f for r in runners for f in r.findings]
+    return sorted(found, key=Finding.sort_key), runners
