@@ -19,6 +19,7 @@ import suite
 
 PACKS = os.path.join(suite.SRC, "samples", "policies")
 SCRIPTS = os.path.join(PACKS, "scripts")
+TELL = os.path.join(os.path.dirname(suite.REEL), "bench", "tell")
 PYTHON = "/usr/bin/python3"
 LOW = ("informational", "low")
 LOW_AT_MOST = 3
@@ -94,6 +95,23 @@ class Packs(suite.Suite):
         else:
             self.say(not hits, f"{row['case']}: {row['rule']} is quiet", shown(hits))
 
+    def tale(self, path):
+        """A story that was made up: what takes too long to wait for."""
+        name = os.path.basename(path)
+        with open(path, encoding="utf-8") as text:
+            rule = re.search(r"^# rule: (.*)$", text.read(), re.M).group(1)
+        capture = os.path.join(self.tmp, name + ".reel")
+        told = suite.run([TELL, "-o", capture, path])
+        found, said = replay(capture) if not told.returncode else (None, suite.output(told))
+        if found is None:
+            self.say(False, f"{name} is told and replayed", said)
+            return
+        hits = [f for f in found if f["rule"] == rule]
+        if name.endswith(".near.tale"):
+            self.say(not hits, f"{name}: {rule} is quiet", shown(hits))
+        else:
+            self.say(bool(hits), f"{name}: {rule} fires", shown(found) or said)
+
     def quiet(self, row):
         capture = self.record("quiet", row)
         if not capture:
@@ -149,6 +167,9 @@ def main():
             t.complete(name, rows)
         for row in filter(chosen, rows):
             t.case(name, row)
+    for path in sorted(glob.glob(os.path.join(SCRIPTS, "*.tale"))):
+        if not words or "tale" in words:
+            t.tale(path)
     for row in cases("quiet"):
         if not words or "quiet" in words or row["case"] in words:
             t.quiet(row)
