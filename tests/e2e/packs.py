@@ -58,7 +58,7 @@ def replay(capture, *more):
 
 
 def is_finding(row):
-    return "rule" in row and "verdict" not in row
+    return "finding" in row and not row.get("suppressed")
 
 
 def shown(findings):
