@@ -21,9 +21,14 @@ static const struct {
 static const struct {
 	const char *hook, *text;
 } scopes[] = {
-	{ "--", "of the command" },	  { "-p", "of process" },     { "-n", "of programs named" },
-	{ "--exe", "of the program" },	  { "-u", "of user" },	      { "--cgroup", "of cgroup" },
-	{ "--container", "of container" }, { "--path", "on paths like" },
+	{ "--", "of the command" },
+	{ "-p", "of process" },
+	{ "-n", "of programs named" },
+	{ "--exe", "of the program" },
+	{ "-u", "of user" },
+	{ "--cgroup", "of cgroup" },
+	{ "--container", "of container" },
+	{ "--path", "on paths like" },
 	{ "--no-path", "not on paths like" },
 };
 
@@ -54,8 +59,8 @@ static void read_types(uint8_t types[32], const struct reel_event *ev)
 	for (uint32_t at = 0; at < s.length;) {
 		const uint8_t *end = memchr(s.bytes + at, ' ', s.length - at);
 		uint32_t n = end ? (uint32_t)(end - s.bytes) - at : s.length - at;
-		const struct reel_type *t =
-			n ? reel_type_by_name((const char *)s.bytes + at, n) : NULL;
+		const struct reel_type *t = n ? reel_type_by_name((const char *)s.bytes + at, n) :
+						NULL;
 
 		if (t)
 			types[t->id / 8] |= (uint8_t)(1u << t->id % 8);
@@ -104,8 +109,8 @@ static void note_scope(struct coverage *c, const struct coverage_hook *h)
 			continue;
 		snprintf(part, sizeof(part), "%s %s", scopes[i].text, h->reason);
 		if (!strstr(c->scope, part) && used + strlen(part) + 3 < sizeof(c->scope))
-			snprintf(c->scope + used, sizeof(c->scope) - used, "%s%s",
-				 used ? ", " : "", part);
+			snprintf(c->scope + used, sizeof(c->scope) - used, "%s%s", used ? ", " : "",
+				 part);
 	}
 }
 

@@ -14,14 +14,14 @@ struct coverage_hook {
 	char name[64];
 	char reason[128];
 	uint8_t types[32];
-	uint8_t status;		/* as in the record */
+	uint8_t status; /* as in the record */
 };
 
 struct coverage {
 	struct coverage_hook *hooks;
 	unsigned n, room;
-	uint8_t missing[32];	/* bit t: no event of the type can be on tape */
-	char scope[256];	/* whose events are, if not everybody's */
+	uint8_t missing[32]; /* bit t: no event of the type can be on tape */
+	char scope[256];     /* whose events are, if not everybody's */
 };
 
 /* Returns 1 if `missing` has changed, 0, or -ENOMEM. */

@@ -18,9 +18,9 @@
 struct engine_options {
 	unsigned threads;
 	uint64_t max_state;
-	struct reel_moment from, to;	/* steps are asked of events in this time only */
-	bool is_slow;			/* without the shortcuts, for tests */
-	const volatile int *stop;	/* may be NULL */
+	struct reel_moment from, to; /* steps are asked of events in this time only */
+	bool is_slow;		     /* without the shortcuts, for tests */
+	const volatile int *stop;    /* may be NULL */
 	void (*progress)(void *context, uint64_t bytes_done, uint64_t bytes);
 	void *context;
 };
@@ -28,9 +28,9 @@ struct engine_options {
 /* Something that makes rules blind, whichever read it. */
 struct engine_gap {
 	uint64_t from_ns, to_ns, count;
-	uint8_t reason;			/* enum blind_reason */
-	uint8_t class_id;		/* LOST: 0 is any */
-	bool by_types;			/* only these: */
+	uint8_t reason;	  /* enum blind_reason */
+	uint8_t class_id; /* LOST: 0 is any */
+	bool by_types;	  /* only these: */
 	uint8_t types[32];
 };
 
@@ -39,16 +39,16 @@ struct engine_boot {
 	const struct reel_boot *boot;
 	char host[256];
 	uint8_t id[TAPE_ID_BYTES];
-	uint64_t first_ns, last_ns;	/* boottime that it covers */
-	struct blind *blind;		/* by rule: what single events left open */
-	uint64_t *since_ns;		/* by rule: it was loaded then; 0: from the beginning */
+	uint64_t first_ns, last_ns; /* boottime that it covers */
+	struct blind *blind;	    /* by rule: what single events left open */
+	uint64_t *since_ns;	    /* by rule: it was loaded then; 0: from the beginning */
 	struct engine_gap *gaps;
 	uint32_t n_gaps, gaps_room;
 	struct blind folded_reads, folded_writes;
-	struct missing_types {		/* from then on these types are not recorded */
+	struct missing_types { /* from then on these types are not recorded */
 		uint64_t from_ns;
 		uint8_t types[32];
-	} *missing;
+	} * missing;
 	uint32_t n_missing, missing_room;
 	struct coverage coverage;
 	struct reel_clock_cache clock;
@@ -56,12 +56,12 @@ struct engine_boot {
 
 struct engine {
 	struct engine_options o;
-	struct rules *rules;		/* not the engine's */
+	struct rules *rules; /* not the engine's */
 	struct eval_plan *eval_plan;
 	struct scan_plan *scan_plan;
 	struct sequence_plan *sequence_plan;
 	struct reads *reads;
-	struct findings *findings;	/* not the engine's */
+	struct findings *findings; /* not the engine's */
 	struct engine_boot **boots;
 	unsigned n_boots;
 	uint64_t plan_number;
@@ -71,7 +71,7 @@ struct engine {
 	struct model *model;
 	struct sequence *sequence;
 	struct eval eval;
-	struct scanner scanner;		/* for events that come one by one */
+	struct scanner scanner; /* for events that come one by one */
 	bool has_scanner, coverage_changed;
 	uint32_t gaps_passed;
 	uint64_t from_ns, to_ns, now_ns;
@@ -79,7 +79,7 @@ struct engine {
 	struct {
 		uint64_t events, blocks, unpacked, candidates, disordered, steps;
 		uint64_t evicted_processes, peak_tokens, evicted_tokens, undecided, matches;
-		uint64_t *evaluations, *hits;	/* by step */
+		uint64_t *evaluations, *hits; /* by step */
 	} stats;
 	struct reel_health health;
 };

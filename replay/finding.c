@@ -389,7 +389,8 @@ static int new_row(struct findings *f, struct finding *row, const struct match *
 	row->count = 1;
 	row->is_despite = m->is_despite;
 	row->order = f->n_found;
-	row->first = (struct finding_match){ .ts = m->last_ns, .first_ts = m->first_ns,
+	row->first = (struct finding_match){ .ts = m->last_ns,
+					     .first_ts = m->first_ns,
 					     .node = m->node };
 	r = word_match(f, &f->rules->list[m->rule], m->evidence, where, &row->first);
 	row->last = row->first;

@@ -26,9 +26,9 @@ struct blob {
 
 /* One match of a row: its first, or its last. */
 struct finding_match {
-	uint8_t id[FINDING_ID_BYTES];	/* of the rule and the ids of the evidence */
-	int64_t time_ns;		/* wall time of its last event; 0: not known */
-	uint64_t ts, first_ts;		/* boottime of its last and its first event */
+	uint8_t id[FINDING_ID_BYTES]; /* of the rule and the ids of the evidence */
+	int64_t time_ns;	      /* wall time of its last event; 0: not known */
+	uint64_t ts, first_ts;	      /* boottime of its last and its first event */
 	uint32_t node;
 	uint32_t n_evidence;
 	struct blob evidence;
@@ -36,20 +36,20 @@ struct finding_match {
 
 struct finding {
 	uint32_t rule;
-	unsigned boot;			/* of the engine */
+	unsigned boot; /* of the engine */
 	uint64_t count;
 	uint64_t key, process, image;
 	uint32_t pid, uid;
 	bool has_uid, is_despite, is_tuned;
-	struct blob exe, line;		/* of its process at the first */
+	struct blob exe, line; /* of its process at the first */
 	struct finding_match first, last;
-	struct evidence *latest;	/* of last, until the boot is over and it gets its words */
-	uint64_t order;			/* in which it was found */
+	struct evidence *latest; /* of last, until the boot is over and it gets its words */
+	uint64_t order;		 /* in which it was found */
 };
 
 struct findings_options {
-	bool is_json;			/* how evidence is worded */
-	bool all;			/* each match is a row */
+	bool is_json; /* how evidence is worded */
+	bool all;     /* each match is a row */
 	struct reel_tz tz;
 	bool color, host;
 	/* A new row, as soon as there is one; may be NULL. */
@@ -60,7 +60,7 @@ struct findings_options {
 /* What findings are counted by, for each rule. */
 struct finding_counts {
 	uint64_t matches, rows, despite, suppressed, dropped;
-	uint64_t first_ts;		/* of the first that was not suppressed */
+	uint64_t first_ts; /* of the first that was not suppressed */
 };
 
 struct findings {
@@ -68,15 +68,15 @@ struct findings {
 	const struct rules *rules;
 	struct finding *rows;
 	size_t n, room;
-	uint32_t *table;		/* of rows, by rule and image */
+	uint32_t *table; /* of rows, by rule and image */
 	size_t table_size;
-	struct finding_counts *counts;	/* by rule */
+	struct finding_counts *counts; /* by rule */
 	struct reel_out words;
 	struct reel_renderer renderer;
 	uint8_t *memory;
 	uint64_t blob_bytes;
 	size_t memory_room;
-	int file;			/* -1: not needed yet */
+	int file; /* -1: not needed yet */
 	uint64_t n_found;
 };
 

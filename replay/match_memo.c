@@ -105,6 +105,7 @@ int match_memo_new(const struct matcher *m, struct match_memo **ret, struct reel
 		return reel_err_set(err, -ENOMEM, "no memory to remember strings");
 	}
 	memo->empty->row.is_empty = true;
+	memo->scratch->row.is_fleeting = true;
 	if (getrandom(memo->secret, sizeof(memo->secret), 0) != sizeof(memo->secret)) {
 		match_memo_free(memo);
 		return reel_err_set(err, -EIO, "the kernel gives no random numbers");

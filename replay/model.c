@@ -265,7 +265,7 @@ bool model_is_certain(const struct model *m, const struct model_process *p)
 	       (!m->was_lost || p->certain_ns > m->lost_ns);
 }
 
-const struct model_text *model_host(const struct model *m)
+struct model_text *model_host(const struct model *m)
 {
 	return m->host;
 }

@@ -371,7 +371,7 @@ int model_on_account(struct told *t, const void *fixed)
 	return model_take_string(t, offsetof(struct ev_account, name), &a->name);
 }
 
-const struct model_text *model_user(const struct model *m, uint32_t uid)
+struct model_text *model_user(const struct model *m, uint32_t uid)
 {
 	const struct account *a = account_lookup(m, uid);
 

@@ -11,12 +11,12 @@
 /* A block on its way: scanned by whoever comes first, then taken in its turn. */
 struct job {
 	struct scan_block block;
-	struct job *next;		/* free ones */
+	struct job *next; /* free ones */
 	struct reel_err err;
 	int result;
 	uint32_t entry;
 	bool is_done;
-	uint32_t at;			/* of its candidates: the next one */
+	uint32_t at; /* of its candidates: the next one */
 	size_t bytes;
 };
 
@@ -35,18 +35,18 @@ struct pipeline {
 	const uint32_t *entries;
 	uint32_t n;
 
-	pthread_mutex_t lock;		/* of what follows */
+	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t work, done;
-	struct job **ring;		/* by number of the block, mod window */
+	struct job **ring; /* by number of the block, mod window */
 	uint32_t window, begun, taken;
 	struct job *free_jobs;
 	bool stop;
 
 	struct worker *workers;
 	unsigned n_workers;
-	struct job **heap;		/* those with candidates left, by the next one */
+	struct job **heap; /* those with candidates left, by the next one */
 	size_t n_heap, heap_room, heap_bytes;
-	struct job *broken;		/* given out last, to be given back */
+	struct job *broken; /* given out last, to be given back */
 	struct pipeline_stats stats;
 };
 
@@ -131,7 +131,8 @@ static int take_job(struct pipeline *p, struct job **ret, struct reel_err *err)
 		p->taken++;
 	} else {
 		pthread_mutex_lock(&p->lock);
-		while (p->begun <= i || (p->ring[i % p->window] && !p->ring[i % p->window]->is_done))
+		while (p->begun <= i ||
+		       (p->ring[i % p->window] && !p->ring[i % p->window]->is_done))
 			pthread_cond_wait(&p->done, &p->lock);
 		j = p->ring[i % p->window];
 		p->taken++;

@@ -16,16 +16,16 @@ enum { PIPELINE_AHEAD = 3, PIPELINE_THREADS_MAX = 256 };
 struct pipeline;
 
 struct pipeline_item {
-	const struct scan_block *block;	/* NULL: it could not be unpacked */
+	const struct scan_block *block; /* NULL: it could not be unpacked */
 	const struct scan_candidate *candidate;
-	uint32_t entry;			/* in the reader's blocks */
+	uint32_t entry; /* in the reader's blocks */
 	bool is_state;
-	const struct reel_err *err;	/* why it could not be unpacked */
+	const struct reel_err *err; /* why it could not be unpacked */
 };
 
 struct pipeline_stats {
 	uint64_t blocks, unpacked, events, candidates, disordered;
-	uint64_t bytes;			/* of blocks that are done */
+	uint64_t bytes; /* of blocks that are done */
 };
 
 /* ENTRIES: blocks in the order of their ts_min; they stay the caller's. THREADS 1: none of its own. */

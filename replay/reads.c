@@ -11,28 +11,32 @@ static void add_type(uint8_t set[32], unsigned type)
 
 /* From which events the fields of a process come. */
 static const struct {
-	uint8_t from, to;	/* enum rule_context */
+	uint8_t from, to; /* enum rule_context */
 	uint8_t types[8];
 } sources[] = {
 	{ RULE_exe, RULE_argv, { EV_fork, EV_exec, EV_exit, EV_prctl, EV_process } },
-	{ RULE_cwd, RULE_root,
+	{ RULE_cwd,
+	  RULE_root,
 	  { EV_fork, EV_exec, EV_exit, EV_chdir, EV_chroot, EV_pivot_root, EV_process } },
-	{ RULE_user, RULE_fsgid,
+	{ RULE_user,
+	  RULE_fsgid,
 	  { EV_fork, EV_exec, EV_exit, EV_setuid, EV_setgid, EV_account, EV_process } },
-	{ RULE_loginuid, RULE_tty,
-	  { EV_fork, EV_exit, EV_setsid, EV_setpgid, EV_process } },
-	{ RULE_cap_effective, RULE_cap_ambient,
+	{ RULE_loginuid, RULE_tty, { EV_fork, EV_exit, EV_setsid, EV_setpgid, EV_process } },
+	{ RULE_cap_effective,
+	  RULE_cap_ambient,
 	  { EV_fork, EV_exec, EV_exit, EV_capset, EV_prctl, EV_setuid, EV_process } },
-	{ RULE_mnt_ns, RULE_cgroup_ns,
-	  { EV_fork, EV_exit, EV_setns, EV_unshare, EV_process } },
-	{ RULE_seccomp_mode, RULE_kernel_thread, { EV_fork, EV_exec, EV_exit, EV_prctl, EV_process } },
-	{ RULE_container_id, RULE_container_privileged,
+	{ RULE_mnt_ns, RULE_cgroup_ns, { EV_fork, EV_exit, EV_setns, EV_unshare, EV_process } },
+	{ RULE_seccomp_mode,
+	  RULE_kernel_thread,
+	  { EV_fork, EV_exec, EV_exit, EV_prctl, EV_process } },
+	{ RULE_container_id,
+	  RULE_container_privileged,
 	  { EV_fork, EV_exit, EV_cgroup_move, EV_cgroup, EV_container, EV_process } },
 };
 
 /* And what tells of files by device and inode. */
-static const uint8_t names[] = { EV_open, EV_create, EV_open_by_handle, EV_memfd_create, EV_fd,
-				 EV_socket, EV_accept, EV_connect, EV_bind, EV_pipe };
+static const uint8_t names[] = { EV_open,   EV_create, EV_open_by_handle, EV_memfd_create, EV_fd,
+				 EV_socket, EV_accept, EV_connect,	  EV_bind,	   EV_pipe };
 
 static bool is_context(const struct rule_ref *ref, unsigned *ret)
 {

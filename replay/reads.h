@@ -7,10 +7,10 @@
 #include "replay/rules.h"
 
 struct reads {
-	uint8_t types[32];	/* bit t: events of the type are looked at by a step */
-	uint8_t state[32];	/* what is known of a process comes from these, too */
-	uint8_t classes[32];	/* of both: bit c: losses of the class matter */
-	uint64_t extent_ns;	/* how long after something that was missed a match may end */
+	uint8_t types[32];   /* bit t: events of the type are looked at by a step */
+	uint8_t state[32];   /* what is known of a process comes from these, too */
+	uint8_t classes[32]; /* of both: bit c: losses of the class matter */
+	uint64_t extent_ns;  /* how long after something that was missed a match may end */
 };
 
 /* By rule; the caller frees it. NULL: no memory. */

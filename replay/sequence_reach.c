@@ -333,8 +333,7 @@ enum truth sequence_ask(struct sequence *s, uint32_t step, const struct token *t
 }
 
 /* With what the token has bound; where that leaves it open the rule is undecided. */
-static bool holds(struct sequence *s, const struct turn *turn, uint32_t step,
-		  const struct token *t)
+static bool holds(struct sequence *s, const struct turn *turn, uint32_t step, const struct token *t)
 {
 	enum truth answer = sequence_ask(s, step, t);
 

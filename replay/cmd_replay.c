@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reel replay: rules over captures. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "format/outcome.h"
+#include "replay/replay.h"
+
+static int parse_tz(const char *text, void *field, struct reel_err *err)
+{
+	return reel_tz_parse(text, field, err);
+}
+
+#define AT(field) offsetof(struct replay_options, field)
+
+static const struct reel_option replay_table[] = {
+	{ "rules", 'r', "PATH", REEL_OPT_LIST, AT(rules),
+	  "a file of rules, or a directory of them; may be repeated",
+	  .heading = "Which rules, and when" },
+	{ "rule", 0, "GLOB", REEL_OPT_LIST, AT(only), "only those whose name fits" },
+	{ "tag", 0, "TAG", REEL_OPT_LIST, AT(tags), "only those with this tag" },
+	{ "severity", 0, NULL, REEL_OPT_CHOICE, AT(severity), "only those of this severity or more",
+	  .choices = "informational|low|medium|high|critical" },
+	{ "from", 0, "TIME", REEL_OPT_STRING, AT(from),
+	  "nothing before TIME: 2026-11-21T08:00:00Z, -15m before the end, or @NS since boot" },
+	{ "to", 0, "TIME", REEL_OPT_STRING, AT(to), "nothing at or after TIME" },
+	{ "all", 0, NULL, REEL_OPT_FLAG, AT(all),
+	  "show each match, and those that a tune suppresses", .heading = "What to show" },
+	{ "format", 0, NULL, REEL_OPT_CHOICE, AT(format), "how to print it (default: text)",
+	  .choices = "text|json" },
+	{ "json", 0, NULL, REEL_OPT_SET, AT(format), "same as --format json", .value = 1 },
+	{ "tz", 0, "ZONE", REEL_OPT_PARSE, AT(tz),
+	  "times in this zone: UTC (the default), local, or +02:00", .parse = parse_tz },
+	{ "require-clean", 0, NULL, REEL_OPT_FLAG, AT(require_clean),
+	  "any verdict but clean ends with status 4" },
+	{ "threads", 'j', "N", REEL_OPT_U32, AT(threads),
+	  "scan on N threads (default: one for each CPU); the output is the same",
+	  .heading = "Work" },
+	{ "max-state", 0, "N", REEL_OPT_U64, AT(max_state),
+	  "half matches that are kept at most (default: 1000000)" },
+	{ "no-shortcuts", 0, NULL, REEL_OPT_FLAG, AT(slow),
+	  "ask every step of every event: slow, and the same answer" },
+	{ 0 },
+};
+
+volatile int replay_stop;
+
+static void handle_stop(int signal_number)
+{
+	(void)signal_number;
+	replay_stop = 1;
+}
+
+int replay_refuse(struct replay *r, const struct reel_err *err)
+{
+	return reel_command_misuse(r->self, "%s", err->msg);
+}
+
+int replay_fail(struct replay *r, int result, const struct reel_err *err)
+{
+	return reel_command_fail(r->self, reel_status_of(result), err);
+}
+
+/* Beginning ------------------------------------------------------------------------------------ */
+
+static const char *misuse_of(const struct replay *r)
+{
+	const struct replay_options *o = &r->options;
+
+	if (r->args.n == 0)
+		return "which capture?";
+	if (!o->rules.n)
+		return "which rules? (-r)";
+	for (int i = 0; r->args.n > 1 && i < r->args.n; i++)
+		if (strcmp(r->args.v[i], "-") == 0)
+			return "standard input can only be read alone";
+	if (o->threads > PIPELINE_THREADS_MAX)
+		return "that is too many threads";
+	if (o->max_state == 0)
+		return "--max-state must be at least 1";
+	return NULL;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void show_progress(void *context, uint64_t done, uint64_t all)
+{
+	struct replay *r = context;
+	int64_t now = now_ns();
+
+	if (!r->talks_progress || now - r->shown_ns < 200000000)
+		return;
+	r->shown_ns = now;
+	fprintf(stderr, "\rreel replay: %3.0f %%, %zu findings ",
+		all ? 100.0 * (double)done / (double)all : 100.0, r->findings->n);
+	fflush(stderr);
+}
+
+static void end_progress(struct replay *r)
+{
+	if (r->talks_progress && r->shown_ns)
+		fprintf(stderr, "\r%60s\r", "");
+	r->shown_ns = 0;
+}
+
+/* Shown while it goes on: whoever follows wants each finding when it comes. */
+static int show_at_once(void *context, const struct finding *f, struct reel_err *err)
+{
+	struct replay *r = context;
+
+	if (!r->shows_at_once)
+		return 0;
+	report_finding(&r->report, r->engine, f);
+	if (out_flush(&r->out) < 0)
+		return reel_err_set(err, out_error(&r->out), "cannot write: %s",
+				    strerror(-out_error(&r->out)));
+	return 0;
+}
+
+int replay_make_engine(struct replay *r, struct reel_err *err)
+{
+	const struct replay_options *o = &r->options;
+	const struct findings_options fo = {
+		.is_json = o->format == 1,
+		.all = o->all,
+		.tz = o->tz,
+		.color = reel_common_color(&r->args.common, STDOUT_FILENO) && o->format == 0,
+		.appeared = show_at_once,
+		.context = r,
+	};
+	struct engine_options eo = {
+		.threads = o->threads,
+		.max_state = o->max_state,
+		.is_slow = o->slow,
+		.stop = &replay_stop,
+		.progress = show_progress,
+		.context = r,
+	};
+	int result = 0;
+
+	if (o->from)
+		result = reel_moment_parse(o->from, r->reader, &eo.from, err);
+	if (result == 0 && o->to)
+		result = reel_moment_parse(o->to, r->reader, &eo.to, err);
+	if (result == 0)
+		result = findings_new(&fo, &r->findings, err);
+	if (result == 0)
+		result = engine_new(r->rules, &eo, r->findings, &r->engine, err);
+	r->report = (struct report){
+		.out = &r->out,
+		.tz = o->tz,
+		.is_json = o->format == 1,
+		.color = fo.color,
+		.by_hosts = r->reader && r->reader->n_sources > 1,
+	};
+	return result;
+}
+
+/* The end -------------------------------------------------------------------------------------- */
+
+static int status_of(const struct replay *r, bool is_touched, bool is_unclean)
+{
+	for (uint32_t i = 0; i < r->rules->n; i++)
+		if (r->findings->counts[i].matches)
+			return REEL_STATUS_FINDING;
+	return is_touched || (r->options.require_clean && is_unclean) ? REEL_STATUS_INCOMPLETE :
+									REEL_STATUS_OK;
+}
+
+static void show_findings(struct replay *r)
+{
+	(void)findings_sort(r->findings, NULL);
+	for (size_t i = 0; i < r->findings->n; i++) {
+		report_finding(&r->report, r->engine, &r->findings->rows[i]);
+		if (out_error(&r->out) < 0)
+			break;
+	}
+	if (r->findings->n && r->options.format == 0)
+		out_char(&r->out, '\n');
+}
+
+int replay_conclude(struct replay *r)
+{
+	bool is_touched = false, is_unclean = false;
+	struct reel_err err = { 0 };
+	int result = 0;
+
+	end_progress(r);
+	if (!r->shows_at_once)
+		show_findings(r);
+	for (uint32_t i = 0; result == 0 && i < r->rules->n; i++) {
+		struct verdict v;
+
+		result = verdict_of(r->engine, i, &v, &err);
+		if (result < 0)
+			break;
+		is_touched |= verdict_is_touched(&v);
+		is_unclean |= v.kind != VERDICT_CLEAN;
+		report_verdict(&r->report, r->engine, i, &v);
+		verdict_done(&v);
+	}
+	memcpy(r->hashes.rules, r->rules->hash, sizeof(r->hashes.rules));
+	if (result == 0)
+		result = report_hash_program(r->hashes.program, &err);
+	if (result == 0 && r->reader)
+		(void)report_hash_capture(r->reader, r->hashes.capture);
+	if (result == 0)
+		report_end(&r->report, r->engine, &r->hashes);
+	if (result == 0 && out_flush(&r->out) < 0)
+		result = reel_err_set(&err, out_error(&r->out), "cannot write: %s",
+				      strerror(-out_error(&r->out)));
+	if (result < 0)
+		return replay_fail(r, result, &err);
+	return status_of(r, is_touched, is_unclean);
+}
+
+/* What is wrong with the tape itself is said whatever the rules read. */
+static void say_health(struct replay *r)
+{
+	char line[REEL_HEALTH_LINE];
+
+	for (unsigned i = 0; reel_health_line(&r->engine->health, i, line); i++)
+		reel_command_note(r->self, &r->args.common, "%s", line);
+}
+
+static int run_files(struct replay *r)
+{
+	struct reel_err err = { 0 };
+	int result = engine_replay(r->engine, r->reader, &err);
+	const struct reel_health *h = &r->engine->health;
+
+	if (result < 0) {
+		end_progress(r);
+		return replay_fail(r, result, &err);
+	}
+	end_progress(r);
+	if (replay_stop) {
+		reel_err_set(&err, -EINTR, "interrupted");
+		return reel_command_fail(r->self, REEL_STATUS_IO, &err);
+	}
+	say_health(r);
+	if (h->n_damages && r->engine->stats.blocks && !r->engine->stats.unpacked) {
+		reel_err_set(&err, -EBADMSG, "no block of it can be read");
+		return reel_command_fail(r->self, REEL_STATUS_UNREADABLE, &err);
+	}
+	return replay_conclude(r);
+}
+
+static int open_and_run(struct replay *r)
+{
+	struct reel_err err = { 0 };
+	int result, status = replay_load(r, &r->options.rules, &r->rules);
+
+	if (status != REEL_STATUS_OK)
+		return status;
+	result = out_init(&r->out, STDOUT_FILENO);
+	if (result < 0) {
+		reel_err_set(&err, result, "no memory to print with");
+		return replay_fail(r, result, &err);
+	}
+	result = reel_reader_open_all(r->args.v, (unsigned)r->args.n, &r->reader, &err);
+	if (result < 0)
+		return replay_fail(r, result, &err);
+	result = replay_make_engine(r, &err);
+	if (result == -EINVAL || result == -ERANGE)
+		return replay_refuse(r, &err);
+	if (result < 0)
+		return replay_fail(r, result, &err);
+	return run_files(r);
+}
+
+static int replay_run(const struct reel_command *self, int argc, char **argv)
+{
+	struct sigaction action = { .sa_handler = handle_stop };
+	struct replay r = {
+		.self = self,
+		.options = { .max_state = SEQUENCE_MAX_STATE },
+	};
+	const char *misuse;
+	int status;
+
+	if (!reel_command_parse(self, argc, argv, &r.options, &r.args, &status))
+		return status;
+	if (!r.options.threads) {
+		long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+		r.options.threads = n < 1 ? 1 : n > 64 ? 64 : (uint32_t)n;
+	}
+	r.talks_progress = isatty(STDERR_FILENO) && !r.args.common.quiet;
+	misuse = misuse_of(&r);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	status = misuse ? reel_command_misuse(self, "%s", misuse) : open_and_run(&r);
+	engine_free(r.engine);
+	findings_free(r.findings);
+	rules_free(r.rules);
+	reel_reader_close(r.reader);
+	out_done(&r.out);
+	reel_options_done(replay_table, &r.options);
+	return status;
+}
+
+const struct reel_command reel_cmd_replay = {
+	.name = "replay",
+	.summary = "rules over a capture: what they find, and how sure that is",
+	.usage = "-r RULES CAPTURE...|-",
+	.examples = { "reel replay -r policies/ web1.reel",
+		      "reel replay -r dropper.policy --json web1.reel | jq .rule" },
+	.options = replay_table,
+	.run = replay_run,
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of `reel replay` share: its options, and what a run of it holds. */
+#ifndef REEL_REPLAY_REPLAY_H
+#define REEL_REPLAY_REPLAY_H
+
+#include "format/command.h"
+#include "format/moment.h"
+#include "replay/report.h"
+
+struct replay_options {
+	struct reel_strings rules, only, tags;
+	const char *from, *to;
+	int format, severity;
+	uint32_t threads;
+	uint64_t max_state;
+	struct reel_tz tz;
+	bool all, require_clean, slow;
+};
+
+struct replay {
+	const struct reel_command *self;
+	struct replay_options options;
+	struct reel_args args;
+	struct rules *rules;
+	struct reel_reader *reader;	/* NULL: a stream, or a tape that is followed */
+	struct findings *findings;
+	struct engine *engine;
+	struct reel_out out;
+	struct report report;
+	struct report_hashes hashes;
+	bool talks_progress, shows_at_once;
+	int64_t shown_ns;		/* when progress was last shown */
+};
+
+extern volatile int replay_stop;
+
+int replay_refuse(struct replay *r, const struct reel_err *err);
+int replay_fail(struct replay *r, int result, const struct reel_err *err);
+
+/* Loads, says what is wrong, leaves out what was not asked for. Returns an enum reel_status. */
+int replay_load(struct replay *r, const struct reel_strings *paths, struct rules **ret);
+/* As quietly as it goes: for a reload. 0 or -errno. */
+int replay_load_again(struct replay *r, const struct reel_strings *paths, struct rules **ret,
+		      struct reel_err *err);
+
+int replay_make_engine(struct replay *r, struct reel_err *err);
+/* Verdicts and the last line. Returns an enum reel_status. */
+int replay_conclude(struct replay *r);
+
+#endif

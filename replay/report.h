@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Findings and verdicts as text for people and as JSON, an object a line, for programs. */
+#ifndef REEL_REPLAY_REPORT_H
+#define REEL_REPLAY_REPORT_H
+
+#include "replay/verdict.h"
+
+/* By what a conclusion can be checked. */
+struct report_hashes {
+	uint8_t rules[32], capture[32], program[32];
+};
+int report_hash_capture(const struct reel_reader *r, uint8_t ret[32]);
+int report_hash_program(uint8_t ret[32], struct reel_err *err);
+
+struct report {
+	struct reel_out *out;
+	struct reel_tz tz;
+	bool is_json, color, quiet;
+	bool by_hosts;
+};
+
+void report_finding(struct report *rp, const struct engine *e, const struct finding *f);
+void report_verdict(struct report *rp, const struct engine *e, uint32_t rule,
+		    const struct verdict *v);
+/* The last line: what was looked at, and the hashes. */
+void report_end(struct report *rp, const struct engine *e, const struct report_hashes *h);
+
+/* The time of a moment of a boot, or @NS where wall time is not known. */
+void report_put_time(struct report *rp, const struct engine_boot *b, uint64_t ts);
+
+void report_finding_text(struct report *rp, const struct engine *e, const struct finding *f);
+void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rule,
+			 const struct verdict *v);
+void report_end_text(struct report *rp, const struct engine *e, const struct report_hashes *h);
+void report_finding_json(struct report *rp, const struct engine *e, const struct finding *f);
+void report_verdict_json(struct report *rp, const struct engine *e, uint32_t rule,
+			 const struct verdict *v);
+void report_end_json(struct report *rp, const struct engine *e, const struct report_hashes *h);
+
+#endif

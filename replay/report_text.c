@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <string.h>
+
+#include "format/timetext.h"
+#include "format/version.h"
+#include "replay/report.h"
+
+enum { NAME_COLUMNS = 14, INTERVALS_SHOWN = 5 };
+
+static const char *const severity_colors[] = {
+	[RULE_INFORMATIONAL] = "\033[2m", [RULE_LOW] = "\033[36m",
+	[RULE_MEDIUM] = "\033[33m",	  [RULE_HIGH] = "\033[31m",
+	[RULE_CRITICAL] = "\033[1;31m",
+};
+
+static void put_colored(struct report *rp, const char *color, const char *text, unsigned columns)
+{
+	if (rp->color)
+		out_str(rp->out, color);
+	out_str(rp->out, text);
+	if (rp->color)
+		out_str(rp->out, "\033[0m");
+	for (size_t n = strlen(text); n < columns; n++)
+		out_char(rp->out, ' ');
+}
+
+static void put_text(struct report *rp, const char *text)
+{
+	out_text_string(rp->out, text, strlen(text));
+}
+
+static void put_evidence(struct report *rp, const struct engine *e, const struct finding_match *m)
+{
+	const char *bytes = findings_blob(e->findings, &m->evidence);
+
+	if (bytes)
+		out_mem(rp->out, bytes, m->evidence.length);
+}
+
+void report_finding_text(struct report *rp, const struct engine *e, const struct finding *f)
+{
+	const struct rule *rule = &e->rules->list[f->rule];
+	const struct rule_node *node = &rule->nodes[f->first.node];
+	const struct engine_boot *b = e->boots[f->boot];
+	struct reel_out *o = rp->out;
+	const char *exe;
+
+	put_colored(rp, severity_colors[rule->severity], rule_severity_names[rule->severity],
+		    NAME_COLUMNS);
+	report_put_time(rp, b, f->first.ts);
+	out_str(o, "  ");
+	put_text(rp, rule->id);
+	if (rp->by_hosts) {
+		out_str(o, "  on ");
+		put_text(rp, b->host);
+	}
+	out_str(o, "  pid ");
+	out_u64(o, f->pid);
+	exe = f->exe.length ? findings_blob(e->findings, &f->exe) : NULL;
+	if (exe) {
+		out_char(o, ' ');
+		out_text_string(o, exe, f->exe.length);
+	}
+	if (f->has_uid) {
+		out_str(o, " uid ");
+		out_u64(o, f->uid);
+	}
+	if (f->is_despite)
+		out_str(o, "  (despite: what could have prevented it was not all seen)");
+	if (f->is_tuned)
+		out_str(o, "  (suppressed by a tune)");
+	out_char(o, '\n');
+	if (rule->description) {
+		out_str(o, "    ");
+		put_text(rp, rule->description);
+		out_char(o, '\n');
+	}
+	for (uint32_t i = 0; i < node->n_blocks; i++) {
+		out_str(o, i ? " > " : "    by way of ");
+		put_text(rp, node->blocks[i]);
+	}
+	if (node->n_blocks)
+		out_char(o, '\n');
+	put_evidence(rp, e, &f->first);
+	if (f->count > 1) {
+		out_str(o, "    ");
+		out_u64(o, f->count);
+		out_str(o, " times in this process image, the last at ");
+		report_put_time(rp, b, f->last.ts);
+		out_char(o, '\n');
+		if (!f->latest)
+			put_evidence(rp, e, &f->last);
+	}
+}
+
+static void put_interval(struct report *rp, const struct engine_boot *b,
+			 const struct blind_interval *x)
+{
+	struct reel_out *o = rp->out;
+
+	out_str(o, "    ");
+	if (rp->by_hosts) {
+		put_text(rp, b->host);
+		out_str(o, ": ");
+	}
+	report_put_time(rp, b, x->from_ns > b->first_ns ? x->from_ns : b->first_ns);
+	out_str(o, " to ");
+	report_put_time(rp, b, x->to_ns < b->last_ns ? x->to_ns : b->last_ns);
+	out_str(o, ": ");
+	out_str(o, blind_reason_text((enum blind_reason)x->reason));
+	if (x->count) {
+		out_str(o, " (");
+		out_u64(o, x->count);
+		out_char(o, ')');
+	}
+	out_char(o, '\n');
+}
+
+static void put_intervals(struct report *rp, const struct engine *e, const struct verdict *v)
+{
+	unsigned shown = 0, all = 0;
+
+	for (unsigned i = 0; i < v->n_boots; i++) {
+		all += v->blind[i].n;
+		for (uint32_t k = 0; k < v->blind[i].n && shown < INTERVALS_SHOWN; k++, shown++)
+			put_interval(rp, e->boots[i], &v->blind[i].list[k]);
+	}
+	if (shown < all) {
+		out_str(rp->out, "    and ");
+		out_u64(rp->out, all - shown);
+		out_str(rp->out, " more such times (--json has all)\n");
+	}
+}
+
+void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rule,
+			 const struct verdict *v)
+{
+	const struct finding_counts *c = &e->findings->counts[rule];
+	static const char *const colors[] = { "\033[31m", "\033[32m", "\033[33m", "\033[2m" };
+	const struct rule *r = &e->rules->list[rule];
+	struct reel_out *o = rp->out;
+
+	put_colored(rp, colors[v->kind], verdict_name(v->kind), NAME_COLUMNS);
+	put_text(rp, r->id);
+	if (v->kind == VERDICT_HIT) {
+		out_str(o, ": ");
+		out_u64(o, c->matches);
+		out_str(o, c->matches == 1 ? " time" : " times");
+		if (v->is_despite)
+			out_str(o, ", despite blind spots");
+	}
+	if (c->dropped) {
+		out_str(o, ", ");
+		out_u64(o, c->dropped);
+		out_str(o, " of them in rows that are not kept");
+	}
+	if (c->suppressed) {
+		out_str(o, ", ");
+		out_u64(o, c->suppressed);
+		out_str(o, " suppressed by a tune");
+	}
+	if (v->kind == VERDICT_EXCEPT) {
+		char text[64];
+
+		snprintf(text, sizeof(text), ": %.4g %% of the time is clear",
+			 v->total_ns ? 100.0 * (double)v->clear_ns / (double)v->total_ns : 0.0);
+		out_str(o, text);
+	}
+	if (v->why[0] && v->kind != VERDICT_HIT) {
+		out_str(o, v->kind == VERDICT_EXCEPT ? "; " : ": ");
+		out_str(o, v->why);
+	}
+	out_char(o, '\n');
+	if (v->kind == VERDICT_EXCEPT)
+		put_intervals(rp, e, v);
+}
+
+static void put_hash(struct report *rp, const char *name, const uint8_t hash[32])
+{
+	out_str(rp->out, name);
+	out_hex_bytes(rp->out, hash, 16);
+}
+
+void report_end_text(struct report *rp, const struct engine *e, const struct report_hashes *h)
+{
+	struct reel_out *o = rp->out;
+
+	if (e->n_boots && e->boots[0]->coverage.scope[0]) {
+		out_str(o, "All of this is said of the processes in scope only: ");
+		put_text(rp, e->boots[0]->coverage.scope);
+		out_char(o, '\n');
+	}
+	if (e->stats.evicted_tokens || e->stats.evicted_processes) {
+		out_str(o, "Thrown away to bound memory: ");
+		out_u64(o, e->stats.evicted_tokens);
+		out_str(o, " half matches, ");
+		out_u64(o, e->stats.evicted_processes);
+		out_str(o, " processes\n");
+	}
+	put_hash(rp, "rules ", h->rules);
+	put_hash(rp, ", capture ", h->capture);
+	put_hash(rp, ", reel " REEL_VERSION " ", h->program);
+	out_char(o, '\n');
+}

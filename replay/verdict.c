@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "replay/verdict.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *verdict_name(enum verdict_kind kind)
+{
+	static const char *const names[] = { "hit", "clean", "clean except", "not evaluable" };
+
+	return names[kind];
+}
+
+bool verdict_is_touched(const struct verdict *v)
+{
+	const uint32_t not_recorded = 1u << BLIND_FILTERED | 1u << BLIND_FOLDED | 1u << BLIND_OLD |
+				      1u << BLIND_CUT;
+
+	return v->kind == VERDICT_EXCEPT && (v->reasons & ~not_recorded);
+}
+
+static int add(struct verdict *v, struct blind *to, enum blind_reason reason, uint64_t from_ns,
+	       uint64_t to_ns, uint64_t extent_ns, uint64_t count)
+{
+	uint64_t end;
+
+	if (__builtin_add_overflow(to_ns, extent_ns, &end))
+		end = UINT64_MAX;
+	v->reasons |= 1u << reason;
+	return blind_add(to, reason, from_ns, end, count);
+}
+
+static bool gap_concerns(const struct engine_gap *g, const struct reads *reads)
+{
+	if (g->reason == BLIND_END)
+		return true;
+	if (!g->by_types)
+		return reads_class(reads, g->class_id);
+	for (unsigned i = 0; i < sizeof(g->types); i++)
+		if (g->types[i] & (reads->types[i] | reads->state[i]))
+			return true;
+	return false;
+}
+
+static int add_gaps(struct verdict *v, const struct engine_boot *b, const struct reads *reads,
+		    struct blind *to)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < b->n_gaps; i++)
+		if (gap_concerns(&b->gaps[i], reads))
+			r = add(v, to, (enum blind_reason)b->gaps[i].reason, b->gaps[i].from_ns,
+				b->gaps[i].to_ns, reads->extent_ns, b->gaps[i].count);
+	for (unsigned which = 0; which < 2; which++) {
+		const struct blind *folded = which ? &b->folded_writes : &b->folded_reads;
+
+		if (!reads_type(reads, which ? EV_write : EV_read))
+			continue;
+		for (uint32_t i = 0; r == 0 && i < folded->n; i++)
+			r = add(v, to, BLIND_FOLDED, folded->list[i].from_ns, folded->list[i].to_ns,
+				reads->extent_ns, folded->list[i].count);
+	}
+	return r;
+}
+
+/* Types from which the state comes while it changes; what a keyframe has, other ways tell too. */
+static bool lacks_state(const struct reads *reads, const uint8_t missing[32])
+{
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
+		const struct reel_type *type = reel_type_by_id(t);
+
+		if (type && type->class_id != EV_CLASS_state &&
+		    missing[t / 8] & reads->state[t / 8] & 1u << t % 8)
+			return true;
+	}
+	return false;
+}
+
+static void say_why(struct verdict *v, const struct engine *e, const struct engine_boot *b,
+		    const struct rule *rule, const uint8_t missing[32])
+{
+	for (uint32_t n = 0; n < rule->n_nodes; n++) {
+		const struct rule_node *node = &rule->nodes[n];
+		const struct rule_step *s =
+			&e->rules->steps[node->kind == RULE_NODE_ALL ? node->members[0] :
+								       node->step];
+
+		for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
+			if (!(s->types[t / 8] & missing[t / 8] & 1u << t % 8) ||
+			    !reel_type_by_id(t))
+				continue;
+			snprintf(v->why, sizeof(v->why), "needs %s: %s", reel_type_by_id(t)->name,
+				 coverage_why(&b->coverage, t));
+			return;
+		}
+	}
+}
+
+/* Returns whether the rule could have matched at some moment of the boot, or -errno. */
+static int add_missing(struct verdict *v, const struct engine *e, const struct engine_boot *b,
+		       uint32_t rule, struct blind *to)
+{
+	const struct reads *reads = &e->reads[rule];
+	bool possible = b->n_missing == 0 || b->missing[0].from_ns > b->first_ns;
+
+	for (uint32_t i = 0; i < b->n_missing; i++) {
+		const struct missing_types *m = &b->missing[i];
+		uint64_t end = i + 1 < b->n_missing ? b->missing[i + 1].from_ns : UINT64_MAX;
+		enum reads_possible left = reads_without(e->rules, &e->rules->list[rule], m->types);
+		int r = 0;
+
+		possible |= left != READS_NONE;
+		if (left != READS_ALL || lacks_state(reads, m->types))
+			r = add(v, to, BLIND_FILTERED, m->from_ns, end, 0, 0);
+		if (r < 0)
+			return r;
+		if (left != READS_ALL)
+			say_why(v, e, b, &e->rules->list[rule], m->types);
+	}
+	return possible;
+}
+
+static int add_boot(struct verdict *v, const struct engine *e, const struct engine_boot *b,
+		    uint32_t rule, struct blind *to, bool *possible)
+{
+	const struct blind *own = &b->blind[rule];
+	uint64_t from = b->since_ns[rule] > b->first_ns ? b->since_ns[rule] : b->first_ns;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < own->n; i++)
+		r = add(v, to, (enum blind_reason)own->list[i].reason, own->list[i].from_ns,
+			own->list[i].to_ns, 0, own->list[i].count);
+	to->is_whole |= own->is_whole;
+	if (r == 0)
+		r = add_gaps(v, b, &e->reads[rule], to);
+	if (r == 0)
+		r = add_missing(v, e, b, rule, to);
+	if (r < 0)
+		return r;
+	*possible |= r > 0;
+	if (b->last_ns > from) {
+		v->total_ns += b->last_ns - from;
+		v->clear_ns += blind_clear_ns(to, from, b->last_ns);
+	}
+	return 0;
+}
+
+int verdict_of(const struct engine *e, uint32_t rule, struct verdict *ret, struct reel_err *err)
+{
+	const struct finding_counts *counts = &e->findings->counts[rule];
+	const struct rule *r = &e->rules->list[rule];
+	bool possible = false, blind = false;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->blind = calloc(e->n_boots + 1u, sizeof(*ret->blind));
+	if (!ret->blind)
+		return reel_err_set(err, -ENOMEM, "no memory for a verdict");
+	ret->n_boots = e->n_boots;
+	for (unsigned i = 0; i < e->n_boots; i++) {
+		int result = add_boot(ret, e, e->boots[i], rule, &ret->blind[i], &possible);
+
+		if (result < 0) {
+			verdict_done(ret);
+			return reel_err_set(err, result, "no memory for a verdict");
+		}
+		blind |= ret->blind[i].n || ret->blind[i].is_whole;
+	}
+	if (counts->matches)
+		ret->kind = VERDICT_HIT;
+	else if (r->why_not || (!possible && e->n_boots))
+		ret->kind = VERDICT_NOT_EVALUABLE;
+	else
+		ret->kind = blind ? VERDICT_EXCEPT : VERDICT_CLEAN;
+	ret->is_despite = counts->matches && counts->despite == counts->matches;
+	if (r->why_not)
+		snprintf(ret->why, sizeof(ret->why), "%s", r->why_not);
+	return 0;
+}
+
+void verdict_done(struct verdict *v)
+{
+	for (unsigned i = 0; v->blind && i < v->n_boots; i++)
+		blind_done(&v->blind[i]);
+	free(v->blind);
+	memset(v, 0, sizeof(*v));
+}
