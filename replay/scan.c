@@ -335,7 +335,7 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	for (uint32_t i = 0; r == 0 && i < u->n_events; i++) {
 		unsigned type = u->type[i];
 		struct reel_event ev;
-		bool is_wanted = is_state || s->plan->wants_names || s->plan->wants[type];
+		bool is_wanted = is_state || s->plan->wants[type];
 
 		if (!lanes[type] && !is_wanted)
 			continue;
@@ -357,6 +357,8 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
 		free(lanes[t]);
 	s->eval.rows = NULL;
+	b->wants_names = s->eval.wants_names;
+	s->eval.wants_names = false;
 	if (r < 0)
 		return reel_err_set(err, r, "no memory for a block");
 	put_in_order(b);
