@@ -83,6 +83,12 @@ struct eval {
 	const struct value *bound; /* the rule's slots; NULL: unknown */
 	bool wants_names;	      /* a name was asked for that only others could have told */
 	uint32_t why;		   /* bits 1 << enum blind_reason: what made something unknown */
+	/* Where fields that are bound or counted lie, by reference and type. */
+	struct eval_known {
+		const struct rule_ref *ref;
+		const struct reel_type *type;
+		struct access access;
+	} known[64];
 	uint8_t digits[2 * 64];	   /* a short row of bytes, as digits */
 	uint8_t *line;		   /* arguments with blanks between them */
 	size_t line_room;
