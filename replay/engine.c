@@ -516,6 +516,8 @@ static int run_boot(struct engine *e, const struct reel_reader *r, const struct 
 	if (result == 0)
 		result = list_blocks(e, r, &list, &n, err);
 	if (result == 0)
+		result = engine_introduce(e, r, list, n, err);
+	if (result == 0)
 		result = run_blocks(e, r, list, n, *done, err);
 	if (result > 0) {
 		free(list);
