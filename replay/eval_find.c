@@ -354,7 +354,7 @@ static bool find_next_process(struct finder *f, struct found *ret)
 
 /* Arguments ------------------------------------------------------------------------------------ */
 
-/* The argument that begins at AT; false: there is none. *RET_NEXT: where the one behind it begins. */
+/* The argument that begins at AT; false: there is none. *RET_NEXT: where the next one begins. */
 static bool cut_argument(const struct value *args, uint32_t at, struct found *ret,
 			 uint32_t *ret_next)
 {

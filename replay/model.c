@@ -268,8 +268,8 @@ bool model_is_certain(const struct model *m, const struct model_process *p)
 
 bool model_is_placed(const struct model *m, const struct model_process *p)
 {
-	return p->has_family && (model_is_certain(m, p) ||
-				 (p->known_by == MODEL_KEYFRAME && !m->was_lost));
+	return p->has_family &&
+	       (model_is_certain(m, p) || (p->known_by == MODEL_KEYFRAME && !m->was_lost));
 }
 
 void model_doubt(struct model_process *p)

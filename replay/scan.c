@@ -272,9 +272,9 @@ static const struct match_row asked_for;
 static void answer(struct scanner *s, enum rule_role role, struct asked *asked, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		const struct match_row *row = match_prepared(
-			s->eval.memos[role], asked[i].print, asked[i].string.bytes,
-			asked[i].string.length, asked[i].string.true_length);
+		const struct match_row *row =
+			match_prepared(s->eval.memos[role], asked[i].print, asked[i].string.bytes,
+				       asked[i].string.length, asked[i].string.true_length);
 
 		*asked[i].to = row && !row->is_fleeting ? row : NULL;
 	}
@@ -357,7 +357,7 @@ static int by_time(const void *a, const void *b)
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-/* Two sorted halves need no sort, and most blocks are few runs; qsort of what is sorted is cheap. */
+/* Most blocks are few runs, and what is in order is left alone. */
 static void put_in_order(struct scan_block *b)
 {
 	for (uint32_t i = 1; i < b->n; i++) {

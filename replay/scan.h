@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The first look at events, block by block and on any thread: which of them may matter to a step.
- * Most are dropped by one look-up of one string: a step that cannot hold without a certain literal is
- * only asked where some test of that literal holds. What is left are the candidates, in order; every
- * event of the state stream is one.
+ * Most are dropped by one look-up of one string: a step that cannot hold without a certain literal
+ * is only asked where some test of that literal holds. What is left are the candidates, in order;
+ * every event of the state stream is one.
  *
  * Nothing is dropped that could be unknown: a string that was cut, a field that could not be read.
  */

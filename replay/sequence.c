@@ -121,7 +121,7 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 	}
 }
 
-/* The steps of the event ------------------------------------------------------------------------ */
+/* The steps of the event ----------------------------------------------------------------------- */
 
 /* Asks each step once; those that hold, or may, are given their turns. */
 static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_steps,
@@ -273,7 +273,7 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 	return r;
 }
 
-/* Keys that end, and families that are founded -------------------------------------------------- */
+/* Keys that end, and families that are founded ------------------------------------------------- */
 
 /* What waited for something not to come has waited long enough: it can come no more. */
 static int end_key(struct sequence *s, enum rule_key by, uint64_t key, struct reel_err *err)

@@ -14,7 +14,7 @@
 /* More than N are kept, since the oldest of the newest N may be one that cannot begin. */
 enum { SPARE_TIMES = 4, COUNTED_MIN = 64 };
 
-/* What was counted ------------------------------------------------------------------------------ */
+/* What was counted ----------------------------------------------------------------------------- */
 
 void count_set_unref(struct count_set *set)
 {

@@ -133,8 +133,8 @@ struct token *token_new(struct sequence *s, struct slot *slot, enum token_kind k
 void token_kill(struct sequence *s, struct token *t);
 void token_touch(struct sequence *s, struct token *t);
 bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t now_ns);
-/* The tokens of the slot that are not dead, as they are now, newest first; they stay valid until the
- * event is over. Returns how many, or -ENOMEM. */
+/* The tokens of the slot as they are now, newest first; they stay valid until the event is over.
+ * Returns how many, or -ENOMEM. */
 void order_tokens(struct token **list, int64_t n); /* as they lie, and back */
 int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret);
 
