@@ -196,13 +196,11 @@ def judge(rule, events, findings):
         first[key] = min(first.get(key, last.ts), last.ts)
     used = {}
     for f in findings:
-        # A finding has used up its first event, and the events it counted.
+        # A finding has used up its first event.
         spent = used.setdefault(f.key, set())
-        counted = {i for n, ids in zip(f.node.way(), f.steps) if n.kind == "count" for i in ids}
-        if f.first in spent or counted & {i for c in spent if isinstance(c, frozenset)
-                                                for i in c}:
+        if f.first in spent:
             wrong.append(f"{rule.name}: {f.evidence} at {f.ts} was used up")
-        spent |= {f.first, frozenset(counted)}
+        spent.add(f.first)
         found[f.key] = min(found.get(f.key, f.ts), f.ts)
         collects = any(s.collects for n in f.node.way() for s in n.steps)
         if not collects and (f.key, f.node.number, tuple(f.evidence)) not in every:

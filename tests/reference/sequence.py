@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tokens on their ways: POLICIES.md sections 7 to 11. Slow, and as the text says it.
 
-A token stands at a node of the rule's tree, one for each tuple of bound values. Counts and `all`
-remember every event that may still be part of them, each with the token that stood before the node
-when it came, and look at all of them anew with each event.
+A token stands at a node of the rule's tree, one for each tuple of bound values; on the way through an
+`all` one for each set of members that have come. A count remembers every event that may still be
+counted, each with the token that stood before the node when it came.
 """
-
-import itertools
 
 from predicate import (UNKNOWN, UNKNOWN_VALUE, YES, Str, either, evaluate, glob, step_matches,
                        values_of)
@@ -21,23 +19,23 @@ class Token:
         self.evidence = evidence        # a tuple of event ids for each step
         self.bound = bound
         self.last = evidence[-1][-1]
+        self.since = last_ts                    # in an `all`: what its bound counts from
         self.blocked = set()            # numbers of the nodes that it may not go to any more
         self.despite = tuple(despite)
-        self.counted = frozenset(counted)       # the events that counts on its way have counted
+        self.counted = frozenset(counted)       # (node, event) of what its counts have counted
 
     def copy(self):
         new = Token(self.first, self.first_ts, self.last_ts, self.evidence, self.bound,
                     self.despite, self.counted)
-        new.blocked, new.last = set(self.blocked), self.last
+        new.blocked, new.last, new.since = set(self.blocked), self.last, self.since
         return new
 
 
 class Entry:
-    """An event that a count or an `all` may use."""
+    """An event that a count may use. BASE: the token before, "head", or None: it cannot be first."""
 
-    def __init__(self, ev, member, base, value, bound):
-        self.ev, self.member, self.base = ev, member, base
-        self.value, self.bound = value, bound
+    def __init__(self, ev, base, value):
+        self.ev, self.base, self.value = ev, base, value
 
 
 def freeze(bound):
@@ -49,12 +47,14 @@ class Story:
 
     def __init__(self):
         self.tokens = {}        # by node's number: {tuple: token}
-        self.entries = {}       # by node's number: {tuple of the token before: [entry]}
+        self.partial = {}       # of `all`, by node's number: {(members, tuple): token}
+        self.entries = {}       # of counts, by node's number: {tuple of the token before: [entry]}
         self.pending = []       # (token, node, deadlines, its last event)
 
     def copy(self):
         new = Story()
         new.tokens = {n: {k: t.copy() for k, t in ts.items()} for n, ts in self.tokens.items()}
+        new.partial = {n: {k: t.copy() for k, t in ts.items()} for n, ts in self.partial.items()}
         new.entries = {n: {k: list(es) for k, es in d.items()} for n, d in self.entries.items()}
         return new
 
@@ -69,18 +69,15 @@ class Story:
         return self.entries.setdefault(node.number, {})
 
     def use_up(self, used):
-        """What a finding has used up: its first event, and the events that it counted."""
-        def is_gone(token):
-            return token.first == used.first or token.counted & used.counted
-
-        for d in self.tokens.values():
-            for k in [k for k, t in d.items() if is_gone(t)]:
+        """What a finding has used up: its first event, and what it counted is not counted again."""
+        for d in list(self.tokens.values()) + list(self.partial.values()):
+            for k in [k for k, t in d.items() if t.first == used.first]:
                 del d[k]
-        for d in self.entries.values():
+        for n, d in self.entries.items():
             for k in d:
-                d[k] = [e for e in d[k] if e.ev.id != used.first and e.ev.id not in used.counted
-                        and not (isinstance(e.base, Token) and is_gone(e.base))]
-        self.pending = [p for p in self.pending if not is_gone(p[0])]
+                d[k] = [e for e in d[k] if (n, e.ev.id) not in used.counted and
+                        not (isinstance(e.base, Token) and e.base.first == used.first)]
+        self.pending = [p for p in self.pending if p[0].first != used.first]
 
 
 class Finding:
@@ -148,10 +145,10 @@ class Runner:
             return
         story = self.stories.setdefault(key, Story())
         self.kill(story, ev)
-        self.used, self.counted = set(), set()
+        self.used = set()
         for node in reversed(self.rule.nodes):
             for token in self.arrivals(story, node, ev):
-                if token.first in self.used or token.counted & self.counted:
+                if token.first in self.used:
                     continue
                 if not node.is_end:
                     self.place(story, node, token, ev)
@@ -160,7 +157,6 @@ class Runner:
                     story.pending.append((token, node, deadlines, ev))
                 else:
                     self.used.add(token.first)
-                    self.counted |= token.counted
                     self.find(story, token, node, key, ev)
             if node.kind == "step" and node.step.collects and not node.is_end:
                 self.collect(story, node, ev)
@@ -176,7 +172,7 @@ class Runner:
         for step in rule.unlesses:
             found = self.matches(step, ev, {})
             if found is YES:
-                story.tokens, story.entries, story.pending = {}, {}, []
+                story.tokens, story.partial, story.entries, story.pending = {}, {}, {}, []
             elif found is UNKNOWN:
                 for d in story.tokens.values():
                     for t in d.values():
@@ -184,6 +180,10 @@ class Runner:
         for node in rule.nodes:
             if not node.parent:
                 continue
+            partial = story.partial.get(node.number, {})
+            for k in [k for k, t in partial.items() if YES in [
+                    self.matches(s, ev, t.bound) for s in node.unlesses]]:
+                del partial[k]
             for key, token in story.at(node.parent).items():
                 self.stop(story, node, key, token, ev)
         kept = []
@@ -238,7 +238,13 @@ class Runner:
         """The tokens that this event brings to NODE. What they come from is left as it is."""
         if not any(ev.type in s.types for s in node.steps):
             return []
-        return getattr(self, "arrive_" + node.kind)(story, node, ev)
+        found = getattr(self, "arrive_" + node.kind)(story, node, ev)
+        # Where several would be of one story, or stand in one place, the newest counts. It is the
+        # last to be placed, and the first to be found.
+        return sorted(found, key=self.age, reverse=node.is_end)
+
+    def age(self, token):
+        return [self.numbers[i] for ids in reversed(token.evidence) for i in reversed(ids)]
 
     def note_blind(self, ev, why="a field decides that is not known"):
         self.blind.append((ev.ts, ev.ts, why))
@@ -265,107 +271,96 @@ class Runner:
                 out.append(Token(ev.id, ev.ts, ev.ts, ((ev.id,),), bound))
         return out
 
-    def remember(self, story, node, ev):
-        """Adds the event to what a count or `all` may use; returns where it was added."""
-        d, touched = story.entries_of(node), []
-        before = story.before(node)
-        for key in set(d) | set(before):
-            token = before.get(key)
-            is_known = key in before
-            bound = dict(key) if key else {}
-            begins = is_known and self.may_begin(node, token, ev)
-            if node.kind == "count" and ev.id in self.counted:
-                continue        # used up by what it has just completed
-            if begins and node.kind == "count" and not self.in_time(node, token, ev.ts):
-                begins = False
-            entries = d.setdefault(key, [])
-            for member, step in enumerate(node.steps):
-                found = self.matches(step, ev, {k: list(v) for k, v in bound.items()})
-                if found is UNKNOWN:
-                    self.note_blind(ev)
-                if found is not YES:
-                    continue
-                value = None
-                if step.distinct:
-                    value = tuple(values_of(step.distinct, ev, self.machine, {}))
-                    if not value or UNKNOWN_VALUE in value:
-                        continue
-                if entries and entries[-1].ev is ev and entries[-1].member == member:
-                    touched.append(key)
-                    continue
-                entries.append(Entry(ev, member, (token or "head") if begins else None, value,
-                                     self.bound_of(node, member, ev)))
-                touched.append(key)
-        return list(dict.fromkeys(touched))
-
     def arrive_count(self, story, node, ev):
         out, step = [], node.step
-        for key in self.remember(story, node, ev):
-            entries = story.entries_of(node)[key]
+        d, before = story.entries_of(node), story.before(node)
+        for key in list(dict.fromkeys([*d, *before])):
+            found = self.matches(step, ev, {k: list(v) for k, v in key})
+            if found is UNKNOWN:
+                self.note_blind(ev)
+            value = tuple(values_of(step.distinct, ev, self.machine, {})) if step.distinct else ()
+            if found is not YES or (step.distinct and (not value or UNKNOWN_VALUE in value)):
+                continue
+            token = before.get(key)
+            begins = key in before and self.may_begin(node, token, ev) and \
+                self.in_time(node, token, ev.ts)
+            entries = d.setdefault(key, [])
+            entries.append(Entry(ev, (token or "head") if begins else None, value))
             newest = entries
             if step.distinct:
                 newest = [e for i, e in enumerate(entries)
                           if not any(o.value == e.value for o in entries[i + 1:])]
             window = [e for e in newest if step.window is None or ev.ts - e.ev.ts <= step.window]
             for at in range(len(window) - step.count, -1, -1):
-                first = window[at]
-                if first.base is None:
+                if window[at].base is None:
                     continue
-                chosen = [first] + window[len(window) - step.count + 1:]
-                token = self.join(node, first.base, chosen, ev)
+                chosen = [window[at]] + window[len(window) - step.count + 1:]
+                token = self.count(node, chosen, ev)
                 if token:
                     out.append(token)
                     break
         return out
 
-    def join(self, node, base, chosen, ev):
-        """The token that these events of a count or `all` make; None: the whole takes too long."""
-        ids = list(dict.fromkeys(e.ev.id for e in sorted(chosen, key=lambda e: e.ev.number)))
-        first = chosen[0].ev if node.kind == "count" else min((e.ev for e in chosen),
-                                                              key=lambda e: e.number)
-        counted = set(ids) if node.kind == "count" else set()
-        evidence = tuple(ids[-EVIDENCE_MAX:])
+    def count(self, node, chosen, ev):
+        """The token that these events make; None: the whole takes too long."""
+        ids = tuple(e.ev.id for e in chosen)
+        counted = {(node.number, i) for i in ids}
+        evidence, base = ids[-EVIDENCE_MAX:], chosen[0].base
         if base == "head":
+            first = chosen[0].ev
             token = Token(first.id, first.ts, ev.ts, (evidence,), {}, (), counted)
         else:
             token = Token(base.first, base.first_ts, ev.ts, base.evidence + (evidence,),
-                          dict(base.bound), base.despite, base.counted | counted)
-        for e in chosen:
-            token.bound = {**token.bound, **e.bound}
+                          base.bound, base.despite, base.counted | counted)
         return token if self.in_whole_time(token.first_ts, ev.ts) else None
 
     def arrive_all(self, story, node, ev):
-        out = []
-        for key in self.remember(story, node, ev):
-            by_member = [{} for _ in node.steps]
-            for e in story.entries_of(node)[key]:
-                by_member[e.member].setdefault(freeze(e.bound), []).append(e)
-            for choice in itertools.product(*(d.values() for d in by_member)):
-                token = self.complete(node, choice, ev)
-                if token:
+        """The sets with most members first, so that an event adds one member to each."""
+        out, everybody = [], frozenset(range(len(node.steps)))
+        partial = story.partial.setdefault(node.number, {})
+        before = [(members, t) for (members, _), t in partial.items()]
+        before += [(frozenset(), t) for t in story.before(node).values()]
+        for size in range(len(everybody) - 1, -1, -1):
+            new = []
+            for members, token in before:
+                if len(members) == size:
+                    new += self.add_member(node, members, token, ev)
+            for members, token in sorted(new, key=lambda n: self.age(n[1])):
+                if members == everybody:
                     out.append(token)
+                else:
+                    partial[members, freeze(token.bound)] = token
         return out
 
-    def complete(self, node, choice, ev):
-        """An event of its own for each member, this one among them. The first of them must have
-        been able to begin; the later it is the better."""
-        newest = [[e for e in es if e.base is not None][-len(choice):] + es[-len(choice):]
-                  for es in choice]
-        bound = self.step_bound(node)
-        best = None
-        for chosen in itertools.product(*newest):
-            numbers = sorted(e.ev.number for e in chosen)
-            if numbers[-1] != ev.number or len(set(numbers)) < len(numbers):
+    def add_member(self, node, members, token, ev):
+        """(members, token) of each that the event adds to this set."""
+        if not members and not self.may_begin(node, token, ev):
+            return
+        limit = self.step_bound(node)
+        since = (token.last_ts if token else ev.ts) if not members else token.since
+        if (limit is not None and ev.ts - since > limit) or \
+                (token and not self.in_whole_time(token.first_ts, ev.ts)):
+            return
+        for m, step in enumerate(node.steps):
+            if m in members:
                 continue
-            first = min(chosen, key=lambda e: e.ev.number)
-            if first.base is None:
+            bound = token.bound if token else {}
+            found = self.matches(step, ev, bound)
+            if found is UNKNOWN:
+                self.note_blind(ev)
+            if found is not YES:
                 continue
-            since = first.ev.ts if first.base == "head" else first.base.last_ts
-            if bound is not None and ev.ts - since > bound:
-                continue
-            if best is None or numbers > best[0]:
-                best = (numbers, first.base, chosen)
-        return self.join(node, best[1], best[2], ev) if best else None
+            bound = {**bound, **self.bound_of(node, m, ev)}
+            if not token:
+                new = Token(ev.id, ev.ts, ev.ts, ((ev.id,),), bound)
+            else:
+                evidence = token.evidence + ((ev.id,),)
+                if members:
+                    evidence = token.evidence[:-1] + (token.evidence[-1] + (ev.id,),)
+                new = Token(token.first, token.first_ts, ev.ts, evidence, bound, token.despite,
+                            token.counted)
+            new.since = since
+            yield members | {m}, new
 
     def place(self, story, node, token, ev):
         here = story.at(node)
