@@ -306,6 +306,7 @@ bool engine_is_despite(const struct engine *e, const struct match *m)
 		const struct rule_node *node = &rule->nodes[n];
 
 		if (is_unseen(e, node->unlesses, node->n_unlesses, m->first_ns, to_ns) ||
+		    is_unseen(e, node->stops, node->n_stops, m->first_ns, m->last_ns) ||
 		    is_unseen(e, node->guards, node->n_guards, m->first_ns, m->last_ns))
 			return true;
 	}
