@@ -150,7 +150,10 @@ class Brute:
                 continue
             if step.window is not None and events[-1].ts - events[0].ts > step.window:
                 continue
-            if step.distinct and len({s.values[step] for s in events}) < step.count:
+            # Different values, each by its newest event.
+            if step.distinct and any(
+                    s.values[step] == o.values[step] for s in events for o in fitting
+                    if s.number < o.number <= events[-1].number):
                 continue
             yield events
 

@@ -22,7 +22,7 @@ class Token:
         self.since = last_ts                    # in an `all`: what its bound counts from
         self.blocked = set()            # numbers of the nodes that it may not go to any more
         self.despite = tuple(despite)
-        self.counted = frozenset(counted)       # (node, event) of what its counts have counted
+        self.counted = frozenset(counted)       # what its counts have counted
 
     def copy(self):
         new = Token(self.first, self.first_ts, self.last_ts, self.evidence, self.bound,
@@ -69,15 +69,19 @@ class Story:
         return self.entries.setdefault(node.number, {})
 
     def use_up(self, used):
-        """What a finding has used up: its first event, and what it counted is not counted again."""
+        """What a finding has used up: its first event, and the events that it counted."""
+        def is_gone(token):
+            return token.first == used.first or token.counted & used.counted
+
         for d in list(self.tokens.values()) + list(self.partial.values()):
-            for k in [k for k, t in d.items() if t.first == used.first]:
+            for k in [k for k, t in d.items() if is_gone(t)]:
                 del d[k]
-        for n, d in self.entries.items():
+        for d in self.entries.values():
             for k in d:
-                d[k] = [e for e in d[k] if (n, e.ev.id) not in used.counted and
-                        not (isinstance(e.base, Token) and e.base.first == used.first)]
-        self.pending = [p for p in self.pending if p[0].first != used.first]
+                d[k] = [e for e in d[k] if e.ev.id not in used.counted and
+                        e.ev.id != used.first and
+                        not (isinstance(e.base, Token) and is_gone(e.base))]
+        self.pending = [p for p in self.pending if not is_gone(p[0])]
 
 
 class Finding:
@@ -145,10 +149,10 @@ class Runner:
             return
         story = self.stories.setdefault(key, Story())
         self.kill(story, ev)
-        self.used = set()
+        self.used, self.counted = set(), set()
         for node in reversed(self.rule.nodes):
             for token in self.arrivals(story, node, ev):
-                if token.first in self.used:
+                if token.first in self.used or token.counted & self.counted:
                     continue
                 if not node.is_end:
                     self.place(story, node, token, ev)
@@ -157,6 +161,7 @@ class Runner:
                     story.pending.append((token, node, deadlines, ev))
                 else:
                     self.used.add(token.first)
+                    self.counted |= token.counted
                     self.find(story, token, node, key, ev)
             if node.kind == "step" and node.step.collects and not node.is_end:
                 self.collect(story, node, ev)
@@ -279,18 +284,17 @@ class Runner:
             if found is UNKNOWN:
                 self.note_blind(ev)
             value = tuple(values_of(step.distinct, ev, self.machine, {})) if step.distinct else ()
+            if ev.id in self.counted:
+                continue        # used up by what it has just completed
             if found is not YES or (step.distinct and (not value or UNKNOWN_VALUE in value)):
                 continue
             token = before.get(key)
             begins = key in before and self.may_begin(node, token, ev) and \
                 self.in_time(node, token, ev.ts)
-            entries = d.setdefault(key, [])
+            # Each value by its newest event.
+            entries = d[key] = [e for e in d.get(key, []) if not value or e.value != value]
             entries.append(Entry(ev, (token or "head") if begins else None, value))
-            newest = entries
-            if step.distinct:
-                newest = [e for i, e in enumerate(entries)
-                          if not any(o.value == e.value for o in entries[i + 1:])]
-            window = [e for e in newest if step.window is None or ev.ts - e.ev.ts <= step.window]
+            window = [e for e in entries if step.window is None or ev.ts - e.ev.ts <= step.window]
             for at in range(len(window) - step.count, -1, -1):
                 if window[at].base is None:
                     continue
@@ -304,7 +308,7 @@ class Runner:
     def count(self, node, chosen, ev):
         """The token that these events make; None: the whole takes too long."""
         ids = tuple(e.ev.id for e in chosen)
-        counted = {(node.number, i) for i in ids}
+        counted = set(ids)
         evidence, base = ids[-EVIDENCE_MAX:], chosen[0].base
         if base == "head":
             first = chosen[0].ev
