@@ -200,9 +200,7 @@ def compare_strings(op, a, b):
         return UNKNOWN if a.cut or b.data in a.data else NO
     if op == "startswith":
         n = min(len(a.data), len(b.data))
-        if a.data[:n] != b.data[:n] or (not a.cut and len(a.data) <= len(b.data)):
-            return NO
-        return UNKNOWN
+        return UNKNOWN if a.data[:n] == b.data[:n] else NO
     return UNKNOWN
 
 

@@ -293,7 +293,8 @@ class Runner:
                 self.in_time(node, token, ev.ts)
             # Each value by its newest event.
             entries = d[key] = [e for e in d.get(key, []) if not value or e.value != value]
-            entries.append(Entry(ev, (token or "head") if begins else None, value))
+            base = (token.copy() if token else "head") if begins else None
+            entries.append(Entry(ev, base, value))
             window = [e for e in entries if step.window is None or ev.ts - e.ev.ts <= step.window]
             for at in range(len(window) - step.count, -1, -1):
                 if window[at].base is None:
@@ -370,7 +371,7 @@ class Runner:
         here = story.at(node)
         key = freeze(token.bound)
         old = here.get(key)
-        if node.kind == "step" and node.step.collects and old and node.parent:
+        if node.kind == "step" and node.step.collects and node.parent and old:
             # Those that came since the step before are of this story too.
             since = self.numbers[token.evidence[-2][-1]]
             earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
