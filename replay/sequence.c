@@ -337,7 +337,9 @@ static int found_family(struct sequence *s, uint64_t from, uint64_t to, struct r
 		struct token **list;
 		int64_t n = slot_tokens(s, slot, &list);
 
-		/* From the oldest on, so that the newest ends up first again. */
+		/* From the last on as they lie, so that they come to lie in the same order. */
+		if (n > 0)
+			order_tokens(list, n);
 		for (r = n < 0 ? (int)n : r; r == 0 && n-- > 0;)
 			if (list[n]->kind != TOKEN_WAITING)
 				r = copy_token(s, list[n], to);
@@ -416,6 +418,7 @@ void sequence_move(struct sequence *to, struct sequence *old, const int32_t *rul
 			store_move(to, old, t, slot);
 	}
 	to->serial = old->serial;
+	to->n_made = old->n_made;
 }
 
 void sequence_stats(const struct sequence *s, struct sequence_stats *ret)

@@ -162,6 +162,8 @@ def compile_regex(pattern):
 
 
 def regex(s, pattern, cache={}):
+    if re.fullmatch(rb"[A-Za-z0-9/_ -]*", pattern):
+        return contains(s, pattern)
     if pattern not in cache:
         cache[pattern] = compile_regex(pattern)
     found = cache[pattern].search(s.data)

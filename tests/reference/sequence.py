@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tokens on their ways: POLICIES.md sections 7 to 11. Slow, and as the text says it.
 
-A token stands at a node of the rule's tree, one for each tuple of bound values; on the way through an
-`all` one for each set of members that have come. A count remembers every event that may still be
-counted, each with the token that stood before the node when it came.
+A token stands at a node of the rule's tree, one for each tuple of bound values. Counts and `all`
+remember every event that may still be part of them, each with the token that stood before the node
+when it came, and look at all of them anew with each event.
 """
+
+import itertools
 
 from predicate import (UNKNOWN, UNKNOWN_VALUE, YES, Str, either, evaluate, glob, step_matches,
                        values_of)
@@ -18,24 +20,37 @@ class Token:
         self.first, self.first_ts, self.last_ts = first, first_ts, last_ts
         self.evidence = evidence        # a tuple of event ids for each step
         self.bound = bound
-        self.last = evidence[-1][-1]
-        self.since = last_ts                    # in an `all`: what its bound counts from
+        self.last, self.number = evidence[-1][-1], 0
         self.blocked = set()            # numbers of the nodes that it may not go to any more
         self.despite = tuple(despite)
-        self.counted = frozenset(counted)       # what its counts have counted
+        self.counted = frozenset(counted)       # the events that counts on its way have counted
 
     def copy(self):
         new = Token(self.first, self.first_ts, self.last_ts, self.evidence, self.bound,
                     self.despite, self.counted)
-        new.blocked, new.last, new.since = set(self.blocked), self.last, self.since
+        new.blocked, new.last, new.number = set(self.blocked), self.last, self.number
         return new
 
 
-class Entry:
-    """An event that a count may use. BASE: the token before, "head", or None: it cannot be first."""
+class Partial:
+    """Some members of an `all`: the token before, and their events from the first on."""
 
-    def __init__(self, ev, base, value):
-        self.ev, self.base, self.value = ev, base, value
+    def __init__(self, base, since, entries, bound):
+        self.base, self.since, self.entries, self.bound = base, since, entries, bound
+        self.first = base.first if base else entries[0].id
+        self.first_ts = base.first_ts if base else entries[0].ts
+        self.counted = base.counted if base else frozenset()
+
+    def numbers(self):
+        return [e.number for e in self.entries]
+
+
+class Entry:
+    """An event that a count may use."""
+
+    def __init__(self, ev, member, base, value, bound):
+        self.ev, self.member, self.base = ev, member, base
+        self.value, self.bound = value, bound
 
 
 def freeze(bound):
@@ -47,23 +62,26 @@ class Story:
 
     def __init__(self):
         self.tokens = {}        # by node's number: {tuple: token}
-        self.partial = {}       # of `all`, by node's number: {(members, tuple): token}
-        self.entries = {}       # of counts, by node's number: {tuple of the token before: [entry]}
+        self.entries = {}       # by node's number: {tuple of the token before: [entry]}
+        self.partial = {}       # by number of an `all`: {(members, tuple): Partial}
         self.pending = []       # (token, node, deadlines, its last event)
 
     def copy(self):
         new = Story()
         new.tokens = {n: {k: t.copy() for k, t in ts.items()} for n, ts in self.tokens.items()}
-        new.partial = {n: {k: t.copy() for k, t in ts.items()} for n, ts in self.partial.items()}
         new.entries = {n: {k: list(es) for k, es in d.items()} for n, d in self.entries.items()}
+        new.partial = {n: dict(d) for n, d in self.partial.items()}
         return new
 
     def at(self, node):
         return self.tokens.setdefault(node.number, {})
 
     def before(self, node):
-        """The tokens from which NODE may be reached; None stands for the beginning."""
-        return self.at(node.parent) if node.parent else {(): None}
+        """The tokens from which NODE may be reached, the newest first; None stands for the
+        beginning."""
+        if not node.parent:
+            return {(): None}
+        return dict(sorted(self.at(node.parent).items(), key=lambda kv: -kv[1].number))
 
     def entries_of(self, node):
         return self.entries.setdefault(node.number, {})
@@ -73,14 +91,16 @@ class Story:
         def is_gone(token):
             return token.first == used.first or token.counted & used.counted
 
-        for d in list(self.tokens.values()) + list(self.partial.values()):
+        for d in self.tokens.values():
             for k in [k for k, t in d.items() if is_gone(t)]:
                 del d[k]
         for d in self.entries.values():
             for k in d:
-                d[k] = [e for e in d[k] if e.ev.id not in used.counted and
-                        e.ev.id != used.first and
-                        not (isinstance(e.base, Token) and is_gone(e.base))]
+                d[k] = [e for e in d[k] if e.ev.id != used.first and e.ev.id not in used.counted
+                        and not (isinstance(e.base, Token) and is_gone(e.base))]
+        for d in self.partial.values():
+            for k in [k for k, p in d.items() if is_gone(p)]:
+                del d[k]
         self.pending = [p for p in self.pending if not is_gone(p[0])]
 
 
@@ -177,7 +197,8 @@ class Runner:
         for step in rule.unlesses:
             found = self.matches(step, ev, {})
             if found is YES:
-                story.tokens, story.partial, story.entries, story.pending = {}, {}, {}, []
+                story.tokens, story.entries, story.pending = {}, {}, []
+                story.partial = {}
             elif found is UNKNOWN:
                 for d in story.tokens.values():
                     for t in d.values():
@@ -185,10 +206,6 @@ class Runner:
         for node in rule.nodes:
             if not node.parent:
                 continue
-            partial = story.partial.get(node.number, {})
-            for k in [k for k, t in partial.items() if YES in [
-                    self.matches(s, ev, t.bound) for s in node.unlesses]]:
-                del partial[k]
             for key, token in story.at(node.parent).items():
                 self.stop(story, node, key, token, ev)
         kept = []
@@ -207,6 +224,9 @@ class Runner:
         guard = either(self.matches(s, ev, token.bound) for s in node.guards)
         if unless is YES:
             story.entries_of(node).pop(key, None)
+            d = story.partial.get(node.number, {})
+            for k in [k for k, p in d.items() if p.base and freeze(p.base.bound) == key]:
+                del d[k]
         if unless is YES or guard is YES:
             token.blocked.add(node.number)
         elif UNKNOWN in (unless, guard):
@@ -243,13 +263,7 @@ class Runner:
         """The tokens that this event brings to NODE. What they come from is left as it is."""
         if not any(ev.type in s.types for s in node.steps):
             return []
-        found = getattr(self, "arrive_" + node.kind)(story, node, ev)
-        # Where several would be of one story, or stand in one place, the newest counts. It is the
-        # last to be placed, and the first to be found.
-        return sorted(found, key=self.age, reverse=node.is_end)
-
-    def age(self, token):
-        return [self.numbers[i] for ids in reversed(token.evidence) for i in reversed(ids)]
+        return getattr(self, "arrive_" + node.kind)(story, node, ev)
 
     def note_blind(self, ev, why="a field decides that is not known"):
         self.blind.append((ev.ts, ev.ts, why))
@@ -276,107 +290,133 @@ class Runner:
                 out.append(Token(ev.id, ev.ts, ev.ts, ((ev.id,),), bound))
         return out
 
+    def remember(self, story, node, ev):
+        """Adds the event to what a count or `all` may use; returns where it was added."""
+        d, touched = story.entries_of(node), []
+        before = story.before(node)
+        for key in list(before) + [k for k in d if k not in before]:
+            token = before.get(key)
+            is_known = key in before
+            bound = dict(key) if key else {}
+            begins = is_known and self.may_begin(node, token, ev)
+            if node.kind == "count" and ev.id in self.counted:
+                continue        # used up by what it has just completed
+            if begins and node.kind == "count" and not self.in_time(node, token, ev.ts):
+                begins = False
+            entries = d.setdefault(key, [])
+            for member, step in enumerate(node.steps):
+                found = self.matches(step, ev, {k: list(v) for k, v in bound.items()})
+                if found is UNKNOWN:
+                    self.note_blind(ev)
+                if found is not YES:
+                    continue
+                value = None
+                if step.distinct:
+                    value = tuple(values_of(step.distinct, ev, self.machine, {}))
+                    if not value or UNKNOWN_VALUE in value:
+                        continue
+                if entries and entries[-1].ev is ev and entries[-1].member == member:
+                    touched.append(key)
+                    continue
+                entries.append(Entry(ev, member, (token or "head") if begins else None, value,
+                                     self.bound_of(node, member, ev)))
+                touched.append(key)
+        return list(dict.fromkeys(touched))
+
     def arrive_count(self, story, node, ev):
         out, step = [], node.step
-        d, before = story.entries_of(node), story.before(node)
-        for key in list(dict.fromkeys([*d, *before])):
-            found = self.matches(step, ev, {k: list(v) for k, v in key})
-            if found is UNKNOWN:
-                self.note_blind(ev)
-            value = tuple(values_of(step.distinct, ev, self.machine, {})) if step.distinct else ()
-            if ev.id in self.counted:
-                continue        # used up by what it has just completed
-            if found is not YES or (step.distinct and (not value or UNKNOWN_VALUE in value)):
-                continue
-            token = before.get(key)
-            begins = key in before and self.may_begin(node, token, ev) and \
-                self.in_time(node, token, ev.ts)
-            # Each value by its newest event.
-            entries = d[key] = [e for e in d.get(key, []) if not value or e.value != value]
-            base = (token.copy() if token else "head") if begins else None
-            entries.append(Entry(ev, base, value))
-            window = [e for e in entries if step.window is None or ev.ts - e.ev.ts <= step.window]
+        for key in self.remember(story, node, ev):
+            entries = story.entries_of(node)[key]
+            newest = entries
+            if step.distinct:
+                newest = [e for i, e in enumerate(entries)
+                          if not any(o.value == e.value for o in entries[i + 1:])]
+            window = [e for e in newest if step.window is None or ev.ts - e.ev.ts <= step.window]
             for at in range(len(window) - step.count, -1, -1):
-                if window[at].base is None:
+                first = window[at]
+                if first.base is None:
                     continue
-                chosen = [window[at]] + window[len(window) - step.count + 1:]
-                token = self.count(node, chosen, ev)
+                chosen = [first] + window[len(window) - step.count + 1:]
+                token = self.join(node, first.base, chosen, ev)
                 if token:
                     out.append(token)
                     break
         return out
 
-    def count(self, node, chosen, ev):
-        """The token that these events make; None: the whole takes too long."""
-        ids = tuple(e.ev.id for e in chosen)
-        counted = set(ids)
-        evidence, base = ids[-EVIDENCE_MAX:], chosen[0].base
+    def join(self, node, base, chosen, ev):
+        """The token that these events of a count or `all` make; None: the whole takes too long."""
+        ids = list(dict.fromkeys(e.ev.id for e in sorted(chosen, key=lambda e: e.ev.number)))
+        first = chosen[0].ev if node.kind == "count" else min((e.ev for e in chosen),
+                                                              key=lambda e: e.number)
+        counted = set(ids) if node.kind == "count" else set()
+        evidence = tuple(ids[-EVIDENCE_MAX:])
         if base == "head":
-            first = chosen[0].ev
             token = Token(first.id, first.ts, ev.ts, (evidence,), {}, (), counted)
         else:
             token = Token(base.first, base.first_ts, ev.ts, base.evidence + (evidence,),
-                          base.bound, base.despite, base.counted | counted)
+                          dict(base.bound), base.despite, base.counted | counted)
+        for e in chosen:
+            token.bound = {**token.bound, **e.bound}
         return token if self.in_whole_time(token.first_ts, ev.ts) else None
 
     def arrive_all(self, story, node, ev):
-        """The sets with most members first, so that an event adds one member to each."""
-        out, everybody = [], frozenset(range(len(node.steps)))
-        partial = story.partial.setdefault(node.number, {})
-        before = [(members, t) for (members, _), t in partial.items()]
-        before += [(frozenset(), t) for t in story.before(node).values()]
-        for size in range(len(everybody) - 1, -1, -1):
-            new = []
-            for members, token in before:
-                if len(members) == size:
-                    new += self.add_member(node, members, token, ev)
-            for members, token in sorted(new, key=lambda n: self.age(n[1])):
-                if members == everybody:
-                    out.append(token)
-                else:
-                    partial[members, freeze(token.bound)] = token
+        """For each set of members and each tuple the newest: of those that one event makes, the
+        one whose events are later, compared from the first on."""
+        partial, made, bound = story.partial.setdefault(node.number, {}), {}, self.step_bound(node)
+
+        def offer(members, base, since, entries, values):
+            key = (frozenset(members), freeze(values))
+            new = Partial(base, since, entries, values)
+            if key not in made or new.numbers() > made[key].numbers():
+                made[key] = new
+
+        for token in story.before(node).values():
+            if not self.may_begin(node, token, ev) or not self.in_time(node, token, ev.ts) or \
+                    (token and not self.in_whole_time(token.first_ts, ev.ts)):
+                continue
+            values = token.bound if token else {}
+            for m, step in enumerate(node.steps):
+                if self.holds(step, ev, values):
+                    offer([m], token, token.last_ts if token else ev.ts, [ev],
+                          {**values, **self.bound_of(node, m, ev)})
+        for (members, _), p in partial.items():
+            if bound is not None and ev.ts - p.since > bound or \
+                    not self.in_whole_time(p.first_ts, ev.ts):
+                continue
+            for m, step in enumerate(node.steps):
+                if m not in members and self.holds(step, ev, p.bound):
+                    offer(members | {m}, p.base, p.since, p.entries + [ev],
+                          {**p.bound, **self.bound_of(node, m, ev)})
+        whole = [k for k in made if len(k[0]) == len(node.steps)]
+        out = [self.join_all(made.pop(k), ev)
+               for k in sorted(whole, key=lambda k: made[k].numbers(), reverse=True)]
+        partial.update(made)
         return out
 
-    def add_member(self, node, members, token, ev):
-        """(members, token) of each that the event adds to this set."""
-        if not members and not self.may_begin(node, token, ev):
-            return
-        limit = self.step_bound(node)
-        since = (token.last_ts if token else ev.ts) if not members else token.since
-        if (limit is not None and ev.ts - since > limit) or \
-                (token and not self.in_whole_time(token.first_ts, ev.ts)):
-            return
-        for m, step in enumerate(node.steps):
-            if m in members:
-                continue
-            bound = token.bound if token else {}
-            found = self.matches(step, ev, bound)
-            if found is UNKNOWN:
-                self.note_blind(ev)
-            if found is not YES:
-                continue
-            bound = {**bound, **self.bound_of(node, m, ev)}
-            if not token:
-                new = Token(ev.id, ev.ts, ev.ts, ((ev.id,),), bound)
-            else:
-                evidence = token.evidence + ((ev.id,),)
-                if members:
-                    evidence = token.evidence[:-1] + (token.evidence[-1] + (ev.id,),)
-                new = Token(token.first, token.first_ts, ev.ts, evidence, bound, token.despite,
-                            token.counted)
-            new.since = since
-            yield members | {m}, new
+    def holds(self, step, ev, bound):
+        found = self.matches(step, ev, bound)
+        if found is UNKNOWN:
+            self.note_blind(ev)
+        return found is YES
+
+    @staticmethod
+    def join_all(p, ev):
+        ids = tuple(e.id for e in p.entries)[-EVIDENCE_MAX:]
+        before, despite = (p.base.evidence, p.base.despite) if p.base else ((), ())
+        return Token(p.first, p.first_ts, ev.ts, before + (ids,), p.bound, despite, p.counted)
 
     def place(self, story, node, token, ev):
+        token.number = ev.number
         here = story.at(node)
         key = freeze(token.bound)
         old = here.get(key)
-        if node.kind == "step" and node.step.collects and node.parent and old:
+        if node.kind == "step" and node.step.collects and old and node.parent:
             # Those that came since the step before are of this story too.
             since = self.numbers[token.evidence[-2][-1]]
             earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
             token.evidence = token.evidence[:-1] + (
                 (earlier + token.evidence[-1])[:EVIDENCE_MAX],)
+        here.pop(key, None)
         here[key] = token
 
     def collect(self, story, node, ev):
