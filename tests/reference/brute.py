@@ -10,7 +10,7 @@ complete first, and nothing that is no match.
 import itertools
 
 from machine import Machine
-from predicate import UNKNOWN_VALUE, YES, step_matches, values_of
+from predicate import UNKNOWN_VALUE, YES, Str, step_matches, values_of
 from rule import refs_of
 from text import SECOND
 
@@ -59,7 +59,9 @@ class Brute:
                 s.answers[step, tuple(sorted(bound.items(), key=str))] = \
                     step_matches(step, ev, self.machine, bound) is YES
             if step.distinct:
-                s.values[step] = tuple(values_of(step.distinct, ev, self.machine, {}))
+                s.values[step] = tuple(
+                    (v.data, v.cut) if isinstance(v, Str) else v
+                    for v in values_of(step.distinct, ev, self.machine, {}))
         self.seen.append(s)
 
     def bound_refs(self, step):
