@@ -125,16 +125,37 @@ static enum match_op match_op_of(enum rule_op op)
 	}
 }
 
+/* Of what B was before it was cut only a difference in what is left of it can be known. */
+static enum truth compare_with_cut(enum rule_op op, const struct value *a, const struct value *b)
+{
+	uint32_t n = a->length < b->length ? a->length : b->length;
+	bool is_whole = a->true_length == a->length, differs = memcmp(a->bytes, b->bytes, n) != 0;
+
+	switch (op) {
+	case RULE_EQ:
+	case RULE_NE:
+		if (is_whole && (a->length < b->length || (b->true_length != EV_UNKNOWN_LENGTH &&
+							   b->true_length != a->length)))
+			differs = true;
+		return differs ? TRUTH_NO : TRUTH_UNKNOWN;
+	case RULE_STARTS:
+		return differs ? TRUTH_NO : TRUTH_UNKNOWN;
+	case RULE_CONTAINS:
+		if (is_whole && !memmem(a->bytes, a->length, b->bytes, b->length))
+			return TRUTH_NO;
+		return TRUTH_UNKNOWN;
+	default:
+		return TRUTH_UNKNOWN;
+	}
+}
+
 static enum truth compare_strings(enum rule_op op, const struct value *a, const struct value *b)
 {
 	uint32_t n = a->length < b->length ? a->length : b->length;
 	int order;
 
-	if (b->true_length != b->length) {
-		bool differs = memcmp(a->bytes, b->bytes, n) != 0;
-
-		return differs && (op == RULE_EQ || op == RULE_NE) ? TRUTH_NO : TRUTH_UNKNOWN;
-	}
+	if (b->true_length != b->length)
+		return compare_with_cut(op, a, b);
 	if (op < RULE_LT || op > RULE_GE)
 		return match_one(match_op_of(op), 0, b->bytes, b->length, a->bytes, a->length,
 				 a->true_length);

@@ -303,6 +303,28 @@ static bool find_process_number(struct eval *e, const struct model_process *p,
 	return give_number(ret, number, false);
 }
 
+/* Of a process that was seen first when it executed: only what an exec says. */
+static bool is_told(const struct model_process *p, unsigned context)
+{
+	if (p->known_by > MODEL_EXEC)
+		return true;
+	switch (context) {
+	case RULE_exe:
+	case RULE_comm:
+	case RULE_argv:
+	case RULE_cmdline:
+	case RULE_user:
+		return true;
+	case RULE_cwd:
+		return p->cwd != NULL;
+	default:
+		return process_numbers[context].told == TOLD_IDS ||
+		       process_numbers[context].told == TOLD_CAPS ||
+		       process_numbers[context].told == TOLD_SPACES ||
+		       (context >= RULE_container_id && context <= RULE_container_privileged);
+	}
+}
+
 static bool find_of_process(struct eval *e, struct model_process *p, unsigned context,
 			    struct found *ret)
 {
@@ -311,10 +333,13 @@ static bool find_of_process(struct eval *e, struct model_process *p, unsigned co
 				  give_unknown(e, ret, BLIND_PROCESS);
 	if (!p || !model_is_certain(e->model, p))
 		return give_unknown(e, ret, BLIND_PROCESS);
+	if (!is_told(p, context))
+		return give_unknown(e, ret, BLIND_PROCESS);
 	if (process_numbers[context].width)
 		return find_process_number(e, p, &process_numbers[context], ret);
 	if (context >= RULE_container_id && context <= RULE_container_privileged)
-		return find_container(p, context, ret);
+		return p->container || p->has_container ? find_container(p, context, ret) :
+							  give_unknown(e, ret, BLIND_PROCESS);
 	return find_process_text(e, p, context, ret);
 }
 
@@ -338,7 +363,8 @@ static bool find_next_above(struct finder *f, struct found *ret)
 		}
 		f->turn = depth;
 		/* The first of all, or somebody made him and nobody told who. */
-		if (below && below->ppid == 0 && model_is_certain(e->model, below))
+		if (below && below->ppid == 0 && below->known_by > MODEL_EXEC &&
+		    model_is_certain(e->model, below))
 			return false;
 		return give_unknown(e, ret, BLIND_PROCESS);
 	}

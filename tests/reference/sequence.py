@@ -315,11 +315,14 @@ class Runner:
                     value = tuple(values_of(step.distinct, ev, self.machine, {}))
                     if not value or UNKNOWN_VALUE in value:
                         continue
+                    # How long it was does not make what was cut another one.
+                    value = tuple((v.data, v.cut) if isinstance(v, Str) else v for v in value)
                 if entries and entries[-1].ev is ev and entries[-1].member == member:
                     touched.append(key)
                     continue
-                entries.append(Entry(ev, member, (token or "head") if begins else None, value,
-                                     self.bound_of(node, member, ev)))
+                # As the token is now: what it collects behind this is not of this story.
+                base = (token.copy() if token else "head") if begins else None
+                entries.append(Entry(ev, member, base, value, self.bound_of(node, member, ev)))
                 touched.append(key)
         return list(dict.fromkeys(touched))
 
