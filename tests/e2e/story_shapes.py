@@ -117,8 +117,8 @@ SHAPES = (
     ("user's name", 'path "r" { unlink { user == "alice", path == "{p}" } }',
      "1 900 fork child={c}\n2 {c} setuid uid=1000 euid=1000 suid=1000 fsuid=1000\n"
      "9 {c} unlink path={p}", {}),
-    ("cwd", 'path "r" { exec { cwd == "{p}" } }\npath "s" { unlink { cwd == "{p}", path == "x{p}" } }',
-     "1 101 fork child={c}\n2 {c} chdir path={p}\n3 {c} exec path=/bin/ls\n7 {c} unlink path=x{p}",
+    ("cwd", 'path "r" { exec { cwd == "{p}" } }\npath "s" { unlink { cwd == "{p}", path == "{p}x" } }',
+     "1 101 fork child={c}\n2 {c} chdir path={p}\n3 {c} exec path=/bin/ls\n7 {c} unlink path={p}x",
      {}),
     ("parent", 'path "r" { unlink { parent.exe == "{p}q", path == "{p}" } }',
      "1 101 fork child={c}\n2 {c} exec path={p}q\n3 {c} fork child={d}\n4 {d} exec path=/bin/rm\n"
