@@ -266,6 +266,11 @@ bool model_is_certain(const struct model *m, const struct model_process *p)
 	       (!m->was_lost || p->certain_ns > m->lost_ns);
 }
 
+bool model_is_whole(const struct model *m, const struct model_process *p)
+{
+	return p->whole_ns && (!m->was_lost || p->whole_ns > m->lost_ns);
+}
+
 struct model_text *model_host(const struct model *m)
 {
 	return m->host;

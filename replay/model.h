@@ -84,6 +84,7 @@ struct model_process {
 	uint64_t cgroup;
 	struct model_container *container;	/* NULL: on the host, or !has_container */
 	uint64_t certain_ns;	/* when all this was last told; see model_is_certain */
+	uint64_t whole_ns;	/* the same of what an exec does not say; 0: never */
 	uint64_t exec_ns;	/* when it began to run what it runs; 0: before the capture */
 	uint8_t known_by;	/* enum model_known; of a GUESS only the pid is known */
 	uint8_t seccomp_mode;
@@ -133,6 +134,8 @@ struct model_process *model_find(struct model *m, uint32_t pid);
 void model_lost(struct model *m, uint8_t class_id, uint64_t last_ns);
 /* Whether what is known of him is what he was, as far as the tape goes. */
 bool model_is_certain(const struct model *m, const struct model_process *p);
+/* The same of what an exec does not say: where he comes from, and where he belongs. */
+bool model_is_whole(const struct model *m, const struct model_process *p);
 
 void model_ref(struct model_process *p);
 void model_unref(struct model *m, struct model_process *p);

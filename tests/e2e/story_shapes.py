@@ -118,7 +118,7 @@ SHAPES = (
      "1 900 fork child={c}\n2 {c} setuid uid=1000 euid=1000 suid=1000 fsuid=1000\n"
      "9 {c} unlink path={p}", {}),
     ("cwd", 'path "r" { exec { cwd == "{p}" } }\npath "s" { unlink { cwd == "{p}", path == "{p}x" } }',
-     "1 101 fork child={c}\n2 {c} chdir path={p}\n3 {c} exec path=/bin/ls\n7 {c} unlink path={p}x",
+     "1 101 fork child={c}\n2 {c} chdir path={p}\n3 {c} exec path=/bin/ls cwd={p}\n7 {c} unlink path={p}x",
      {}),
     ("parent", 'path "r" { unlink { parent.exe == "{p}q", path == "{p}" } }',
      "1 101 fork child={c}\n2 {c} exec path={p}q\n3 {c} fork child={d}\n4 {d} exec path=/bin/rm\n"
@@ -130,6 +130,25 @@ SHAPES = (
      "1 301 fork child={c} cgroup=77\n9 {c} unlink path={p}", {}),
     ("on the host", 'path "r" { unlink { not container.id exists, path == "{p}" } }',
      "1 900 fork child={c}\n9 {c} unlink path={p}", {}),
+    ("container's id, executed", 'path "r" { unlink { container.id == "c0ffee", path == "{p}" } }',
+     "1 301 fork child={c} cgroup=77\n8 {c} exec path=/bin/rm\n9 {c} unlink path={p}", {}),
+    ("container's id, moved", 'path "r" { unlink { container.id == "c0ffee", path == "{p}" } }',
+     "1 900 fork child={c}\n2 900 cgroup_move target={c} cgroup=77\n8 {c} exec path=/bin/rm\n"
+     "9 {c} unlink path={p}", {}),
+    ("not in a container", 'path "r" { unlink { not container.id == "c0ffee", path == "{p}" } }\n'
+     'path "held back" { unlink { not container.id == "c0ffee", path == "{p}2" } }',
+     "1 900 fork child={c}\n2 {c} exec path=/bin/rm\n3 {c} unlink path={p}\n"
+     "4 301 fork child={d} cgroup=77\n5 {d} exec path=/bin/rm\n6 {d} unlink path={p}2",
+     {"negative": ["held back"]}),
+    ("session", 'path "r" { unlink { sid == {c}, path == "{p}" } }',
+     "1 900 fork child={c}\n2 {c} setsid\n3 {c} exec path=/bin/rm\n6 {c} unlink path={p}", {}),
+    ("parent's number", 'path "r" { unlink { ppid == 900, path == "{p}" } }',
+     "1 900 fork child={c}\n3 {c} exec path=/bin/rm\n6 {c} unlink path={p}", {}),
+    ("cwd of a child", 'path "s" { unlink { cwd == "{p}", path == "{p}x" } }',
+     "1 101 fork child={c}\n2 {c} chdir path={p}\n3 {c} fork child={d}\n4 {d} exec path=/bin/ls\n"
+     "7 {d} unlink path={p}x", {}),
+    ("bounding set", 'path "r" { unlink { not cap_bounding & CAP_SYS_ADMIN, path == "{p}" } }',
+     "1 900 fork child={c}\n3 {c} exec path=/bin/rm\n6 {c} unlink path={p}", {}),
     ("name of a file", 'path "r" { close { path == "{p}" } }',
      "1 101 open path={p} dev=8 inode=4{c} ret=5\n3 101 close fd=5 dev=8 inode=4{c}", {}),
     ("name of a copy", 'path "r" { dup { path == "{p}" } }',
