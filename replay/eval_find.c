@@ -310,7 +310,7 @@ static bool find_process_number(struct eval *e, const struct model_process *p,
 static bool is_said_by_exec(const struct model_process *p, unsigned context)
 {
 	if (context == RULE_cwd)
-		return p->cwd != NULL;
+		return p->has_cwd;
 	return (context >= RULE_exe && context <= RULE_argv) ||
 	       (context >= RULE_user && context <= RULE_fsgid) ||
 	       (context >= RULE_cap_effective && context <= RULE_cap_inheritable) ||

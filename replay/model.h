@@ -90,6 +90,7 @@ struct model_process {
 	uint8_t seccomp_mode;
 	bool no_new_privs, kernel_thread, is_dead;
 	bool has_ids, has_caps, has_spaces, has_family, has_container;	/* whether anybody said */
+	bool has_cwd;		/* said by the last exec, or by a chdir since */
 	bool has_bounding;	/* has_caps is of the other four */
 	void *user;		/* the reader's; NULL in a new process */
 	struct model_process *next_by_pid, *older, *newer;	/* lists of the model */
