@@ -160,6 +160,8 @@ struct model_file {
 	uint16_t family, port, lport;
 	uint8_t addr[16], laddr[16];
 };
+/* Whether events of the type can name a file: only those need to be given. */
+bool model_type_names(const struct reel_type *type);
 int model_names(struct model *m, const struct reel_event *ev, struct reel_err *err);
 /* NULL: unknown. INODE 0 is unknown. A socket has dev 0 in events that give none. */
 const struct model_file *model_file(struct model *m, uint32_t dev, uint64_t inode);

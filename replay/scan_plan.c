@@ -210,6 +210,8 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 			types[i] |= eval->rules->steps[s].types[i];
 		p->wants_names |= eval->rules->steps[s].reads_names;
 	}
+	for (unsigned t = 0; p && p->wants_names && t < EV_MAX_TYPES; t++)
+		p->names[t] = !reel_type_by_id(t) || model_type_names(reel_type_by_id(t));
 	for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
 		if (!(types[t / 8] >> t % 8 & 1) || !reel_type_by_id(t))
 			continue;
@@ -253,7 +255,7 @@ bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e)
 	if (e->kind != TAPE_EVENTS)
 		return false;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
-		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t] || p->wants_names))
+		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t] || p->names[t]))
 			return true;
 	return false;
 }
