@@ -265,16 +265,6 @@ void token_touch(struct sequence *s, struct token *t)
 	t->slot->tokens = t;
 }
 
-static void forget_counted(struct sequence *s, struct token *t)
-{
-	for (uint32_t i = 0; i < t->n_counted; i++) {
-		evidence_unref(s->model, t->counted[i].before);
-		seen_unref(s->model, t->counted[i].seen);
-	}
-	s->n_state -= t->n_counted;
-	t->n_counted = 0;
-}
-
 void token_kill(struct sequence *s, struct token *t)
 {
 	struct token **at = &t->slot->tokens;
@@ -290,7 +280,7 @@ void token_kill(struct sequence *s, struct token *t)
 	t->slot->n_dead++;
 	list_remove(s, t);
 	s->n_state--;
-	forget_counted(s, t);
+	counter_drop(s, t, t->n_counted);
 	t->is_dead = true;
 	t->next = s->dead;
 	s->dead = t;
@@ -303,6 +293,7 @@ static void token_free(struct sequence *s, struct token *t)
 	for (uint32_t i = 0; i < n; i++)
 		model_text_unref(s->model, t->bound[i].text);
 	evidence_unref(s->model, t->evidence);
+	count_set_unref(t->used);
 	free(t->counted);
 	free(t);
 }

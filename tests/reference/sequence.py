@@ -8,8 +8,9 @@ when it came, and look at all of them anew with each event.
 
 import itertools
 
-from policy import SECOND
-from predicate import UNKNOWN, UNKNOWN_VALUE, YES, either, step_matches, values_of
+from predicate import (UNKNOWN, UNKNOWN_VALUE, YES, Str, either, evaluate, glob, step_matches,
+                       values_of)
+from text import SECOND
 
 EVIDENCE_MAX = 64
 
@@ -19,6 +20,7 @@ class Token:
         self.first, self.first_ts, self.last_ts = first, first_ts, last_ts
         self.evidence = evidence        # a tuple of event ids for each step
         self.bound = bound
+        self.last = evidence[-1][-1]
         self.blocked = set()            # numbers of the nodes that it may not go to any more
         self.despite = tuple(despite)
         self.counted = frozenset(counted)       # the events that counts on its way have counted
@@ -26,7 +28,7 @@ class Token:
     def copy(self):
         new = Token(self.first, self.first_ts, self.last_ts, self.evidence, self.bound,
                     self.despite, self.counted)
-        new.blocked = set(self.blocked)
+        new.blocked, new.last = set(self.blocked), self.last
         return new
 
 
@@ -111,7 +113,7 @@ class Runner:
                 token, node, deadlines, last = p
                 if p not in story.pending:
                     continue
-                if max(deadlines) < ts or (is_end and max(deadlines) <= ts):
+                if max(deadlines) < ts:
                     self.find(story, token, node, key, last)
                 elif is_end:
                     self.blind.append((token.last_ts, ts, "the capture ends before"))
@@ -119,10 +121,12 @@ class Runner:
     def end_keys(self, ended):
         for key in ended:
             if key[0] == self.rule.key and key in self.stories:
+                # What waits for an event not to come need not wait any more: it cannot come.
                 story = self.stories[key]
-                story.tokens, story.entries = {}, {}
-                if not story.pending:
-                    del self.stories[key]
+                while story.pending:
+                    token, node, _, last = story.pending[0]
+                    self.find(story, token, node, key, last)
+                del self.stories[key]
 
     def copy_key(self, copied):
         if copied and self.rule.key == "family" and copied[0] in self.stories:
@@ -139,29 +143,27 @@ class Runner:
             return
         self.numbers[ev.id] = ev.number
         key = self.machine.key(self.rule.key)
+        if key is None and any(n.children or n.kind != "step" for n in self.rule.nodes):
+            self.note_blind(ev, "nobody knows the key")
+            return
         story = self.stories.setdefault(key, Story())
         self.kill(story, ev)
-        used = set()
-        self.counted = counted = set()
-        ends = []
-        for node in self.rule.nodes:
-            if node.is_end and not node.children:
-                ends += [(node, t) for t in self.arrivals(story, node, ev)]
-        for node, token in ends:
-            if token.first in used or token.counted & counted:
-                continue
-            if node.after:
-                deadlines = [ev.ts + wait for _, wait in node.after]
-                story.pending.append((token, node, deadlines, ev))
-            else:
-                used.add(token.first)
-                counted |= token.counted
-                self.find(story, token, node, key, ev)
-        arrived = [(n, [t for t in self.arrivals(story, n, ev) if t.first not in used and
-                        not t.counted & counted])
-                   for n in reversed(self.rule.nodes) if n.children]
-        for node, tokens in arrived:
-            self.place(story, node, tokens, ev)
+        self.used, self.counted = set(), set()
+        for node in reversed(self.rule.nodes):
+            for token in self.arrivals(story, node, ev):
+                if token.first in self.used or token.counted & self.counted:
+                    continue
+                if not node.is_end:
+                    self.place(story, node, token, ev)
+                elif node.after:
+                    deadlines = [ev.ts + wait for _, wait in node.after]
+                    story.pending.append((token, node, deadlines, ev))
+                else:
+                    self.used.add(token.first)
+                    self.counted |= token.counted
+                    self.find(story, token, node, key, ev)
+            if node.kind == "step" and node.step.collects and not node.is_end:
+                self.collect(story, node, ev)
 
     def find(self, story, token, node, key, ev):
         f = Finding(self.rule, token, node, key, ev.ts)
@@ -335,68 +337,58 @@ class Runner:
     def arrive_all(self, story, node, ev):
         out = []
         for key in self.remember(story, node, ev):
-            entries = story.entries_of(node)[key]
             by_member = [{} for _ in node.steps]
-            for e in entries:
+            for e in story.entries_of(node)[key]:
                 by_member[e.member].setdefault(freeze(e.bound), []).append(e)
             for choice in itertools.product(*(d.values() for d in by_member)):
-                if not any(e.ev is ev for es in choice for e in es):
-                    continue
                 token = self.complete(node, choice, ev)
                 if token:
                     out.append(token)
         return out
 
     def complete(self, node, choice, ev):
-        """The newest event of each member; the first of them must have been able to begin. If it
-        was not, an older one of a member may have been."""
-        firsts = sorted({e.ev.number for es in choice for e in es}, reverse=True)
+        """An event of its own for each member, this one among them. The first of them must have
+        been able to begin; the later it is the better."""
+        newest = [[e for e in es if e.base is not None][-len(choice):] + es[-len(choice):]
+                  for es in choice]
         bound = self.step_bound(node)
-        for number in firsts:
-            later = [[e for e in es if e.ev.number >= number] for es in choice]
-            if not all(later):
+        best = None
+        for chosen in itertools.product(*newest):
+            numbers = sorted(e.ev.number for e in chosen)
+            if numbers[-1] != ev.number or len(set(numbers)) < len(numbers):
                 continue
-            begin = [e for es in later for e in es if e.ev.number == number and e.base is not None]
-            if not begin:
+            first = min(chosen, key=lambda e: e.ev.number)
+            if first.base is None:
                 continue
-            base = begin[0].base
-            chosen = [es[-1] for es in later]
-            if begin[0] not in chosen and not any(e.ev is begin[0].ev for e in chosen):
-                chosen[begin[0].member] = begin[0]
-            since = begin[0].ev.ts if base == "head" else base.last_ts
+            since = first.ev.ts if first.base == "head" else first.base.last_ts
             if bound is not None and ev.ts - since > bound:
-                return None
-            if not any(e.ev is ev for e in chosen):
                 continue
-            return self.join(node, base, chosen, ev)
-        return None
+            if best is None or numbers > best[0]:
+                best = (numbers, first.base, chosen)
+        return self.join(node, best[1], best[2], ev) if best else None
 
-    def place(self, story, node, tokens, ev):
+    def place(self, story, node, token, ev):
         here = story.at(node)
-        placed = set()
-        for token in tokens:
-            key = freeze(token.bound)
-            old = here.get(key)
-            if old and key in placed and old.first_ts >= token.first_ts:
-                continue
-            if node.kind == "step" and node.step.collects and old and key not in placed:
-                # Those that came since the step before are of this story too.
-                since = self.numbers[token.evidence[-2][-1]] if len(token.evidence) > 1 else -1
-                earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
-                gathered = (earlier + token.evidence[-1])[-EVIDENCE_MAX:]
-                token.evidence = token.evidence[:-1] + (gathered,)
-            here[key] = token
-            placed.add(key)
-        if node.kind == "step" and node.step.collects:
-            for key, token in here.items():
-                if key not in placed and len(token.evidence[-1]) < EVIDENCE_MAX and \
-                        self.matches(node.step, ev, token.bound) is YES:
-                    token.evidence = token.evidence[:-1] + (token.evidence[-1] + (ev.id,),)
+        key = freeze(token.bound)
+        old = here.get(key)
+        if node.kind == "step" and node.step.collects and old and node.parent:
+            # Those that came since the step before are of this story too.
+            since = self.numbers[token.evidence[-2][-1]]
+            earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
+            token.evidence = token.evidence[:-1] + (
+                (earlier + token.evidence[-1])[:EVIDENCE_MAX],)
+        here[key] = token
+
+    def collect(self, story, node, ev):
+        """What comes before the next step is evidence, too, where no token can come any more."""
+        for token in story.at(node).values():
+            if token.last != ev.id and len(token.evidence[-1]) < EVIDENCE_MAX and \
+                    self.matches(node.step, ev, token.bound) is YES:
+                token.evidence = token.evidence[:-1] + (token.evidence[-1] + (ev.id,),)
 
 
 def run(rules, tunes, events, machine, blind=None):
     """All findings of a capture, by the time of their last event."""
-    from predicate import Str, evaluate, glob
     runners = [Runner(r, machine, None if blind is None else blind.setdefault(r.name, []))
                for r in rules]
     end = 0
