@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What gen plants is found, all of it and nothing else: each finding's evidence are steps of one plant.
+Where events were lost a rule that does not find it must be blind at that moment.
 
 	planted.py [EVENTS [PLANTS]]
 """
@@ -30,24 +31,24 @@ def check(name, wrong):
 
 
 def read_truth(path):
-    """By number of the plant: its kind, and its steps as CPU and seq."""
+    """By number of the plant: its kind, its steps as CPU and seq, and when it ends."""
     plants = {}
     with open(path, encoding="utf-8") as f:
         for j in map(json.loads, f):
             if "plant" in j:
-                plants[j["plant"]] = (j["name"], {(s["cpu"], s["seq"]) for s in j["steps"]})
+                plants[j["plant"]] = (j["name"], {(s["cpu"], s["seq"]) for s in j["steps"]}, j["last"])
     return plants
 
 
 def evidence_ids(finding):
     """What a finding rests on, as CPU and seq."""
     for e in finding["evidence"]:
-        _, cpu, seq = (e["id"] if isinstance(e, dict) else e).split("-")
+        _, cpu, seq = e["event"]["id"].split("-")
         yield int(cpu), int(seq)
 
 
-def compare(plants, findings):
-    of_step = {step: n for n, (_, steps) in plants.items() for step in steps}
+def compare(plants, findings, verdicts):
+    of_step = {step: n for n, (_, steps, _) in plants.items() for step in steps}
     found, wrong = {}, []
     for f in findings:
         ids = set(evidence_ids(f))
@@ -59,7 +60,10 @@ def compare(plants, findings):
         if plants[plant][0] != f["rule"]:
             wrong.append(f"{f['rule']} found in plant {plant}, which is {plants[plant][0]}")
         found[plant] = found.get(plant, 0) + 1
-    wrong += [f"plant {n}, {name}: not found" for n, (name, _) in plants.items() if n not in found]
+    for n, (name, _, last) in plants.items():
+        blind = verdicts[name]["intervals"]
+        if n not in found and not any(i["from_ts"] <= last <= i["to_ts"] for i in blind):
+            wrong.append(f"plant {n}, {name}: not found")
     wrong += [f"plant {n} found {times} times" for n, times in found.items() if times > 1]
     return wrong
 
@@ -80,12 +84,16 @@ def main(argv):
             wrong = [] if done.returncode == 1 else [f"status {done.returncode}",
                                                      done.stderr.decode(errors="replace")]
             told = read_truth(truth)
-            check(f"{len(told)} plants are found and nothing else{name}", wrong + compare(
-                told, [j for j in lines if "finding" in j]))
-            verdicts = {j["rule"]: j["verdict"] for j in lines if "verdict" in j}
+            verdicts = {j["rule"]: j for j in lines if "verdict" in j}
+            findings = [j for j in lines if "finding" in j]
+            check(f"{len(told)} plants are found and nothing else{name}",
+                  wrong + compare(told, findings, verdicts))
+            # As the folds of reads and writes make that rule blind from end to end, it is counted.
             check(f"each kind's verdict is hit{name}",
-                  [f"{rule}: {v}" for rule, v in verdicts.items() if v != "hit"] +
-                  ([] if len(verdicts) == 8 else ["there are not eight rules"]))
+                  [f"{rule}: {v['verdict']}" for rule, v in verdicts.items() if v["verdict"] != "hit"] +
+                  ([] if len(verdicts) == 8 else ["there are not eight rules"]) +
+                  ([] if "--loss" in options or len(findings) == len(told) else
+                   [f"{len(findings)} findings"]))
     print(f"1..{number}")
     return failed != 0
 
