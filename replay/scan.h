@@ -38,8 +38,9 @@ struct scan_plan {
 	const struct eval_plan *eval;
 	struct scan_bucket *buckets[EV_MAX_TYPES]; /* NULL: no step wants the type */
 	bool wants[EV_MAX_TYPES]; /* candidates whatever the steps say: for whoever uses the plan */
-	bool wants_names; /* files are asked for by device and inode: see scan_plan_want_names() */
-	bool is_slow;	  /* every step is asked of every event, for tests */
+	bool wants_names;	  /* files are asked for by device and inode: */
+	bool names[EV_MAX_TYPES]; /* these types matter, then */
+	bool is_slow;		  /* every step is asked of every event, for tests */
 };
 
 /* Everything that tells the name of a file is a candidate from now on. */
@@ -48,6 +49,13 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 void scan_plan_free(struct scan_plan *p);
 /* Whether a block with these types can hold anything that matters. */
 bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e);
+
+/* Of a type that this build does not know as it is nobody knows whether it names a file. */
+static inline bool scan_type_names(const struct scan_plan *p, const struct reel_schema *schema,
+				   unsigned type)
+{
+	return p->wants_names && (p->names[type] || !schema->as_built[type]);
+}
 
 struct scan_candidate {
 	uint64_t ts, seq;
@@ -79,6 +87,8 @@ struct scanner {
 	uint32_t now;
 	uint32_t *found;
 	uint32_t n_found;
+	struct scan_candidate *spare; /* to put others in order */
+	uint32_t spare_room;
 };
 
 int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_err *err);

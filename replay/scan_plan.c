@@ -227,14 +227,9 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 
 void scan_plan_want_names(struct scan_plan *p)
 {
-	static const uint8_t types[] = { EV_open,    EV_create,	 EV_open_by_handle, EV_memfd_create,
-					 EV_socket,  EV_bind,	 EV_listen,	    EV_connect,
-					 EV_accept,  EV_send,	 EV_recv,	    EV_pipe,
-					 EV_mmap };
-
 	p->wants_names = true;
-	for (size_t i = 0; i < sizeof(types); i++)
-		p->wants[types[i]] = true;
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		p->names[t] = !reel_type_by_id(t) || model_type_names(reel_type_by_id(t));
 }
 
 void scan_plan_free(struct scan_plan *p)
@@ -266,7 +261,7 @@ bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e)
 	if (e->kind != TAPE_EVENTS)
 		return false;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
-		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t]))
+		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t] || p->names[t]))
 			return true;
 	return false;
 }

@@ -93,7 +93,7 @@ enum key_known { KEY_UNKNOWN, KEY_DOUBTFUL, KEY_CERTAIN };
 static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret)
 {
 	const struct model_process *p = s->eval->process;
-	bool certain;
+	bool certain, whole;
 
 	*ret = 0;
 	if (by == RULE_BY_HOST)
@@ -101,6 +101,7 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 	if (!p)
 		return KEY_UNKNOWN;
 	certain = model_is_certain(s->model, p);
+	whole = certain && model_is_whole(s->model, p);
 	switch (by) {
 	case RULE_BY_FAMILY:
 		*ret = p->family;
@@ -112,7 +113,7 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 			       KEY_DOUBTFUL;
 	case RULE_BY_CONTAINER:
 		*ret = p->container ? p->container->serial : 0;
-		return certain ? KEY_CERTAIN : KEY_DOUBTFUL;
+		return whole && p->has_container ? KEY_CERTAIN : KEY_DOUBTFUL;
 	default:
 		*ret = p->ids.uid;
 		if (!p->has_ids)
