@@ -16,6 +16,7 @@ static const struct {
 	{ "-e", NULL },
 	{ "--io", "none" },
 	{ "--no-dns", NULL },
+	{ "--hash", "none" },
 };
 
 static const struct {
