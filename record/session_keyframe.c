@@ -118,7 +118,10 @@ static int put_hook(void *arg, const struct hook *h)
 	return put_coverage(p->s, h->name, h->types, h->reason, h->status, p->err);
 }
 
-/* The types that no class and no name asks for. */
+/*
+ * The types that no class and no name asks for. It comes last, and always: with it a reader knows all
+ * filters of this run, and forgets those of an earlier one.
+ */
 static int put_unwanted(struct session *s, struct reel_err *err)
 {
 	char types[EV_MAX_TYPES * 20];
@@ -135,7 +138,7 @@ static int put_unwanted(struct session *s, struct reel_err *err)
 		if (used >= sizeof(types))
 			return reel_err_set(err, -E2BIG, "the names of types are too long");
 	}
-	return used ? put_coverage(s, "-e", types, "", HOOK_FILTER, err) : 0;
+	return put_coverage(s, "-e", types, "", HOOK_FILTER, err);
 }
 
 static int put_names(struct session *s, const char *option, const char *types,

@@ -18,6 +18,8 @@ static void want_types(struct engine *e)
 		reads_io |= reads_type(&e->reads[i], EV_read) || reads_type(&e->reads[i], EV_write);
 	e->scan_plan->wants[EV_fold] = reads_io;
 	e->scan_plan->is_slow = e->o.is_slow;
+	if (e->o.is_survey)
+		scan_plan_forget(e->scan_plan);
 }
 
 int engine_make_plans(struct engine *e, struct rules *rules, uint64_t number, struct engine *ret,

@@ -20,6 +20,7 @@ struct engine_options {
 	uint64_t max_state;
 	struct reel_moment from, to; /* steps are asked of events in this time only */
 	bool is_slow;		     /* without the shortcuts, for tests */
+	bool is_survey;		     /* no step is asked: only what the tape says of itself is read */
 	const volatile int *stop;    /* may be NULL */
 	void (*progress)(void *context, uint64_t bytes_done, uint64_t bytes);
 	void *context;

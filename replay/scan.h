@@ -44,6 +44,8 @@ struct scan_plan {
 
 int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct reel_err *err);
 void scan_plan_free(struct scan_plan *p);
+/* From now on nothing is asked and nothing wanted but the state. */
+void scan_plan_forget(struct scan_plan *p);
 /* Whether a block with these types can hold anything that matters. */
 bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e);
 

@@ -224,10 +224,8 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 	return 0;
 }
 
-void scan_plan_free(struct scan_plan *p)
+void scan_plan_forget(struct scan_plan *p)
 {
-	if (!p)
-		return;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
 		struct scan_bucket *b = p->buckets[t];
 
@@ -243,6 +241,16 @@ void scan_plan_free(struct scan_plan *p)
 		free(b->all);
 		free(b);
 	}
+	memset(p->buckets, 0, sizeof(p->buckets));
+	memset(p->wants, 0, sizeof(p->wants));
+	p->wants_names = false;
+}
+
+void scan_plan_free(struct scan_plan *p)
+{
+	if (!p)
+		return;
+	scan_plan_forget(p);
 	free(p);
 }
 
@@ -253,7 +261,8 @@ bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e)
 	if (e->kind != TAPE_EVENTS)
 		return false;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
-		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t] || p->wants_names))
+		if (e->types[t / 8] >> t % 8 & 1 &&
+		    (p->buckets[t] || p->wants[t] || p->wants_names))
 			return true;
 	return false;
 }
