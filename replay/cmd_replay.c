@@ -38,6 +38,12 @@ static const struct reel_option replay_table[] = {
 	  "times in this zone: UTC (the default), local, or +02:00", .parse = parse_tz },
 	{ "require-clean", 0, NULL, REEL_OPT_FLAG, AT(require_clean),
 	  "any verdict but clean ends with status 4" },
+	{ "explain", 0, "RULE", REEL_OPT_STRING, AT(explain),
+	  "why this rule matched, or how far it got" },
+	{ "profile-rules", 0, NULL, REEL_OPT_FLAG, AT(profile),
+	  "say at the end what each rule cost" },
+	{ "against", 0, "PATH", REEL_OPT_LIST, AT(against),
+	  "what these rules find that -r does not, and the other way round; may be repeated" },
 	{ "threads", 'j', "N", REEL_OPT_U32, AT(threads),
 	  "scan on N threads (default: one for each CPU); the output is the same",
 	  .heading = "Work" },
@@ -76,6 +82,10 @@ static const char *misuse_of(const struct replay *r)
 		return "which capture?";
 	if (!o->rules.n)
 		return "which rules? (-r)";
+	if (o->against.n && (o->explain || o->profile))
+		return "--against goes without --explain and --profile-rules";
+	if (o->explain && o->profile)
+		return "--explain goes without --profile-rules";
 	for (int i = 0; r->args.n > 1 && i < r->args.n; i++)
 		if (strcmp(r->args.v[i], "-") == 0)
 			return "standard input can only be read alone";
@@ -143,6 +153,7 @@ int replay_make_engine(struct replay *r, struct reel_err *err)
 		.threads = o->threads,
 		.max_state = o->max_state,
 		.is_slow = o->slow,
+		.measures = o->profile,
 		.stop = &replay_stop,
 		.progress = show_progress,
 		.context = r,
@@ -215,6 +226,8 @@ int replay_conclude(struct replay *r)
 		result = report_hash_program(r->hashes.program, &err);
 	if (result == 0 && r->reader)
 		(void)report_hash_capture(r->reader, r->hashes.capture);
+	if (result == 0 && r->options.profile && r->options.format == 1)
+		replay_profile(r);
 	if (result == 0)
 		report_end(&r->report, r->engine, &r->hashes);
 	if (result == 0 && out_flush(&r->out) < 0)
@@ -237,7 +250,7 @@ static void say_health(struct replay *r)
 static int run_files(struct replay *r)
 {
 	struct reel_err err = { 0 };
-	int result = engine_replay(r->engine, r->reader, &err);
+	int result = engine_replay(r->engine, r->reader, &err), status;
 	const struct reel_health *h = &r->engine->health;
 
 	if (result < 0) {
@@ -254,7 +267,10 @@ static int run_files(struct replay *r)
 		reel_err_set(&err, -EBADMSG, "no block of it can be read");
 		return reel_command_fail(r->self, REEL_STATUS_UNREADABLE, &err);
 	}
-	return replay_conclude(r);
+	status = replay_conclude(r);
+	if (r->options.profile && r->options.format == 0)
+		replay_profile(r);
+	return status;
 }
 
 static int open_and_run(struct replay *r)

@@ -77,6 +77,11 @@ int engine_new(struct rules *rules, const struct engine_options *o, struct findi
 	r = e->stats.evaluations && e->stats.hits ? 0 : reel_err_set(err, -ENOMEM, "no memory");
 	if (r == 0)
 		r = engine_make_plans(e, rules, e->plan_number, e, err);
+	if (r == 0 && o->measures) {
+		e->profile = profile_new(rules->n_steps, rules->n);
+		r = e->profile ? 0 : reel_err_set(err, -ENOMEM, "no memory for a profile");
+		e->scan_plan->profile = e->profile;
+	}
 	if (r == 0)
 		r = findings_set_rules(findings, rules, NULL, 0, err);
 	if (r < 0) {
@@ -118,6 +123,7 @@ void engine_free(struct engine *e)
 	free(e->stats.evaluations);
 	free(e->stats.hits);
 	engine_drop_plans(e);
+	profile_free(e->profile);
 	free(e);
 }
 
@@ -154,7 +160,8 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 {
 	struct sequence_options o = { .max_state = e->o.max_state,
 				      .found = engine_found,
-				      .context = e };
+				      .context = e,
+				      .profile = e->profile };
 	struct engine_boot *b = calloc(1, sizeof(*b));
 	struct engine_boot **boots = reallocarray(e->boots, e->n_boots + 1u, sizeof(*boots));
 	int r;

@@ -8,13 +8,13 @@
 #include "replay/report.h"
 
 struct replay_options {
-	struct reel_strings rules, only, tags;
-	const char *from, *to;
+	struct reel_strings rules, against, only, tags;
+	const char *from, *to, *explain;
 	int format, severity;
 	uint32_t threads;
 	uint64_t max_state;
 	struct reel_tz tz;
-	bool all, require_clean, slow;
+	bool all, require_clean, profile, slow;
 };
 
 struct replay {
@@ -46,5 +46,15 @@ int replay_load_again(struct replay *r, const struct reel_strings *paths, struct
 int replay_make_engine(struct replay *r, struct reel_err *err);
 /* Verdicts and the last line. Returns an enum reel_status. */
 int replay_conclude(struct replay *r);
+
+/* What the rules cost, each with its part of what it shares with others; by falling cost. */
+struct rule_cost {
+	uint32_t rule;
+	uint64_t ns, evaluations, turns;
+};
+int replay_costs(const struct engine *e, struct rule_cost **ret, struct reel_err *err);
+void replay_profile(struct replay *r);
+int replay_explain(struct replay *r);
+int replay_compare(struct replay *r);
 
 #endif

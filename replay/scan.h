@@ -12,6 +12,7 @@
 
 #include "format/reader.h"
 #include "replay/eval.h"
+#include "replay/profile.h"
 
 /* A string of a type's events, and the steps that need one of these tests to hold on it. */
 struct scan_probe {
@@ -40,6 +41,7 @@ struct scan_plan {
 	bool wants[EV_MAX_TYPES]; /* candidates whatever the steps say: for whoever uses the plan */
 	bool wants_names; /* somebody asks for a file by device and inode: all events matter */
 	bool is_slow;	  /* every step is asked of every event, for tests */
+	struct profile *profile; /* where scanners add what they measured; NULL: nothing is */
 };
 
 int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct reel_err *err);
@@ -74,6 +76,7 @@ struct scan_block {
 struct scanner {
 	const struct scan_plan *plan;
 	struct eval eval;
+	struct profile *profile; /* NULL: nothing is measured */
 	uint32_t *stamp; /* by step: the event that it was last met at */
 	uint32_t now;
 	uint32_t *found;

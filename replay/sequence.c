@@ -119,6 +119,15 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 
 /* The steps of the event ------------------------------------------------------------------------ */
 
+static enum truth ask_measured(struct sequence *s, uint32_t step)
+{
+	uint64_t begin_ns = profile_begin(s->o.profile);
+	enum truth answer = eval_step(s->eval, step, s->ev);
+
+	profile_end(s->o.profile, &s->o.profile->steps[step], begin_ns);
+	return answer;
+}
+
 /* Asks each step once; those that hold, or may, are given their turns. */
 static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_steps,
 			  struct reel_err *err)
@@ -130,7 +139,9 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 		size_t more = s->plan->first_use[steps[i] + 1] - s->plan->first_use[steps[i]];
 
 		s->eval->why = 0;
-		s->truth[steps[i]] = (uint8_t)eval_step(s->eval, steps[i], s->ev);
+		s->truth[steps[i]] = (uint8_t)(s->o.profile ?
+						       ask_measured(s, steps[i]) :
+						       eval_step(s->eval, steps[i], s->ev));
 		s->why[steps[i]] = s->eval->why;
 		s->stats.evaluations[steps[i]]++;
 		if (s->truth[steps[i]] == TRUTH_NO)
@@ -245,6 +256,7 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 	for (size_t i = 0, end; r == 0 && i < n; i = end) {
 		const struct use *u = &s->turns[i];
 		unsigned by = s->rules->list[u->rule].key;
+		uint64_t begin_ns = s->o.profile ? profile_begin(s->o.profile) : 0;
 
 		for (end = i + 1; end < n && u->phase == USE_NODE &&
 				  s->turns[end].rule == u->rule &&
@@ -252,12 +264,12 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 			end++;
 		if (u->phase == USE_NODE)
 			r = take_turn(s, u, end - i, keys[by], known[by], err);
-		else if (known[by] == KEY_UNKNOWN)
-			continue;
-		else if (u->phase == USE_RULE_UNLESS)
+		else if (known[by] != KEY_UNKNOWN && u->phase == USE_RULE_UNLESS)
 			kill_rule(s, u, keys[by]);
-		else
+		else if (known[by] != KEY_UNKNOWN)
 			kill_tokens(s, u, keys[by]);
+		if (s->o.profile)
+			profile_end(s->o.profile, &s->o.profile->rules[u->rule], begin_ns);
 	}
 	return r;
 }

@@ -11,6 +11,7 @@
 
 #include "replay/blind.h"
 #include "replay/eval.h"
+#include "replay/profile.h"
 #include "replay/seen.h"
 
 enum {
@@ -70,6 +71,7 @@ struct sequence_options {
 	int (*found)(void *context, const struct match *m, struct reel_err *err);
 	void *context;
 	struct blind *blind; /* by rule */
+	struct profile *profile;   /* NULL: nothing is measured */
 };
 
 struct sequence_stats {
