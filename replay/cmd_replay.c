@@ -285,9 +285,13 @@ static int open_and_run(struct replay *r)
 		reel_err_set(&err, result, "no memory to print with");
 		return replay_fail(r, result, &err);
 	}
+	if (r->options.against.n)
+		return replay_compare(r);
 	result = reel_reader_open_all(r->args.v, (unsigned)r->args.n, &r->reader, &err);
 	if (result < 0)
 		return replay_fail(r, result, &err);
+	if (r->options.explain)
+		return replay_explain(r);
 	result = replay_make_engine(r, &err);
 	if (result == -EINVAL || result == -ERANGE)
 		return replay_refuse(r, &err);

@@ -1,3 +1,2 @@
 #include "replay/replay.h"
 int replay_explain(struct replay *r){(void)r;return 0;}
-int replay_compare(struct replay *r){(void)r;return 0;}
