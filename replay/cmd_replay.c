@@ -117,7 +117,7 @@ static void show_progress(void *context, uint64_t done, uint64_t all)
 	fflush(stderr);
 }
 
-static void end_progress(struct replay *r)
+void replay_end_progress(struct replay *r)
 {
 	if (r->talks_progress && r->shown_ns)
 		fprintf(stderr, "\r%60s\r", "");
@@ -154,6 +154,7 @@ int replay_make_engine(struct replay *r, struct reel_err *err)
 		.max_state = o->max_state,
 		.is_slow = o->slow,
 		.measures = o->profile,
+		.explain = r->explain,
 		.stop = &replay_stop,
 		.progress = show_progress,
 		.context = r,
@@ -207,7 +208,7 @@ int replay_conclude(struct replay *r)
 	struct reel_err err = { 0 };
 	int result = 0;
 
-	end_progress(r);
+	replay_end_progress(r);
 	if (!r->shows_at_once)
 		show_findings(r);
 	for (uint32_t i = 0; result == 0 && i < r->rules->n; i++) {
@@ -239,7 +240,7 @@ int replay_conclude(struct replay *r)
 }
 
 /* What is wrong with the tape itself is said whatever the rules read. */
-static void say_health(struct replay *r)
+void replay_say_health(struct replay *r)
 {
 	char line[REEL_HEALTH_LINE];
 
@@ -254,15 +255,15 @@ static int run_files(struct replay *r)
 	const struct reel_health *h = &r->engine->health;
 
 	if (result < 0) {
-		end_progress(r);
+		replay_end_progress(r);
 		return replay_fail(r, result, &err);
 	}
-	end_progress(r);
+	replay_end_progress(r);
 	if (replay_stop) {
 		reel_err_set(&err, -EINTR, "interrupted");
 		return reel_command_fail(r->self, REEL_STATUS_IO, &err);
 	}
-	say_health(r);
+	replay_say_health(r);
 	if (h->n_damages && r->engine->stats.blocks && !r->engine->stats.unpacked) {
 		reel_err_set(&err, -EBADMSG, "no block of it can be read");
 		return reel_command_fail(r->self, REEL_STATUS_UNREADABLE, &err);
@@ -323,6 +324,7 @@ static int replay_run(const struct reel_command *self, int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	status = misuse ? reel_command_misuse(self, "%s", misuse) : open_and_run(&r);
 	engine_free(r.engine);
+	explain_free(r.explain);
 	findings_free(r.findings);
 	rules_free(r.rules);
 	reel_reader_close(r.reader);

@@ -31,6 +31,41 @@ static bool is_wanted(const struct replay_options *o, const struct rule *rule)
 	return fits && tagged && rule->severity >= o->severity;
 }
 
+static void mark_steps(uint8_t *used, const uint32_t *steps, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		used[steps[i]] = 1;
+}
+
+static void mark_rule(uint8_t *used, const struct rule *rule)
+{
+	mark_steps(used, rule->unlesses, rule->n_unlesses);
+	for (uint32_t i = 0; i < rule->n_nodes; i++) {
+		const struct rule_node *n = &rule->nodes[i];
+
+		if (n->kind == RULE_NODE_ALL)
+			mark_steps(used, n->members, n->n_members);
+		else
+			mark_steps(used, &n->step, 1);
+		mark_steps(used, n->guards, n->n_guards);
+		mark_steps(used, n->unlesses, n->n_unlesses);
+	}
+}
+
+/* Steps that are left over want no type of events any more. Without memory they are asked in vain. */
+void replay_keep_rules(struct rules *rules, uint32_t n)
+{
+	uint8_t *used = calloc(rules->n_steps + 1u, 1);
+
+	rules->n = n;
+	for (uint32_t i = 0; used && i < n; i++)
+		mark_rule(used, &rules->list[i]);
+	for (uint32_t i = 0; used && i < rules->n_steps; i++)
+		if (!used[i])
+			memset(rules->steps[i].types, 0, sizeof(rules->steps[i].types));
+	free(used);
+}
+
 static void choose_rules(const struct replay_options *o, struct rules *rules)
 {
 	uint32_t kept = 0;
@@ -38,7 +73,8 @@ static void choose_rules(const struct replay_options *o, struct rules *rules)
 	for (uint32_t i = 0; i < rules->n; i++)
 		if (is_wanted(o, &rules->list[i]))
 			rules->list[kept++] = rules->list[i];
-	rules->n = kept;
+	if (kept < rules->n)
+		replay_keep_rules(rules, kept);
 }
 
 int replay_load_again(struct replay *r, const struct reel_strings *paths, struct rules **ret,

@@ -18,6 +18,9 @@ static void want_types(struct engine *e)
 		reads_io |= reads_type(&e->reads[i], EV_read) || reads_type(&e->reads[i], EV_write);
 	e->scan_plan->wants[EV_fold] = reads_io;
 	e->scan_plan->is_slow = e->o.is_slow;
+	/* Shortcuts leave out what fails. */
+	e->scan_plan->keeps_all = e->o.explain != NULL;
+	e->scan_plan->is_slow |= e->o.explain != NULL;
 	if (e->o.is_survey)
 		scan_plan_forget(e->scan_plan);
 }
@@ -161,6 +164,7 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 	struct sequence_options o = { .max_state = e->o.max_state,
 				      .found = engine_found,
 				      .context = e,
+				      .explain = e->o.explain,
 				      .profile = e->profile };
 	struct engine_boot *b = calloc(1, sizeof(*b));
 	struct engine_boot **boots = reallocarray(e->boots, e->n_boots + 1u, sizeof(*boots));
@@ -182,6 +186,8 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 	b->first_ns = boot->ts_max ? boot->ts_min : segment->meta.start.boottime_ns;
 	b->last_ns = boot->ts_max ? boot->ts_max : b->first_ns;
 	e->boots[e->n_boots++] = e->boot = b;
+	if (e->o.explain)
+		e->o.explain->boot = e->n_boots - 1;
 	e->gaps_passed = 0;
 	e->now_ns = 0;
 	choose_time(e, boot);

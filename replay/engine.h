@@ -20,6 +20,7 @@ struct engine_options {
 	uint64_t max_state;
 	struct reel_moment from, to; /* steps are asked of events in this time only */
 	bool is_slow;		     /* without the shortcuts, for tests */
+	struct explain *explain;     /* who wants to know all about one rule; may be NULL */
 	bool measures;		     /* what steps and rules cost */
 	bool is_survey;		     /* no step is asked: only what the tape says of itself is read */
 	const volatile int *stop;    /* may be NULL */

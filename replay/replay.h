@@ -25,6 +25,7 @@ struct replay {
 	struct reel_reader *reader;	/* NULL: a stream, or a tape that is followed */
 	struct findings *findings;
 	struct engine *engine;
+	struct explain *explain;	/* NULL: nobody asks about a rule */
 	struct reel_out out;
 	struct report report;
 	struct report_hashes hashes;
@@ -39,10 +40,14 @@ int replay_fail(struct replay *r, int result, const struct reel_err *err);
 
 /* Loads, says what is wrong, leaves out what was not asked for. Returns an enum reel_status. */
 int replay_load(struct replay *r, const struct reel_strings *paths, struct rules **ret);
+/* Only these are left, and looked for. */
+void replay_keep_rules(struct rules *rules, uint32_t n);
 /* As quietly as it goes: for a reload. 0 or -errno. */
 int replay_load_again(struct replay *r, const struct reel_strings *paths, struct rules **ret,
 		      struct reel_err *err);
 
+void replay_end_progress(struct replay *r);
+void replay_say_health(struct replay *r);
 int replay_make_engine(struct replay *r, struct reel_err *err);
 /* Verdicts and the last line. Returns an enum reel_status. */
 int replay_conclude(struct replay *r);

@@ -10,7 +10,6 @@ static void put_ref(struct reel_out *o, const struct rule_ref *ref)
 	static const char *const scopes[] = {
 		[RULE_OF_PARENT] = "parent.",
 		[RULE_OF_ANCESTOR] = "ancestor.",
-		[RULE_OF_STEP] = "of an earlier step: ",
 	};
 
 	if (ref->scope < sizeof(scopes) / sizeof(*scopes) && scopes[ref->scope])
@@ -20,6 +19,24 @@ static void put_ref(struct reel_out *o, const struct rule_ref *ref)
 		out_char(o, '[');
 		out_u64(o, (uint64_t)ref->index);
 		out_char(o, ']');
+	}
+	if (ref->scope == RULE_OF_STEP)
+		out_str(o, " of an earlier step");
+}
+
+/* Bits are asked for, and no way of opening is one. */
+static void put_bits(struct reel_out *o, const struct rule_ref *ref, uint64_t bits)
+{
+	static const char way[] = "O_RDONLY|";
+	size_t before = o->len, n = sizeof(way) - 1;
+
+	if (!ref->hint || reel_name_value(o, ref->hint, bits) < 0) {
+		out_hex(o, bits);
+		return;
+	}
+	if (o->len > before + n && memcmp(o->buf + before, way, n) == 0) {
+		memmove(o->buf + before, o->buf + before + n, o->len - before - n);
+		o->len -= n;
 	}
 }
 
@@ -52,6 +69,8 @@ static void put_value(struct reel_out *o, const struct rule_leaf *l, const struc
 			out_char(o, '/');
 			out_u64(o, v->net.bits - before);
 		}
+	} else if (l->op == RULE_BITS) {
+		put_bits(o, &l->left, v->number);
 	} else {
 		put_number(o, &l->left, v->number);
 	}
@@ -134,4 +153,49 @@ void rule_text_types(struct reel_out *o, const struct rule_step *s)
 		out_str(o, " failed");
 	else if (s->outcome == RULE_ATTEMPTED)
 		out_str(o, " attempted");
+}
+
+/* Of three kinds of brackets only those that are needed. */
+static void put_expr(struct reel_out *o, const struct rules *rules, uint32_t at, unsigned above)
+{
+	const struct rule_expr *x = &rules->exprs[at];
+	bool brackets = (x->op == RULE_EXPR_AND || x->op == RULE_EXPR_OR) &&
+			above != RULE_EXPR_TRUE && above != x->op;
+
+	if (brackets)
+		out_char(o, '(');
+	switch (x->op) {
+	case RULE_EXPR_LEAF:
+		rule_text_leaf(o, &rules->leaves[x->a]);
+		break;
+	case RULE_EXPR_NOT:
+		out_str(o, "not ");
+		put_expr(o, rules, x->a, RULE_EXPR_NOT);
+		break;
+	case RULE_EXPR_AND:
+	case RULE_EXPR_OR:
+		put_expr(o, rules, x->a, x->op);
+		out_str(o, x->op == RULE_EXPR_AND ? " and " : " or ");
+		put_expr(o, rules, x->b, x->op);
+		break;
+	default:
+		out_str(o, "true");
+	}
+	if (brackets)
+		out_char(o, ')');
+}
+
+void rule_text_expr(struct reel_out *o, const struct rules *rules, uint32_t expr)
+{
+	put_expr(o, rules, expr, RULE_EXPR_TRUE);
+}
+
+void rule_text_step(struct reel_out *o, const struct rules *rules, const struct rule_step *s)
+{
+	rule_text_types(o, s);
+	if (rules->exprs[s->expr].op == RULE_EXPR_TRUE)
+		return;
+	out_str(o, " { ");
+	rule_text_expr(o, rules, s->expr);
+	out_str(o, " }");
 }

@@ -90,6 +90,8 @@ static void keep_possible(struct scanner *s, const struct reel_event *ev)
 {
 	uint32_t kept = 0;
 
+	if (s->plan->keeps_all)
+		return;
 	for (uint32_t i = 0; i < s->n_found && s->profile; i++)
 		if (ask_measured(s, s->found[i], ev) != TRUTH_NO)
 			s->found[kept++] = s->found[i];

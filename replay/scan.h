@@ -41,6 +41,7 @@ struct scan_plan {
 	bool wants[EV_MAX_TYPES]; /* candidates whatever the steps say: for whoever uses the plan */
 	bool wants_names; /* somebody asks for a file by device and inode: all events matter */
 	bool is_slow;	  /* every step is asked of every event, for tests */
+	bool keeps_all;	  /* what does not hold is asked again, in order, by who wants to see it */
 	struct profile *profile; /* where scanners add what they measured; NULL: nothing is */
 };
 

@@ -81,6 +81,8 @@ void sequence_undecided(struct sequence *s, uint32_t rule, uint32_t why, uint64_
 			break;
 		}
 	s->stats.undecided++;
+	if (explain_of(s, rule))
+		explain_undecided(s->o.explain, why);
 	sequence_blind(s, rule, (enum blind_reason)reason, s->ev->ts, extent_ns);
 }
 
@@ -139,10 +141,12 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 		size_t more = s->plan->first_use[steps[i] + 1] - s->plan->first_use[steps[i]];
 
 		s->eval->why = 0;
-		s->truth[steps[i]] = (uint8_t)(s->o.profile ?
-						       ask_measured(s, steps[i]) :
-						       eval_step(s->eval, steps[i], s->ev));
+		s->truth[steps[i]] = (uint8_t)(s->o.profile ? ask_measured(s, steps[i]) :
+							      eval_step(s->eval, steps[i], s->ev));
 		s->why[steps[i]] = s->eval->why;
+		if (s->o.explain)
+			explain_asked(s->o.explain, s->eval, steps[i], s->ev,
+				      (enum truth)s->truth[steps[i]], s->serial);
 		s->stats.evaluations[steps[i]]++;
 		if (s->truth[steps[i]] == TRUTH_NO)
 			continue;
@@ -180,9 +184,11 @@ static void kill_tokens(struct sequence *s, const struct use *u, uint64_t key)
 			t->guards_seen |= 1ull << u->bit;
 		else if (u->phase == USE_GUARD && answer == TRUTH_UNKNOWN)
 			t->guards_blind |= 1ull << u->bit;
-		else if (answer == TRUTH_YES)
+		else if (answer == TRUTH_YES) {
+			if (explain_of(s, u->rule))
+				s->o.explain->nodes[u->node].killed++;
 			token_kill(s, t);
-		else if (answer == TRUTH_UNKNOWN)
+		} else if (answer == TRUTH_UNKNOWN)
 			t->is_despite = true;
 	}
 }
@@ -276,6 +282,15 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 
 /* Keys that end, and families that are founded -------------------------------------------------- */
 
+static void end_token(struct sequence *s, struct token *t)
+{
+	struct explain *x = explain_of(s, t->slot->rule);
+
+	if (x && token_is_alive(s, t, s->ev->ts))
+		x->nodes[t->slot->node].ended++;
+	token_kill(s, t);
+}
+
 /* What waited for something not to come has waited long enough: it can come no more. */
 static int end_key(struct sequence *s, enum rule_key by, uint64_t key, struct reel_err *err)
 {
@@ -287,7 +302,7 @@ static int end_key(struct sequence *s, enum rule_key by, uint64_t key, struct re
 			if (slot->tokens->waits_at)
 				r = sequence_complete(s, slot->tokens, err);
 			else
-				token_kill(s, slot->tokens);
+				end_token(s, slot->tokens);
 		}
 	}
 	return r;

@@ -150,6 +150,12 @@ static inline const struct node_facts *node_facts(const struct sequence *s, uint
 	return &s->plan->facts[s->plan->first_fact[rule] + node];
 }
 
+/* Whoever wants to know about this rule; NULL: nobody. */
+static inline struct explain *explain_of(const struct sequence *s, uint32_t rule)
+{
+	return s->o.explain && s->o.explain->rule == rule ? s->o.explain : NULL;
+}
+
 /* A node's turn on an event. */
 struct turn {
 	uint32_t rule_at, node_at;

@@ -127,6 +127,10 @@ static bool is_tuned(struct sequence *s, uint32_t rule)
 static int report(struct sequence *s, const struct match *m, struct reel_err *err)
 {
 	s->stats.matches++;
+	if (explain_of(s, m->rule)) {
+		s->o.explain->matches += !m->is_tuned;
+		s->o.explain->suppressed += m->is_tuned;
+	}
 	return s->o.found(s->o.context, m, err);
 }
 
@@ -271,6 +275,8 @@ static int arrive(struct sequence *s, const struct turn *turn, const struct orig
 	} else {
 		t->collected = 1;
 	}
+	if (explain_of(s, turn->rule_at))
+		explain_reached(s->o.explain, turn->node_at, s->ev);
 	evidence_unref(s->model, t->evidence);
 	t->evidence = evidence;
 	t->first_ns = from->first_ns;
@@ -328,6 +334,8 @@ enum truth sequence_ask(struct sequence *s, uint32_t step, const struct token *t
 	s->eval->bound = t ? s->values : NULL;
 	s->eval->why = 0;
 	answer = eval_step(s->eval, step, s->ev);
+	if (t && explain_of(s, t->slot->rule))
+		explain_asked_bound(s->o.explain, s->eval, step, s->ev, answer, s->serial);
 	s->eval->bound = NULL;
 	return answer;
 }
@@ -417,6 +425,8 @@ static int counter_add(struct sequence *s, const struct turn *turn, struct token
 	s->n_state++;
 	t->last_ns = s->ev->ts;
 	t->last_serial = s->serial;
+	if (explain_of(s, turn->rule_at))
+		s->o.explain->nodes[turn->node_at].counted++;
 	return 1;
 }
 
@@ -514,6 +524,8 @@ static int reach_member(struct sequence *s, const struct turn *turn, const struc
 		r = reel_err_set(err, -ENOMEM, "no memory for a token");
 		goto out;
 	}
+	if (explain_of(s, turn->rule_at))
+		s->o.explain->nodes[turn->node_at].counted++;
 	evidence_unref(s->model, t->evidence);
 	t->evidence = evidence;
 	t->mask = together;
@@ -601,6 +613,32 @@ static int collect(struct sequence *s, const struct turn *turn, struct reel_err 
 	return 0;
 }
 
+/* Why nothing goes on from here, if nothing does. */
+static void explain_refusal(struct sequence *s, const struct turn *turn, struct token **list,
+			    int64_t n)
+{
+	struct explain_node *x = &s->o.explain->nodes[turn->node_at];
+	const struct token *nearest = NULL;
+	uint64_t now = s->ev->ts;
+
+	for (int64_t i = 0; i < n; i++) {
+		if (may_follow(s, turn, list[i]))
+			return;
+		if (!list[i]->is_dead && list[i]->kind == TOKEN_WHOLE &&
+		    (!nearest || list[i]->last_ns > nearest->last_ns))
+			nearest = list[i];
+	}
+	if (!nearest)
+		x->early++;
+	else if (nearest->guards_seen & turn->facts->guard_mask)
+		x->held++;
+	else if (turn->rule->within_ns != RULES_FOREVER && now > nearest->first_ns &&
+		 now - nearest->first_ns > turn->rule->within_ns)
+		x->late_path++;
+	else
+		x->late++;
+}
+
 int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members,
 		   struct reel_err *err)
 {
@@ -618,6 +656,8 @@ int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members
 		n = slot_tokens(s, slot, &list);
 		if (n < 0)
 			return reel_err_set(err, (int)n, "no memory for tokens");
+		if (explain_of(s, turn->rule_at))
+			explain_refusal(s, turn, list, n);
 		for (int64_t i = 0; r == 0 && i < n; i++)
 			if (may_follow(s, turn, list[i]))
 				r = reach_from(s, turn, members, list[i], err);
@@ -642,6 +682,8 @@ int sequence_single(struct sequence *s, const struct turn *turn, struct reel_err
 		return reel_err_set(err, -ENOMEM, "no memory for evidence");
 	m.evidence = evidence;
 	m.is_tuned = is_tuned(s, turn->rule_at);
+	if (explain_of(s, turn->rule_at))
+		explain_reached(s->o.explain, turn->node_at, s->ev);
 	r = report(s, &m, err);
 	evidence_unref(s->model, evidence);
 	return r;
