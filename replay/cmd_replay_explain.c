@@ -239,7 +239,7 @@ static void put_node(struct explainer *e, uint32_t node)
 	}
 	for (uint32_t i = 0; i < about->n_blocks; i++) {
 		out_str(o, i ? " > " : ", in ");
-		out_text_string(o, about->blocks[i], strlen(about->blocks[i]));
+		out_quoted(o, about->blocks[i], strlen(about->blocks[i]), '"');
 	}
 	if (about->kind == RULE_NODE_COUNT) {
 		out_str(o, ", ");
@@ -252,7 +252,7 @@ static void put_node(struct explainer *e, uint32_t node)
 	for (uint32_t i = 0; i < n; i++)
 		put_step(e, steps[i], n > 1 ? "member: " : "");
 	for (uint32_t i = 0; i < about->n_guards; i++)
-		put_step(e, about->guards[i], "unless it is another way's: ");
+		put_step(e, about->guards[i], "held back by: ");
 	put_fates(e, node);
 	for (uint32_t i = 0; i < about->n_unlesses; i++)
 		put_step(e, about->unlesses[i], "then unless: ");

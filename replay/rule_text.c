@@ -30,10 +30,7 @@ static void put_bits(struct reel_out *o, const struct rule_ref *ref, uint64_t bi
 	static const char way[] = "O_RDONLY|";
 	size_t before = o->len, n = sizeof(way) - 1;
 
-	if (!ref->hint || reel_name_value(o, ref->hint, bits) < 0) {
-		out_hex(o, bits);
-		return;
-	}
+	(void)reel_name_value(o, ref->hint ? ref->hint : "hex", bits);
 	if (o->len > before + n && memcmp(o->buf + before, way, n) == 0) {
 		memmove(o->buf + before, o->buf + before + n, o->len - before - n);
 		o->len -= n;
@@ -42,9 +39,9 @@ static void put_bits(struct reel_out *o, const struct rule_ref *ref, uint64_t bi
 
 static void put_number(struct reel_out *o, const struct rule_ref *ref, uint64_t n)
 {
-	if (ref->hint && *ref->hint && reel_name_value(o, ref->hint, n) == 0)
-		return;
-	if (ref->is_signed)
+	if (ref->hint && *ref->hint)
+		(void)reel_name_value(o, ref->hint, n);
+	else if (ref->is_signed)
 		out_s64(o, (int64_t)n);
 	else
 		out_u64(o, n);
