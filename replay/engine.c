@@ -235,7 +235,9 @@ int engine_end_boot(struct engine *e, struct reel_err *err)
 		return 0;
 	if (e->now_ns > e->boot->last_ns)
 		e->boot->last_ns = e->now_ns;
-	r = sequence_end(e->sequence, e->boot->last_ns, err);
+	r = e->coverage_changed ? engine_covered(e, err) : 0;
+	if (r == 0)
+		r = sequence_end(e->sequence, e->boot->last_ns, err);
 	where_is(e, &where);
 	if (r == 0)
 		r = findings_settle(e->findings, e->model, &where, err);
@@ -301,6 +303,7 @@ static int judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		if (ev->type->id == EV_coverage && r == 0) {
 			r = coverage_note(&b->coverage, ev);
 			e->coverage_changed = true;
+			e->coverage_ns = ev->ts;
 			if (r < 0)
 				return reel_err_set(err, r, "no memory for coverage");
 			return 0;
@@ -314,7 +317,7 @@ static int judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		}
 	}
 	if (r == 0 && e->coverage_changed)
-		r = engine_covered(e, ev->ts, err);
+		r = engine_covered(e, err);
 	if (r == 0 && e->scan_plan->wants_names)
 		r = model_names(e->model, ev, err);
 	if (r == 0 && ev->type->id == EV_fold && e->scan_plan->wants[EV_fold])

@@ -78,7 +78,7 @@ struct engine {
 	struct scanner scanner; /* for events that come one by one */
 	bool has_scanner, coverage_changed;
 	uint32_t gaps_passed;
-	uint64_t from_ns, to_ns, now_ns;
+	uint64_t from_ns, to_ns, now_ns, coverage_ns;
 
 	struct {
 		uint64_t events, blocks, unpacked, candidates, disordered, steps;

@@ -47,6 +47,7 @@ int engine_lost(struct engine *e, const struct reel_event *ev, struct reel_err *
 	gap.from_ns = read_field(ev, "first", 0);
 	gap.to_ns = read_field(ev, "last", ev->ts);
 	gap.count = read_field(ev, "count", 1);
+	e->health.lost += gap.count;
 	gap.class_id = (uint8_t)read_field(ev, "lost_class", 0);
 	/* Nobody knows when: from the beginning up to when it was told. */
 	if (!gap.to_ns || gap.to_ns < gap.from_ns)
@@ -232,7 +233,7 @@ int engine_folded(struct engine *e, const struct reel_event *ev, struct reel_err
 	return r < 0 ? reel_err_set(err, r, "no memory for gaps") : 0;
 }
 
-int engine_covered(struct engine *e, uint64_t now_ns, struct reel_err *err)
+int engine_covered(struct engine *e, struct reel_err *err)
 {
 	struct engine_boot *b = e->boot;
 	struct missing_types *last = b->n_missing ? &b->missing[b->n_missing - 1] : NULL;
@@ -251,7 +252,7 @@ int engine_covered(struct engine *e, uint64_t now_ns, struct reel_err *err)
 	}
 	last = &b->missing[b->n_missing++];
 	/* What is said at the beginning holds from there on. */
-	last->from_ns = b->n_missing == 1 ? 0 : now_ns;
+	last->from_ns = b->n_missing == 1 ? 0 : e->coverage_ns;
 	memcpy(last->types, b->coverage.missing, sizeof(last->types));
 	return 0;
 }
@@ -306,6 +307,7 @@ bool engine_is_despite(const struct engine *e, const struct match *m)
 		const struct rule_node *node = &rule->nodes[n];
 
 		if (is_unseen(e, node->unlesses, node->n_unlesses, m->first_ns, to_ns) ||
+		    is_unseen(e, node->stops, node->n_stops, m->first_ns, m->last_ns) ||
 		    is_unseen(e, node->guards, node->n_guards, m->first_ns, m->last_ns))
 			return true;
 	}

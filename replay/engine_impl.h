@@ -14,7 +14,7 @@ int engine_lost(struct engine *e, const struct reel_event *ev, struct reel_err *
 /* A block that could not be unpacked. */
 int engine_broken(struct engine *e, const struct reel_entry *entry, struct reel_err *err);
 int engine_folded(struct engine *e, const struct reel_event *ev, struct reel_err *err);
-int engine_covered(struct engine *e, uint64_t now_ns, struct reel_err *err);
+int engine_covered(struct engine *e, struct reel_err *err);
 /* Whether what could have prevented the match was, in part, not seen. */
 bool engine_is_despite(const struct engine *e, const struct match *m);
 

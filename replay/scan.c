@@ -303,7 +303,8 @@ static void probe(struct scanner *s, struct scan_block *b, const struct scan_buc
 		}
 		row = number <= b->u.strings.n ? b->rows.row[p->role][number] : NULL;
 		if (!row) {
-			const struct reel_event view = { .strings = &b->u.strings,
+			const struct reel_event view = { .flags = EV_TRUNCATED,
+							 .strings = &b->u.strings,
 							 .fixed = (const uint8_t *)&number };
 			struct reel_string string = reel_event_string_at(&view, 0);
 

@@ -268,14 +268,24 @@ class Parser:
             s.window = t.duration()
             if not 2 <= s.count <= 1024:
                 t.fail("a count is 2 to 1024")
-        if t.take_word("within"):
-            s.within, s.has_within = t.duration(), True
-        t.blanks()
-        if t.data.startswith(b"..", t.at) and not t.data.startswith(b"...", t.at):
-            t.at += 2
-            s.collects = True
+        while self.goes_on():
+            if t.take_word("within"):
+                s.within, s.has_within = t.duration(), True
+            elif t.data.startswith(b"..", t.at) and not t.data.startswith(b"...", t.at):
+                t.at += 2
+                s.collects = True
+            else:
+                break
         s.text = t.data[begin:t.at].decode(errors="replace").strip()
         return s
+
+    def goes_on(self):
+        """What is a statement of its own, too, is a step's only on the line on which it ends."""
+        at = self.t.at
+        if not self.t.blanks():
+            return True
+        self.t.at = at
+        return False
 
     def check(self, pred, types):
         """Types of values are settled here: pred.typed has them by type of event."""
@@ -393,7 +403,7 @@ class Parser:
             t.want("{")
             members = self.statements(rule)
             within, has = None, False
-            if t.take_word("within"):
+            if self.goes_on() and t.take_word("within"):
                 within, has = t.duration(), True
             if word == "all" and (len(members) > 8 or any(m[0] != "step" for m in members)):
                 t.fail("all takes up to 8 steps")

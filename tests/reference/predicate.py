@@ -61,7 +61,7 @@ UNKNOWN_VALUE = NotKnown()
 def equals(s, lit):
     if not s.cut:
         return s.data == lit
-    if not lit.startswith(s.data) or len(lit) <= len(s.data):
+    if not lit.startswith(s.data):
         return NO
     return UNKNOWN if s.length in (None, len(lit)) else NO
 
