@@ -84,6 +84,8 @@ int explain_new(const struct rules *rules, uint32_t rule, struct explain **ret,
 		if (r == 0)
 			r = use_steps(x, n->guards, n->n_guards);
 		if (r == 0)
+			r = use_steps(x, n->stops, n->n_stops);
+		if (r == 0)
 			r = use_steps(x, n->unlesses, n->n_unlesses);
 	}
 	if (r < 0) {
