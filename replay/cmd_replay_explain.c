@@ -206,7 +206,7 @@ static void put_fates(struct explainer *e, uint32_t node)
 	put_fate(o, n->early, "it matched, and nothing had come before it");
 	put_fate(o, n->late, "it came too late after the step before");
 	put_fate(o, n->late_path, "it came too late after the first step");
-	put_fate(o, n->held, "a condition had sent the story another way");
+	put_fate(o, n->held, "an unless, or another way's condition, had come before");
 	if (about->kind == RULE_NODE_COUNT)
 		put_fate(o, n->counted, "an event was counted");
 	if (about->kind == RULE_NODE_ALL)
@@ -251,6 +251,8 @@ static void put_node(struct explainer *e, uint32_t node)
 	steps = steps_of(about, &n);
 	for (uint32_t i = 0; i < n; i++)
 		put_step(e, steps[i], n > 1 ? "member: " : "");
+	for (uint32_t i = 0; i < about->n_stops; i++)
+		put_step(e, about->stops[i], "unless, before it: ");
 	for (uint32_t i = 0; i < about->n_guards; i++)
 		put_step(e, about->guards[i], "held back by: ");
 	put_fates(e, node);
@@ -404,6 +406,7 @@ static void put_node_json(struct explainer *e, uint32_t node)
 	put_event_json(e, &j, "last", &n->last);
 	json_begin(&j, "steps", '[');
 	put_steps_json(e, &j, steps, n_steps, about->kind == RULE_NODE_ALL ? "member" : "step");
+	put_steps_json(e, &j, about->stops, about->n_stops, "stop");
 	put_steps_json(e, &j, about->guards, about->n_guards, "guard");
 	put_steps_json(e, &j, about->unlesses, about->n_unlesses, "unless");
 	if (node == 0)

@@ -48,6 +48,7 @@ static void mark_rule(uint8_t *used, const struct rule *rule)
 		else
 			mark_steps(used, &n->step, 1);
 		mark_steps(used, n->guards, n->n_guards);
+		mark_steps(used, n->stops, n->n_stops);
 		mark_steps(used, n->unlesses, n->n_unlesses);
 	}
 }

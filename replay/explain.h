@@ -39,8 +39,8 @@ struct explain_node {
 	uint64_t counted;		  /* COUNT: events; ALL: members that came */
 	uint64_t early;			  /* the step matched, and nothing had come before it */
 	uint64_t late, late_path;	  /* a bound was exceeded: of the step, of the path */
-	uint64_t held;			  /* a condition that came sends the story another way */
-	uint64_t killed;		  /* by an `unless` */
+	uint64_t held;			  /* an `unless`, or another way's condition, had come */
+	uint64_t killed;		  /* by an `unless` of the path, or behind it */
 	uint64_t ended;			  /* its process, family or container was gone */
 	struct explain_event first, last; /* by which it was reached */
 };

@@ -373,6 +373,7 @@ int needs_add(struct needs *n, struct rules *rules, const struct reads *reads, u
 		else
 			look_steps(&p, &node->step, 1, node->line);
 		look_steps(&p, node->guards, node->n_guards, node->line);
+		look_steps(&p, node->stops, node->n_stops, node->line);
 		look_steps(&p, node->unlesses, node->n_unlesses, node->line);
 	}
 	return p.result;
