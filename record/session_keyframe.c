@@ -119,8 +119,8 @@ static int put_hook(void *arg, const struct hook *h)
 }
 
 /*
- * The types that no class and no name asks for. It comes last, and always: with it a reader knows all
- * filters of this run, and forgets those of an earlier one.
+ * The types that no class and no name asks for. It comes last, and always: with it a reader knows
+ * all filters of this run, and forgets those of an earlier one.
  */
 static int put_unwanted(struct session *s, struct reel_err *err)
 {

@@ -53,7 +53,7 @@ static void mark_rule(uint8_t *used, const struct rule *rule)
 	}
 }
 
-/* Steps that are left over want no type of events any more. Without memory they are asked in vain. */
+/* Steps that are left over want no type any more. Without memory they are asked in vain. */
 void replay_keep_rules(struct rules *rules, uint32_t n)
 {
 	uint8_t *used = calloc(rules->n_steps + 1u, 1);

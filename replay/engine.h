@@ -22,7 +22,7 @@ struct engine_options {
 	bool is_slow;		     /* without the shortcuts, for tests */
 	struct explain *explain;     /* who wants to know all about one rule; may be NULL */
 	bool measures;		     /* what steps and rules cost */
-	bool is_survey;		     /* no step is asked: only what the tape says of itself is read */
+	bool is_survey;		     /* no step is asked: only state and gaps are read */
 	const volatile int *stop;    /* may be NULL */
 	void (*progress)(void *context, uint64_t bytes_done, uint64_t bytes);
 	void *context;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How one rule came to its matches, or how far it got: counts by step and by node, with the first
- * and the last event of each. It hangs on a sequence, which tells it what happens; NULL costs a test
- * here and there. Steps must be asked of every event of their types: scan_plan.keeps_all.
+ * and the last event of each. It hangs on a sequence, which tells it what happens; NULL costs a
+ * test here and there. Steps must be asked of every event of their types: scan_plan.keeps_all.
  */
 #ifndef REEL_REPLAY_EXPLAIN_H
 #define REEL_REPLAY_EXPLAIN_H

@@ -95,8 +95,8 @@ static size_t skip_options(const char *p, size_t n)
 	return at;
 }
 
-/* A pattern that is tied to the beginning and repeats nothing without a bound is no longer than what
- * it finds; for {N} nobody counts. */
+/* A pattern that is tied to the beginning and repeats nothing is at least as long as what it
+ * finds. */
 static uint32_t regex_reach(const char *p, size_t n)
 {
 	size_t at = skip_options(p, n);
