@@ -165,7 +165,7 @@ t_is "examples" "$(jq -r 'select(.change) | "\(.change) \(.finding.rule)"' compa
 gained somebody
 lost dropper"
 t_is "costs of both" "$(jq -s '[.[] | select(.in == "both") |
-	has("rules_ns") and has("against_ns")] | length, all' compared.json | xargs)" "10 true"
+	has("rules_ns") and has("against_ns")] | length, all' compared.json | xargs)" "4 true"
 t_status "no difference is none" 0 "$REEL" replay -r story.policy --against story.policy story
 t_match "and says so" '^0 gained, 0 lost, 2 the same$' "$(t_out)"
 # Other evidence for the same last event.
@@ -231,10 +231,13 @@ t_is "what is left open" "$(jq -r 'select(.reason) | "\(.rule) \(.line) \(.test)
 some env 5 env contains "LD_"'
 t_status "broken rules have none" 2 "$REEL" rules --record-options broken.policy
 # The recorder takes each of these options: a wrong one would be a wrong line.
-"$REEL" record --help >help 2>&1
-for option in events syscalls io content max-arg env hash; do
-	t_ok "--$option is an option" grep -Eq -e "--$option( |\$)" help
-done
+if "$REEL" record --help >help 2>&1; then
+	for option in events syscalls io content max-arg env hash; do
+		t_ok "--$option is an option" grep -Eq -e "--$option( |\$)" help
+	done
+else
+	t_skip "options of reel record" "there is no reel-record beside it"
+fi
 
 # rules --for ----------------------------------------------------------------------------------------
 
