@@ -86,6 +86,8 @@ static const char *misuse_of(const struct replay *r)
 		return "--against goes without --explain and --profile-rules";
 	if (o->explain && o->profile)
 		return "--explain goes without --profile-rules";
+	if ((o->explain || o->against.n) && strcmp(r->args.v[0], "-") == 0)
+		return "--explain and --against need a capture that can be read twice";
 	for (int i = 0; r->args.n > 1 && i < r->args.n; i++)
 		if (strcmp(r->args.v[i], "-") == 0)
 			return "standard input can only be read alone";
@@ -236,6 +238,8 @@ int replay_conclude(struct replay *r)
 				      strerror(-out_error(&r->out)));
 	if (result < 0)
 		return replay_fail(r, result, &err);
+	if (r->options.profile && r->options.format == 0)
+		replay_profile(r);
 	return status_of(r, is_touched, is_unclean);
 }
 
@@ -251,7 +255,7 @@ void replay_say_health(struct replay *r)
 static int run_files(struct replay *r)
 {
 	struct reel_err err = { 0 };
-	int result = engine_replay(r->engine, r->reader, &err), status;
+	int result = engine_replay(r->engine, r->reader, &err);
 	const struct reel_health *h = &r->engine->health;
 
 	if (result < 0) {
@@ -268,10 +272,7 @@ static int run_files(struct replay *r)
 		reel_err_set(&err, -EBADMSG, "no block of it can be read");
 		return reel_command_fail(r->self, REEL_STATUS_UNREADABLE, &err);
 	}
-	status = replay_conclude(r);
-	if (r->options.profile && r->options.format == 0)
-		replay_profile(r);
-	return status;
+	return replay_conclude(r);
 }
 
 static int open_and_run(struct replay *r)

@@ -106,10 +106,12 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 	switch (by) {
 	case RULE_BY_FAMILY:
 		*ret = p->family;
-		return certain && p->has_family ? KEY_CERTAIN : KEY_DOUBTFUL;
+		return model_is_placed(s->model, p) ? KEY_CERTAIN : KEY_DOUBTFUL;
 	case RULE_BY_PROCESS:
 		*ret = p->serial;
-		return certain || p->known_by == MODEL_GUESS ? KEY_CERTAIN : KEY_DOUBTFUL;
+		return certain || p->known_by == MODEL_GUESS || model_is_placed(s->model, p) ?
+			       KEY_CERTAIN :
+			       KEY_DOUBTFUL;
 	case RULE_BY_CONTAINER:
 		*ret = p->container ? p->container->serial : 0;
 		return certain ? KEY_CERTAIN : KEY_DOUBTFUL;
