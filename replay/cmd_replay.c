@@ -87,7 +87,7 @@ static const char *misuse_of(const struct replay *r)
 	if (o->explain && o->profile)
 		return "--explain goes without --profile-rules";
 	if ((o->explain || o->against.n) && strcmp(r->args.v[0], "-") == 0)
-		return "--explain and --against need a capture that can be read twice";
+		return "--explain and --against go without standard input";
 	for (int i = 0; r->args.n > 1 && i < r->args.n; i++)
 		if (strcmp(r->args.v[i], "-") == 0)
 			return "standard input can only be read alone";
