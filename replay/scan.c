@@ -16,6 +16,11 @@ int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_er
 	s->found = calloc(n, sizeof(*s->found));
 	r = s->stamp && s->found ? eval_init(&s->eval, plan->eval, err) :
 				   reel_err_set(err, -ENOMEM, "no memory for a scanner");
+	if (r == 0 && plan->profile) {
+		s->profile = profile_new(plan->profile->n_steps, plan->profile->n_rules);
+		if (!s->profile)
+			r = reel_err_set(err, -ENOMEM, "no memory for a profile");
+	}
 	if (r < 0)
 		scanner_done(s);
 	return r;
@@ -23,6 +28,9 @@ int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_er
 
 void scanner_done(struct scanner *s)
 {
+	if (s->profile)
+		profile_add(s->plan->profile, s->profile);
+	profile_free(s->profile);
 	eval_done(&s->eval);
 	free(s->stamp);
 	free(s->found);
@@ -69,11 +77,29 @@ static void find_by_row(struct scanner *s, const struct scan_probe *p, const str
 	}
 }
 
+static enum truth ask_measured(struct scanner *s, uint32_t step, const struct reel_event *ev)
+{
+	uint64_t begin_ns = profile_begin(s->profile);
+	enum truth answer = eval_step(&s->eval, step, ev);
+
+	profile_end(s->profile, &s->profile->steps[step], begin_ns);
+	return answer;
+}
+
 /* Asks those steps that were found; what is left may matter. */
 static void keep_possible(struct scanner *s, const struct reel_event *ev)
 {
 	uint32_t kept = 0;
 
+	if (s->plan->keeps_all)
+		return;
+	for (uint32_t i = 0; i < s->n_found && s->profile; i++)
+		if (ask_measured(s, s->found[i], ev) != TRUTH_NO)
+			s->found[kept++] = s->found[i];
+	if (s->profile) {
+		s->n_found = kept;
+		return;
+	}
 	for (uint32_t i = 0; i < s->n_found; i++)
 		if (eval_step(&s->eval, s->found[i], ev) != TRUTH_NO)
 			s->found[kept++] = s->found[i];

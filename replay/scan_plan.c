@@ -232,10 +232,8 @@ void scan_plan_want_names(struct scan_plan *p)
 		p->names[t] = !reel_type_by_id(t) || model_type_names(reel_type_by_id(t));
 }
 
-void scan_plan_free(struct scan_plan *p)
+void scan_plan_forget(struct scan_plan *p)
 {
-	if (!p)
-		return;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
 		struct scan_bucket *b = p->buckets[t];
 
@@ -251,6 +249,16 @@ void scan_plan_free(struct scan_plan *p)
 		free(b->all);
 		free(b);
 	}
+	memset(p->buckets, 0, sizeof(p->buckets));
+	memset(p->wants, 0, sizeof(p->wants));
+	p->wants_names = false;
+}
+
+void scan_plan_free(struct scan_plan *p)
+{
+	if (!p)
+		return;
+	scan_plan_forget(p);
 	free(p);
 }
 

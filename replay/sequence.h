@@ -11,6 +11,8 @@
 
 #include "replay/blind.h"
 #include "replay/eval.h"
+#include "replay/explain.h"
+#include "replay/profile.h"
 #include "replay/seen.h"
 
 enum {
@@ -70,6 +72,8 @@ struct sequence_options {
 	int (*found)(void *context, const struct match *m, struct reel_err *err);
 	void *context;
 	struct blind *blind; /* by rule */
+	struct explain *explain;   /* NULL: nobody wants to know */
+	struct profile *profile;   /* NULL: nothing is measured */
 };
 
 struct sequence_stats {
