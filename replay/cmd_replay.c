@@ -16,11 +16,13 @@ static int parse_tz(const char *text, void *field, struct reel_err *err)
 	return reel_tz_parse(text, field, err);
 }
 
+enum { FEW_RULES = 12 }; /* that are named in the end also where they are clean */
+
 #define AT(field) offsetof(struct replay_options, field)
 
 static const struct reel_option replay_table[] = {
 	{ "rules", 'r', "PATH", REEL_OPT_LIST, AT(rules),
-	  "a file of rules, or a directory of them; may be repeated",
+	  "a file of rules, or a directory of them; may be repeated (default: those installed)",
 	  .heading = "Which rules, and when" },
 	{ "rule", 0, "GLOB", REEL_OPT_LIST, AT(only), "only those whose name fits" },
 	{ "tag", 0, "TAG", REEL_OPT_LIST, AT(tags), "only those with this tag" },
@@ -148,6 +150,7 @@ int replay_make_engine(struct replay *r, struct reel_err *err)
 		.all = o->all,
 		.tz = o->tz,
 		.color = reel_common_color(&r->args.common, STDOUT_FILENO) && o->format == 0,
+		.wide = r->args.common.verbose > 0,
 		.appeared = show_at_once,
 		.context = r,
 	};
@@ -176,6 +179,7 @@ int replay_make_engine(struct replay *r, struct reel_err *err)
 		.tz = o->tz,
 		.is_json = o->format == 1,
 		.color = fo.color,
+		.names_clean = r->args.common.verbose > 0 || r->rules->n <= FEW_RULES,
 		.by_hosts = r->reader && r->reader->n_sources > 1,
 	};
 	return result;
@@ -320,6 +324,7 @@ static int replay_run(const struct reel_command *self, int argc, char **argv)
 		r.options.threads = n < 1 ? 1 : n > 64 ? 64 : (uint32_t)n;
 	}
 	r.talks_progress = isatty(STDERR_FILENO) && !r.args.common.quiet;
+	replay_default_rules(&r.options.rules);
 	misuse = misuse_of(&r);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

@@ -97,6 +97,23 @@ int replay_load_again(struct replay *r, const struct reel_strings *paths, struct
 	return 0;
 }
 
+void replay_default_rules(struct reel_strings *rules)
+{
+	static char path[4096 + 64];
+	ssize_t n = rules->n ? 0 : readlink("/proc/self/exe", path, 4096);
+	char *slash;
+
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash)
+		return;
+	snprintf(slash, sizeof(path) - (size_t)(slash - path), "/../share/reel/policies");
+	if (access(path, R_OK | X_OK) == 0)
+		(void)reel_strings_add(rules, path);
+}
+
 static void say_notes(struct replay *r, const struct rules *rules)
 {
 	for (uint32_t i = 0; i < rules->n_notes; i++) {

@@ -48,6 +48,9 @@ int replay_load_again(struct replay *r, const struct reel_strings *paths, struct
 
 void replay_end_progress(struct replay *r);
 void replay_say_health(struct replay *r);
+/* Where none are named: those that came with the program, if they did. */
+void replay_default_rules(struct reel_strings *rules);
+
 int replay_make_engine(struct replay *r, struct reel_err *err);
 /* Verdicts and the last line. Returns an enum reel_status. */
 int replay_conclude(struct replay *r);
