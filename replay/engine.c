@@ -18,6 +18,11 @@ static void want_types(struct engine *e)
 		reads_io |= reads_type(&e->reads[i], EV_read) || reads_type(&e->reads[i], EV_write);
 	e->scan_plan->wants[EV_fold] = reads_io;
 	e->scan_plan->is_slow = e->o.is_slow;
+	/* Shortcuts leave out what fails. */
+	e->scan_plan->keeps_all = e->o.explain != NULL;
+	e->scan_plan->is_slow |= e->o.explain != NULL;
+	if (e->o.is_survey)
+		scan_plan_forget(e->scan_plan);
 }
 
 int engine_make_plans(struct engine *e, struct rules *rules, uint64_t number, struct engine *ret,
@@ -75,6 +80,11 @@ int engine_new(struct rules *rules, const struct engine_options *o, struct findi
 	r = e->stats.evaluations && e->stats.hits ? 0 : reel_err_set(err, -ENOMEM, "no memory");
 	if (r == 0)
 		r = engine_make_plans(e, rules, e->plan_number, e, err);
+	if (r == 0 && o->measures) {
+		e->profile = profile_new(rules->n_steps, rules->n);
+		r = e->profile ? 0 : reel_err_set(err, -ENOMEM, "no memory for a profile");
+		e->scan_plan->profile = e->profile;
+	}
 	if (r == 0)
 		r = findings_set_rules(findings, rules, NULL, 0, err);
 	if (r < 0) {
@@ -116,6 +126,7 @@ void engine_free(struct engine *e)
 	free(e->stats.evaluations);
 	free(e->stats.hits);
 	engine_drop_plans(e);
+	profile_free(e->profile);
 	free(e);
 }
 
@@ -152,7 +163,9 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 {
 	struct sequence_options o = { .max_state = e->o.max_state,
 				      .found = engine_found,
-				      .context = e };
+				      .context = e,
+				      .explain = e->o.explain,
+				      .profile = e->profile };
 	struct engine_boot *b = calloc(1, sizeof(*b));
 	struct engine_boot **boots = reallocarray(e->boots, e->n_boots + 1u, sizeof(*boots));
 	int r;
@@ -173,6 +186,8 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 	b->first_ns = boot->ts_max ? boot->ts_min : segment->meta.start.boottime_ns;
 	b->last_ns = boot->ts_max ? boot->ts_max : b->first_ns;
 	e->boots[e->n_boots++] = e->boot = b;
+	if (e->o.explain)
+		e->o.explain->boot = e->n_boots - 1;
 	e->gaps_passed = 0;
 	e->now_ns = 0;
 	findings_begin_boot(e->findings);
@@ -350,7 +365,9 @@ int engine_event(struct engine *e, const struct reel_event *ev, struct reel_err 
 	if (ev->type->stream == TAPE_CLOCK)
 		return 0;
 	scan_event(&e->scanner, ev);
-	if (!e->scanner.n_found && !is_state && !e->scan_plan->wants[ev->type->id])
+	if (!e->scanner.n_found && !is_state &&
+	    !scan_type_names(e->scan_plan, ev->segment->schema, ev->type->id) &&
+	    !e->scan_plan->wants[ev->type->id])
 		return 0;
 	e->stats.candidates++;
 	return judge(e, ev, is_state, e->scanner.found, e->scanner.n_found, err);
@@ -515,6 +532,8 @@ static int run_boot(struct engine *e, const struct reel_reader *r, const struct 
 		result = engine_find_gaps(e, r, err);
 	if (result == 0)
 		result = list_blocks(e, r, &list, &n, err);
+	if (result == 0)
+		result = engine_introduce(e, r, list, n, err);
 	if (result == 0)
 		result = run_blocks(e, r, list, n, *done, err);
 	if (result > 0) {

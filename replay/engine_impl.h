@@ -26,6 +26,9 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 /* As if it had not begun. */
 void engine_drop_boot(struct engine *e);
 int engine_end_boot(struct engine *e, struct reel_err *err);
+/* LIST: blocks of the boot in the order of their first event. */
+int engine_introduce(struct engine *e, const struct reel_reader *r, const uint32_t *list,
+		     uint32_t n_blocks, struct reel_err *err);
 int engine_found(void *context, const struct match *m, struct reel_err *err);
 
 #endif

@@ -217,7 +217,7 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 	struct found f;
 
 	finder_begin(&finder, e, &l->left, a, ev);
-	/* A row of the matcher has looked at all arguments at once; a field must be compared with each. */
+	/* A row of the matcher has looked at all arguments at once; a field is compared with each. */
 	finder.one_by_one = right != NULL;
 	while (finder_next(&finder, &f)) {
 		enum truth fits = fits_one(e, l, &f, right);
@@ -283,8 +283,7 @@ static bool is_under_way(const struct reel_event *ev)
 	return ev->type->id == EV_connect && ev->ret == -EINPROGRESS;
 }
 
-static enum truth outcome_fits(struct eval *e, enum rule_outcome wanted,
-			       const struct reel_event *ev)
+enum truth eval_outcome(struct eval *e, enum rule_outcome wanted, const struct reel_event *ev)
 {
 	bool succeeded = (ev->ret >= 0 || is_under_way(ev)) && !(ev->flags & EV_BLOCKED);
 
@@ -301,7 +300,7 @@ static enum truth outcome_fits(struct eval *e, enum rule_outcome wanted,
 enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev)
 {
 	const struct rule_step *s = &e->plan->rules->steps[step];
-	enum truth a = outcome_fits(e, s->outcome, ev);
+	enum truth a = eval_outcome(e, s->outcome, ev);
 
 	return a == TRUTH_NO ? a : truth_and(a, eval_expr(e, s->expr, ev));
 }

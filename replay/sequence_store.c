@@ -457,7 +457,8 @@ void store_bound(struct sequence *s, uint64_t now_ns)
 {
 	if (s->n_state > s->stats.peak_tokens)
 		s->stats.peak_tokens = s->n_state;
-	if (s->n_state > 2 * s->swept + SWEEP_MIN || s->n_state > s->o.max_state)
+	/* Who explains wants to see what comes too late for what. */
+	if ((s->n_state > 2 * s->swept + SWEEP_MIN && !s->o.explain) || s->n_state > s->o.max_state)
 		sweep(s, now_ns);
 	while (s->n_state > s->o.max_state && s->oldest) {
 		struct token *t = s->oldest;
