@@ -294,7 +294,10 @@ class Runner:
         """Adds the event to what a count or `all` may use; returns where it was added."""
         d, touched = story.entries_of(node), []
         before = story.before(node)
-        for key in list(before) + [k for k in d if k not in before]:
+        # First those that may begin with it, from the newest token on; then the youngest counts.
+        begin = [k for k, t in before.items() if self.may_begin(node, t, ev) and
+                 self.in_time(node, t, ev.ts)]
+        for key in begin + [k for k in reversed(list(d)) if k not in begin]:
             token = before.get(key)
             is_known = key in before
             bound = dict(key) if key else {}
