@@ -338,10 +338,12 @@ static int judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		return r;
 	if (n_steps && !is_asked_for(e, ev))
 		n_steps = 0;
-	if (!n_steps && !is_state)
+	if (!n_steps && !change.process && !is_state)
 		return sequence_time(e->sequence, ev->ts, err);
-	return sequence_event(e->sequence, &e->eval, ev, is_state ? &change : NULL, steps, n_steps,
-			      err);
+	r = sequence_event(e->sequence, &e->eval, ev, &change, steps, n_steps, err);
+	while (r == 0 && model_more(e->model, &change))
+		r = sequence_change(e->sequence, &change, err);
+	return r;
 }
 
 int engine_event(struct engine *e, const struct reel_event *ev, struct reel_err *err)

@@ -320,6 +320,17 @@ static int end_key(struct sequence *s, enum rule_key by, uint64_t key, struct re
 	return r;
 }
 
+static int end_keys(struct sequence *s, const struct model_change *change, struct reel_err *err)
+{
+	int r = end_key(s, RULE_BY_PROCESS, change->ended_process, err);
+
+	if (r == 0)
+		r = end_key(s, RULE_BY_FAMILY, change->ended_family, err);
+	if (r == 0)
+		r = end_key(s, RULE_BY_CONTAINER, change->ended_container, err);
+	return r;
+}
+
 static int copy_token(struct sequence *s, const struct token *from, uint64_t key)
 {
 	struct slot *slot = slot_get(s, from->slot->rule, from->slot->node, key);
@@ -414,22 +425,30 @@ int sequence_event(struct sequence *s, struct eval *e, const struct reel_event *
 	s->eval = e;
 	s->ev = ev;
 	e->bound = NULL;
-	if (r == 0 && change && change->family_from)
+	if (r == 0 && change->family_from)
 		r = found_family(s, change->family_from, change->family_to, err);
 	if (r == 0 && n_steps) {
 		n = find_turns(s, steps, n_steps, err);
 		r = n < 0 ? (int)n : take_turns(s, (size_t)n, err);
 	}
-	if (r == 0 && change && change->ended_process)
-		r = end_key(s, RULE_BY_PROCESS, change->ended_process, err);
-	if (r == 0 && change && change->ended_family)
-		r = end_key(s, RULE_BY_FAMILY, change->ended_family, err);
-	if (r == 0 && change && change->ended_container)
-		r = end_key(s, RULE_BY_CONTAINER, change->ended_container, err);
+	if (r == 0)
+		r = end_keys(s, change, err);
 	store_bound(s, ev->ts);
 	store_clean(s);
 	seen_unref(s->model, s->seen);
 	s->seen = NULL;
+	return r;
+}
+
+int sequence_change(struct sequence *s, const struct model_change *change, struct reel_err *err)
+{
+	int r = 0;
+
+	if (change->family_from)
+		r = found_family(s, change->family_from, change->family_to, err);
+	if (r == 0)
+		r = end_keys(s, change, err);
+	store_clean(s);
 	return r;
 }
 

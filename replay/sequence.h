@@ -87,13 +87,12 @@ int sequence_new(const struct sequence_plan *plan, const struct sequence_options
 		 struct model *m, struct reel_err *err, struct sequence **ret);
 void sequence_free(struct sequence *s);
 
-/*
- * An event and the steps that may hold on it; e has its process and the model. A CHANGE may be
- * NULL: nothing ended.
- */
+/* An event and the steps that may hold on it; e has its process and the model. */
 int sequence_event(struct sequence *s, struct eval *e, const struct reel_event *ev,
 		   const struct model_change *change, const uint32_t *steps, uint32_t n_steps,
 		   struct reel_err *err);
+/* What the same event has changed besides; behind it. */
+int sequence_change(struct sequence *s, const struct model_change *change, struct reel_err *err);
 /* Time has come to this; a match that waited for something not to come may be one now. */
 int sequence_time(struct sequence *s, uint64_t now_ns, struct reel_err *err);
 /* The boot ends here. */
