@@ -486,7 +486,9 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 			scan_block_event(item.block, item.candidate, &ev);
 			e->eval.rows = &item.block->rows;
 			result = judge(e, &ev, item.is_state,
-				       item.block->steps + item.candidate->first_step,
+				       item.candidate->n_steps ?
+					       item.block->steps + item.candidate->first_step :
+					       NULL,
 				       item.candidate->n_steps, err);
 			e->eval.rows = NULL;
 		}

@@ -217,7 +217,8 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 	struct found f;
 
 	finder_begin(&finder, e, &l->left, a, ev);
-	/* A row of the matcher has looked at all arguments at once; a field is compared with each. */
+	/* A row of the matcher has looked at all arguments at once; a field is compared with
+	 * each. */
 	finder.one_by_one = right != NULL;
 	while (finder_next(&finder, &f)) {
 		enum truth fits = fits_one(e, l, &f, right);

@@ -359,6 +359,11 @@ static bool find_next_above(struct finder *f, struct found *ret)
 			return false;
 		return give_unknown(e, ret, BLIND_PROCESS);
 	}
+	/* Nobody looks further up. */
+	if (f->turn == MODEL_ANCESTORS_MAX && f->process && f->process->ppid != 0) {
+		f->turn++;
+		return give_unknown(e, ret, BLIND_LIMIT);
+	}
 	return false;
 }
 

@@ -101,6 +101,7 @@ struct sequence {
 	struct token *dead;
 	uint64_t n_made;
 	uint64_t n_state, swept; /* tokens; how many were left by the last sweep */
+	uint64_t until_sweep;	 /* so many may be thrown away before the next */
 	struct token **waiting;	 /* a heap by deadline; from 1 */
 	size_t n_waiting, waiting_room;
 	struct sequence_stats stats;

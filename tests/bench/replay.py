@@ -118,7 +118,7 @@ def planted(directory, capture, truth, events):
 
 def storms(directory, processes, tokens):
     """What a storm of processes, and one of half matches, takes."""
-    for what, n, bound in (("forks", processes, 700), ("tokens", tokens, 1000)):
+    for what, n, bound in (("forks", processes, 3000), ("tokens", tokens, 2000)):
         capture, policy = os.path.join(directory, what), os.path.join(directory, what + ".policy")
         storm = os.path.join(BENCH, "storm")
         with open(policy, "wb") as f:
@@ -153,7 +153,7 @@ def main(argv):
         figure("compile, a policy of 100", 10 * ms, "us", "max", 20, 200)
         figure("compile, 500 policies", results[500][1], "ms", "max", 50, 500)
         planted(d, capture, truth, events)
-        storms(d, max(events // 5, 1000), max(events // 20, 1000))
+        storms(d, max(events // 5, 1000), max(events // 10, 1000))
     return missed
 
 
