@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What engine.c, engine_gaps.c and engine_reload.c share, and nobody else includes. */
+/* What engine.c, engine_gaps.c, engine_live.c and engine_reload.c share, and nobody else includes. */
 #ifndef REEL_REPLAY_ENGINE_IMPL_H
 #define REEL_REPLAY_ENGINE_IMPL_H
 
@@ -23,7 +23,16 @@ int engine_make_plans(struct engine *e, struct rules *rules, uint64_t number, st
 void engine_drop_plans(struct engine *e);
 int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 		      const struct reel_segment *segment, struct reel_err *err);
+/* What a sequence of the boot is made with. */
+struct sequence_options engine_sequence_options(struct engine *e, struct blind *blind);
 int engine_end_boot(struct engine *e, struct reel_err *err);
+/* An event of the boot, with the steps that may hold on it. */
+int engine_judge(struct engine *e, const struct reel_event *ev, bool is_state,
+		 const uint32_t *steps, uint32_t n_steps, struct reel_err *err);
+/* What the sequence of the boot has counted so far goes to the engine's numbers. */
+void engine_add_stats(struct engine *e);
+/* The findings of the boot get their last words. */
+int engine_settle_findings(struct engine *e, struct reel_err *err);
 int engine_found(void *context, const struct match *m, struct reel_err *err);
 
 #endif

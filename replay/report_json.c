@@ -192,6 +192,9 @@ void report_verdict_json(struct report *rp, const struct engine *e, uint32_t rul
 	if (v->why[0])
 		put_string(o, "why", v->why);
 	put_ratio(o, "clear", v->clear_ns, v->total_ns);
+	if (e->n_boots && e->boots[e->n_boots - 1]->since_ns[rule])
+		put_time(rp, "since", e->boots[e->n_boots - 1],
+			 e->boots[e->n_boots - 1]->since_ns[rule]);
 	put_intervals(rp, e, v);
 	out_str(o, "}\n");
 }

@@ -133,6 +133,17 @@ static void put_intervals(struct report *rp, const struct engine *e, const struc
 	}
 }
 
+/* It was loaded while the tape was followed, and says nothing of what was before. */
+static void put_since(struct report *rp, const struct engine *e, uint32_t rule)
+{
+	const struct engine_boot *b = e->n_boots ? e->boots[e->n_boots - 1] : NULL;
+
+	if (!b || !b->since_ns[rule])
+		return;
+	out_str(rp->out, ", since ");
+	report_put_time(rp, b, b->since_ns[rule] == UINT64_MAX ? b->last_ns : b->since_ns[rule]);
+}
+
 void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rule,
 			 const struct verdict *v)
 {
@@ -171,6 +182,7 @@ void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rul
 		out_str(o, v->kind == VERDICT_EXCEPT ? "; " : ": ");
 		out_str(o, v->why);
 	}
+	put_since(rp, e, rule);
 	out_char(o, '\n');
 	if (v->kind == VERDICT_EXCEPT)
 		put_intervals(rp, e, v);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Events one by one, from a pipe or a tape that is being written: what is not known in advance. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/engine_impl.h"
+
+/* How many blocks behind a hole may begin before its end does; as engine_gaps.c has it. */
+enum { BLOCKS_BEHIND_A_HOLE = 8 };
+
+/* A copy that stays where it is, since evidence refers to it. */
+static int keep_segment(struct engine *e, const struct reel_segment *s, struct reel_err *err)
+{
+	struct reel_segment **list, *copy;
+
+	for (unsigned i = e->n_segments; i > 0; i--) {
+		if (e->segments[i - 1]->id != s->id || e->segments[i - 1]->boot != s->boot)
+			continue;
+		e->segment = e->segments[i - 1];
+		return 0;
+	}
+	list = reallocarray(e->segments, e->n_segments + 1u, sizeof(*list));
+	if (list)
+		e->segments = list;
+	copy = list ? malloc(sizeof(*copy)) : NULL;
+	if (!copy)
+		return reel_err_set(err, -ENOMEM, "no memory for a segment");
+	*copy = *s;
+	e->segments[e->n_segments++] = copy;
+	e->segment = copy;
+	return 0;
+}
+
+/* Nobody recorded from the end of one recording to the beginning of the next. */
+static int between_runs(struct engine *e, const struct reel_segment *before, struct reel_err *err)
+{
+	const struct reel_segment *s = e->segment;
+	struct engine_gap gap = { .from_ns = e->now_ns,
+				  .to_ns = s->meta.start.boottime_ns,
+				  .reason = BLIND_END };
+
+	if (!before || before == s || before->boot != s->boot || before->meta.run == s->meta.run ||
+	    before->is_cut || gap.to_ns < gap.from_ns)
+		return 0;
+	return engine_add_gap(e, &gap, err);
+}
+
+int engine_event(struct engine *e, const struct reel_event *event, struct reel_err *err)
+{
+	bool is_state = event->type->stream == TAPE_STATE;
+	const struct reel_segment *before = e->segment;
+	struct reel_event ev = *event;
+	int r = 0;
+
+	e->is_live = true;
+	if (!e->segment || e->segment->id != ev.segment->id || e->segment->boot != ev.segment->boot)
+		r = keep_segment(e, ev.segment, err);
+	if (r < 0)
+		return r;
+	ev.segment = e->segment;
+	if (!e->boot || e->boot->boot != ev.segment->boot) {
+		r = engine_end_boot(e, err);
+		if (r == 0)
+			r = engine_begin_boot(e, ev.segment->boot, ev.segment, err);
+		if (r == 0)
+			r = scanner_init(&e->scanner, e->scan_plan, err);
+		if (r < 0)
+			return r;
+		e->has_scanner = true;
+		e->settled_ns = 0;
+	} else if (before != e->segment) {
+		r = between_runs(e, before, err);
+		if (r < 0)
+			return r;
+	}
+	e->stats.events++;
+	if (ev.type->stream == TAPE_GAP)
+		return engine_lost(e, &ev, err);
+	if (ev.type->stream == TAPE_CLOCK)
+		return 0;
+	scan_event(&e->scanner, &ev);
+	if (!e->scanner.n_found && !is_state && !e->scan_plan->wants_names &&
+	    !e->scan_plan->wants[ev.type->id])
+		return 0;
+	e->stats.candidates++;
+	return engine_judge(e, &ev, is_state, e->scanner.found, e->scanner.n_found, err);
+}
+
+int engine_settled(struct engine *e, const struct reel_boot *boot, uint64_t settled_ns,
+		   struct reel_err *err)
+{
+	if (!e->boot || e->boot->boot != boot || settled_ns <= e->settled_ns)
+		return 0;
+	e->settled_ns = settled_ns;
+	if (e->now_ns > e->boot->last_ns)
+		e->boot->last_ns = e->now_ns;
+	return sequence_time(e->sequence, settled_ns, err);
+}
+
+static int add_hole(struct engine *e, uint64_t to_ns, struct reel_err *err)
+{
+	struct engine_gap gap = { .from_ns = e->hole.from_ns, .reason = BLIND_DAMAGE };
+
+	gap.to_ns = to_ns > gap.from_ns ? to_ns : gap.from_ns;
+	e->hole.from_ns = gap.to_ns;
+	return engine_add_gap(e, &gap, err);
+}
+
+/*
+ * What is missing was not settled when it should have come, so it is no older than what has been
+ * looked at; and not younger than what comes in the next few blocks.
+ */
+int engine_walked(struct engine *e, const struct reel_walk *w, struct reel_err *err)
+{
+	const struct reel_health *h = reel_walk_health(w);
+	struct reel_walk_stats stats;
+	int r = 0;
+
+	if (!e->boot || (!e->hole.is_open && h->n_damages == e->hole.n_damages &&
+			 h->torn_bytes == e->hole.torn_bytes &&
+			 h->unclean_segments == e->hole.unclean_segments))
+		return 0;
+	reel_walk_stats(w, &stats);
+	if (h->n_damages != e->hole.n_damages || h->torn_bytes != e->hole.torn_bytes ||
+	    h->unclean_segments != e->hole.unclean_segments) {
+		if (!e->hole.is_open)
+			e->hole.from_ns = e->now_ns;
+		e->hole.is_open = true;
+		e->hole.n_damages = h->n_damages;
+		e->hole.torn_bytes = h->torn_bytes;
+		e->hole.unclean_segments = h->unclean_segments;
+		e->hole.until_block = stats.blocks + BLOCKS_BEHIND_A_HOLE;
+		r = add_hole(e, stats.newest_ns, err);
+	}
+	if (r == 0 && stats.blocks >= e->hole.until_block) {
+		e->hole.is_open = false;
+		r = add_hole(e, stats.newest_ns, err);
+	}
+	return r;
+}
+
+int engine_end(struct engine *e, const struct reel_health *health, struct reel_err *err)
+{
+	int r = 0;
+
+	if (e->boot && e->hole.is_open)
+		r = add_hole(e, e->now_ns, err);
+	e->hole.is_open = false;
+	/* What follows the last event of a stream that was cut off nobody has seen. */
+	if (r == 0 && e->boot && health->ending != REEL_COMPLETE) {
+		struct engine_gap gap = { .from_ns = e->now_ns,
+					  .to_ns = e->now_ns,
+					  .reason = health->n_damages ? BLIND_DAMAGE : BLIND_END,
+					  .class_id = EV_CLASS_tape };
+
+		r = engine_add_gap(e, &gap, err);
+	}
+	e->health = *health;
+	return r < 0 ? r : engine_end_boot(e, err);
+}
