@@ -14,7 +14,7 @@ struct replacement {
 	struct engine plans;
 	int32_t *rule_of; /* by old rule */
 	uint64_t *evaluations, *hits;
-	struct blind **blind;	/* by boot */
+	struct blind **blind; /* by boot */
 	uint64_t **since_ns;
 	struct sequence *sequence;
 	struct eval eval;
@@ -179,11 +179,11 @@ static void keep_rules(struct engine *e, const struct rules *rules, struct repla
 	}
 }
 
-#define SWAP(a, b)                   \
-	do {                         \
+#define SWAP(a, b)                    \
+	do {                          \
 		typeof(a) kept = (a); \
-		(a) = (b);           \
-		(b) = kept;          \
+		(a) = (b);            \
+		(b) = kept;           \
 	} while (0)
 
 static void change_places(struct engine *e, struct rules *rules, struct replacement *x)

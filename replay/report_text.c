@@ -136,12 +136,13 @@ static void put_intervals(struct report *rp, const struct engine *e, const struc
 /* It was loaded while the tape was followed, and says nothing of what was before. */
 static void put_since(struct report *rp, const struct engine *e, uint32_t rule)
 {
-	const struct engine_boot *b = e->n_boots ? e->boots[e->n_boots - 1] : NULL;
+	uint64_t ts;
+	const struct engine_boot *b = report_since(e, rule, &ts);
 
-	if (!b || !b->since_ns[rule])
+	if (!b)
 		return;
 	out_str(rp->out, ", since ");
-	report_put_time(rp, b, b->since_ns[rule] == UINT64_MAX ? b->last_ns : b->since_ns[rule]);
+	report_put_time(rp, b, ts);
 }
 
 void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rule,
@@ -190,8 +191,13 @@ void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rul
 
 static void put_hash(struct report *rp, const char *name, const uint8_t hash[32])
 {
+	static const uint8_t nothing[32];
+
 	out_str(rp->out, name);
-	out_hex_bytes(rp->out, hash, 16);
+	if (memcmp(hash, nothing, sizeof(nothing)) == 0)
+		out_str(rp->out, "not hashed");
+	else
+		out_hex_bytes(rp->out, hash, 16);
 }
 
 void report_end_text(struct report *rp, const struct engine *e, const struct report_hashes *h)

@@ -40,6 +40,6 @@ int rules_note_source(struct rules *r, const char *path)
 bool rules_source_differs(const struct rules_source *s, struct rules_source *ret_now)
 {
 	look(s->path, ret_now);
-	return s->dev != ret_now->dev || s->inode != ret_now->inode ||
-	       s->bytes != ret_now->bytes || s->changed_ns != ret_now->changed_ns;
+	return s->dev != ret_now->dev || s->inode != ret_now->inode || s->bytes != ret_now->bytes ||
+	       s->changed_ns != ret_now->changed_ns;
 }
