@@ -93,7 +93,7 @@ static void put_lags(FILE *f, const struct follow_figures *m)
 		 "1024.");
 	for (size_t i = 0; n && i < sizeof(quantiles) / sizeof(*quantiles); i++)
 		fprintf(f, "%s{quantile=\"%s\"} %.9f\n", name, quantiles[i].name,
-			(double)sorted[(n - 1) * quantiles[i].percent / 100] / 1e9);
+			(double)sorted[(n * quantiles[i].percent + 99) / 100 - 1] / 1e9);
 	fprintf(f, "%s_sum %.9f\n%s_count %llu\n", name, (double)m->lag_sum_ns / 1e9, name,
 		(unsigned long long)m->n_lags);
 }
