@@ -133,7 +133,8 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 		s->truth[steps[i]] = (uint8_t)eval_step(s->eval, steps[i], s->ev);
 		s->why[steps[i]] = s->eval->why;
 		s->stats.evaluations[steps[i]]++;
-		if (s->truth[steps[i]] == TRUTH_NO)
+		/* A step without uses is one of a rule that nobody wants. */
+		if (s->truth[steps[i]] == TRUTH_NO || !more)
 			continue;
 		s->stats.hits[steps[i]] += s->truth[steps[i]] == TRUTH_YES;
 		if (n + more > s->turns_room) {

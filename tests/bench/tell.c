@@ -45,8 +45,8 @@ struct teller {
 	uint64_t seq[TALE_CPUS];
 	uint64_t ts, segment_ts;
 	int64_t epoch_ns; /* wall time of second 0 */
-	bool is_framed; /* a keyframe that nobody wrote down is open */
-	bool has_begun; /* something other than state was told */
+	bool is_framed;	  /* a keyframe that nobody wrote down is open */
+	bool has_begun;	  /* something other than state was told */
 	struct reel_err err;
 };
 
