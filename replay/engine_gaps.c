@@ -48,6 +48,9 @@ int engine_lost(struct engine *e, const struct reel_event *ev, struct reel_err *
 	gap.to_ns = read_field(ev, "last", ev->ts);
 	gap.count = read_field(ev, "count", 1);
 	gap.class_id = (uint8_t)read_field(ev, "lost_class", 0);
+	/* A walk counts them itself, and says so at the end. */
+	if (!e->is_live)
+		e->health.lost += gap.count;
 	/* Nobody knows when: from the beginning up to when it was told. */
 	if (!gap.to_ns || gap.to_ns < gap.from_ns)
 		gap.to_ns = ev->ts > gap.from_ns ? ev->ts : gap.from_ns;

@@ -69,11 +69,14 @@ int engine_event(struct engine *e, const struct reel_event *event, struct reel_e
 			return r;
 		e->has_scanner = true;
 		e->settled_ns = 0;
+		e->boot->first_ns = ev.ts;
 	} else if (before != e->segment) {
 		r = between_runs(e, before, err);
 		if (r < 0)
 			return r;
 	}
+	if (ev.ts > e->now_ns)
+		e->now_ns = ev.ts;
 	e->stats.events++;
 	if (ev.type->stream == TAPE_GAP)
 		return engine_lost(e, &ev, err);

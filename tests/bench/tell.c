@@ -180,8 +180,8 @@ static int await(struct teller *t, uint64_t ts)
 	while (r == 0 && (left_ns = t->epoch_ns + (int64_t)(ts - TALE_BASE) - wall_ns()) > 0) {
 		uint64_t now = ts - (uint64_t)left_ns;
 
-		/* What belongs before the tale is no news. */
-		if (now > t->ts) {
+		/* The keyframe's end is told behind it, with its time. */
+		if (now > t->ts && !t->is_framed) {
 			reel_writer_settle(t->w, now);
 			r = reel_writer_tick(t->w, now, &t->err);
 		}
