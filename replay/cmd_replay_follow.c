@@ -125,6 +125,15 @@ static void hash_capture(struct replay *r)
 		(void)reel_reader_open(r->args.v[0], &r->reader, NULL);
 }
 
+static bool has_several_captures(const struct engine *e)
+{
+	for (unsigned i = 1; i < e->n_segments; i++)
+		if (memcmp(e->segments[i]->meta.capture, e->segments[0]->meta.capture,
+			   TAPE_ID_BYTES) != 0)
+			return true;
+	return false;
+}
+
 static int conclude(struct follow *f)
 {
 	struct replay *r = f->r;
@@ -146,6 +155,7 @@ static int conclude(struct follow *f)
 		reel_err_set(&err, -EBADMSG, "no block of it can be read");
 		return reel_command_fail(r->self, REEL_STATUS_UNREADABLE, &err);
 	}
+	r->report.by_hosts = has_several_captures(r->engine);
 	if (r->options.follow)
 		hash_capture(r);
 	status = replay_conclude(r);
@@ -175,6 +185,8 @@ int replay_follow(struct replay *r, int fd)
 	struct follow *f = calloc(1, sizeof(*f));
 	struct reel_err err = { 0 };
 	struct reel_walk_wait wait = { &replay_stop, idle, f };
+	/* What lies around a cut tells the state. */
+	const struct reel_filter all = { .beyond_cut = true };
 	int status, result;
 
 	if (!f) {
@@ -197,8 +209,8 @@ int replay_follow(struct replay *r, int fd)
 		result = follow_watch_take(&f->watch, r->rules);
 	if (result == 0)
 		result = fd >= 0 ?
-				 reel_walk_stream(fd, NULL, &f->walk, &err) :
-				 reel_walk_follow(r->args.v[0], NULL, &replay_stop, &f->walk, &err);
+				 reel_walk_stream(fd, &all, &f->walk, &err) :
+				 reel_walk_follow(r->args.v[0], &all, &replay_stop, &f->walk, &err);
 	if (result == 0) {
 		reel_walk_wait(f->walk, &wait);
 		result = run(f, &err);

@@ -207,7 +207,9 @@ int engine_find_gaps(struct engine *e, const struct reel_reader *r, struct reel_
 			continue;
 		if (before)
 			result = between_segments(e, r, before, s, err);
-		if (result == 0)
+		/* Whether there are any, the index knows: it has also seen blocks of kinds that
+		 * nobody reads. */
+		if (result == 0 && r->health.missing_blocks)
 			result = missing_blocks(e, r, s, err);
 		for (uint32_t b = 0; result == 0 && b < s->n_blocks; b++)
 			if (r->blocks[s->first_block + b].kind == TAPE_GAP)

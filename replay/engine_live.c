@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Events one by one, from a pipe or a tape that is being written: what is not known in advance. */
+/*
+ * Events one by one, from a pipe or a tape that is being written: what is not known in advance. Of
+ * losses too nothing is known until they are told, soon after they happened; what is said of the
+ * rules in the end has them all.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -289,6 +289,19 @@ def differences(got, want, where=""):
         yield f"{where}: {got!r:.200}, not {want!r:.200}"
 
 
+def without_hindsight(answer):
+    """A file tells of losses before the events that they are told behind; a pipe cannot. So it may
+    take for certain, until it is told, what is in doubt already."""
+    status, lines = answer
+    if any(line["summary"]["lost"] for line in lines if "summary" in line):
+        for line in lines:
+            line.pop("despite", None)
+            for interval in line.get("intervals", []):
+                if interval["reason"] == "process":
+                    interval.pop("count")
+    return status, lines
+
+
 def check_pipes(suite):
     """A pipe gives what the file gives."""
     write("p.policy", 'path "opened" { by process; open { } ..\n close { } }\n'
@@ -312,7 +325,8 @@ def check_pipes(suite):
             by_pipe = replayed("-r", "p.policy", "-", stdin=cat.stdout)
         health = subprocess.run([REEL, "verify", "-q", capture], capture_output=True).returncode
         if health == 0:
-            suite.none(f"{name}: a pipe gives what the file gives", differences(by_pipe, by_file))
+            suite.none(f"{name}: a pipe gives what the file gives", differences(
+                without_hindsight(by_pipe), without_hindsight(by_file)))
             if name in ("p.reel", "web-shell.rls"):
                 status, lines = replayed("-r", "p.policy", "--follow", capture)
                 suite.same(f"{name}: and so does following it",
