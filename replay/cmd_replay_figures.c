@@ -11,7 +11,7 @@
 
 enum { EVENTS_PER_LOOK = 64 };
 
-/* Measuring ------------------------------------------------------------------------------------- */
+/* Measuring ------------------------------------------------------------------------------------ */
 
 static void note_lag(struct follow_figures *m, int64_t lag_ns)
 {
@@ -62,7 +62,7 @@ static uint64_t resident_bytes(void)
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* The file -------------------------------------------------------------------------------------- */
+/* The file ------------------------------------------------------------------------------------- */
 
 static void put_head(FILE *f, const char *name, const char *type, const char *help)
 {
@@ -214,7 +214,7 @@ static int write_file(const struct follow *fo, uint64_t memory_bytes, struct ree
 	return 0;
 }
 
-/* Warnings -------------------------------------------------------------------------------------- */
+/* Warnings ------------------------------------------------------------------------------------- */
 
 /* Said once, until it is over. */
 static bool rises_above(bool *is_high, uint64_t value, uint64_t mark)

@@ -7,7 +7,7 @@
 
 #include "replay/follow.h"
 
-/* The files --------------------------------------------------------------------------------------- */
+/* The files ------------------------------------------------------------------------------------ */
 
 void follow_watch_done(struct follow_watch *w)
 {
@@ -62,13 +62,15 @@ bool follow_watch_changed(struct follow_watch *w)
 	return differs && w->seen == before;
 }
 
-/* The rules --------------------------------------------------------------------------------------- */
+/* The rules ------------------------------------------------------------------------------------ */
 
 static void say_kept(struct follow *f, const char *why)
 {
+	struct reel_err err = { 0 };
+
 	f->bad_reloads++;
-	reel_command_note(f->r->self, &f->r->args.common,
-			  "%s: the rules stay as they were loaded before", why);
+	reel_err_set(&err, -EINVAL, "%s: the rules stay as they were loaded before", why);
+	(void)reel_command_fail(f->r->self, REEL_STATUS_USAGE, &err);
 }
 
 static uint32_t count_same(const struct rules *old, const struct rules *now)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What engine.c, engine_gaps.c, engine_live.c and engine_reload.c share, and nobody else includes. */
+/* What engine.c, engine_gaps.c, engine_live.c and engine_reload.c share, nobody else includes. */
 #ifndef REEL_REPLAY_ENGINE_IMPL_H
 #define REEL_REPLAY_ENGINE_IMPL_H
 
