@@ -158,6 +158,8 @@ static int conclude(struct follow *f)
 	r->report.by_hosts = has_several_captures(r->engine);
 	if (r->options.follow)
 		hash_capture(r);
+	if (r->shows_at_once && f->has_found && r->options.format == 0)
+		out_char(&r->out, '\n');
 	status = replay_conclude(r);
 	/* Also by a rule that is no more. */
 	if (f->has_found && (status == REEL_STATUS_OK || status == REEL_STATUS_INCOMPLETE))

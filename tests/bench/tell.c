@@ -199,8 +199,7 @@ static int tell(struct teller *t)
 		r = tale_next(&t->tale, &t->record, &ev, &t->err);
 		if (r <= 0)
 			break;
-		if (t->o->live)
-			r = await(t, ev.record->header.ts);
+		r = t->o->live ? await(t, ev.record->header.ts) : 0;
 		if (r == 0)
 			r = append(t, &ev);
 		if (r < 0)

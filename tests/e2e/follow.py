@@ -222,7 +222,7 @@ def check_keep(suite):
     teller = tell_live("k.reel", "0 100 process ppid=1\n" + ticks(6) + opens([
         (1.0, "/ask"), (1.5, "/answer"), (2.0, "/ask"), (4.0, "/secret")]))
     f = Followed("-r", "k.policy", "--keep", "kept", "--after", "500ms", "--warn-memory", "1K",
-                 "k.reel")
+                 "--warn-lag", "1ms", "k.reel")
     suite.say(wait_for(lambda: glob.glob("kept/no_answer-*Z.reel")),
               "the tape around a finding is kept, by a name that does no harm", f.all_talk())
     f.end()
@@ -241,6 +241,7 @@ def check_keep(suite):
         want = {e["event"]["id"] for _, o in f.findings(rule) for e in o["evidence"]}
         suite.say(bool(want) and want <= ids, f"with the events of {rule}", f"{want - ids}")
     suite.same("too much memory is said, once", len(re.findall("memory are used", f.all_talk())), 1)
+    suite.say(f.said("warning: the tape is looked at"), "and what comes late", f.all_talk())
 
 
 def check_signals(suite):
@@ -323,6 +324,8 @@ def check_pipes(suite):
         name = os.path.basename(capture)
         with subprocess.Popen(["cat", *paths], stdout=subprocess.PIPE) as cat:
             by_pipe = replayed("-r", "p.policy", "-", stdin=cat.stdout)
+        if name in ("p.reel", "web-shell.rls"):
+            suite.same(f"{name}: there is something to find", by_file[0], 1)
         health = subprocess.run([REEL, "verify", "-q", capture], capture_output=True).returncode
         if health == 0:
             suite.none(f"{name}: a pipe gives what the file gives", differences(
@@ -373,9 +376,19 @@ def check_recorder(suite):
     suite.same("which ends with the recorder", (recorder.wait(), replay.wait()), (0, 1))
 
 
+def check_misuse(suite):
+    write("m.policy", SECRET)
+    for words in (["--keep", "kept", "x.reel"], ["--metrics-file", "f", "x.reel"],
+                  ["--follow", "x.reel", "y.reel"], ["--follow", "--keep", "kept", "-"]):
+        done = subprocess.run([REEL, "replay", "-r", "m.policy", *words], capture_output=True,
+                              stdin=subprocess.DEVNULL)
+        suite.same(f"refused: {' '.join(words)}", done.returncode, 2)
+
+
 def main():
     suite = Suite()
-    for check in (check_reload, check_keep, check_signals, check_pipes, check_recorder):
+    for check in (check_reload, check_keep, check_signals, check_pipes, check_recorder,
+                  check_misuse):
         check(suite)
     suite.done()
 
