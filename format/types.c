@@ -150,7 +150,8 @@ enum {
 
 const struct reel_type *reel_type_by_id(unsigned id)
 {
-	static const uint8_t places[EV_MAX_TYPES] = { /* from 1; 0: there is none */
+	/* From 1; 0: there is none. */
+	static const uint8_t places[EV_MAX_TYPES] = {
 #define T(type_id, type, class, stream, other_names, what) [type_id] = AT_##type + 1,
 		EV_TYPES(T)
 #undef T

@@ -362,6 +362,19 @@ def check_recorder(suite):
         o for _, o in f.objects("summary") if o["summary"]["capture_hash"]]), 1)
     suite.say(bool(glob.glob("r.kept/read-*.reel")), "and kept", f.all_talk())
 
+    # Nothing else is recorded, so that only the recorder itself can say that time has passed.
+    shutil.copy("/bin/cat", "quietcat")
+    write("q.policy", f'path "no answer" {{ open {{ path == "{directory}/bait" }} '
+          'unless unlink { } within 1s }\n')
+    recorder = subprocess.Popen([REEL, "record", "-q", "-o", "q.reel", "-n", "quietcat", "-d", "12"])
+    wait_for(lambda: glob.glob("q.reel/*.rls"))
+    f = Followed("-r", "q.policy", "q.reel")
+    time.sleep(2)
+    subprocess.run(["./quietcat", "bait"], check=True)
+    suite.say(wait_for(lambda: f.findings(), 7), "a quiet tape goes on, too", f.all_talk())
+    recorder.wait()
+    f.end()
+
     recorder = subprocess.Popen([REEL, "record", "-q", "-o", "-", "-d", "5"],
                                 stdout=subprocess.PIPE)
     replay = subprocess.Popen([REEL, "replay", "--json", "--follow", "-r", "r.policy", "-"],
