@@ -113,6 +113,7 @@ struct walk {
 	struct eval_plan *p;
 	const struct reel_type *type;
 	unsigned id;
+	bool is_step;
 };
 
 static void resolve_expr(const struct walk *w, uint32_t at)
@@ -133,6 +134,9 @@ static void resolve_expr(const struct walk *w, uint32_t at)
 		case RULE_EXPR_LEAF:
 			l = &w->p->rules->leaves[x->a];
 			access_resolve(w->type, &l->left, &w->p->left[w->id][x->a]);
+			if (w->is_step && w->p->left[w->id][x->a].way == ACCESS_NAMED &&
+			    w->p->left[w->id][x->a].offset == ACCESS_NOWHERE)
+				w->p->needs_names = true;
 			if (l->has_right)
 				access_resolve(w->type, &l->right, &w->p->right[w->id][x->a]);
 			return;
@@ -165,7 +169,7 @@ int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan *
 		const struct rule_step *step = &rules->steps[s];
 
 		for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
-			struct walk w = { p, reel_type_by_id(t), t };
+			struct walk w = { p, reel_type_by_id(t), t, true };
 
 			if (!(step->types[t / 8] >> t % 8 & 1) || !w.type)
 				continue;
@@ -176,7 +180,7 @@ int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan *
 	}
 	/* Predicates that are no step's are asked of events of any type. */
 	for (unsigned t = 0; r == 0 && rules->n_tunes && t < EV_MAX_TYPES; t++) {
-		struct walk w = { p, reel_type_by_id(t), t };
+		struct walk w = { p, reel_type_by_id(t), t, false };
 
 		if (!w.type || (r = add_type(p, t)) < 0)
 			continue;
@@ -205,7 +209,7 @@ void eval_plan_free(struct eval_plan *p)
 int eval_plan_predicate(struct eval_plan *p, uint32_t expr, struct reel_err *err)
 {
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
-		struct walk w = { p, reel_type_by_id(t), t };
+		struct walk w = { p, reel_type_by_id(t), t, false };
 
 		if (!w.type)
 			continue;

@@ -112,6 +112,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	engine_free_held(e);
 	sequence_free(e->sequence);
 	eval_done(&e->eval);
 	if (e->has_scanner)
@@ -189,6 +190,7 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 	e->boots[e->n_boots++] = e->boot = b;
 	e->gaps_passed = 0;
 	e->now_ns = 0;
+	findings_begin_boot(e->findings);
 	choose_time(e, boot);
 	o = engine_sequence_options(e, b->blind);
 	r = model_new(b->host, &e->model, err);
@@ -222,6 +224,25 @@ static void where_is(struct engine *e, struct finding_where *ret)
 				       &e->boot->boot->clocks };
 }
 
+static void free_boot_state(struct engine *e)
+{
+	sequence_free(e->sequence);
+	eval_done(&e->eval);
+	if (e->has_scanner)
+		scanner_done(&e->scanner);
+	e->has_scanner = false;
+	model_free(e->model);
+	e->sequence = NULL;
+	e->model = NULL;
+	e->boot = NULL;
+}
+
+void engine_drop_boot(struct engine *e)
+{
+	free_boot_state(e);
+	boot_free(e->boots[--e->n_boots], e->rules->n);
+}
+
 int engine_settle_findings(struct engine *e, struct reel_err *err)
 {
 	struct finding_where where;
@@ -239,7 +260,9 @@ int engine_end_boot(struct engine *e, struct reel_err *err)
 		return 0;
 	if (e->now_ns > e->boot->last_ns)
 		e->boot->last_ns = e->now_ns;
-	r = sequence_end(e->sequence, e->boot->last_ns, err);
+	r = e->coverage_changed ? engine_covered(e, err) : 0;
+	if (r == 0)
+		r = sequence_end(e->sequence, e->boot->last_ns, err);
 	if (r == 0)
 		r = engine_settle_findings(e, err);
 	else
@@ -247,15 +270,7 @@ int engine_end_boot(struct engine *e, struct reel_err *err)
 	engine_add_stats(e);
 	model_stats(e->model, &m);
 	e->stats.evicted_processes += m.evicted;
-	sequence_free(e->sequence);
-	eval_done(&e->eval);
-	if (e->has_scanner)
-		scanner_done(&e->scanner);
-	e->has_scanner = false;
-	model_free(e->model);
-	e->sequence = NULL;
-	e->model = NULL;
-	e->boot = NULL;
+	free_boot_state(e);
 	return r;
 }
 
@@ -313,6 +328,7 @@ int engine_judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		if (ev->type->id == EV_coverage && r == 0) {
 			r = coverage_note(&b->coverage, ev);
 			e->coverage_changed = true;
+			e->coverage_ns = ev->ts;
 			if (r < 0)
 				return reel_err_set(err, r, "no memory for coverage");
 			return 0;
@@ -326,7 +342,7 @@ int engine_judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		}
 	}
 	if (r == 0 && e->coverage_changed)
-		r = engine_covered(e, ev->ts, err);
+		r = engine_covered(e, err);
 	if (r == 0 && e->scan_plan->wants_names)
 		r = model_names(e->model, ev, err);
 	if (r == 0 && ev->type->id == EV_fold && e->scan_plan->wants[EV_fold])
@@ -399,6 +415,14 @@ static int list_blocks(struct engine *e, const struct reel_reader *r, uint32_t *
 	return 0;
 }
 
+/* Names cost much and are rarely asked for: only then everything is looked at once more. */
+static bool wants_other_names(const struct engine *e, const struct pipeline_item *item)
+{
+	return !e->scan_plan->wants_names &&
+	       (e->eval.wants_names || (item->block && item->block->wants_names));
+}
+
+/* 1: it has to be done again, with names. */
 static int run_blocks(struct engine *e, const struct reel_reader *r, const uint32_t *list,
 		      uint32_t n, uint64_t done_before, struct reel_err *err)
 {
@@ -413,7 +437,7 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 	while ((result = pipeline_next(p, &item, err)) > 0) {
 		struct reel_event ev;
 
-		if (e->o.stop && *e->o.stop)
+		if ((e->o.stop && *e->o.stop) || wants_other_names(e, &item))
 			break;
 		if (!item.block) {
 			const struct reel_entry *entry = &r->blocks[item.entry];
@@ -433,6 +457,7 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 		}
 		if (result < 0)
 			break;
+		result = 0;
 		if (e->o.progress && ++shown % 1024 == 0) {
 			pipeline_stats(p, &stats);
 			e->o.progress(e->o.context, done_before + stats.bytes, r->bytes);
@@ -446,7 +471,22 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 	e->stats.disordered += stats.disordered;
 	e->health.disordered += stats.disordered;
 	pipeline_free(p);
+	if (result > 0 && !(e->o.stop && *e->o.stop))
+		return 1;
 	return result < 0 ? result : 0;
+}
+
+static int run_boot(struct engine *e, const struct reel_reader *r, const struct reel_boot *boot,
+		    const struct reel_segment *first, uint64_t *done, struct reel_err *err);
+
+/* The boot once more, from nothing. */
+static int run_again(struct engine *e, const struct reel_reader *r, const struct reel_boot *boot,
+		     const struct reel_segment *first, uint64_t *done, struct reel_err *err)
+{
+	findings_forget_boot(e->findings, e->model, e->n_boots - 1);
+	engine_drop_boot(e);
+	scan_plan_want_names(e->scan_plan);
+	return run_boot(e, r, boot, first, done, err);
 }
 
 static int run_boot(struct engine *e, const struct reel_reader *r, const struct reel_boot *boot,
@@ -460,7 +500,13 @@ static int run_boot(struct engine *e, const struct reel_reader *r, const struct 
 	if (result == 0)
 		result = list_blocks(e, r, &list, &n, err);
 	if (result == 0)
+		result = engine_introduce(e, r, list, n, err);
+	if (result == 0)
 		result = run_blocks(e, r, list, n, *done, err);
+	if (result > 0) {
+		free(list);
+		return run_again(e, r, boot, first, done, err);
+	}
 	for (uint32_t i = 0; i < n; i++)
 		*done += r->blocks[list[i]].stored_bytes;
 	free(list);

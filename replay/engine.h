@@ -86,8 +86,15 @@ struct engine {
 		bool is_open;
 	} hole;
 	uint64_t settled_ns; /* as engine_settled was told */
+	/* What came before the first keyframe was whole: see engine_begin.c. */
+	struct {
+		struct seen **list;
+		uint32_t n, room;
+		size_t bytes;
+		bool is_open, has_keyframe;
+	} held;
 	uint32_t gaps_passed;
-	uint64_t from_ns, to_ns, now_ns;
+	uint64_t from_ns, to_ns, now_ns, coverage_ns;
 
 	struct {
 		uint64_t events, blocks, unpacked, candidates, disordered, steps;

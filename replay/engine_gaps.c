@@ -47,10 +47,8 @@ int engine_lost(struct engine *e, const struct reel_event *ev, struct reel_err *
 	gap.from_ns = read_field(ev, "first", 0);
 	gap.to_ns = read_field(ev, "last", ev->ts);
 	gap.count = read_field(ev, "count", 1);
+	e->health.lost += gap.count;
 	gap.class_id = (uint8_t)read_field(ev, "lost_class", 0);
-	/* A walk counts them itself, and says so at the end. */
-	if (!e->is_live)
-		e->health.lost += gap.count;
 	/* Nobody knows when: from the beginning up to when it was told. */
 	if (!gap.to_ns || gap.to_ns < gap.from_ns)
 		gap.to_ns = ev->ts > gap.from_ns ? ev->ts : gap.from_ns;
@@ -226,18 +224,22 @@ int engine_find_gaps(struct engine *e, const struct reel_reader *r, struct reel_
 
 int engine_folded(struct engine *e, const struct reel_event *ev, struct reel_err *err)
 {
-	uint64_t first = read_field(ev, "first", ev->ts), last = read_field(ev, "last", ev->ts);
-	uint64_t reads = read_field(ev, "reads", 0), writes = read_field(ev, "writes", 0);
+	struct ev_fold scratch;
+	const struct ev_fold *fold = reel_event_as(ev, &scratch, sizeof(scratch));
 	int r = 0;
 
-	if (reads)
-		r = blind_add(&e->boot->folded_reads, BLIND_FOLDED, first, last, reads);
-	if (r == 0 && writes)
-		r = blind_add(&e->boot->folded_writes, BLIND_FOLDED, first, last, writes);
+	if (!ev->segment->schema->as_built[EV_fold])
+		return 0;
+	if (fold->reads)
+		r = blind_add(&e->boot->folded_reads, BLIND_FOLDED, fold->first, fold->last,
+			      fold->reads);
+	if (r == 0 && fold->writes)
+		r = blind_add(&e->boot->folded_writes, BLIND_FOLDED, fold->first, fold->last,
+			      fold->writes);
 	return r < 0 ? reel_err_set(err, r, "no memory for gaps") : 0;
 }
 
-int engine_covered(struct engine *e, uint64_t now_ns, struct reel_err *err)
+int engine_covered(struct engine *e, struct reel_err *err)
 {
 	struct engine_boot *b = e->boot;
 	struct missing_types *last = b->n_missing ? &b->missing[b->n_missing - 1] : NULL;
@@ -256,7 +258,7 @@ int engine_covered(struct engine *e, uint64_t now_ns, struct reel_err *err)
 	}
 	last = &b->missing[b->n_missing++];
 	/* What is said at the beginning holds from there on. */
-	last->from_ns = b->n_missing == 1 ? 0 : now_ns;
+	last->from_ns = b->n_missing == 1 ? 0 : e->coverage_ns;
 	memcpy(last->types, b->coverage.missing, sizeof(last->types));
 	return 0;
 }
@@ -311,6 +313,7 @@ bool engine_is_despite(const struct engine *e, const struct match *m)
 		const struct rule_node *node = &rule->nodes[n];
 
 		if (is_unseen(e, node->unlesses, node->n_unlesses, m->first_ns, to_ns) ||
+		    is_unseen(e, node->stops, node->n_stops, m->first_ns, m->last_ns) ||
 		    is_unseen(e, node->guards, node->n_guards, m->first_ns, m->last_ns))
 			return true;
 	}

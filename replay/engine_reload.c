@@ -138,6 +138,7 @@ static void keep_costs(struct replacement *x, const struct engine *e, const stru
 		else
 			keep_step(x, e, a->step, b->step);
 		keep_steps(x, e, a->guards, b->guards, a->n_guards);
+		keep_steps(x, e, a->stops, b->stops, a->n_stops);
 		keep_steps(x, e, a->unlesses, b->unlesses, a->n_unlesses);
 	}
 }
@@ -216,6 +217,8 @@ int engine_reload(struct engine *e, struct rules *rules, struct reel_err *err)
 		reel_err_set(err, r, "no memory for rules");
 	if (r == 0)
 		r = engine_make_plans(e, rules, number, &x.plans, err);
+	if (r == 0 && e->is_live)
+		engine_want_names(&x.plans);
 	if (r == 0 && e->boot)
 		r = make_state(e, &x, err);
 	if (r == 0 && e->boot)

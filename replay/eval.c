@@ -288,8 +288,12 @@ enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev)
 void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
 		struct value *ret)
 {
-	struct access a = { .way = ACCESS_UNSET };
+	uint64_t at = ((uintptr_t)ref / sizeof(void *) * 31 + ev->type->id) % 64;
+	struct eval_known *k = &e->known[at];
 
-	access_resolve(ev->type, ref, &a);
-	value_of(e, ref, &a, ev, ret);
+	if (k->ref != ref || k->type != ev->type) {
+		*k = (struct eval_known){ ref, ev->type, { .way = ACCESS_UNSET } };
+		access_resolve(ev->type, ref, &k->access);
+	}
+	value_of(e, ref, &k->access, ev, ret);
 }

@@ -46,6 +46,7 @@ struct eval_plan {
 	const struct rules *rules;
 	struct access *left[EV_MAX_TYPES]; /* by leaf; NULL: no step wants the type */
 	struct access *right[EV_MAX_TYPES];
+	bool needs_names; /* a step asks for a file that is known by device and inode only */
 	uint64_t number; /* of the plan; for what is remembered in a model's texts */
 };
 
@@ -80,7 +81,14 @@ struct eval {
 	/* Of the event that is looked at: */
 	struct model_process *process;
 	const struct value *bound; /* the rule's slots; NULL: unknown */
+	bool wants_names;	      /* a name was asked for that only others could have told */
 	uint32_t why;		   /* bits 1 << enum blind_reason: what made something unknown */
+	/* Where fields that are bound or counted lie, by reference and type. */
+	struct eval_known {
+		const struct rule_ref *ref;
+		const struct reel_type *type;
+		struct access access;
+	} known[64];
 	uint8_t digits[2 * 64];	   /* a short row of bytes, as digits */
 	uint8_t *line;		   /* arguments with blanks between them */
 	size_t line_room;

@@ -146,6 +146,7 @@ static bool find_named(const struct finder *f, struct found *ret)
 	if (!has_bytes(f->ev, a->inode, 8))
 		return give_unknown(f->e, ret, BLIND_OLD);
 	inode = read_number(f->ev, a->inode, REEL_U64);
+	f->e->wants_names = true;
 	if (!f->e->model) /* found out in order */
 		return give_unknown(f->e, ret, BLIND_NAME);
 	file = inode ? model_file(f->e->model,

@@ -47,6 +47,7 @@ void findings_free(struct findings *f)
 	free(f->rows);
 	free(f->table);
 	free(f->counts);
+	free(f->counts_before);
 	free(f->memory);
 	free(f);
 }
@@ -55,10 +56,14 @@ int findings_set_rules(struct findings *f, const struct rules *rules, const int3
 		       uint32_t n_old, struct reel_err *err)
 {
 	struct finding_counts *counts = calloc(rules->n + 1u, sizeof(*counts));
+	struct finding_counts *before = calloc(rules->n + 1u, sizeof(*before));
 	size_t kept = 0;
 
-	if (!counts)
+	if (!counts || !before) {
+		free(counts);
+		free(before);
 		return reel_err_set(err, -ENOMEM, "no memory for findings");
+	}
 	for (uint32_t i = 0; i < n_old; i++)
 		if (rule_of[i] >= 0)
 			counts[rule_of[i]] = f->counts[i];
@@ -76,7 +81,9 @@ int findings_set_rules(struct findings *f, const struct rules *rules, const int3
 	free(f->table);
 	f->table = NULL;
 	free(f->counts);
+	free(f->counts_before);
 	f->counts = counts;
+	f->counts_before = before;
 	f->rules = rules;
 	return 0;
 }
@@ -450,6 +457,21 @@ int findings_add(struct findings *f, const struct match *m, struct model *model,
 	if (r < 0 && err && !err->code)
 		reel_err_set(err, r, "findings cannot be kept: %s", strerror(-r));
 	return r;
+}
+
+void findings_forget_boot(struct findings *f, struct model *m, unsigned boot)
+{
+	while (f->n && f->rows[f->n - 1].boot == boot)
+		evidence_unref(m, f->rows[--f->n].latest);
+	memcpy(f->counts, f->counts_before, f->rules->n * sizeof(*f->counts));
+	free(f->table);
+	f->table = NULL;
+	f->table_size = 0;
+}
+
+void findings_begin_boot(struct findings *f)
+{
+	memcpy(f->counts_before, f->counts, f->rules->n * sizeof(*f->counts));
 }
 
 int findings_settle(struct findings *f, struct model *m, const struct finding_where *where,

@@ -266,6 +266,17 @@ bool model_is_certain(const struct model *m, const struct model_process *p)
 	       (!m->was_lost || p->certain_ns > m->lost_ns);
 }
 
+bool model_is_placed(const struct model *m, const struct model_process *p)
+{
+	return p->has_family && (model_is_certain(m, p) ||
+				 (p->known_by == MODEL_KEYFRAME && !m->was_lost));
+}
+
+void model_doubt(struct model_process *p)
+{
+	((struct node *)p)->is_vague = true;
+}
+
 struct model_text *model_host(const struct model *m)
 {
 	return m->host;

@@ -134,6 +134,12 @@ void model_lost(struct model *m, uint8_t class_id, uint64_t last_ns);
 /* Whether what is known of him is what he was, as far as the tape goes. */
 bool model_is_certain(const struct model *m, const struct model_process *p);
 
+/* Whether it is known which one he is and where he belongs, whatever he ran at the time. */
+bool model_is_placed(const struct model *m, const struct model_process *p);
+/* What is known of him, beside that, was told later than now: it counts from the next time on that
+ * it is told. */
+void model_doubt(struct model_process *p);
+
 void model_ref(struct model_process *p);
 void model_unref(struct model *m, struct model_process *p);
 

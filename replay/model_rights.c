@@ -160,8 +160,8 @@ int model_on_seccomp(struct told *t, const void *fixed)
 }
 
 /*
- * Namespaces are those of a thread; a process has those of its first one. Of another thread they are
- * kept for the children that it makes, as programs do that start a command elsewhere.
+ * Namespaces are those of a thread; a process has those of its first one. Of another thread they
+ * are kept for the children that it makes, as programs do that start a command elsewhere.
  */
 static int enter_spaces(struct told *t, const struct model_spaces *s)
 {

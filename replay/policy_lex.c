@@ -46,7 +46,7 @@ static struct policy_at here(const struct policy_lexer *l)
 static bool speaks_of_creating(const char *text, size_t length)
 {
 	for (size_t i = 0; i + 5 <= length; i++)
-		if (strncasecmp(text + i, "creat", 5) == 0 &&
+		if ((text[i] | 0x20) == 'c' && strncasecmp(text + i, "creat", 5) == 0 &&
 		    (i == 0 || !is_name_part(text[i - 1])))
 			return true;
 	return false;

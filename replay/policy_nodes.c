@@ -70,33 +70,67 @@ static int slot_of(struct unfolder *u, const struct policy_named *from, const st
 	return (int)u->n_slots++;
 }
 
+static bool add_binding(struct unfolder *u, const struct policy_named *of,
+			const struct rule_binding *binding)
+{
+	struct rule_node *node = &u->nodes[of->node];
+	uint32_t n = node->n_bindings;
+	struct rule_binding *bindings;
+	uint8_t *members;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (node->bindings[i].slot == binding->slot &&
+		    node->binding_member[i] == of->member)
+			return true;
+	bindings = policy_alloc(u->file, (n + 1) * sizeof(*bindings));
+	members = policy_alloc(u->file, n + 1);
+	if (!bindings || !members)
+		return false;
+	if (n) {
+		memcpy(bindings, node->bindings, n * sizeof(*bindings));
+		memcpy(members, node->binding_member, n);
+	}
+	bindings[n] = *binding;
+	members[n] = of->member;
+	node->bindings = bindings;
+	node->binding_member = members;
+	node->n_bindings++;
+	return true;
+}
+
+/* What the field is on another step's types: bound values of one name share a slot. */
+static bool same_field(const struct policy_step *step, const struct rule_ref *ref,
+		       struct rule_ref *ret)
+{
+	const char *name = ref->own ? ref->own : rule_contexts[ref->context].name;
+	bool is_mixed;
+
+	*ret = *ref;
+	if (ref->scope != RULE_OF_EVENT && ref->scope != RULE_OF_PROCESS)
+		return true;
+	if (!policy_find_field((const struct reel_type *const *)step->types, step->n_types, name,
+			       ret, &is_mixed))
+		return false;
+	ret->index = ref->index;
+	return ret->index == RULES_NONE || ret->kind == REEL_ARGS;
+}
+
 int policy_bind_value(struct policy_check *c, const struct policy_named *from,
 		      const struct rule_ref *ref)
 {
 	struct unfolder *u = c->user;
-	struct rule_node *node = &u->nodes[from->node];
 	int slot = slot_of(u, from, ref);
-	struct rule_binding *bindings;
-	uint8_t *members;
 
 	if (slot < 0)
 		return -1;
-	for (uint32_t i = 0; i < node->n_bindings; i++)
-		if (node->bindings[i].slot == slot)
-			return slot;
-	bindings = policy_alloc(u->file, (node->n_bindings + 1) * sizeof(*bindings));
-	members = policy_alloc(u->file, node->n_bindings + 1);
-	if (!bindings || !members)
-		return -1;
-	if (node->n_bindings) {
-		memcpy(bindings, node->bindings, node->n_bindings * sizeof(*bindings));
-		memcpy(members, node->binding_member, node->n_bindings);
+	/* Where a name stands twice on a way each keeps the value, and the last one's counts. */
+	for (const struct policy_named *n = from; n; n = n->before) {
+		struct rule_binding binding = { .slot = (int16_t)slot };
+
+		if (strcmp(n->step->name, from->step->name) == 0 &&
+		    same_field(n->step, ref, &binding.ref) && !add_binding(u, n, &binding))
+			return -1;
 	}
-	bindings[node->n_bindings] = (struct rule_binding){ .ref = *ref, .slot = (int16_t)slot };
-	members[node->n_bindings] = from->member;
-	node->bindings = bindings;
-	node->binding_member = members;
-	node->n_bindings++;
 	return slot;
 }
 
@@ -158,20 +192,13 @@ bool policy_settle_unlesses(struct unfolder *u, struct way_end *end)
 		if (end->node == RULES_NONE) {
 			if (!policy_add_number(u->file, &u->unlesses, &u->n_unlesses, p->step))
 				return false;
-		} else if (end->has_parted) {
-			/* Ways beside this one must not be killed. */
+		} else {
 			struct guard *g = policy_alloc(u->file, sizeof(*g));
 
 			if (!g)
 				return false;
-			*g = (struct guard){ end->guards, p->step };
-			end->guards = g;
-		} else {
-			struct rule_node *node = &u->nodes[end->node];
-
-			if (!policy_add_number(u->file, &node->unlesses, &node->n_unlesses,
-					       p->step))
-				return false;
+			*g = (struct guard){ end->stops, p->step };
+			end->stops = g;
 		}
 	}
 	end->pending = NULL;
@@ -180,11 +207,11 @@ bool policy_settle_unlesses(struct unfolder *u, struct way_end *end)
 
 static bool put_guards(struct unfolder *u, struct rule_node *node, const struct way_end *end)
 {
-	/* At the head there is no moment from which on they could have come. */
-	if (end->node == RULES_NONE)
-		return true;
 	for (const struct guard *g = end->guards; g; g = g->before)
 		if (!policy_add_number(u->file, &node->guards, &node->n_guards, g->step))
+			return false;
+	for (const struct guard *g = end->stops; g; g = g->before)
+		if (!policy_add_number(u->file, &node->stops, &node->n_stops, g->step))
 			return false;
 	return true;
 }
@@ -233,7 +260,7 @@ static struct rule_node *add_node(struct unfolder *u, struct way_end *end, struc
 	if (!put_guards(u, node, end) || !put_blocks(u, node, end))
 		return NULL;
 	end->node = (int32_t)u->n_nodes++;
-	end->guards = NULL;
+	end->guards = end->stops = NULL;
 	end->has_parted = false;
 	return node;
 }
@@ -245,13 +272,12 @@ static bool add_name(struct unfolder *u, const struct policy_step *step, uint32_
 
 	if (!step->name)
 		return true;
-	for (const struct policy_named *n = end->names; n; n = n->before) {
-		if (strcmp(n->step->name, step->name) == 0) {
-			policy_error(u->file, step->name_at,
-				     "a step before has the name '%.60s' already", step->name);
-			return true;
-		}
-	}
+	for (const struct policy_named *n = end->names; n; n = n->before)
+		if (strcmp(n->step->name, step->name) == 0)
+			policy_warn(
+				u->file, step->name_at,
+				"a step before is named '%.60s', too; from here on it is this one",
+				step->name);
 	named = policy_alloc(u->file, sizeof(*named));
 	if (!named)
 		return false;

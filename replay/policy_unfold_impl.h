@@ -32,7 +32,7 @@ struct way_end {
 	const struct policy_named *names;
 	const struct block_name *blocks;
 	const struct pending *pending;
-	const struct guard *guards;
+	const struct guard *guards, *stops;
 };
 
 struct way_ends {

@@ -22,11 +22,6 @@ static bool has_option(const char *text, uint32_t length)
 	return false;
 }
 
-static bool has_part(const char *text, uint32_t length, const char *part)
-{
-	return memmem(text, length, part, strlen(part)) != NULL;
-}
-
 /* \\xHH in a pattern is a backslash, an x and two digits, not the byte. */
 static bool has_escaped_escape(const char *text, uint32_t length)
 {
@@ -37,14 +32,18 @@ static bool has_escaped_escape(const char *text, uint32_t length)
 	return false;
 }
 
+/* /dev/tcp, /dev/udp, or both as alternatives. */
 static bool names_network_of_bash(const char *text, uint32_t length)
 {
-	static const char *const names[] = { "/dev/tcp",  "/dev/udp",	 "/dev/(tcp",
-					     "/dev/(udp", "/dev/(?:tcp", "/dev/(?:udp" };
+	const char *end = text + length, *at = text;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (has_part(text, length, names[i]))
+	while ((at = memmem(at, (size_t)(end - at), "/dev/", 5)) != NULL) {
+		at += 5;
+		while (at < end && strchr("(?:", *at) && *at)
+			at++;
+		if (end - at >= 3 && (memcmp(at, "tcp", 3) == 0 || memcmp(at, "udp", 3) == 0))
 			return true;
+	}
 	return false;
 }
 

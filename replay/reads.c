@@ -138,6 +138,7 @@ static void find_reads(struct reads *r, const struct rules *rules, const struct 
 		else
 			add_step(r, rules, n->step);
 		add_steps(r, rules, n->guards, n->n_guards);
+		add_steps(r, rules, n->stops, n->n_stops);
 		add_steps(r, rules, n->unlesses, n->n_unlesses);
 		is_sequence |= n->kind != RULE_NODE_STEP || n->wait_ns;
 	}

@@ -109,14 +109,14 @@ void report_finding_json(struct report *rp, const struct engine *e, const struct
 	put_text_blob(rp, e, "exe", &f->exe);
 	put_string(o, "by", rule_key_names[rule->key]);
 	put_number(o, "key", f->key);
-	if (node->n_blocks) {
-		key(o, "blocks");
-		for (uint32_t i = 0; i < node->n_blocks; i++) {
-			out_char(o, i ? ',' : '[');
-			(void)out_json_string(o, node->blocks[i], strlen(node->blocks[i]));
-		}
-		out_char(o, ']');
+	key(o, "blocks");
+	out_char(o, '[');
+	for (uint32_t i = 0; i < node->n_blocks; i++) {
+		if (i)
+			out_char(o, ',');
+		(void)out_json_string(o, node->blocks[i], strlen(node->blocks[i]));
 	}
+	out_char(o, ']');
 	if (f->is_despite)
 		out_str(o, ",\"despite\":true");
 	if (f->is_tuned)
@@ -228,6 +228,9 @@ void report_end_json(struct report *rp, const struct engine *e, const struct rep
 	out_u64(o, e->rules->n);
 	put_number(o, "matches", matches);
 	put_number(o, "findings", rows);
+	put_number(o, "events", e->stats.events);
+	put_number(o, "blocks", e->stats.blocks);
+	put_number(o, "candidates", e->stats.candidates);
 	put_number(o, "lost", e->health.lost);
 	put_number(o, "evicted_tokens", e->stats.evicted_tokens);
 	put_number(o, "evicted_processes", e->stats.evicted_processes);

@@ -155,6 +155,7 @@ static bool copy_node(struct rules *r, struct rule_node *node)
 	bool failed = false;
 
 	COPY(node->guards, node->n_guards);
+	COPY(node->stops, node->n_stops);
 	COPY(node->unlesses, node->n_unlesses);
 	COPY(node->binding_member, node->n_bindings);
 	COPY(node->bindings, node->n_bindings);

@@ -224,7 +224,11 @@ struct rule_node {
 	/* Steps that must not have come since the parent's token was made, for the node to begin. */
 	uint32_t *guards;
 	uint32_t n_guards;
-	/* Steps that kill a token that stands here. */
+	/* `unless` between the parent and here: nor must these, and they also end what is half done
+	 * here, of a count or an `all`. */
+	uint32_t *stops;
+	uint32_t n_stops;
+	/* is_end: `unless` behind the last step kills what waits here. */
 	uint32_t *unlesses;
 	uint32_t n_unlesses;
 	uint64_t wait_ns;	/* is_end: a finding only after this time; 0: at once */

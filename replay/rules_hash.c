@@ -55,6 +55,7 @@ static void put_node(uint64_t *to, const struct rules *r, const struct rule_node
 			put_ref(to, &node->distinct);
 	}
 	put_steps(to, r, node->guards, node->n_guards);
+	put_steps(to, r, node->stops, node->n_stops);
 	put_steps(to, r, node->unlesses, node->n_unlesses);
 	put(to, node->n_bindings);
 	for (uint32_t i = 0; i < node->n_bindings; i++) {

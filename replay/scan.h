@@ -38,10 +38,12 @@ struct scan_plan {
 	const struct eval_plan *eval;
 	struct scan_bucket *buckets[EV_MAX_TYPES]; /* NULL: no step wants the type */
 	bool wants[EV_MAX_TYPES]; /* candidates whatever the steps say: for whoever uses the plan */
-	bool wants_names; /* somebody asks for a file by device and inode: all events matter */
+	bool wants_names; /* files are asked for by device and inode: see scan_plan_want_names() */
 	bool is_slow;	  /* every step is asked of every event, for tests */
 };
 
+/* Everything that tells the name of a file is a candidate from now on. */
+void scan_plan_want_names(struct scan_plan *p);
 int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct reel_err *err);
 void scan_plan_free(struct scan_plan *p);
 /* Whether a block with these types can hold anything that matters. */
@@ -66,6 +68,7 @@ struct scan_block {
 	uint32_t n_steps, steps_room;
 	uint8_t *fixed; /* of candidates */
 	size_t fixed_used, fixed_room;
+	bool wants_names; /* a name was asked for, and nobody looks for names */
 };
 
 /* One a thread. */

@@ -208,7 +208,6 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 	for (uint32_t s = 0; p && s < eval->rules->n_steps; s++) {
 		for (unsigned i = 0; i < sizeof(types); i++)
 			types[i] |= eval->rules->steps[s].types[i];
-		p->wants_names |= eval->rules->steps[s].reads_names;
 	}
 	for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
 		if (!(types[t / 8] >> t % 8 & 1) || !reel_type_by_id(t))
@@ -220,8 +219,22 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 		scan_plan_free(p);
 		return reel_err_set(err, r, "no memory for rules");
 	}
+	if (eval->needs_names)
+		scan_plan_want_names(p);
 	*ret = p;
 	return 0;
+}
+
+void scan_plan_want_names(struct scan_plan *p)
+{
+	static const uint8_t types[] = { EV_open,    EV_create,	 EV_open_by_handle, EV_memfd_create,
+					 EV_socket,  EV_bind,	 EV_listen,	    EV_connect,
+					 EV_accept,  EV_send,	 EV_recv,	    EV_pipe,
+					 EV_mmap };
+
+	p->wants_names = true;
+	for (size_t i = 0; i < sizeof(types); i++)
+		p->wants[types[i]] = true;
 }
 
 void scan_plan_free(struct scan_plan *p)
@@ -253,7 +266,7 @@ bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e)
 	if (e->kind != TAPE_EVENTS)
 		return false;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
-		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t] || p->wants_names))
+		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t]))
 			return true;
 	return false;
 }

@@ -28,14 +28,15 @@ int sequence_new(const struct sequence_plan *plan, const struct sequence_options
 		s->o = *o;
 		s->model = m;
 		s->truth = calloc(rules->n_steps + 1u, 1);
+		s->asked = calloc(rules->n_steps + 1u, sizeof(*s->asked));
 		s->why = calloc(rules->n_steps + 1u, sizeof(*s->why));
 		s->values = calloc(n_slots + 1u, sizeof(*s->values));
 		s->kept = calloc(n_slots + 1u, sizeof(*s->kept));
 		s->stats.evaluations = calloc(rules->n_steps + 1u, sizeof(uint64_t));
 		s->stats.hits = calloc(rules->n_steps + 1u, sizeof(uint64_t));
 	}
-	if (!s || !s->truth || !s->why || !s->values || !s->kept || !s->stats.evaluations ||
-	    !s->stats.hits) {
+	if (!s || !s->truth || !s->asked || !s->why || !s->values || !s->kept ||
+	    !s->stats.evaluations || !s->stats.hits) {
 		sequence_free(s);
 		return reel_err_set(err, -ENOMEM, "no memory for rules");
 	}
@@ -49,6 +50,7 @@ void sequence_free(struct sequence *s)
 		return;
 	store_done(s);
 	free(s->truth);
+	free(s->asked);
 	free(s->why);
 	free(s->values);
 	free(s->kept);
@@ -102,10 +104,12 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 	switch (by) {
 	case RULE_BY_FAMILY:
 		*ret = p->family;
-		return certain && p->has_family ? KEY_CERTAIN : KEY_DOUBTFUL;
+		return model_is_placed(s->model, p) ? KEY_CERTAIN : KEY_DOUBTFUL;
 	case RULE_BY_PROCESS:
 		*ret = p->serial;
-		return certain || p->known_by == MODEL_GUESS ? KEY_CERTAIN : KEY_DOUBTFUL;
+		return certain || p->known_by == MODEL_GUESS || model_is_placed(s->model, p) ?
+			       KEY_CERTAIN :
+			       KEY_DOUBTFUL;
 	case RULE_BY_CONTAINER:
 		*ret = p->container ? p->container->serial : 0;
 		return certain ? KEY_CERTAIN : KEY_DOUBTFUL;
@@ -131,6 +135,7 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 
 		s->eval->why = 0;
 		s->truth[steps[i]] = (uint8_t)eval_step(s->eval, steps[i], s->ev);
+		s->asked[steps[i]] = s->serial;
 		s->why[steps[i]] = s->eval->why;
 		s->stats.evaluations[steps[i]]++;
 		/* A step without uses is one of a rule that nobody wants. */
@@ -163,7 +168,10 @@ static void kill_tokens(struct sequence *s, const struct use *u, uint64_t key)
 		enum truth answer;
 
 		next = t->next;
-		if (t->kind != TOKEN_WHOLE && u->phase != USE_RULE_UNLESS)
+		if (u->phase != USE_RULE_UNLESS &&
+		    (u->phase == USE_UNLESS ? t->kind != TOKEN_WAITING :
+		     u->phase == USE_STOP   ? t->kind == TOKEN_WHOLE || t->kind == TOKEN_WAITING :
+					      t->kind != TOKEN_WHOLE))
 			continue;
 		answer = sequence_ask(s, u->step, t);
 		if (u->phase == USE_GUARD && answer == TRUTH_YES)
@@ -247,6 +255,9 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 		const struct use *u = &s->turns[i];
 		unsigned by = s->rules->list[u->rule].key;
 
+		if (i == 0 || u[-1].rule != u->rule)
+			s->first_is_used = s->count_is_used = false;
+
 		for (end = i + 1; end < n && u->phase == USE_NODE &&
 				  s->turns[end].rule == u->rule &&
 				  s->turns[end].phase == USE_NODE && s->turns[end].node == u->node;)
@@ -296,8 +307,7 @@ static int copy_token(struct sequence *s, const struct token *from, uint64_t key
 	t->last_ns = from->last_ns;
 	t->first_serial = from->first_serial;
 	t->last_serial = from->last_serial;
-	t->parent_serial = from->parent_serial;
-	t->counted_serial = from->counted_serial;
+	t->used = count_set_ref(from->used);
 	t->anchor_ns = from->anchor_ns;
 	t->guards_seen = from->guards_seen;
 	t->guards_blind = from->guards_blind;
@@ -315,9 +325,10 @@ static int copy_token(struct sequence *s, const struct token *from, uint64_t key
 
 		*c = from->counted[t->n_counted];
 		evidence_ref(c->before);
+		count_set_ref(c->used);
 		c->seen->refs++;
 	}
-	return from->waits_at ? token_wait(s, t, from->deadline_ns) : 0;
+	return 0;
 }
 
 static int found_family(struct sequence *s, uint64_t from, uint64_t to, struct reel_err *err)
@@ -329,9 +340,12 @@ static int found_family(struct sequence *s, uint64_t from, uint64_t to, struct r
 		struct token **list;
 		int64_t n = slot_tokens(s, slot, &list);
 
-		/* From the oldest on, so that the newest ends up first again. */
+		/* From the last on as they lie, so that they come to lie in the same order. */
+		if (n > 0)
+			order_tokens(list, n);
 		for (r = n < 0 ? (int)n : r; r == 0 && n-- > 0;)
-			r = copy_token(s, list[n], to);
+			if (list[n]->kind != TOKEN_WAITING)
+				r = copy_token(s, list[n], to);
 	}
 	return r < 0 ? reel_err_set(err, r, "no memory for tokens") : 0;
 }
@@ -407,6 +421,7 @@ void sequence_move(struct sequence *to, struct sequence *old, const int32_t *rul
 			store_move(to, old, t, slot);
 	}
 	to->serial = old->serial;
+	to->n_made = old->n_made;
 }
 
 void sequence_stats(const struct sequence *s, struct sequence_stats *ret)

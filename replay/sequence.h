@@ -20,7 +20,7 @@ enum {
 };
 
 /* What a step is to a rule, in the order in which an event is judged. */
-enum use_phase { USE_RULE_UNLESS, USE_UNLESS, USE_GUARD, USE_NODE };
+enum use_phase { USE_RULE_UNLESS, USE_UNLESS, USE_STOP, USE_GUARD, USE_NODE };
 
 struct use {
 	uint32_t step, rule, node;

@@ -22,6 +22,14 @@ enum token_kind {
 	TOKEN_WHOLE,   /* the node has been reached */
 	TOKEN_PARTIAL, /* of `all`: some members have come */
 	TOKEN_COUNTER, /* of `count`: the events that are counted */
+	TOKEN_WAITING, /* the way is complete, if something does not come */
+};
+
+/* Events that counts on a token's way have used, by rising serial. */
+struct count_set {
+	uint32_t refs, n;
+	struct count_set *before;
+	uint64_t serial[];
 };
 
 /* An event that is counted, and how far the way had come before it. */
@@ -30,7 +38,9 @@ struct counted {
 	uint64_t first_ns, first_serial;
 	uint64_t value;		 /* distinct: a hash of it */
 	struct evidence *before; /* the parent's; NULL at the head */
+	struct count_set *used;	 /* the parent's */
 	struct seen *seen;
+	bool begins; /* the count may begin with it: the way was open, and it came in time */
 	bool is_despite;
 };
 
@@ -45,16 +55,16 @@ struct token {
 	bool is_despite, is_tuned;
 	uint64_t first_ns, last_ns;
 	uint64_t first_serial, last_serial; /* of events */
-	uint64_t parent_serial;		    /* last event of the token that it was copied from */
-	uint64_t counted_serial;	    /* of the event that completed the last count */
 	uint64_t anchor_ns;		    /* PARTIAL: what the bound of `all` counts from */
 	uint64_t guards_seen, guards_blind;
-	uint32_t mask; /* PARTIAL: members that have come */
-	uint32_t collected;
+	uint32_t mask;	    /* PARTIAL: members that have come */
+	uint32_t collected; /* events of this node in its evidence */
 	struct evidence *evidence;
+	struct count_set *used;
 	struct counted *counted; /* COUNTER: from the oldest on */
 	uint32_t n_counted, counted_room;
 	size_t waits_at; /* in the heap of those that wait, from 1 */
+	uint64_t number; /* in the order in which they were made */
 	uint64_t deadline_ns;
 	struct kept_value bound[]; /* the rule's slots */
 };
@@ -89,6 +99,7 @@ struct sequence {
 	struct table slots, owners;
 	struct token *oldest, *newest;
 	struct token *dead;
+	uint64_t n_made;
 	uint64_t n_state, swept; /* tokens; how many were left by the last sweep */
 	struct token **waiting;	 /* a heap by deadline; from 1 */
 	size_t n_waiting, waiting_room;
@@ -99,7 +110,11 @@ struct sequence {
 	const struct reel_event *ev;
 	uint64_t serial;
 	struct seen *seen; /* made when the first token wants it */
-	uint8_t *truth;	   /* by step */
+	uint8_t *truth;	   /* by step, if it was asked of this event: */
+	uint64_t *asked;   /* by step: serial of the event */
+	/* A match of the rule whose turn it is has used up this event as its first, or counted
+	 * it. */
+	bool first_is_used, count_is_used;
 	struct use *turns;
 	size_t turns_room;
 	uint32_t *why;		 /* by step: what made it unknown */
@@ -120,6 +135,7 @@ void token_touch(struct sequence *s, struct token *t);
 bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t now_ns);
 /* The tokens of the slot that are not dead, as they are now, newest first; they stay valid until the
  * event is over. Returns how many, or -ENOMEM. */
+void order_tokens(struct token **list, int64_t n); /* as they lie, and back */
 int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret);
 
 /* A token waits for its deadline. */
@@ -150,6 +166,15 @@ static inline const struct node_facts *node_facts(const struct sequence *s, uint
 	return &s->plan->facts[s->plan->first_fact[rule] + node];
 }
 
+/* What a token is copied from: a parent's token, or nothing at the head. */
+struct origin {
+	struct evidence *evidence;
+	struct count_set *used;
+	uint64_t first_ns, first_serial;
+	uint64_t since_serial; /* of the last event before the node */
+	bool is_despite;
+};
+
 /* A node's turn on an event. */
 struct turn {
 	uint32_t rule_at, node_at;
@@ -162,6 +187,52 @@ struct turn {
 /* MEMBERS: of `all`, those whose steps may hold. */
 int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members,
 		   struct reel_err *err);
+/* A token at the node, made anew or over what stands there. Takes over the evidence. */
+int sequence_arrive(struct sequence *s, const struct turn *turn, const struct origin *from,
+		    struct evidence *evidence, const struct kept_value *bound,
+		    struct reel_err *err);
+void origin_of(const struct sequence *s, const struct turn *turn, const struct token *parent,
+	       struct origin *ret);
+/* Whether the event comes in time behind a parent's token, and nothing holds it back. */
+bool sequence_may_follow(const struct sequence *s, const struct turn *turn,
+			 const struct token *parent);
+/* A step that may hold, with what the token has bound; where that leaves it open the rule is
+ * undecided. */
+bool sequence_holds(struct sequence *s, const struct turn *turn, uint32_t step,
+		    const struct token *t);
+struct token *slot_same_tuple(const struct slot *slot, enum token_kind kind, uint32_t mask,
+			      const struct kept_value *bound, uint32_t n);
+void slot_bound_tuples(struct sequence *s, struct slot *slot);
+struct seen *sequence_seen(struct sequence *s);
+
+/* BEFORE stays its owner's. */
+struct evidence *sequence_evidence(struct sequence *s, struct evidence *before, uint32_t node);
+/* The values of FROM and those that the node binds (of `all`: its member), in s->kept. */
+int sequence_bind(struct sequence *s, const struct turn *turn, unsigned member,
+		  const struct token *from);
+void sequence_unbind(struct sequence *s, const struct rule *rule);
+/* Takes over the evidence. */
+void token_fill(struct sequence *s, struct token *t, const struct origin *from,
+		struct evidence *evidence);
+
+int all_event(struct sequence *s, const struct turn *turn, uint32_t members, struct reel_err *err);
+
+/* Counts (sequence_count.c) */
+int count_event(struct sequence *s, const struct turn *turn, struct reel_err *err);
+void counter_drop(struct sequence *s, struct token *t, uint32_t n);
+/* What a match has used up: its first event, and those that it counted. */
+void counter_use_up(struct sequence *s, struct token *t, uint64_t first_serial,
+		    const struct count_set *used);
+bool count_set_meets(const struct count_set *a, const struct count_set *b);
+bool count_set_has(const struct count_set *a, uint64_t serial);
+void count_set_unref(struct count_set *set);
+static inline struct count_set *count_set_ref(struct count_set *set)
+{
+	if (set)
+		set->refs++;
+	return set;
+}
+
 int sequence_single(struct sequence *s, const struct turn *turn, struct reel_err *err);
 /* A token has completed its way; it is used up. */
 int sequence_complete(struct sequence *s, struct token *t, struct reel_err *err);

@@ -53,8 +53,10 @@ static int add_guards(struct use_list *l, const struct rule *rule, uint32_t r, u
 
 		if (child->parent != (int32_t)node)
 			continue;
-		for (uint32_t i = 0; i < child->n_guards; i++) {
-			int bit = guard_bit(&g, child->guards[i]);
+		for (uint32_t i = 0; i < child->n_guards + child->n_stops; i++) {
+			int bit = guard_bit(&g, i < child->n_guards ?
+							child->guards[i] :
+							child->stops[i - child->n_guards]);
 
 			if (bit < 0)
 				return -E2BIG;
@@ -77,6 +79,8 @@ static int add_node(struct use_list *l, const struct rule *rule, uint32_t r, uin
 
 	for (uint32_t i = 0; result == 0 && i < n->n_unlesses; i++)
 		result = add_use(l, (struct use){ n->unlesses[i], r, node, USE_UNLESS, 0 });
+	for (uint32_t i = 0; result == 0 && n->kind != RULE_NODE_STEP && i < n->n_stops; i++)
+		result = add_use(l, (struct use){ n->stops[i], r, node, USE_STOP, 0 });
 	if (n->kind != RULE_NODE_ALL && result == 0)
 		result = add_use(l, (struct use){ n->step, r, node, USE_NODE, 0 });
 	for (uint8_t i = 0; n->kind == RULE_NODE_ALL && result == 0 && i < n->n_members; i++)

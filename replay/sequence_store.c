@@ -240,6 +240,7 @@ struct token *token_new(struct sequence *s, struct slot *slot, enum token_kind k
 		return NULL;
 	t->slot = slot;
 	t->kind = (uint8_t)kind;
+	t->number = s->n_made++;
 	for (uint32_t i = 0; i < n; i++)
 		kept_value_ref(&t->bound[i], &bound[i]);
 	t->next = slot->tokens;
@@ -265,16 +266,6 @@ void token_touch(struct sequence *s, struct token *t)
 	t->slot->tokens = t;
 }
 
-static void forget_counted(struct sequence *s, struct token *t)
-{
-	for (uint32_t i = 0; i < t->n_counted; i++) {
-		evidence_unref(s->model, t->counted[i].before);
-		seen_unref(s->model, t->counted[i].seen);
-	}
-	s->n_state -= t->n_counted;
-	t->n_counted = 0;
-}
-
 void token_kill(struct sequence *s, struct token *t)
 {
 	struct token **at = &t->slot->tokens;
@@ -290,7 +281,7 @@ void token_kill(struct sequence *s, struct token *t)
 	t->slot->n_dead++;
 	list_remove(s, t);
 	s->n_state--;
-	forget_counted(s, t);
+	counter_drop(s, t, t->n_counted);
 	t->is_dead = true;
 	t->next = s->dead;
 	s->dead = t;
@@ -303,6 +294,7 @@ static void token_free(struct sequence *s, struct token *t)
 	for (uint32_t i = 0; i < n; i++)
 		model_text_unref(s->model, t->bound[i].text);
 	evidence_unref(s->model, t->evidence);
+	count_set_unref(t->used);
 	free(t->counted);
 	free(t);
 }
@@ -344,6 +336,21 @@ bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t no
 	return life == RULES_FOREVER || now_ns <= t->last_ns || now_ns - t->last_ns <= life;
 }
 
+/* Of those that one event made the first comes first, but it lies behind the others. */
+void order_tokens(struct token **list, int64_t n)
+{
+	for (int64_t from = 0, to; from < n; from = to) {
+		for (to = from + 1; to < n && list[to]->last_serial == list[from]->last_serial;)
+			to++;
+		for (int64_t i = from, k = to - 1; i < k; i++, k--) {
+			struct token *t = list[i];
+
+			list[i] = list[k];
+			list[k] = t;
+		}
+	}
+}
+
 int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret)
 {
 	int64_t n = 0;
@@ -360,6 +367,7 @@ int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret)
 	}
 	for (struct token *t = slot->tokens; t; t = t->next)
 		s->looked_at[n++] = t;
+	order_tokens(s->looked_at, n);
 	*ret = s->looked_at;
 	return n;
 }
@@ -372,9 +380,7 @@ static bool is_sooner(const struct token *a, const struct token *b)
 		return a->deadline_ns < b->deadline_ns;
 	if (a->last_serial != b->last_serial)
 		return a->last_serial < b->last_serial;
-	if (a->slot->rule != b->slot->rule)
-		return a->slot->rule < b->slot->rule;
-	return a->slot->node < b->slot->node;
+	return a->number < b->number;
 }
 
 static void heap_put(struct sequence *s, size_t at, struct token *t)

@@ -227,6 +227,9 @@ static int read_string(struct tale *t, const struct reel_field *f, struct tale_v
 			ret->true_length = EV_UNKNOWN_LENGTH;
 			end++;
 		}
+		/* Of arguments that are cut the last one is: it lacks its NUL. */
+		if (is_list && (f->kind & REEL_KIND_MASK) == REEL_ARGS && ret->length)
+			ret->length--;
 		t->p = end;
 	}
 	return 0;

@@ -10,8 +10,9 @@ complete first, and nothing that is no match.
 import itertools
 
 from machine import Machine
-from policy import SECOND
 from predicate import UNKNOWN_VALUE, YES, step_matches, values_of
+from rule import refs_of
+from text import SECOND
 
 
 class Seen:
@@ -29,7 +30,7 @@ class Brute:
         that could bind, since the machine moves on."""
         self.rule, self.steps = rule, list(dict.fromkeys(rule.all_steps()))
         self.machine = Machine(host)
-        self.seen, self.copies = [], []
+        self.seen, self.copies, self.ends = [], [], {}
         self.end = max((e.ts for e in events), default=0)
         self.refs = {(s, ref.key()): ref for n in rule.nodes for m, ref in n.bindings
                      for s in [n.steps[m]]}
@@ -39,6 +40,8 @@ class Brute:
                 self.copies.append((self.machine.copied[0], self.machine.copied[1], ev.number))
             if any(ev.type in s.types for s in self.steps):
                 self.see(ev)
+            for key in self.machine.ended:
+                self.ends[key] = ev.number
             self.machine.forget(ev)
 
     def see(self, ev):
@@ -60,7 +63,6 @@ class Brute:
         self.seen.append(s)
 
     def bound_refs(self, step):
-        from policy import refs_of
         return [r.key() for r in refs_of(step.pred) if r.scope == "step"]
 
     def is_match(self, step, s, bound):
@@ -155,6 +157,8 @@ class Brute:
     def choose_all(self, node, later, bound, previous):
         fitting = [[s for s in later if self.is_match(step, s, bound)] for step in node.steps]
         for events in itertools.product(*fitting):
+            if len(set(events)) < len(events):
+                continue
             first = min(events, key=lambda s: s.number)
             last = max(events, key=lambda s: s.number)
             if self.in_time(node, previous.ts if previous else first.ts, last.ts):
@@ -173,7 +177,8 @@ class Brute:
         if any(self.is_match(u, s, {}) for u in self.rule.unlesses for s in stream
                if s.number > last.number and s.ts <= last.ts + wait and wait):
             return False
-        return all(self.end >= last.ts + wait and
+        key_ends = self.ends.get(last.key, None)
+        return all((self.end > last.ts + wait or key_ends is not None) and
                    not any(self.is_match(u, s, bound) for s in stream
                            if s.number > last.number and s.ts <= last.ts + wait)
                    for u, wait in end.after)

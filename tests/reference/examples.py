@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs the examples of replay/POLICIES.md: in the slow interpreter, or with --engine in reel."""
+"""Runs the examples of replay/POLICIES.md and corners.md: in the slow interpreter, or with --engine in reel."""
 
 import json
 import os
@@ -12,12 +12,14 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
-from policy import PolicyError, load  # noqa: E402
+from policy import load  # noqa: E402
 from reference import read_events, replay  # noqa: E402
 from schema import REEL, SRC, TELL  # noqa: E402
+from text import PolicyError  # noqa: E402
 
 BASE_NS = 1000 * 10 ** 9
-POLICIES = os.path.join(SRC, "replay", "POLICIES.md")
+PAGES = (os.path.join(SRC, "replay", "POLICIES.md"),
+         os.path.join(os.path.dirname(os.path.abspath(__file__)), "corners.md"))
 
 
 class Failed(Exception):
@@ -99,13 +101,14 @@ def check(rules, tale, expected, run):
 def main(argv):
     run = by_engine if "--engine" in argv else by_reference
     number = failed = 0
-    for line, rules, tale, expected in examples(POLICIES):
+    for page, line, rules, tale, expected in [(os.path.basename(p), *e) for p in PAGES
+                                              for e in examples(p)]:
         number += 1
         try:
             wrong = check(rules, tale, expected, run)
         except Failed as e:
             wrong = [str(e)]
-        print(f"{'not ok' if wrong else 'ok'} {number} - example of line {line}")
+        print(f"{'not ok' if wrong else 'ok'} {number} - {page}:{line}")
         for w in wrong:
             print(f"# {w}")
         failed += bool(wrong)

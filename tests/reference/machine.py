@@ -321,4 +321,4 @@ class Machine:
         if by == "container":
             return ("container", p.container["serial"] if p.container else None)
         uid = p.values.get("uid", [UNKNOWN_VALUE])
-        return ("user", None if uid == [UNKNOWN_VALUE] else uid[0])
+        return None if uid == [UNKNOWN_VALUE] else ("user", uid[0])

@@ -1,233 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Policies as text become rules: paths unfolded into trees of nodes, tunes, and their predicates."""
+"""The grammar of policies: their text becomes rules, tunes and predicates."""
 
-import ipaddress
 import os
 import re
 
-from schema import BY_CALL, EVENT_FIELDS, PROCESS_FIELDS, TYPES, Field, number_of
+from rule import Pred, Ref, Rule, Step, unfold
+from schema import BY_CALL, TYPES, number_of
+from text import ADDRESS, NAME, WORD, Text, address, integer
 
-SECOND = 10 ** 9
-FOREVER = None
-UNITS = {"ns": 1, "us": 1000, "ms": 10 ** 6, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND,
-         "d": 86400 * SECOND}
-DURATION = re.compile(rb"(?:\d+(?:ms|us|ns|[smhd]))+(?![A-Za-z0-9_])")
-WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_.]*")
-NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
-INTEGER = re.compile(rb"-?(?:0[xX][0-9a-fA-F]+|\d+)(?![A-Za-z0-9_.])")
-ADDRESS = re.compile(rb"(?:\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|::)"
-                     rb"(?:/\d+)?")
 NEGATED = {"!=": "==", "!~": "=~"}
 
-
-class PolicyError(Exception):
-    pass
-
-
-# What predicates are made of --------------------------------------------------------------------
-
-class Ref:
-    """A field, as a predicate names it. scope: own, parent, ancestor or step."""
-
-    def __init__(self, scope, name, index=None, step=None):
-        self.scope, self.name, self.index, self.step = scope, name, index, step
-
-    def __repr__(self):
-        return ".".join(x for x in (self.step or (self.scope if self.scope != "own" else ""),
-                                    self.name) if x)
-
-    def key(self):
-        return (self.step, self.name, self.index)
-
-    def fields(self, types):
-        """The fields it may be, by type."""
-        if self.scope in ("parent", "ancestor"):
-            return {t: PROCESS_FIELDS.get(self.name) for t in types}
-        return {t: field_of(t, self.name) for t in types}
-
-
-def field_of(type_, name):
-    f = type_.fields.get(name) or EVENT_FIELDS.get(name) or PROCESS_FIELDS.get(name)
-    if not f and name == "path" and "inode" in type_.fields:
-        f = Field("path", "path", "")
-    return f
-
-
-class Pred:
-    """op: true and or not flag exists cmp."""
-
-    def __init__(self, op, **more):
-        self.op = op
-        self.__dict__.update(more)
-
-
-class Step:
-    def __init__(self):
-        self.types, self.outcome, self.pred = [], "succeeded", Pred("true")
-        self.name, self.count, self.distinct, self.window = None, 0, None, None
-        self.within, self.has_within, self.collects = None, False, False
-        self.text = ""
-
-
-class Node:
-    """A place where a token can stand. kind: step, count, all."""
-
-    def __init__(self, parent, kind, steps, guards, unlesses, blocks):
-        self.parent, self.kind, self.steps = parent, kind, steps
-        self.guards, self.unlesses, self.blocks = list(guards), list(unlesses), tuple(blocks)
-        self.within, self.has_within = None, False
-        self.children, self.is_end, self.after = [], False, []
-        self.bindings = []      # by member: the refs of later steps that name it
-        self.number = 0
-
-    @property
-    def step(self):
-        return self.steps[0]
-
-    def way(self):
-        return (self.parent.way() if self.parent else []) + [self]
-
-
-class Rule:
-    def __init__(self, name):
-        self.name, self.key, self.within, self.has_within = name, "family", None, False
-        self.severity, self.words = "medium", {}
-        self.unlesses, self.nodes = [], []
-
-    def ends(self):
-        return [n for n in self.nodes if n.is_end]
-
-    def all_steps(self):
-        for n in self.nodes:
-            yield from n.steps
-            yield from n.guards
-            yield from n.unlesses
-            yield from (s for s, _ in n.after)
-        yield from self.unlesses
-
-
-# Text --------------------------------------------------------------------------------------------
-
-class Text:
-    def __init__(self, path, data):
-        self.path, self.data, self.at = path, data, 0
-
-    def fail(self, why, at=None):
-        at = self.at if at is None else at
-        line = self.data.count(b"\n", 0, at) + 1
-        column = at - (self.data.rfind(b"\n", 0, at) + 1) + 1
-        raise PolicyError(f"{self.path}:{line}:{column}: {why}")
-
-    def blanks(self, newlines=True):
-        """Passes over blanks and comments. Returns whether a newline, or ;, was among them."""
-        seen = False
-        while self.at < len(self.data):
-            c = self.data[self.at:self.at + 1]
-            if c in (b"\n", b";"):
-                if not newlines:
-                    return True
-                seen = True
-                self.at += 1
-            elif c in b" \t\r":
-                self.at += 1
-            elif c == b"#" or self.data.startswith(b"//", self.at):
-                end = self.data.find(b"\n", self.at)
-                self.at = len(self.data) if end < 0 else end
-            else:
-                break
-        return seen
-
-    def take(self, literal):
-        self.blanks()
-        literal = literal.encode()
-        if not self.data.startswith(literal, self.at):
-            return False
-        self.at += len(literal)
-        return True
-
-    def want(self, literal):
-        if not self.take(literal):
-            self.fail(f"{literal} expected")
-
-    def match(self, pattern):
-        self.blanks()
-        m = pattern.match(self.data, self.at)
-        if not m:
-            return None
-        self.at = m.end()
-        return m.group().decode()
-
-    def peek(self, pattern=WORD):
-        at = self.at
-        found = self.match(pattern)
-        self.at = at
-        return found
-
-    def take_word(self, word):
-        if self.peek() != word:
-            return False
-        self.match(WORD)
-        return True
-
-    def duration(self):
-        if self.take_word("forever"):
-            return FOREVER
-        text = self.match(DURATION)
-        if not text:
-            self.fail("a duration expected, such as 60s")
-        return sum(int(n) * UNITS[u] for n, u in re.findall(r"(\d+)(ms|us|ns|[smhd])", text))
-
-    def number(self):
-        text = self.match(INTEGER)
-        if text is None:
-            self.fail("an integer expected")
-        return integer(text)
-
-    def string(self):
-        self.blanks()
-        if self.data[self.at:self.at + 1] != b'"':
-            self.fail("a string expected")
-        out, i, d = bytearray(), self.at + 1, self.data
-        while True:
-            c = d[i:i + 1]
-            if c in (b"", b"\n"):
-                self.fail("the string has no end")
-            if c == b'"':
-                break
-            if c != b"\\":
-                out += c
-                i += 1
-                continue
-            c = d[i + 1:i + 2]
-            plain = {b"\\": b"\\", b'"': b'"', b"n": b"\n", b"t": b"\t", b"r": b"\r"}.get(c)
-            if c == b"x" and re.match(rb"[0-9a-fA-F]{2}", d[i + 2:i + 4]):
-                out.append(int(d[i + 2:i + 4], 16))
-                i += 4
-            else:
-                out += plain if plain is not None else b"\\" + c
-                i += 2
-        self.at = i + 1
-        return bytes(out)
-
-
-def integer(text):
-    sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
-    if re.fullmatch(r"0\d+", digits):
-        return sign * int(digits, 8)
-    return sign * int(digits, 0)
-
-
-def address(text):
-    """(first, last) of a network, IPv4 as v4-mapped."""
-    net = ipaddress.ip_network(text, strict=False)
-    if net.version == 6 and net.prefixlen >= 96 and net.network_address.ipv4_mapped:
-        net = ipaddress.ip_network((int(net.network_address) & 0xffffffff, net.prefixlen - 96),
-                                   strict=False)
-    offset = 0xffff << 32 if net.version == 4 else 0
-    return (int(net.network_address) + offset, int(net.broadcast_address) + offset)
-
-
-# Files -------------------------------------------------------------------------------------------
 
 class Loader:
     def __init__(self):
@@ -486,14 +268,24 @@ class Parser:
             s.window = t.duration()
             if not 2 <= s.count <= 1024:
                 t.fail("a count is 2 to 1024")
-        if t.take_word("within"):
-            s.within, s.has_within = t.duration(), True
-        t.blanks()
-        if t.data.startswith(b"..", t.at) and not t.data.startswith(b"...", t.at):
-            t.at += 2
-            s.collects = True
+        while self.goes_on():
+            if t.take_word("within"):
+                s.within, s.has_within = t.duration(), True
+            elif t.data.startswith(b"..", t.at) and not t.data.startswith(b"...", t.at):
+                t.at += 2
+                s.collects = True
+            else:
+                break
         s.text = t.data[begin:t.at].decode(errors="replace").strip()
         return s
+
+    def goes_on(self):
+        """What is a statement of its own, too, is a step's only on the line on which it ends."""
+        at = self.t.at
+        if not self.t.blanks():
+            return True
+        self.t.at = at
+        return False
 
     def check(self, pred, types):
         """Types of values are settled here: pred.typed has them by type of event."""
@@ -611,7 +403,7 @@ class Parser:
             t.want("{")
             members = self.statements(rule)
             within, has = None, False
-            if t.take_word("within"):
+            if self.goes_on() and t.take_word("within"):
                 within, has = t.duration(), True
             if word == "all" and (len(members) > 8 or any(m[0] != "step" for m in members)):
                 t.fail("all takes up to 8 steps")
@@ -633,108 +425,6 @@ def tests_result(pred):
         return False
     refs = [pred.left] + ([pred.right] if pred.op == "cmp" and pred.right else [])
     return any(r.scope == "own" and r.name in ("ret", "errno") for r in refs)
-
-
-# Ways --------------------------------------------------------------------------------------------
-
-class Tail:
-    """Where a way has come to while it is being unfolded."""
-
-    def __init__(self, node=None, guards=(), unlesses=(), blocks=()):
-        self.node, self.guards, self.unlesses = node, tuple(guards), tuple(unlesses)
-        self.blocks = tuple(blocks)
-
-
-def unfold(rule, statements, text):
-    roots = []
-
-    def add(tail, kind, steps, within, has_within):
-        node = Node(tail.node, kind, steps, tail.guards, [u for u, _ in tail.unlesses],
-                    tail.blocks)
-        node.within, node.has_within = within, has_within
-        (tail.node.children if tail.node else roots).append(node)
-        return Tail(node, blocks=tail.blocks)
-
-    def one(s, tails):
-        kind = s[0]
-        if kind == "step":
-            step = s[1]
-            return [add(t, "count" if step.count else "step", [step], step.within,
-                        step.has_within) for t in tails]
-        if kind == "unless":
-            if not tails[0].node:
-                rule.unlesses.append(s[1])
-                return tails
-            return [Tail(t.node, t.guards, t.unlesses + ((s[1], s[2]),), t.blocks) for t in tails]
-        if kind == "block":
-            return row(s[2], [Tail(t.node, t.guards, t.unlesses, t.blocks + (s[1],))
-                              for t in tails])
-        if kind == "any":
-            return [new for t in tails for m in s[1] for new in one(m, [t])]
-        if kind == "all":
-            return [add(t, "all", [m[1] for m in s[1]], s[2], s[3]) for t in tails]
-        _, condition, x, y = s
-        out = []
-        for t in tails:
-            out += one(x, one(("step", condition), [t]))
-            out += one(y, [Tail(t.node, t.guards + (condition,), t.unlesses, t.blocks)])
-        return out
-
-    def row(statements_, tails):
-        for s in statements_:
-            tails = one(s, tails)
-        return tails
-
-    for t in row(statements, [Tail()]):
-        if not t.node:
-            text.fail("a path needs a step")
-        t.node.is_end = True
-        for step, wait in t.unlesses:
-            if wait is None:
-                text.fail("unless behind the last step needs within")
-            t.node.after.append((step, wait))
-
-    def number(node):
-        node.number = len(rule.nodes)
-        rule.nodes.append(node)
-        for child in node.children:
-            number(child)
-
-    for root in roots:
-        number(root)
-    for node in rule.nodes:
-        bind(node)
-
-
-def refs_of(pred):
-    if pred.op in ("and", "or"):
-        return [r for p in pred.parts for r in refs_of(p)]
-    if pred.op == "not":
-        return refs_of(pred.part)
-    return [pred.right] if pred.op == "cmp" and pred.right else []
-
-
-def bind(node):
-    """Which fields of the node's steps later ones compare with."""
-    used = {}
-
-    def below(n):
-        for c in n.children:
-            for s in c.steps + c.guards + c.unlesses + [a for a, _ in c.after]:
-                for r in refs_of(s.pred):
-                    if r.scope == "step":
-                        used[r.key()] = r
-            below(c)
-
-    for s, _ in node.after:
-        for r in refs_of(s.pred):
-            if r.scope == "step":
-                used[r.key()] = r
-    below(node)
-    for member, step in enumerate(node.steps):
-        for key in sorted(used, key=str):
-            if step.name and key[0] == step.name:
-                node.bindings.append((member, used[key]))
 
 
 def load(paths):

@@ -3,7 +3,8 @@
 
 import re
 
-from schema import EVENT_FIELDS, PROCESS_FIELDS
+from schema import CLASSES, EVENT_FIELDS, PROCESS_FIELDS
+from text import address
 
 YES, NO, UNKNOWN = True, False, None
 
@@ -60,7 +61,7 @@ UNKNOWN_VALUE = NotKnown()
 def equals(s, lit):
     if not s.cut:
         return s.data == lit
-    if not lit.startswith(s.data) or len(lit) <= len(s.data):
+    if not lit.startswith(s.data):
         return NO
     return UNKNOWN if s.length in (None, len(lit)) else NO
 
@@ -277,10 +278,8 @@ def own_value(ev, field, machine):
     if v is None:
         return []
     if field.kind == "addr":
-        from policy import address
         return [address(v)[0]]
     if field.hint == "class" and isinstance(v, str):
-        from schema import CLASSES
         return [CLASSES[v]]
     if isinstance(v, bool):
         return [int(v)]

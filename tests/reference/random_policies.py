@@ -130,7 +130,7 @@ class Tales:
 
 class Policies:
     def __init__(self, rng, is_narrow):
-        self.rng, self.is_narrow, self.blocks = rng, is_narrow, 0
+        self.rng, self.is_narrow, self.blocks, self.names = rng, is_narrow, 0, 0
 
     def string_test(self, values):
         r, v = self.rng, self.rng.choice(values)
@@ -226,7 +226,8 @@ class Policies:
             text += f" distinct {field}" if r.random() < 0.4 else ""
             text += f" within {r.choice(['3s', '10s', '40s', 'forever'])}"
         elif can_name and r.random() < 0.4:
-            name = f"n{len(bound)}"
+            self.names += 1
+            name = f"n{self.names}"
             bound.append((name, type_))
             text += f" as {name}"
         if r.random() < 0.25:
@@ -282,7 +283,7 @@ class Policies:
 
     def rule(self, name):
         r = self.rng
-        self.blocks = 0
+        self.blocks = self.names = 0
         key = r.choice(["family", "family", "process", "container", "user", "host", "host"])
         head = f"by {key}" if r.random() < 0.8 else ""
         if r.random() < 0.3:
@@ -309,7 +310,7 @@ def compare_brute(rules, tunes, events):
 
 
 def outcome(rule, ts, evidence, blocks):
-    ids = [e["id"] if isinstance(e, dict) else e for e in evidence]
+    ids = [e["event"]["id"] if isinstance(e, dict) else e for e in evidence]
     return (rule, ts, tuple(sorted(set(ids))), tuple(blocks))
 
 

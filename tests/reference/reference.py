@@ -10,8 +10,9 @@ import json
 import sys
 
 from machine import Event, Machine
-from policy import PolicyError, load
+from policy import load
 from sequence import run
+from text import PolicyError
 from verdict import verdicts
 
 

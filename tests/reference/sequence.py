@@ -8,8 +8,9 @@ when it came, and look at all of them anew with each event.
 
 import itertools
 
-from policy import SECOND
-from predicate import UNKNOWN, UNKNOWN_VALUE, YES, either, step_matches, values_of
+from predicate import (UNKNOWN, UNKNOWN_VALUE, YES, Str, either, evaluate, glob, step_matches,
+                       values_of)
+from text import SECOND
 
 EVIDENCE_MAX = 64
 
@@ -19,6 +20,7 @@ class Token:
         self.first, self.first_ts, self.last_ts = first, first_ts, last_ts
         self.evidence = evidence        # a tuple of event ids for each step
         self.bound = bound
+        self.last, self.number = evidence[-1][-1], 0
         self.blocked = set()            # numbers of the nodes that it may not go to any more
         self.despite = tuple(despite)
         self.counted = frozenset(counted)       # the events that counts on its way have counted
@@ -26,12 +28,25 @@ class Token:
     def copy(self):
         new = Token(self.first, self.first_ts, self.last_ts, self.evidence, self.bound,
                     self.despite, self.counted)
-        new.blocked = set(self.blocked)
+        new.blocked, new.last, new.number = set(self.blocked), self.last, self.number
         return new
 
 
+class Partial:
+    """Some members of an `all`: the token before, and their events from the first on."""
+
+    def __init__(self, base, since, entries, bound):
+        self.base, self.since, self.entries, self.bound = base, since, entries, bound
+        self.first = base.first if base else entries[0].id
+        self.first_ts = base.first_ts if base else entries[0].ts
+        self.counted = base.counted if base else frozenset()
+
+    def numbers(self):
+        return [e.number for e in self.entries]
+
+
 class Entry:
-    """An event that a count or an `all` may use."""
+    """An event that a count may use."""
 
     def __init__(self, ev, member, base, value, bound):
         self.ev, self.member, self.base = ev, member, base
@@ -48,20 +63,25 @@ class Story:
     def __init__(self):
         self.tokens = {}        # by node's number: {tuple: token}
         self.entries = {}       # by node's number: {tuple of the token before: [entry]}
+        self.partial = {}       # by number of an `all`: {(members, tuple): Partial}
         self.pending = []       # (token, node, deadlines, its last event)
 
     def copy(self):
         new = Story()
         new.tokens = {n: {k: t.copy() for k, t in ts.items()} for n, ts in self.tokens.items()}
         new.entries = {n: {k: list(es) for k, es in d.items()} for n, d in self.entries.items()}
+        new.partial = {n: dict(d) for n, d in self.partial.items()}
         return new
 
     def at(self, node):
         return self.tokens.setdefault(node.number, {})
 
     def before(self, node):
-        """The tokens from which NODE may be reached; None stands for the beginning."""
-        return self.at(node.parent) if node.parent else {(): None}
+        """The tokens from which NODE may be reached, the newest first; None stands for the
+        beginning."""
+        if not node.parent:
+            return {(): None}
+        return dict(sorted(self.at(node.parent).items(), key=lambda kv: -kv[1].number))
 
     def entries_of(self, node):
         return self.entries.setdefault(node.number, {})
@@ -78,6 +98,9 @@ class Story:
             for k in d:
                 d[k] = [e for e in d[k] if e.ev.id != used.first and e.ev.id not in used.counted
                         and not (isinstance(e.base, Token) and is_gone(e.base))]
+        for d in self.partial.values():
+            for k in [k for k, p in d.items() if is_gone(p)]:
+                del d[k]
         self.pending = [p for p in self.pending if not is_gone(p[0])]
 
 
@@ -111,7 +134,7 @@ class Runner:
                 token, node, deadlines, last = p
                 if p not in story.pending:
                     continue
-                if max(deadlines) < ts or (is_end and max(deadlines) <= ts):
+                if max(deadlines) < ts:
                     self.find(story, token, node, key, last)
                 elif is_end:
                     self.blind.append((token.last_ts, ts, "the capture ends before"))
@@ -119,10 +142,12 @@ class Runner:
     def end_keys(self, ended):
         for key in ended:
             if key[0] == self.rule.key and key in self.stories:
+                # What waits for an event not to come need not wait any more: it cannot come.
                 story = self.stories[key]
-                story.tokens, story.entries = {}, {}
-                if not story.pending:
-                    del self.stories[key]
+                while story.pending:
+                    token, node, _, last = story.pending[0]
+                    self.find(story, token, node, key, last)
+                del self.stories[key]
 
     def copy_key(self, copied):
         if copied and self.rule.key == "family" and copied[0] in self.stories:
@@ -139,29 +164,27 @@ class Runner:
             return
         self.numbers[ev.id] = ev.number
         key = self.machine.key(self.rule.key)
+        if key is None and any(n.children or n.kind != "step" for n in self.rule.nodes):
+            self.note_blind(ev, "nobody knows the key")
+            return
         story = self.stories.setdefault(key, Story())
         self.kill(story, ev)
-        used = set()
-        self.counted = counted = set()
-        ends = []
-        for node in self.rule.nodes:
-            if node.is_end and not node.children:
-                ends += [(node, t) for t in self.arrivals(story, node, ev)]
-        for node, token in ends:
-            if token.first in used or token.counted & counted:
-                continue
-            if node.after:
-                deadlines = [ev.ts + wait for _, wait in node.after]
-                story.pending.append((token, node, deadlines, ev))
-            else:
-                used.add(token.first)
-                counted |= token.counted
-                self.find(story, token, node, key, ev)
-        arrived = [(n, [t for t in self.arrivals(story, n, ev) if t.first not in used and
-                        not t.counted & counted])
-                   for n in reversed(self.rule.nodes) if n.children]
-        for node, tokens in arrived:
-            self.place(story, node, tokens, ev)
+        self.used, self.counted = set(), set()
+        for node in reversed(self.rule.nodes):
+            for token in self.arrivals(story, node, ev):
+                if token.first in self.used or token.counted & self.counted:
+                    continue
+                if not node.is_end:
+                    self.place(story, node, token, ev)
+                elif node.after:
+                    deadlines = [ev.ts + wait for _, wait in node.after]
+                    story.pending.append((token, node, deadlines, ev))
+                else:
+                    self.used.add(token.first)
+                    self.counted |= token.counted
+                    self.find(story, token, node, key, ev)
+            if node.kind == "step" and node.step.collects and not node.is_end:
+                self.collect(story, node, ev)
 
     def find(self, story, token, node, key, ev):
         f = Finding(self.rule, token, node, key, ev.ts)
@@ -175,6 +198,7 @@ class Runner:
             found = self.matches(step, ev, {})
             if found is YES:
                 story.tokens, story.entries, story.pending = {}, {}, []
+                story.partial = {}
             elif found is UNKNOWN:
                 for d in story.tokens.values():
                     for t in d.values():
@@ -200,6 +224,9 @@ class Runner:
         guard = either(self.matches(s, ev, token.bound) for s in node.guards)
         if unless is YES:
             story.entries_of(node).pop(key, None)
+            d = story.partial.get(node.number, {})
+            for k in [k for k, p in d.items() if p.base and freeze(p.base.bound) == key]:
+                del d[k]
         if unless is YES or guard is YES:
             token.blocked.add(node.number)
         elif UNKNOWN in (unless, guard):
@@ -267,7 +294,7 @@ class Runner:
         """Adds the event to what a count or `all` may use; returns where it was added."""
         d, touched = story.entries_of(node), []
         before = story.before(node)
-        for key in set(d) | set(before):
+        for key in list(before) + [k for k in d if k not in before]:
             token = before.get(key)
             is_known = key in before
             bound = dict(key) if key else {}
@@ -333,70 +360,75 @@ class Runner:
         return token if self.in_whole_time(token.first_ts, ev.ts) else None
 
     def arrive_all(self, story, node, ev):
-        out = []
-        for key in self.remember(story, node, ev):
-            entries = story.entries_of(node)[key]
-            by_member = [{} for _ in node.steps]
-            for e in entries:
-                by_member[e.member].setdefault(freeze(e.bound), []).append(e)
-            for choice in itertools.product(*(d.values() for d in by_member)):
-                if not any(e.ev is ev for es in choice for e in es):
-                    continue
-                token = self.complete(node, choice, ev)
-                if token:
-                    out.append(token)
+        """For each set of members and each tuple the newest: of those that one event makes, the
+        one whose events are later, compared from the first on."""
+        partial, made, bound = story.partial.setdefault(node.number, {}), {}, self.step_bound(node)
+
+        def offer(members, base, since, entries, values):
+            key = (frozenset(members), freeze(values))
+            new = Partial(base, since, entries, values)
+            if key not in made or new.numbers() > made[key].numbers():
+                made[key] = new
+
+        for token in story.before(node).values():
+            if not self.may_begin(node, token, ev) or not self.in_time(node, token, ev.ts) or \
+                    (token and not self.in_whole_time(token.first_ts, ev.ts)):
+                continue
+            values = token.bound if token else {}
+            for m, step in enumerate(node.steps):
+                if self.holds(step, ev, values):
+                    offer([m], token, token.last_ts if token else ev.ts, [ev],
+                          {**values, **self.bound_of(node, m, ev)})
+        for (members, _), p in partial.items():
+            if bound is not None and ev.ts - p.since > bound or \
+                    not self.in_whole_time(p.first_ts, ev.ts):
+                continue
+            for m, step in enumerate(node.steps):
+                if m not in members and self.holds(step, ev, p.bound):
+                    offer(members | {m}, p.base, p.since, p.entries + [ev],
+                          {**p.bound, **self.bound_of(node, m, ev)})
+        whole = [k for k in made if len(k[0]) == len(node.steps)]
+        out = [self.join_all(made.pop(k), ev)
+               for k in sorted(whole, key=lambda k: made[k].numbers(), reverse=True)]
+        partial.update(made)
         return out
 
-    def complete(self, node, choice, ev):
-        """The newest event of each member; the first of them must have been able to begin. If it
-        was not, an older one of a member may have been."""
-        firsts = sorted({e.ev.number for es in choice for e in es}, reverse=True)
-        bound = self.step_bound(node)
-        for number in firsts:
-            later = [[e for e in es if e.ev.number >= number] for es in choice]
-            if not all(later):
-                continue
-            begin = [e for es in later for e in es if e.ev.number == number and e.base is not None]
-            if not begin:
-                continue
-            base = begin[0].base
-            chosen = [es[-1] for es in later]
-            if begin[0] not in chosen and not any(e.ev is begin[0].ev for e in chosen):
-                chosen[begin[0].member] = begin[0]
-            since = begin[0].ev.ts if base == "head" else base.last_ts
-            if bound is not None and ev.ts - since > bound:
-                return None
-            if not any(e.ev is ev for e in chosen):
-                continue
-            return self.join(node, base, chosen, ev)
-        return None
+    def holds(self, step, ev, bound):
+        found = self.matches(step, ev, bound)
+        if found is UNKNOWN:
+            self.note_blind(ev)
+        return found is YES
 
-    def place(self, story, node, tokens, ev):
+    @staticmethod
+    def join_all(p, ev):
+        ids = tuple(e.id for e in p.entries)[-EVIDENCE_MAX:]
+        before, despite = (p.base.evidence, p.base.despite) if p.base else ((), ())
+        return Token(p.first, p.first_ts, ev.ts, before + (ids,), p.bound, despite, p.counted)
+
+    def place(self, story, node, token, ev):
+        token.number = ev.number
         here = story.at(node)
-        placed = set()
-        for token in tokens:
-            key = freeze(token.bound)
-            old = here.get(key)
-            if old and key in placed and old.first_ts >= token.first_ts:
-                continue
-            if node.kind == "step" and node.step.collects and old and key not in placed:
-                # Those that came since the step before are of this story too.
-                since = self.numbers[token.evidence[-2][-1]] if len(token.evidence) > 1 else -1
-                earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
-                gathered = (earlier + token.evidence[-1])[-EVIDENCE_MAX:]
-                token.evidence = token.evidence[:-1] + (gathered,)
-            here[key] = token
-            placed.add(key)
-        if node.kind == "step" and node.step.collects:
-            for key, token in here.items():
-                if key not in placed and len(token.evidence[-1]) < EVIDENCE_MAX and \
-                        self.matches(node.step, ev, token.bound) is YES:
-                    token.evidence = token.evidence[:-1] + (token.evidence[-1] + (ev.id,),)
+        key = freeze(token.bound)
+        old = here.get(key)
+        if node.kind == "step" and node.step.collects and old and node.parent:
+            # Those that came since the step before are of this story too.
+            since = self.numbers[token.evidence[-2][-1]]
+            earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
+            token.evidence = token.evidence[:-1] + (
+                (earlier + token.evidence[-1])[:EVIDENCE_MAX],)
+        here.pop(key, None)
+        here[key] = token
+
+    def collect(self, story, node, ev):
+        """What comes before the next step is evidence, too, where no token can come any more."""
+        for token in story.at(node).values():
+            if token.last != ev.id and len(token.evidence[-1]) < EVIDENCE_MAX and \
+                    self.matches(node.step, ev, token.bound) is YES:
+                token.evidence = token.evidence[:-1] + (token.evidence[-1] + (ev.id,),)
 
 
 def run(rules, tunes, events, machine, blind=None):
     """All findings of a capture, by the time of their last event."""
-    from predicate import Str, evaluate, glob
     runners = [Runner(r, machine, None if blind is None else blind.setdefault(r.name, []))
                for r in rules]
     end = 0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Verdicts: POLICIES.md section 12, as far as losses, cuts, coverage and folds go."""
 
-from policy import SECOND
 from schema import EVENT_FIELDS, PROCESS_FIELDS, TYPES
+from text import SECOND
 
 PRIVILEGES = {"uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid", "user", "mnt_ns",
               "pid_ns", "net_ns", "user_ns", "uts_ns", "ipc_ns", "cgroup_ns", "seccomp_mode",

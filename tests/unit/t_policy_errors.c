@@ -164,7 +164,8 @@ TEST(paths)
 	     "1:24: 'by' stands in the path itself, not in a block");
 	BODY("open block \"b\" { unless open }", "1:17: a block needs a step");
 	SAYS("path \"p\" { unless open }", "1:1: a path needs a step");
-	BODY("open as f exec as f", "1:30: a step before has the name 'f' already");
+	BODY("open as f exec as f",
+	     "1:30: warning: a step before is named 'f', too; from here on it is this one");
 	BODY("open as parent", "1:20: 'parent' is the beginning of field names");
 	BODY("open count 1 within 5s", "1:23: a count is 2 to 1024");
 	BODY("open count 3", "1:25: expected within and the window of the count, not '}'");
