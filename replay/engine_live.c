@@ -142,7 +142,7 @@ static int hold(struct engine *e, const struct reel_event *ev, struct reel_err *
 		       0;
 }
 
-/* Events ---------------------------------------------------------------------------------------- */
+/* Events -------------------------------------------------------------------------------------- */
 
 int engine_event(struct engine *e, const struct reel_event *event, struct reel_err *err)
 {

@@ -419,6 +419,9 @@ void sequence_move(struct sequence *to, struct sequence *old, const int32_t *rul
 			slot = slot_get(to, (uint32_t)rule_of[rule], t->slot->node, t->slot->key);
 		if (slot)
 			store_move(to, old, t, slot);
+		else if (rule_of[rule] >= 0) /* no memory: nothing is claimed of its way */
+			sequence_blind(to, (uint32_t)rule_of[rule], BLIND_EVICTED, t->last_ns,
+				       node_facts(old, rule, t->slot->node)->extent_ns);
 	}
 	to->serial = old->serial;
 	to->n_made = old->n_made;
