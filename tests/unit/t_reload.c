@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rules that change while a tape is followed: what stays, what begins anew, what is let go. */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "replay/verdict.h"
 #include "tests/unit/capture.h"
 #include "tests/unit/policy.h"
@@ -28,17 +25,7 @@ static const char before_them[] =
 
 enum { KINDS = 8, EVENTS = 3000, TEXT_MAX = 4096 };
 
-static char directory[] = "/tmp/reel-reload-XXXXXX";
-static char capture[sizeof(directory) + 16];
-
-static void remove_all(void)
-{
-	char command[sizeof(capture) + 16];
-
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
-	if (system(command) != 0)
-		printf("# %s is left behind\n", directory);
-}
+static const char capture[] = "reload.reel";
 
 static void put_open(struct tape *t, const char *path, uint32_t pid)
 {
@@ -55,14 +42,9 @@ static void put_open(struct tape *t, const char *path, uint32_t pid)
 /* Opens of ten files by three processes, 1 ms apart. */
 static void make_capture(void)
 {
+	struct reel_writer_options o = options(capture);
 	struct tape t = { 0 };
-	struct reel_writer_options o;
 
-	if (!mkdtemp(directory))
-		abort();
-	atexit(remove_all);
-	snprintf(capture, sizeof(capture), "%s/tape.reel", directory);
-	o = options(capture);
 	o.block_bytes = 8192;
 	begin(&t, &o);
 	put_clock(&t, EPOCH);
