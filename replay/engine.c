@@ -318,9 +318,7 @@ int engine_judge(struct engine *e, const struct reel_event *ev, bool is_state,
 	if (ev->ts > e->now_ns)
 		e->now_ns = ev->ts;
 	while (e->gaps_passed < b->n_gaps && b->gaps[e->gaps_passed].from_ns <= ev->ts) {
-		const struct engine_gap *g = &b->gaps[e->gaps_passed++];
-
-		model_lost(e->model, g->class_id, g->to_ns);
+		engine_tell_gap(e, &b->gaps[e->gaps_passed++]);
 	}
 	if (is_state) {
 		r = model_event(e->model, ev, &change, err);

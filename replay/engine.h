@@ -83,6 +83,7 @@ struct engine {
 		uint64_t n_damages, torn_bytes, unclean_segments; /* that are accounted for */
 		uint64_t until_block; /* what is missing is older than what comes up to there */
 		uint64_t from_ns;
+		uint8_t reason;
 		bool is_open;
 	} hole;
 	uint64_t settled_ns; /* as engine_settled was told */

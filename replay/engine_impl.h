@@ -5,6 +5,8 @@
 
 #include "replay/engine.h"
 
+/* The model hears of what was lost. */
+void engine_tell_gap(struct engine *e, const struct engine_gap *gap);
 int engine_add_gap(struct engine *e, const struct engine_gap *gap, struct reel_err *err);
 /* What is known before the first event: losses that were told, blocks that are not there, times in
  * which nobody recorded. */

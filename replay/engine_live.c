@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Events one by one, from a pipe or a tape that is being written: what is not known in advance. Of
- * losses too nothing is known until they are told, soon after they happened; what is said of the
- * rules in the end has them all.
+ * losses too nothing is known until they are told, soon after they happened; in the end rules that
+ * look at processes are said to have been blind until then.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -195,7 +195,7 @@ int engine_settled(struct engine *e, const struct reel_boot *boot, uint64_t sett
 
 static int add_hole(struct engine *e, uint64_t to_ns, struct reel_err *err)
 {
-	struct engine_gap gap = { .from_ns = e->hole.from_ns, .reason = BLIND_DAMAGE };
+	struct engine_gap gap = { .from_ns = e->hole.from_ns, .reason = e->hole.reason };
 
 	gap.to_ns = to_ns > gap.from_ns ? to_ns : gap.from_ns;
 	e->hole.from_ns = gap.to_ns;
@@ -222,6 +222,8 @@ int engine_walked(struct engine *e, const struct reel_walk *w, struct reel_err *
 		if (!e->hole.is_open)
 			e->hole.from_ns = e->now_ns;
 		e->hole.is_open = true;
+		/* A writer that died leaves an end, and no damage. */
+		e->hole.reason = h->n_damages != e->hole.n_damages ? BLIND_DAMAGE : BLIND_END;
 		e->hole.n_damages = h->n_damages;
 		e->hole.torn_bytes = h->torn_bytes;
 		e->hole.unclean_segments = h->unclean_segments;

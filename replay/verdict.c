@@ -43,8 +43,12 @@ static int add(struct part *p, enum blind_reason reason, uint64_t from_ns, uint6
 
 static bool gap_concerns(const struct engine_gap *g, const struct reads *reads)
 {
+	static const uint8_t nothing[sizeof(reads->state)];
+
 	if (g->reason == BLIND_END)
 		return true;
+	if (g->reason == BLIND_PROCESS)
+		return memcmp(reads->state, nothing, sizeof(nothing)) != 0;
 	if (!g->by_types)
 		return reads_class(reads, g->class_id);
 	for (unsigned i = 0; i < sizeof(g->types); i++)

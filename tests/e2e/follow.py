@@ -265,15 +265,22 @@ def check_signals(suite):
     write("s2.policy", PAIR.format("/one", "/tick"))
     suite.say(f.said("1 rules loaded again"), "and come back", f.all_talk())
     f.end(signal.SIGTERM)
+
+    replace("s2.policy", PAIR.format("/one", "/two"))
+    f = Followed("-r", "s2.policy", "s.reel")
+    wait_for(lambda: False, 1.5)
     teller.kill()
     teller.wait()
+    suite.same("it ends when the recorder dies, and says where it could not see", f.end(), 4)
+    suite.same("which is the end", {i["reason"] for i in f.verdict("pair").get("intervals", [])},
+               {"end"})
 
 
 def replayed(*args, stdin=None):
     done = subprocess.run([REEL, "replay", "--json", *args], stdin=stdin, capture_output=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     for line in lines:
-        for key in ("capture_hash", "blocks", "events"):
+        for key in ("capture_hash", "blocks", "events", "candidates"):
             line.get("summary", {}).pop(key, None)
     return done.returncode, lines
 
@@ -293,14 +300,14 @@ def differences(got, want, where=""):
 
 def without_hindsight(answer):
     """A file tells of losses before the events that they are told behind; a pipe cannot. So it may
-    take for certain, until it is told, what is in doubt already."""
+    take for certain, until it is told, what is in doubt already; and says so in the end."""
     status, lines = answer
     if any(line["summary"]["lost"] for line in lines if "summary" in line):
         for line in lines:
             line.pop("despite", None)
-            for interval in line.get("intervals", []):
-                if interval["reason"] == "process":
-                    interval.pop("count")
+            line.pop("clear", None)
+            if "intervals" in line:
+                line["intervals"] = [i for i in line["intervals"] if i["reason"] != "process"]
     return status, lines
 
 
@@ -316,7 +323,9 @@ def check_pipes(suite):
                           input=tale.encode(), capture_output=True)
     suite.same("a tale is told", (done.returncode, done.stderr), (0, b""))
     captures = ["p.reel", os.path.join(SRC, "samples", "web-shell.rls")]
-    captures += sorted(glob.glob(os.path.join(SRC, "tests", "golden", "*.rls")))
+    golden = os.path.join(SRC, "tests", "golden")
+    captures += sorted(glob.glob(golden + "/*.rls"))
+    captures += sorted({os.path.dirname(d) for d in glob.glob(golden + "/*/*.rls")})
     for capture in captures:
         by_file = replayed("-r", "p.policy", capture)
         if by_file[0] not in (0, 1, 4):
@@ -328,9 +337,13 @@ def check_pipes(suite):
         if name in ("p.reel", "web-shell.rls"):
             suite.same(f"{name}: there is something to find", by_file[0], 1)
         health = subprocess.run([REEL, "verify", "-q", capture], capture_output=True).returncode
+        more_clear = [f"{x['rule']}: {x['clear']}, not {y['clear']}"
+                      for x, y in zip(by_pipe[1], by_file[1])
+                      if "verdict" in x and "verdict" in y and x["clear"] > y["clear"]]
         if health == 0:
             suite.none(f"{name}: a pipe gives what the file gives", differences(
                 without_hindsight(by_pipe), without_hindsight(by_file)))
+            suite.none(f"{name}: and claims no more", more_clear)
             if name in ("p.reel", "web-shell.rls"):
                 status, lines = replayed("-r", "p.policy", "--follow", capture)
                 suite.same(f"{name}: and so does following it",
