@@ -48,11 +48,20 @@ static void resolve_process(const char *name, struct access *ret)
 						.context = (uint8_t)c };
 }
 
-static void resolve_own(const struct reel_type *t, const char *name, struct access *ret)
+static unsigned kind_class(uint8_t kind)
 {
+	return kind >= REEL_PATH ? 2 : kind == REEL_ADDR;
+}
+
+/* A name may be something else in another type: an address of the net, or of memory. */
+static void resolve_own(const struct reel_type *t, const struct rule_ref *ref, struct access *ret)
+{
+	const char *name = ref->own;
 	const struct reel_field *f = rule_own_field(t, name);
 
 	*ret = (struct access){ .way = ACCESS_ABSENT };
+	if (f && kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
+		return;
 	if (strcmp(name, "path") == 0 && resolve_named(t, f, ret))
 		return;
 	if (!f) {
@@ -100,7 +109,7 @@ void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struc
 					.kind = ref->kind,
 					.context = ref->context };
 	else if (ref->context == RULE_OWN_FIELD)
-		resolve_own(t, ref->own, ret);
+		resolve_own(t, ref, ret);
 	else if (ref->context == RULE_pathname || ref->context == RULE_filename)
 		resolve_pathname(t, ret);
 	else

@@ -18,6 +18,11 @@ static void want_types(struct engine *e)
 		reads_io |= reads_type(&e->reads[i], EV_read) || reads_type(&e->reads[i], EV_write);
 	e->scan_plan->wants[EV_fold] = reads_io;
 	e->scan_plan->is_slow = e->o.is_slow;
+	/* Shortcuts leave out what fails. */
+	e->scan_plan->keeps_all = e->o.explain != NULL;
+	e->scan_plan->is_slow |= e->o.explain != NULL;
+	if (e->o.is_survey)
+		scan_plan_forget(e->scan_plan);
 }
 
 int engine_make_plans(struct engine *e, struct rules *rules, uint64_t number, struct engine *ret,
@@ -75,6 +80,11 @@ int engine_new(struct rules *rules, const struct engine_options *o, struct findi
 	r = e->stats.evaluations && e->stats.hits ? 0 : reel_err_set(err, -ENOMEM, "no memory");
 	if (r == 0)
 		r = engine_make_plans(e, rules, e->plan_number, e, err);
+	if (r == 0 && o->measures) {
+		e->profile = profile_new(rules->n_steps, rules->n);
+		r = e->profile ? 0 : reel_err_set(err, -ENOMEM, "no memory for a profile");
+		e->scan_plan->profile = e->profile;
+	}
 	if (r == 0)
 		r = findings_set_rules(findings, rules, NULL, 0, err);
 	if (r < 0) {
@@ -125,6 +135,7 @@ void engine_free(struct engine *e)
 	free(e->stats.evaluations);
 	free(e->stats.hits);
 	engine_drop_plans(e);
+	profile_free(e->profile);
 	free(e);
 }
 
@@ -161,7 +172,9 @@ struct sequence_options engine_sequence_options(struct engine *e, struct blind *
 	return (struct sequence_options){ .max_state = e->o.max_state,
 					  .found = engine_found,
 					  .context = e,
-					  .blind = blind };
+					  .blind = blind,
+					  .explain = e->o.explain,
+					  .profile = e->profile };
 }
 
 int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
@@ -188,6 +201,8 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 	b->first_ns = boot->ts_max ? boot->ts_min : segment->meta.start.boottime_ns;
 	b->last_ns = boot->ts_max ? boot->ts_max : b->first_ns;
 	e->boots[e->n_boots++] = e->boot = b;
+	if (e->o.explain)
+		e->o.explain->boot = e->n_boots - 1;
 	e->gaps_passed = 0;
 	e->now_ns = 0;
 	findings_begin_boot(e->findings);
@@ -349,10 +364,12 @@ int engine_judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		return r;
 	if (n_steps && !is_asked_for(e, ev))
 		n_steps = 0;
-	if (!n_steps && !is_state)
+	if (!n_steps && !change.process && !is_state)
 		return sequence_time(e->sequence, ev->ts, err);
-	return sequence_event(e->sequence, &e->eval, ev, is_state ? &change : NULL, steps, n_steps,
-			      err);
+	r = sequence_event(e->sequence, &e->eval, ev, &change, steps, n_steps, err);
+	while (r == 0 && model_more(e->model, &change))
+		r = sequence_change(e->sequence, &change, err);
+	return r;
 }
 
 /* Files ---------------------------------------------------------------------------------------- */
@@ -449,7 +466,10 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 			scan_block_event(item.block, item.candidate, &ev);
 			e->eval.rows = &item.block->rows;
 			result = engine_judge(e, &ev, item.is_state,
-					      item.block->steps + item.candidate->first_step,
+					      item.candidate->n_steps ?
+						      item.block->steps +
+							      item.candidate->first_step :
+						      NULL,
 					      item.candidate->n_steps, err);
 			e->eval.rows = NULL;
 		}

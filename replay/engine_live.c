@@ -78,7 +78,8 @@ static int look_at(struct engine *e, const struct reel_event *ev, struct reel_er
 	if (ev->type->stream == TAPE_CLOCK)
 		return 0;
 	scan_event(&e->scanner, ev);
-	if (!e->scanner.n_found && !is_state && !e->scan_plan->wants[ev->type->id])
+	if (!e->scanner.n_found && !is_state && !e->scan_plan->wants[ev->type->id] &&
+	    !scan_type_names(e->scan_plan, ev->segment->schema, ev->type->id))
 		return 0;
 	e->stats.candidates++;
 	return engine_judge(e, ev, is_state, e->scanner.found, e->scanner.n_found, err);

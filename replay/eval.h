@@ -97,6 +97,8 @@ struct eval {
 int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err);
 void eval_done(struct eval *e);
 
+/* Whether the call ended as it should. */
+enum truth eval_outcome(struct eval *e, enum rule_outcome wanted, const struct reel_event *ev);
 enum truth eval_leaf(struct eval *e, uint32_t leaf, const struct reel_event *ev);
 enum truth eval_expr(struct eval *e, uint32_t expr, const struct reel_event *ev);
 /* Whether the event is what the step wants; its type is already known to be. */

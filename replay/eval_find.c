@@ -203,10 +203,13 @@ static bool give_text_or_none(struct found *ret, struct model_text *t)
 	return t && (t->length || t->true_length) && give_text(ret, t);
 }
 
-static bool find_container(const struct model_process *p, unsigned context, struct found *ret)
+static bool find_container(struct eval *e, const struct model_process *p, unsigned context,
+			   struct found *ret)
 {
 	const struct model_container *c = p->container;
 
+	if (!c && !p->has_container)
+		return give_unknown(e, ret, BLIND_PROCESS);
 	if (!c)
 		return false;
 	switch (context) {
@@ -249,7 +252,7 @@ static bool find_process_text(struct eval *e, const struct model_process *p, uns
 	}
 }
 
-enum told { TOLD_ALWAYS, TOLD_IDS, TOLD_CAPS, TOLD_SPACES };
+enum told { TOLD_ALWAYS, TOLD_IDS, TOLD_CAPS, TOLD_BOUNDING, TOLD_SPACES };
 
 /* Numbers of a process, where they lie. */
 static const struct process_number {
@@ -275,7 +278,7 @@ static const struct process_number {
 	NUMBER(cap_effective, caps.effective, TOLD_CAPS),
 	NUMBER(cap_permitted, caps.permitted, TOLD_CAPS),
 	NUMBER(cap_inheritable, caps.inheritable, TOLD_CAPS),
-	NUMBER(cap_bounding, caps.bounding, TOLD_CAPS),
+	NUMBER(cap_bounding, caps.bounding, TOLD_BOUNDING),
 	NUMBER(cap_ambient, caps.ambient, TOLD_CAPS),
 	NUMBER(mnt_ns, spaces.mnt, TOLD_SPACES),
 	NUMBER(pid_ns, spaces.pid, TOLD_SPACES),
@@ -297,10 +300,22 @@ static bool find_process_number(struct eval *e, const struct model_process *p,
 	uint64_t number = 0;
 
 	if ((n->told == TOLD_IDS && !p->has_ids) || (n->told == TOLD_CAPS && !p->has_caps) ||
+	    (n->told == TOLD_BOUNDING && !p->has_bounding) ||
 	    (n->told == TOLD_SPACES && !p->has_spaces))
 		return give_unknown(e, ret, BLIND_PROCESS);
 	memcpy(&number, at, n->width); /* little-endian, as the tape is */
 	return give_number(ret, number, false);
+}
+
+/* What else there is only a fork, a keyframe, or the event that changed it says. */
+static bool is_said_by_exec(const struct model_process *p, unsigned context)
+{
+	if (context == RULE_cwd)
+		return p->has_cwd;
+	return (context >= RULE_exe && context <= RULE_argv) ||
+	       (context >= RULE_user && context <= RULE_fsgid) ||
+	       (context >= RULE_cap_effective && context <= RULE_cap_inheritable) ||
+	       context == RULE_cap_ambient || context == RULE_kernel_thread;
 }
 
 static bool find_of_process(struct eval *e, struct model_process *p, unsigned context,
@@ -311,10 +326,12 @@ static bool find_of_process(struct eval *e, struct model_process *p, unsigned co
 				  give_unknown(e, ret, BLIND_PROCESS);
 	if (!p || !model_is_certain(e->model, p))
 		return give_unknown(e, ret, BLIND_PROCESS);
+	if (!is_said_by_exec(p, context) && !model_is_whole(e->model, p))
+		return give_unknown(e, ret, BLIND_PROCESS);
 	if (process_numbers[context].width)
 		return find_process_number(e, p, &process_numbers[context], ret);
 	if (context >= RULE_container_id && context <= RULE_container_privileged)
-		return find_container(p, context, ret);
+		return find_container(e, p, context, ret);
 	return find_process_text(e, p, context, ret);
 }
 
@@ -330,7 +347,7 @@ static bool find_next_above(struct finder *f, struct found *ret)
 		const struct model_process *below = f->process;
 
 		f->turn++;
-		f->process = below ? below->parent : NULL;
+		f->process = below && model_is_whole(e->model, below) ? below->parent : NULL;
 		if (f->process) {
 			if (find_of_process(e, f->process, f->access->context, ret))
 				return true;
@@ -338,9 +355,14 @@ static bool find_next_above(struct finder *f, struct found *ret)
 		}
 		f->turn = depth;
 		/* The first of all, or somebody made him and nobody told who. */
-		if (below && below->ppid == 0 && model_is_certain(e->model, below))
+		if (below && below->ppid == 0 && model_is_whole(e->model, below))
 			return false;
 		return give_unknown(e, ret, BLIND_PROCESS);
+	}
+	/* Nobody looks further up. */
+	if (f->turn == MODEL_ANCESTORS_MAX && f->process && f->process->ppid != 0) {
+		f->turn++;
+		return give_unknown(e, ret, BLIND_LIMIT);
 	}
 	return false;
 }
@@ -354,7 +376,7 @@ static bool find_next_process(struct finder *f, struct found *ret)
 
 /* Arguments ------------------------------------------------------------------------------------ */
 
-/* The argument that begins at AT; false: there is none. *RET_NEXT: where the one behind it begins. */
+/* The argument that begins at AT; false: there is none. *RET_NEXT: where the next one begins. */
 static bool cut_argument(const struct value *args, uint32_t at, struct found *ret,
 			 uint32_t *ret_next)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NO_ROW = 0xffffffff };
+enum { NO_ROW = 0xffffffff, LINE_COLUMNS = 180 };
 
 int findings_new(const struct findings_options *o, struct findings **ret, struct reel_err *err)
 {
@@ -226,11 +226,25 @@ static void put_json(struct findings *f, const struct rule *rule, const struct e
 	out_char(o, '}');
 }
 
+/* What matters of an event comes first; escapes are one byte each, and never cut. */
+static void shorten(struct reel_out *o, size_t line, bool color)
+{
+	size_t end = line + LINE_COLUMNS;
+
+	if (o->len <= end + 4)
+		return;
+	while (end > line && ((uint8_t)o->buf[end] & 0xc0) == 0x80)
+		end--;
+	o->len = end;
+	out_str(o, color ? "\033[0m ...\n" : " ...\n");
+}
+
 static void put_evidence(struct findings *f, const struct rule *rule, const struct evidence **list,
 			 uint32_t n, const struct finding_where *where)
 {
 	struct reel_clock_cache clock = { 0 };
 	struct reel_out *o = &f->words;
+	size_t line = 0;
 
 	out_reset(o);
 	if (f->o.is_json)
@@ -244,9 +258,12 @@ static void put_evidence(struct findings *f, const struct rule *rule, const stru
 				out_char(o, ',');
 			put_json(f, rule, list[i], where, time_ns);
 		} else {
+			line = o->len;
 			out_str(o, "    ");
 			reel_render_event(&f->renderer, &list[i]->seen->event,
 					  time_ns ? time_ns : -1, where->boot_id, where->host);
+			if (!f->o.wide)
+				shorten(o, line, f->o.color);
 		}
 	}
 	if (f->o.is_json)

@@ -52,6 +52,7 @@ struct findings_options {
 	bool all;     /* each match is a row */
 	struct reel_tz tz;
 	bool color, host;
+	bool wide;	/* text: events as they are, however long */
 	/* A new row, as soon as there is one; may be NULL. */
 	int (*appeared)(void *context, const struct finding *f, struct reel_err *err);
 	void *context;

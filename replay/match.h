@@ -115,8 +115,8 @@ void match_memo_free(struct match_memo *memo);
 struct match_row *match_string(struct match_memo *memo, const void *bytes, uint32_t length,
 			       uint32_t true_length);
 
-/* The same in two steps, so that many look-ups can wait for memory together: what the first gives is
- * for the second, with the same string. */
+/* The same in two steps, so that many look-ups can wait for memory together: what the first gives
+ * is for the second, with the same string. */
 uint64_t match_prepare(const struct match_memo *memo, const void *bytes, uint32_t length,
 		       uint32_t true_length);
 struct match_row *match_prepared(struct match_memo *memo, uint64_t print, const void *bytes,

@@ -29,9 +29,9 @@ enum {
  * can choose two that have the same. A bucket is a line of the cache; a full one forgets.
  */
 struct bucket {
-	uint64_t print[WAYS];	/* 0: empty */
-	uint32_t row[WAYS];	/* 0: the empty row; else its number + 1 */
-	uint32_t next;		/* which is forgotten next */
+	uint64_t print[WAYS]; /* 0: empty */
+	uint32_t row[WAYS];   /* 0: the empty row; else its number + 1 */
+	uint32_t next;	      /* which is forgotten next */
 };
 
 _Static_assert(sizeof(struct bucket) == 64, "a line of the cache");
@@ -94,8 +94,8 @@ int match_memo_new(const struct matcher *m, struct match_memo **ret, struct reel
 	memo->rows = calloc(ROW_SLOTS_FIRST / 2, sizeof(struct full_row *));
 	memo->empty = new_row(memo, false);
 	memo->scratch = new_row(memo, true);
-	if (!memo->buckets || !memo->row_slots || !memo->rows || !memo->empty ||
-	    !memo->scratch || match_answers_init(&memo->answers, m) < 0 ||
+	if (!memo->buckets || !memo->row_slots || !memo->rows || !memo->empty || !memo->scratch ||
+	    match_answers_init(&memo->answers, m) < 0 ||
 	    (m->has_regex && match_tools_new(&memo->tools) < 0)) {
 		match_memo_free(memo);
 		return reel_err_set(err, -ENOMEM, "no memory to remember strings");

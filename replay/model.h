@@ -84,11 +84,13 @@ struct model_process {
 	uint64_t cgroup;
 	struct model_container *container;	/* NULL: on the host, or !has_container */
 	uint64_t certain_ns;	/* when all this was last told; see model_is_certain */
+	uint64_t whole_ns;	/* the same of what an exec does not say; 0: never */
 	uint64_t exec_ns;	/* when it began to run what it runs; 0: before the capture */
 	uint8_t known_by;	/* enum model_known; of a GUESS only the pid is known */
 	uint8_t seccomp_mode;
 	bool no_new_privs, kernel_thread, is_dead;
 	bool has_ids, has_caps, has_spaces, has_family, has_container;	/* whether anybody said */
+	bool has_cwd;		/* said by the last exec, or by a chdir since */
 	bool has_bounding;	/* has_caps is of the other four */
 	void *user;		/* the reader's; NULL in a new process */
 	struct model_process *next_by_pid, *older, *newer;	/* lists of the model */
@@ -135,6 +137,8 @@ void model_lost(struct model *m, uint8_t class_id, uint64_t last_ns);
 bool model_reads_class(uint8_t class_id);
 /* Whether what is known of him is what he was, as far as the tape goes. */
 bool model_is_certain(const struct model *m, const struct model_process *p);
+/* The same of what an exec does not say: where he comes from, and where he belongs. */
+bool model_is_whole(const struct model *m, const struct model_process *p);
 
 /* Whether it is known which one he is and where he belongs, whatever he ran at the time. */
 bool model_is_placed(const struct model *m, const struct model_process *p);
@@ -164,6 +168,8 @@ struct model_file {
 	uint16_t family, port, lport;
 	uint8_t addr[16], laddr[16];
 };
+/* Whether events of the type can name a file: only those need to be given. */
+bool model_type_names(const struct reel_type *type);
 int model_names(struct model *m, const struct reel_event *ev, struct reel_err *err);
 /* NULL: unknown. INODE 0 is unknown. A socket has dev 0 in events that give none. */
 const struct model_file *model_file(struct model *m, uint32_t dev, uint64_t inode);

@@ -103,6 +103,7 @@ int model_on_fork(struct told *t, const void *fixed)
 	child->p.start_ns = e->child_start;
 	child->p.certain_ns = t->ev->ts;
 	child->is_vague = !model_is_certain(m, &parent->p);
+	child->p.whole_ns = model_is_whole(m, &parent->p) ? t->ev->ts : 0;
 	child->p.ppid = e->clone_flags & CLONE_PARENT ? parent->p.ppid : parent->p.pid;
 	child->p.vpid = e->vpid;
 	child->p.parent = &parent->p;
@@ -138,7 +139,8 @@ int model_on_exec(struct told *t, const void *fixed)
 		r = model_take_string(t, offsetof(struct ev_exec, comm), &n->p.comm);
 	if (r == 0)
 		r = model_take_string(t, offsetof(struct ev_exec, argv), &n->p.argv);
-	if (r == 0 && cwd.length)
+	n->p.has_cwd = cwd.length || reel_string_is_cut(&cwd) || t->ev->flags & EV_FAULT;
+	if (r == 0 && n->p.has_cwd)
 		r = model_take_string(t, offsetof(struct ev_exec, cwd), &n->p.cwd);
 	if (r < 0)
 		return r;
@@ -172,6 +174,7 @@ int model_on_chdir(struct told *t, const void *fixed)
 	(void)fixed;
 	if (!t->by || !model_call_worked(t->ev))
 		return 0;
+	t->by->p.has_cwd = true;
 	return model_take_string(t, offsetof(struct ev_chdir, path), &t->by->p.cwd);
 }
 

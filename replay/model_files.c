@@ -317,6 +317,15 @@ static bool is_name(const struct reel_event *ev, const struct file_plan *p,
 	return opens && path->bytes[0] == '/';
 }
 
+/* Most are told again and again what they are called. */
+static bool is_called(const struct file *f, const struct reel_string *path)
+{
+	const struct model_text *t = f->f.path;
+
+	return t->length == path->length && t->true_length == path->true_length &&
+	       memcmp(t->bytes, path->bytes, t->length) == 0;
+}
+
 static int name_file(struct model *m, const struct reel_event *ev, const struct file_plan *p,
 		     uint64_t inode)
 {
@@ -340,6 +349,11 @@ static int name_file(struct model *m, const struct reel_event *ev, const struct 
 		kind = MODEL_SOCKET;
 		text = model_text(m, &path);
 	} else {
+		f = lookup(m, dev, inode);
+		if (f && is_called(f, &path)) {
+			f->is_used = true;
+			return 0;
+		}
 		if (begins(&path, "pipe:["))
 			kind = MODEL_PIPE;
 		text = model_text(m, &path);
@@ -348,6 +362,14 @@ static int name_file(struct model *m, const struct reel_event *ev, const struct 
 	if (r == 0)
 		f->f.kind = kind;
 	return r;
+}
+
+bool model_type_names(const struct reel_type *type)
+{
+	struct file_plan p;
+
+	make_plan(&p, type);
+	return p.is_needed;
 }
 
 int model_names(struct model *m, const struct reel_event *ev, struct reel_err *err)

@@ -108,6 +108,8 @@ static int change_comm(struct told *t)
 
 	if (t->ev->tid != t->ev->pid || (t->ev->flags & EV_FAULT))
 		return 0;
+	if (reel_string_is_cut(&s) && s.length < COMM_MAX)
+		return model_take_string(t, offsetof(struct ev_prctl, text), &t->by->p.comm);
 	return model_take_bytes(t->m, s.bytes, s.length < COMM_MAX ? s.length : COMM_MAX,
 				&t->by->p.comm);
 }

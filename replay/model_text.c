@@ -158,7 +158,10 @@ int model_take_string(struct told *t, uint16_t offset, struct model_text **at)
 {
 	struct reel_string s = reel_event_string_at(t->ev, offset);
 
-	if (s.length)
+	/* What could not be read is a string of which nothing was kept. */
+	if (s.length == 0 && t->ev->flags & EV_FAULT)
+		s.true_length = EV_UNKNOWN_LENGTH;
+	if (s.length || reel_string_is_cut(&s))
 		return take(t->m, &s, at);
 	model_text_unref(t->m, *at);
 	*at = NULL;

@@ -16,6 +16,11 @@ int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_er
 	s->found = calloc(n, sizeof(*s->found));
 	r = s->stamp && s->found ? eval_init(&s->eval, plan->eval, err) :
 				   reel_err_set(err, -ENOMEM, "no memory for a scanner");
+	if (r == 0 && plan->profile) {
+		s->profile = profile_new(plan->profile->n_steps, plan->profile->n_rules);
+		if (!s->profile)
+			r = reel_err_set(err, -ENOMEM, "no memory for a profile");
+	}
 	if (r < 0)
 		scanner_done(s);
 	return r;
@@ -23,9 +28,13 @@ int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_er
 
 void scanner_done(struct scanner *s)
 {
+	if (s->profile)
+		profile_add(s->plan->profile, s->profile);
+	profile_free(s->profile);
 	eval_done(&s->eval);
 	free(s->stamp);
 	free(s->found);
+	free(s->spare);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -68,11 +77,29 @@ static void find_by_row(struct scanner *s, const struct scan_probe *p, const str
 	}
 }
 
+static enum truth ask_measured(struct scanner *s, uint32_t step, const struct reel_event *ev)
+{
+	uint64_t begin_ns = profile_begin(s->profile);
+	enum truth answer = eval_step(&s->eval, step, ev);
+
+	profile_end(s->profile, &s->profile->steps[step], begin_ns);
+	return answer;
+}
+
 /* Asks those steps that were found; what is left may matter. */
 static void keep_possible(struct scanner *s, const struct reel_event *ev)
 {
 	uint32_t kept = 0;
 
+	if (s->plan->keeps_all)
+		return;
+	for (uint32_t i = 0; i < s->n_found && s->profile; i++)
+		if (ask_measured(s, s->found[i], ev) != TRUTH_NO)
+			s->found[kept++] = s->found[i];
+	if (s->profile) {
+		s->n_found = kept;
+		return;
+	}
 	for (uint32_t i = 0; i < s->n_found; i++)
 		if (eval_step(&s->eval, s->found[i], ev) != TRUTH_NO)
 			s->found[kept++] = s->found[i];
@@ -272,9 +299,9 @@ static const struct match_row asked_for;
 static void answer(struct scanner *s, enum rule_role role, struct asked *asked, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		const struct match_row *row = match_prepared(
-			s->eval.memos[role], asked[i].print, asked[i].string.bytes,
-			asked[i].string.length, asked[i].string.true_length);
+		const struct match_row *row =
+			match_prepared(s->eval.memos[role], asked[i].print, asked[i].string.bytes,
+				       asked[i].string.length, asked[i].string.true_length);
 
 		*asked[i].to = row && !row->is_fleeting ? row : NULL;
 	}
@@ -346,26 +373,71 @@ static void probe(struct scanner *s, struct scan_block *b, const struct scan_buc
 	}
 }
 
-static int by_time(const void *a, const void *b)
+static inline bool is_before(const struct scan_candidate *x, const struct scan_candidate *y)
 {
-	const struct scan_candidate *x = a, *y = b;
-
 	if (x->ts != y->ts)
-		return x->ts < y->ts ? -1 : 1;
-	if (x->cpu != y->cpu)
-		return x->cpu < y->cpu ? -1 : 1;
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
+		return x->ts < y->ts;
+	return x->cpu != y->cpu ? x->cpu < y->cpu : x->seq < y->seq;
 }
 
-/* Two sorted halves need no sort, and most blocks are few runs; qsort of what is sorted is cheap. */
-static void put_in_order(struct scan_block *b)
+/* Where the run that begins at FROM ends. */
+static uint32_t end_of_run(const struct scan_candidate *list, uint32_t from, uint32_t n)
 {
-	for (uint32_t i = 1; i < b->n; i++) {
-		if (by_time(&b->candidates[i - 1], &b->candidates[i]) > 0) {
-			qsort(b->candidates, b->n, sizeof(*b->candidates), by_time);
-			return;
+	while (++from < n && !is_before(&list[from], &list[from - 1]))
+		;
+	return from < n ? from : n;
+}
+
+static void merge_runs(const struct scan_candidate *a, const struct scan_candidate *a_end,
+		       const struct scan_candidate *b, const struct scan_candidate *b_end,
+		       struct scan_candidate *to)
+{
+	while (a < a_end && b < b_end)
+		*to++ = is_before(b, a) ? *b++ : *a++;
+	while (a < a_end)
+		*to++ = *a++;
+	while (b < b_end)
+		*to++ = *b++;
+}
+
+/* A block is a few runs, each in order: neighbours are merged until there is one. */
+static int put_in_order(struct scanner *s, struct scan_block *b)
+{
+	while (b->n && end_of_run(b->candidates, 0, b->n) < b->n) {
+		struct scan_candidate *list = b->candidates;
+		uint32_t room = b->room;
+
+		if (s->spare_room < b->n) {
+			free(s->spare);
+			s->spare = calloc(b->room, sizeof(*s->spare));
+			s->spare_room = s->spare ? b->room : 0;
+			if (!s->spare)
+				return -ENOMEM;
 		}
+		for (uint32_t i = 0; i < b->n;) {
+			uint32_t middle = end_of_run(list, i, b->n);
+			uint32_t end = middle < b->n ? end_of_run(list, middle, b->n) : middle;
+
+			merge_runs(list + i, list + middle, list + middle, list + end,
+				   s->spare + i);
+			i = end;
+		}
+		b->candidates = s->spare;
+		b->room = s->spare_room;
+		s->spare = list;
+		s->spare_room = room;
 	}
+	return 0;
+}
+
+/* What failed names nothing, but that a connection may go on without the caller. */
+static bool may_name(const struct scanner *s, const struct scan_block *b, uint32_t i)
+{
+	unsigned type = b->u.type[i];
+
+	if (!scan_type_names(s->plan, b->u.schema, type))
+		return false;
+	return b->u.ret[i] >= 0 || b->u.flags[i] & EV_WIDE_RET || type == EV_connect;
 }
 
 int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct reel_err *err)
@@ -395,7 +467,7 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	for (uint32_t i = 0; r == 0 && i < u->n_events; i++) {
 		unsigned type = u->type[i];
 		struct reel_event ev;
-		bool is_wanted = is_state || s->plan->wants[type];
+		bool is_wanted = is_state || s->plan->wants[type] || may_name(s, b, i);
 
 		if (!lanes[type] && !is_wanted)
 			continue;
@@ -419,10 +491,9 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	s->eval.rows = NULL;
 	b->wants_names = s->eval.wants_names;
 	s->eval.wants_names = false;
-	if (r < 0)
-		return reel_err_set(err, r, "no memory for a block");
-	put_in_order(b);
-	return 0;
+	if (r == 0)
+		r = put_in_order(s, b);
+	return r < 0 ? reel_err_set(err, r, "no memory for a block") : 0;
 }
 
 void scan_block_event(const struct scan_block *b, const struct scan_candidate *c,

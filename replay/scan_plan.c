@@ -227,20 +227,13 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 
 void scan_plan_want_names(struct scan_plan *p)
 {
-	static const uint8_t types[] = { EV_open,    EV_create,	 EV_open_by_handle, EV_memfd_create,
-					 EV_socket,  EV_bind,	 EV_listen,	    EV_connect,
-					 EV_accept,  EV_send,	 EV_recv,	    EV_pipe,
-					 EV_mmap };
-
 	p->wants_names = true;
-	for (size_t i = 0; i < sizeof(types); i++)
-		p->wants[types[i]] = true;
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		p->names[t] = !reel_type_by_id(t) || model_type_names(reel_type_by_id(t));
 }
 
-void scan_plan_free(struct scan_plan *p)
+void scan_plan_forget(struct scan_plan *p)
 {
-	if (!p)
-		return;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
 		struct scan_bucket *b = p->buckets[t];
 
@@ -256,6 +249,16 @@ void scan_plan_free(struct scan_plan *p)
 		free(b->all);
 		free(b);
 	}
+	memset(p->buckets, 0, sizeof(p->buckets));
+	memset(p->wants, 0, sizeof(p->wants));
+	p->wants_names = false;
+}
+
+void scan_plan_free(struct scan_plan *p)
+{
+	if (!p)
+		return;
+	scan_plan_forget(p);
 	free(p);
 }
 
@@ -266,7 +269,7 @@ bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e)
 	if (e->kind != TAPE_EVENTS)
 		return false;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
-		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t]))
+		if (e->types[t / 8] >> t % 8 & 1 && (p->buckets[t] || p->wants[t] || p->names[t]))
 			return true;
 	return false;
 }

@@ -151,6 +151,8 @@ static int take_offer(struct sequence *s, const struct turn *turn, const struct 
 		t->anchor_ns = o->before ? o->before->last_ns : s->ev->ts;
 	else
 		t->anchor_ns = o->before->anchor_ns;
+	if (explain_of(s, turn->rule_at))
+		s->o.explain->nodes[turn->node_at].counted++;
 	token_fill(s, t, &from, evidence);
 	t->mask = mask;
 	slot_bound_tuples(s, slot);

@@ -14,7 +14,7 @@
 /* More than N are kept, since the oldest of the newest N may be one that cannot begin. */
 enum { SPARE_TIMES = 4, COUNTED_MIN = 64 };
 
-/* What was counted ------------------------------------------------------------------------------ */
+/* What was counted ----------------------------------------------------------------------------- */
 
 void count_set_unref(struct count_set *set)
 {
@@ -191,6 +191,8 @@ static int add(struct sequence *s, const struct turn *turn, struct token *t,
 	s->n_state++;
 	t->last_ns = s->ev->ts;
 	t->last_serial = s->serial;
+	if (explain_of(s, turn->rule_at))
+		s->o.explain->nodes[turn->node_at].counted++;
 	return 1;
 }
 
@@ -341,6 +343,7 @@ int count_event(struct sequence *s, const struct turn *turn, struct reel_err *er
 	} else {
 		slot = slot_find(s, turn->rule_at, (uint32_t)turn->node->parent, turn->key);
 		n = slot_tokens(s, slot, &list);
+		sequence_refused(s, turn, list, n);
 		for (int64_t i = 0; r == 0 && i < n; i++)
 			if (sequence_may_follow(s, turn, list[i]))
 				r = count_from(s, turn, list[i], err);

@@ -101,6 +101,7 @@ struct sequence {
 	struct token *dead;
 	uint64_t n_made;
 	uint64_t n_state, swept; /* tokens; how many were left by the last sweep */
+	uint64_t until_sweep;	 /* so many may be thrown away before the next */
 	struct token **waiting;	 /* a heap by deadline; from 1 */
 	size_t n_waiting, waiting_room;
 	struct sequence_stats stats;
@@ -133,8 +134,8 @@ struct token *token_new(struct sequence *s, struct slot *slot, enum token_kind k
 void token_kill(struct sequence *s, struct token *t);
 void token_touch(struct sequence *s, struct token *t);
 bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t now_ns);
-/* The tokens of the slot that are not dead, as they are now, newest first; they stay valid until the
- * event is over. Returns how many, or -ENOMEM. */
+/* The tokens of the slot as they are now, newest first; they stay valid until the event is over.
+ * Returns how many, or -ENOMEM. */
 void order_tokens(struct token **list, int64_t n); /* as they lie, and back */
 int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret);
 
@@ -166,6 +167,12 @@ static inline const struct node_facts *node_facts(const struct sequence *s, uint
 	return &s->plan->facts[s->plan->first_fact[rule] + node];
 }
 
+/* Whoever wants to know about this rule; NULL: nobody. */
+static inline struct explain *explain_of(const struct sequence *s, uint32_t rule)
+{
+	return s->o.explain && s->o.explain->rule == rule ? s->o.explain : NULL;
+}
+
 /* What a token is copied from: a parent's token, or nothing at the head. */
 struct origin {
 	struct evidence *evidence;
@@ -184,6 +191,8 @@ struct turn {
 	uint64_t key;
 };
 
+/* Why nothing goes on to the node from the tokens of its parent, if nothing does. */
+void sequence_refused(struct sequence *s, const struct turn *turn, struct token **list, int64_t n);
 /* MEMBERS: of `all`, those whose steps may hold. */
 int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members,
 		   struct reel_err *err);

@@ -86,6 +86,10 @@ static bool is_tuned(struct sequence *s, uint32_t rule)
 static int report(struct sequence *s, const struct match *m, struct reel_err *err)
 {
 	s->stats.matches++;
+	if (explain_of(s, m->rule)) {
+		s->o.explain->matches += !m->is_tuned;
+		s->o.explain->suppressed += m->is_tuned;
+	}
 	return s->o.found(s->o.context, m, err);
 }
 
@@ -245,6 +249,8 @@ int sequence_arrive(struct sequence *s, const struct turn *turn, const struct or
 	} else {
 		t->collected = 1;
 	}
+	if (explain_of(s, turn->rule_at))
+		explain_reached(s->o.explain, turn->node_at, s->ev);
 	token_fill(s, t, from, evidence);
 	if (!node->is_end) {
 		slot_bound_tuples(s, slot);
@@ -295,6 +301,8 @@ enum truth sequence_ask(struct sequence *s, uint32_t step, const struct token *t
 	s->eval->bound = t ? s->values : NULL;
 	s->eval->why = 0;
 	answer = eval_step(s->eval, step, s->ev);
+	if (t && explain_of(s, t->slot->rule))
+		explain_asked_bound(s->o.explain, s->eval, step, s->ev, answer, s->serial);
 	s->eval->bound = NULL;
 	return answer;
 }
@@ -362,6 +370,33 @@ static int collect(struct sequence *s, const struct turn *turn, struct reel_err 
 	return 0;
 }
 
+void sequence_refused(struct sequence *s, const struct turn *turn, struct token **list, int64_t n)
+{
+	struct explain *about = explain_of(s, turn->rule_at);
+	struct explain_node *x = about ? &about->nodes[turn->node_at] : NULL;
+	const struct token *nearest = NULL;
+	uint64_t now = s->ev->ts;
+
+	for (int64_t i = 0; x && i < n; i++) {
+		if (sequence_may_follow(s, turn, list[i]))
+			return;
+		if (!list[i]->is_dead && list[i]->kind == TOKEN_WHOLE &&
+		    (!nearest || list[i]->last_ns > nearest->last_ns))
+			nearest = list[i];
+	}
+	if (!x)
+		return;
+	if (!nearest)
+		x->early++;
+	else if (nearest->guards_seen & turn->facts->guard_mask)
+		x->held++;
+	else if (turn->rule->within_ns != RULES_FOREVER && now > nearest->first_ns &&
+		 now - nearest->first_ns > turn->rule->within_ns)
+		x->late_path++;
+	else
+		x->late++;
+}
+
 int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members,
 		   struct reel_err *err)
 {
@@ -381,6 +416,7 @@ int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members
 		n = slot_tokens(s, slot, &list);
 		if (n < 0)
 			return reel_err_set(err, (int)n, "no memory for tokens");
+		sequence_refused(s, turn, list, n);
 		for (int64_t i = 0; r == 0 && i < n; i++)
 			r = reach_from(s, turn, list[i], err);
 	}
@@ -406,6 +442,8 @@ int sequence_single(struct sequence *s, const struct turn *turn, struct reel_err
 		return reel_err_set(err, -ENOMEM, "no memory for evidence");
 	m.evidence = evidence;
 	m.is_tuned = is_tuned(s, turn->rule_at);
+	if (explain_of(s, turn->rule_at))
+		explain_reached(s->o.explain, turn->node_at, s->ev);
 	s->first_is_used = true;
 	r = report(s, &m, err);
 	evidence_unref(s->model, evidence);

@@ -457,15 +457,23 @@ void store_bound(struct sequence *s, uint64_t now_ns)
 {
 	if (s->n_state > s->stats.peak_tokens)
 		s->stats.peak_tokens = s->n_state;
-	if (s->n_state > 2 * s->swept + SWEEP_MIN || s->n_state > s->o.max_state)
+	/* Who explains wants to see what comes too late for what. And looking at all of them for each
+	 * that is too many would never end. */
+	if ((s->n_state > 2 * s->swept + SWEEP_MIN && !s->o.explain) ||
+	    (s->n_state > s->o.max_state && s->until_sweep == 0)) {
 		sweep(s, now_ns);
+		s->until_sweep = s->o.max_state / 8 + 1;
+	}
 	while (s->n_state > s->o.max_state && s->oldest) {
 		struct token *t = s->oldest;
 
-		sequence_blind(s, t->slot->rule, BLIND_EVICTED, now_ns,
-			       node_facts(s, t->slot->rule, t->slot->node)->extent_ns);
-		s->stats.evicted += 1 + t->n_counted;
+		if (token_is_alive(s, t, now_ns)) {
+			sequence_blind(s, t->slot->rule, BLIND_EVICTED, now_ns,
+				       node_facts(s, t->slot->rule, t->slot->node)->extent_ns);
+			s->stats.evicted += 1 + t->n_counted;
+		}
 		token_kill(s, t);
+		s->until_sweep -= s->until_sweep > 0;
 	}
 }
 

@@ -294,7 +294,10 @@ class Runner:
         """Adds the event to what a count or `all` may use; returns where it was added."""
         d, touched = story.entries_of(node), []
         before = story.before(node)
-        for key in list(before) + [k for k in d if k not in before]:
+        # First those that may begin with it, from the newest token on; then the youngest counts.
+        begin = [k for k, t in before.items() if self.may_begin(node, t, ev) and
+                 self.in_time(node, t, ev.ts)]
+        for key in begin + [k for k in reversed(list(d)) if k not in begin]:
             token = before.get(key)
             is_known = key in before
             bound = dict(key) if key else {}
@@ -315,11 +318,14 @@ class Runner:
                     value = tuple(values_of(step.distinct, ev, self.machine, {}))
                     if not value or UNKNOWN_VALUE in value:
                         continue
+                    # How long it was does not make what was cut another one.
+                    value = tuple((v.data, v.cut) if isinstance(v, Str) else v for v in value)
                 if entries and entries[-1].ev is ev and entries[-1].member == member:
                     touched.append(key)
                     continue
-                entries.append(Entry(ev, member, (token or "head") if begins else None, value,
-                                     self.bound_of(node, member, ev)))
+                # As the token is now: what it collects behind this is not of this story.
+                base = (token.copy() if token else "head") if begins else None
+                entries.append(Entry(ev, member, base, value, self.bound_of(node, member, ev)))
                 touched.append(key)
         return list(dict.fromkeys(touched))
 
