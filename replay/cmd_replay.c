@@ -314,7 +314,7 @@ static int open_and_run(struct replay *r)
 	}
 	if (r->options.against.n)
 		return replay_compare(r);
-	if (!r->options.explain && (r->options.follow || replay_is_stream(r, &fd)))
+	if (!r->options.explain && (replay_is_stream(r, &fd) || r->options.follow))
 		return replay_follow(r, fd);
 	result = reel_reader_open_all(r->args.v, (unsigned)r->args.n, &r->reader, &err);
 	if (result < 0)
