@@ -100,7 +100,7 @@ enum rule_scope {
 	X(container_image, "container.image", TEXT, "", "image of its container")		\
 	X(container_runtime, "container.runtime", U8,						\
 	  "unknown|docker|podman|containerd|cri-o", "what runs its container")			\
-	X(container_privileged, "container.privileged", U8, "bool", "it has all rights")			\
+	X(container_privileged, "container.privileged", U8, "bool", "it has all rights")	\
 	X(host, "host", TEXT, "", "name of the machine")
 
 enum rule_context {

@@ -457,8 +457,8 @@ void store_bound(struct sequence *s, uint64_t now_ns)
 {
 	if (s->n_state > s->stats.peak_tokens)
 		s->stats.peak_tokens = s->n_state;
-	/* Who explains wants to see what comes too late for what. And looking at all of them for each
-	 * that is too many would never end. */
+	/* Who explains wants to see what comes too late for what. And looking at all of them for
+	 * each that is too many would never end. */
 	if ((s->n_state > 2 * s->swept + SWEEP_MIN && !s->o.explain) ||
 	    (s->n_state > s->o.max_state && s->until_sweep == 0)) {
 		sweep(s, now_ns);
