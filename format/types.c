@@ -141,12 +141,23 @@ unsigned reel_kind_width(uint8_t kind)
 	return kind < COUNT(widths) ? widths[kind] : 0;
 }
 
+/* Where in the table above each one stands. */
+enum {
+#define T(id, type, class, stream, other_names, what) AT_##type,
+	EV_TYPES(T)
+#undef T
+};
+
 const struct reel_type *reel_type_by_id(unsigned id)
 {
-	for (const struct reel_type *t = reel_types; t->name; t++)
-		if (t->id == id)
-			return t;
-	return NULL;
+	/* From 1; 0: there is none. */
+	static const uint8_t places[EV_MAX_TYPES] = {
+#define T(type_id, type, class, stream, other_names, what) [type_id] = AT_##type + 1,
+		EV_TYPES(T)
+#undef T
+	};
+
+	return id < EV_MAX_TYPES && places[id] ? &reel_types[places[id] - 1] : NULL;
 }
 
 const struct reel_class *reel_class_by_id(unsigned id)

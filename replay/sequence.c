@@ -154,7 +154,8 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 			explain_asked(s->o.explain, s->eval, steps[i], s->ev,
 				      (enum truth)s->truth[steps[i]], s->serial);
 		s->stats.evaluations[steps[i]]++;
-		if (s->truth[steps[i]] == TRUTH_NO)
+		/* A step without uses is one of a rule that nobody wants. */
+		if (s->truth[steps[i]] == TRUTH_NO || !more)
 			continue;
 		s->stats.hits[steps[i]] += s->truth[steps[i]] == TRUTH_YES;
 		if (n + more > s->turns_room) {
@@ -469,6 +470,9 @@ void sequence_move(struct sequence *to, struct sequence *old, const int32_t *rul
 			slot = slot_get(to, (uint32_t)rule_of[rule], t->slot->node, t->slot->key);
 		if (slot)
 			store_move(to, old, t, slot);
+		else if (rule_of[rule] >= 0) /* no memory: nothing is claimed of its way */
+			sequence_blind(to, (uint32_t)rule_of[rule], BLIND_EVICTED, t->last_ns,
+				       node_facts(old, rule, t->slot->node)->extent_ns);
 	}
 	to->serial = old->serial;
 	to->n_made = old->n_made;
