@@ -383,7 +383,7 @@ static int found_family(struct sequence *s, uint64_t from, uint64_t to, struct r
 
 	for (struct slot *slot = owner ? owner->slots : NULL; slot; slot = slot->next_of_owner) {
 		struct token **list;
-		int64_t n = slot_tokens(s, slot, &list);
+		int64_t n = slot_list(s, slot, &list);
 
 		/* From the last on, so that they come to lie in the same order. */
 		for (r = n < 0 ? (int)n : r; r == 0 && n-- > 0;)

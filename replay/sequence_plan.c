@@ -103,7 +103,7 @@ static uint64_t most(uint64_t a, uint64_t b)
 /* Parents stand before their children, so from the last to the first. */
 static void find_lives(const struct rule *rule, struct node_facts *facts, struct rule_facts *whole)
 {
-	whole->is_single = rule->n_unlesses == 0;
+	whole->is_single = true;
 	for (uint32_t i = rule->n_nodes; i-- > 0;) {
 		const struct rule_node *n = &rule->nodes[i];
 		struct node_facts *f = &facts[i];

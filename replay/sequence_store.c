@@ -336,30 +336,39 @@ bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t no
 	return life == RULES_FOREVER || now_ns <= t->last_ns || now_ns - t->last_ns <= life;
 }
 
-/* Of those that one event placed the one goes first whose events are newer, from the last on. */
-static int by_newest(const void *a, const void *b)
+/* Whether its events are newer, from the last on. */
+static bool is_newer(const struct token *t, const struct token *than)
 {
-	const struct token *const *t = a, *const *u = b;
-	const struct evidence *x = (*t)->evidence, *y = (*u)->evidence;
+	const struct evidence *x = t->evidence, *y = than->evidence;
 
-	while (x && y && x->seen->serial == y->seen->serial && x != y) {
+	while (x && y && x != y && x->seen->serial == y->seen->serial) {
 		x = x->before;
 		y = y->before;
 	}
-	if (x && y && x->seen->serial != y->seen->serial)
-		return x->seen->serial > y->seen->serial ? -1 : 1;
-	if (!x != !y)
-		return x ? -1 : 1;
-	return (*t)->number < (*u)->number ? -1 : (*t)->number > (*u)->number;
+	return x && x != y && (!y || x->seen->serial > y->seen->serial);
 }
 
+/* Of those that one event placed, the one whose events are newer goes first; and of those that
+ * have counted it, the one that counted first, which lies behind the others. */
 static void order_tokens(struct token **list, int64_t n)
 {
 	for (int64_t from = 0, to; from < n; from = to) {
 		for (to = from + 1; to < n && list[to]->last_serial == list[from]->last_serial;)
 			to++;
-		if (to - from > 1)
-			qsort(list + from, (size_t)(to - from), sizeof(*list), by_newest);
+		for (int64_t i = from, k = to - 1; i < k; i++, k--) {
+			struct token *t = list[i];
+
+			list[i] = list[k];
+			list[k] = t;
+		}
+		for (int64_t i = from + 1; i < to; i++) {
+			struct token *t = list[i];
+			int64_t k = i;
+
+			for (; k > from && is_newer(t, list[k - 1]); k--)
+				list[k] = list[k - 1];
+			list[k] = t;
+		}
 	}
 }
 
@@ -377,7 +386,7 @@ static int make_look_room(struct sequence *s, size_t n)
 	return 0;
 }
 
-int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret)
+int64_t slot_list(struct sequence *s, const struct slot *slot, struct token ***ret)
 {
 	int64_t n = 0;
 
@@ -387,8 +396,15 @@ int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret)
 		return -ENOMEM;
 	for (struct token *t = slot->tokens; t; t = t->next)
 		s->looked_at[n++] = t;
-	order_tokens(s->looked_at, n);
 	*ret = s->looked_at;
+	return n;
+}
+
+int64_t slot_tokens(struct sequence *s, const struct slot *slot, struct token ***ret)
+{
+	int64_t n = slot_list(s, slot, ret);
+
+	order_tokens(*ret, n);
 	return n;
 }
 

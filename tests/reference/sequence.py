@@ -300,10 +300,11 @@ class Runner:
         """Adds the event to what a count or `all` may use; returns where it was added."""
         d, touched = story.entries_of(node), []
         before = story.before(node)
-        # First those that may begin with it, from the newest token on; then the youngest counts.
+        # First those that may begin with it, from the newest token on; then those that counted
+        # last, in the order in which they did.
         begin = [k for k, t in before.items() if self.may_begin(node, t, ev) and
                  self.in_time(node, t, ev.ts)]
-        for key in begin + [k for k in reversed(list(d)) if k not in begin]:
+        for key in begin + [k for k in d if k not in begin]:
             token = before.get(key)
             is_known = key in before
             bound = dict(key) if key else {}
@@ -333,7 +334,9 @@ class Runner:
                 base = (token.copy() if token else "head") if begins else None
                 entries.append(Entry(ev, member, base, value, self.bound_of(node, member, ev)))
                 touched.append(key)
-        return list(dict.fromkeys(touched))
+        touched = list(dict.fromkeys(touched))
+        story.entries[node.number] = {k: d[k] for k in touched + [k for k in d if k not in touched]}
+        return touched
 
     def arrive_count(self, story, node, ev):
         out, step = [], node.step
