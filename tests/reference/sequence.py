@@ -47,8 +47,8 @@ class Partial:
         self.first_ts = base.first_ts if base else entries[0].ts
         self.counted = base.counted if base else frozenset()
 
-    def numbers(self):
-        return [e.number for e in self.entries]
+    def age(self):
+        return [e.number for e in self.entries], self.base.age() if self.base else ()
 
 
 class Entry:
@@ -129,6 +129,7 @@ class Runner:
         self.rule, self.machine = rule, machine
         self.stories, self.findings = {}, []
         self.numbers = {}       # of events by their ids
+        self.made = {}          # what an event has made of an `all`
         self.blind = blind if blind is not None else []
 
     # Time that passes, keys that end
@@ -189,6 +190,8 @@ class Runner:
                     self.used.add(token.first)
                     self.counted |= token.counted
                     self.find(story, token, node, key, ev)
+            if node.kind == "all":
+                self.keep_partial(story, node)
             if node.kind == "step" and node.step.collects and not node.is_end:
                 self.collect(story, node, ev)
 
@@ -382,7 +385,7 @@ class Runner:
         def offer(members, base, since, entries, values):
             key = (frozenset(members), freeze(values))
             new = Partial(base, since, entries, values)
-            if key not in made or new.numbers() > made[key].numbers():
+            if key not in made or new.age() > made[key].age():
                 made[key] = new
 
         for token in story.before(node).values():
@@ -404,9 +407,16 @@ class Runner:
                           {**p.bound, **self.bound_of(node, m, ev)})
         whole = [k for k in made if len(k[0]) == len(node.steps)]
         out = [self.join_all(made.pop(k), ev)
-               for k in sorted(whole, key=lambda k: made[k].numbers(), reverse=True)]
-        partial.update(made)
+               for k in sorted(whole, key=lambda k: made[k].age(), reverse=True)]
+        self.made = made
         return out
+
+    def keep_partial(self, story, node):
+        """What was begun with events that have just been used up replaces nothing."""
+        partial = story.partial.setdefault(node.number, {})
+        partial.update((k, p) for k, p in self.made.items()
+                       if p.first not in self.used and not p.counted & self.counted)
+        self.made = {}
 
     def holds(self, step, ev, bound):
         found = self.matches(step, ev, bound)
