@@ -9,6 +9,15 @@
 
 #include "format/timetext.h"
 
+void report_bounds(const struct engine_boot *b, const struct blind_interval *x,
+		   uint64_t *ret_from_ns, uint64_t *ret_to_ns)
+{
+	uint64_t to = x->to_ns < b->last_ns ? x->to_ns : b->last_ns;
+
+	*ret_from_ns = x->from_ns > b->first_ns ? x->from_ns : b->first_ns;
+	*ret_to_ns = to > *ret_from_ns ? to : *ret_from_ns;
+}
+
 void report_put_time(struct report *rp, const struct engine_boot *b, uint64_t ts)
 {
 	struct reel_clock_cache clock = { 0 };

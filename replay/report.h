@@ -32,6 +32,9 @@ const struct engine_boot *report_since(const struct engine *e, uint32_t rule, ui
 
 /* The time of a moment of a boot, or @NS where wall time is not known. */
 void report_put_time(struct report *rp, const struct engine_boot *b, uint64_t ts);
+/* The part of the interval that the capture has; of one outside of it the beginning. */
+void report_bounds(const struct engine_boot *b, const struct blind_interval *x,
+		   uint64_t *ret_from_ns, uint64_t *ret_to_ns);
 
 void report_finding_text(struct report *rp, const struct engine *e, const struct finding *f);
 void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rule,

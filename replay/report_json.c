@@ -149,9 +149,9 @@ static void put_intervals(struct report *rp, const struct engine *e, const struc
 
 		for (uint32_t k = 0; k < v->blind[i].n; k++) {
 			const struct blind_interval *x = &v->blind[i].list[k];
-			uint64_t from = x->from_ns > b->first_ns ? x->from_ns : b->first_ns;
-			uint64_t to = x->to_ns < b->last_ns ? x->to_ns : b->last_ns;
+			uint64_t from, to;
 
+			report_bounds(b, x, &from, &to);
 			out_str(o, first ? "{\"reason\":\"" : ",{\"reason\":\"");
 			first = false;
 			out_str(o, blind_reason_name((enum blind_reason)x->reason));

@@ -98,15 +98,17 @@ static void put_interval(struct report *rp, const struct engine_boot *b,
 			 const struct blind_interval *x)
 {
 	struct reel_out *o = rp->out;
+	uint64_t from, to;
 
+	report_bounds(b, x, &from, &to);
 	out_str(o, "    ");
 	if (rp->by_hosts) {
 		put_text(rp, b->host);
 		out_str(o, ": ");
 	}
-	report_put_time(rp, b, x->from_ns > b->first_ns ? x->from_ns : b->first_ns);
+	report_put_time(rp, b, from);
 	out_str(o, " to ");
-	report_put_time(rp, b, x->to_ns < b->last_ns ? x->to_ns : b->last_ns);
+	report_put_time(rp, b, to);
 	out_str(o, ": ");
 	out_str(o, blind_reason_text((enum blind_reason)x->reason));
 	if (x->count) {
