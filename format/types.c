@@ -118,14 +118,14 @@ const struct reel_type reel_types[] = {
 	},
 	EV_TYPES(T)
 #undef T
-	{ 0 },
+		{ 0 },
 };
 
 const struct reel_class reel_classes[] = {
 #define C(class_id, class, is_on, what) { #class, what, class_id, is_on },
 	EV_CLASSES(C)
 #undef C
-	{ 0 },
+		{ 0 },
 };
 
 unsigned reel_kind_width(uint8_t kind)
@@ -141,12 +141,22 @@ unsigned reel_kind_width(uint8_t kind)
 	return kind < COUNT(widths) ? widths[kind] : 0;
 }
 
+/* Where each type lies in the table. */
+enum {
+#define T(id, type, class, stream, aliases, doc) INDEX_##type,
+	EV_TYPES(T)
+#undef T
+};
+
+static const struct reel_type *const types_by_id[EV_MAX_TYPES] = {
+#define T(id, type, class, stream, aliases, doc) [id] = &reel_types[INDEX_##type],
+	EV_TYPES(T)
+#undef T
+};
+
 const struct reel_type *reel_type_by_id(unsigned id)
 {
-	for (const struct reel_type *t = reel_types; t->name; t++)
-		if (t->id == id)
-			return t;
-	return NULL;
+	return id < EV_MAX_TYPES ? types_by_id[id] : NULL;
 }
 
 const struct reel_class *reel_class_by_id(unsigned id)
