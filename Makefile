@@ -265,6 +265,7 @@ demo: deps ## build and show it at work
 install: $(O)/reel $(O)/reel-record ## install under DESTDIR/PREFIX (/usr/local)
 	install -D -m 755 $(O)/reel $(DESTDIR)$(PREFIX)/bin/reel
 	install -D -m 755 $(O)/reel-record $(DESTDIR)$(PREFIX)/bin/reel-record
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/reel/policies samples/policies/*.policy
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,/usr/local/,$(PREFIX)/,' record/reel.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/reel.service
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/reel.service

@@ -83,6 +83,8 @@ uint8_t programs_slot_class(unsigned slot);
 
 /* Does an event of this type have a hook that works? */
 bool programs_have_type(const struct programs *p, unsigned type);
+/* Is it asked for, by its class or the name of a call? */
+bool programs_want_type(const struct programs *p, unsigned type);
 
 /* What became of each hook: calls visit for each, until it returns other than 0. */
 struct hook {

@@ -158,6 +158,13 @@ struct bpf_object *programs_object(const struct programs *p)
 	return p->skeleton->obj;
 }
 
+bool programs_want_type(const struct programs *p, unsigned type)
+{
+	const struct reel_type *t = reel_type_by_id(type);
+
+	return t && load_type_wanted(&p->options, t);
+}
+
 bool programs_have_type(const struct programs *p, unsigned type)
 {
 	for (unsigned i = 0; i < p->n; i++) {

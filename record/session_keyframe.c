@@ -5,6 +5,7 @@
  * from the helper. All of that arrives between the rounds.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "format/types.h"
@@ -117,6 +118,60 @@ static int put_hook(void *arg, const struct hook *h)
 	return put_coverage(p->s, h->name, h->types, h->reason, h->status, p->err);
 }
 
+/*
+ * The types that no class and no name asks for. It comes last, and always: with it a reader knows
+ * all filters of this run, and forgets those of an earlier one.
+ */
+static int put_unwanted(struct session *s, struct reel_err *err)
+{
+	char types[EV_MAX_TYPES * 20];
+	size_t used = 0;
+
+	types[0] = 0;
+	for (const struct reel_type *t = reel_types; t->name; t++) {
+		/* This one has an option of its own. */
+		if (t->stream != TAPE_EVENTS || (t->id == EV_dns && s->wishes->no_dns) ||
+		    programs_want_type(s->programs, t->id))
+			continue;
+		used += (size_t)snprintf(types + used, sizeof(types) - used, "%s%s",
+					 used ? " " : "", t->name);
+		if (used >= sizeof(types))
+			return reel_err_set(err, -E2BIG, "the names of types are too long");
+	}
+	return put_coverage(s, "-e", types, "", HOOK_FILTER, err);
+}
+
+static int put_names(struct session *s, const char *option, const char *types,
+		     const struct reel_strings *names, struct reel_err *err)
+{
+	int r = names->n ? 0 : put_coverage(s, option, types, "none", HOOK_FILTER, err);
+
+	for (size_t i = 0; i < names->n && r == 0; i++)
+		r = put_coverage(s, option, types, names->v[i], HOOK_FILTER, err);
+	return r;
+}
+
+/* How much is kept of what is: also where nobody gave the option, for whoever asks later. */
+static int put_limits(struct session *s, struct reel_err *err)
+{
+	const struct wishes *w = s->wishes;
+	char bytes[16];
+	int r;
+
+	snprintf(bytes, sizeof(bytes), "%u", w->content);
+	r = put_coverage(s, "--content", "read write send recv", bytes, HOOK_FILTER, err);
+	snprintf(bytes, sizeof(bytes), "%u", w->max_arg);
+	if (r == 0)
+		r = put_coverage(s, "--max-arg", "exec process", bytes, HOOK_FILTER, err);
+	if (r == 0)
+		r = put_names(s, "--env", "exec process", &w->env, err);
+	if (r == 0 && w->calls.n)
+		r = put_names(s, "--syscalls", "sys", &w->calls, err);
+	if (r == 0 && !w->hash)
+		r = put_coverage(s, "--hash", "hash", "none", HOOK_FILTER, err);
+	return r;
+}
+
 /* Options as the user gave them: each is a filter that holds. */
 static int put_filters(struct session *s, struct reel_err *err)
 {
@@ -149,7 +204,9 @@ static int put_filters(struct session *s, struct reel_err *err)
 				 HOOK_FILTER, err);
 	if (w->no_dns && r == 0)
 		r = put_coverage(s, "--no-dns", "dns", "", HOOK_FILTER, err);
-	return r;
+	if (r == 0)
+		r = put_limits(s, err);
+	return r < 0 ? r : put_unwanted(s, err);
 }
 
 int session_put_coverage(struct session *s, struct reel_err *err)

@@ -48,11 +48,20 @@ static void resolve_process(const char *name, struct access *ret)
 						.context = (uint8_t)c };
 }
 
-static void resolve_own(const struct reel_type *t, const char *name, struct access *ret)
+static unsigned kind_class(uint8_t kind)
 {
+	return kind >= REEL_PATH ? 2 : kind == REEL_ADDR;
+}
+
+/* A name may be something else in another type: an address of the net, or of memory. */
+static void resolve_own(const struct reel_type *t, const struct rule_ref *ref, struct access *ret)
+{
+	const char *name = ref->own;
 	const struct reel_field *f = rule_own_field(t, name);
 
 	*ret = (struct access){ .way = ACCESS_ABSENT };
+	if (f && kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
+		return;
 	if (strcmp(name, "path") == 0 && resolve_named(t, f, ret))
 		return;
 	if (!f) {
@@ -100,7 +109,7 @@ void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struc
 					.kind = ref->kind,
 					.context = ref->context };
 	else if (ref->context == RULE_OWN_FIELD)
-		resolve_own(t, ref->own, ret);
+		resolve_own(t, ref, ret);
 	else if (ref->context == RULE_pathname || ref->context == RULE_filename)
 		resolve_pathname(t, ret);
 	else
@@ -113,6 +122,7 @@ struct walk {
 	struct eval_plan *p;
 	const struct reel_type *type;
 	unsigned id;
+	bool is_step;
 };
 
 static void resolve_expr(const struct walk *w, uint32_t at)
@@ -133,6 +143,9 @@ static void resolve_expr(const struct walk *w, uint32_t at)
 		case RULE_EXPR_LEAF:
 			l = &w->p->rules->leaves[x->a];
 			access_resolve(w->type, &l->left, &w->p->left[w->id][x->a]);
+			if (w->is_step && w->p->left[w->id][x->a].way == ACCESS_NAMED &&
+			    w->p->left[w->id][x->a].offset == ACCESS_NOWHERE)
+				w->p->needs_names = true;
 			if (l->has_right)
 				access_resolve(w->type, &l->right, &w->p->right[w->id][x->a]);
 			return;
@@ -165,7 +178,7 @@ int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan *
 		const struct rule_step *step = &rules->steps[s];
 
 		for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
-			struct walk w = { p, reel_type_by_id(t), t };
+			struct walk w = { p, reel_type_by_id(t), t, true };
 
 			if (!(step->types[t / 8] >> t % 8 & 1) || !w.type)
 				continue;
@@ -176,7 +189,7 @@ int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan *
 	}
 	/* Predicates that are no step's are asked of events of any type. */
 	for (unsigned t = 0; r == 0 && rules->n_tunes && t < EV_MAX_TYPES; t++) {
-		struct walk w = { p, reel_type_by_id(t), t };
+		struct walk w = { p, reel_type_by_id(t), t, false };
 
 		if (!w.type || (r = add_type(p, t)) < 0)
 			continue;
@@ -205,7 +218,7 @@ void eval_plan_free(struct eval_plan *p)
 int eval_plan_predicate(struct eval_plan *p, uint32_t expr, struct reel_err *err)
 {
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
-		struct walk w = { p, reel_type_by_id(t), t };
+		struct walk w = { p, reel_type_by_id(t), t, false };
 
 		if (!w.type)
 			continue;

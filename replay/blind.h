@@ -31,9 +31,9 @@ struct blind_interval {
 };
 
 /*
- * By rising from_ns; intervals of one reason that touch are one. At most BLIND_INTERVALS_MAX: beyond
- * that the two of a reason that lie closest to each other become one, so that the list only ever
- * claims more blindness than there was.
+ * By rising from_ns; intervals of one reason that touch are one. At most BLIND_INTERVALS_MAX:
+ * beyond that the two of a reason that lie closest to each other become one, so that the list only
+ * ever claims more blindness than there was.
  */
 enum { BLIND_INTERVALS_MAX = 256 };
 struct blind {

@@ -16,9 +16,10 @@
 #include "format/render.h"
 #include "format/walk.h"
 #include "replay/context.h"
+#include "replay/where.h"
 
 struct dump_options {
-	const char *from, *to, *at;
+	const char *from, *to, *at, *where;
 	struct reel_strings types, pids;
 	int format;
 	struct reel_tz tz;
@@ -47,6 +48,8 @@ static const struct reel_option dump_table[] = {
 	  "only of these types, or of those that these calls end in; may be repeated" },
 	{ "pid", 0, "PID,...", REEL_OPT_LIST, AT(pids),
 	  "only of these processes; may be repeated" },
+	{ "where", 0, "PREDICATE", REEL_OPT_STRING, AT(where),
+	  "only those of which this holds, as in a policy: 'exe endswith \"/sh\" and uid == 0'" },
 	{ "at", 0, "TIME", REEL_OPT_STRING, AT(at),
 	  "the records that tell the state at TIME: from the last keyframe before it on" },
 	{ "follow", 0, NULL, REEL_OPT_FLAG, AT(follow), "go on while it is being written" },
@@ -75,6 +78,8 @@ struct dump {
 	struct reel_filter filter;
 	struct reel_filter walked; /* what is read: with --context more than is asked for */
 	struct context *context;   /* NULL: not asked for */
+	struct where *where;	   /* NULL: not asked for */
+	uint64_t n_undecided;
 	const struct reel_type *only_type;
 	struct reel_reader *reader; /* NULL: the capture comes as a stream */
 	struct era *eras;	    /* of each source, for --at */
@@ -206,6 +211,20 @@ static int choose_context(struct dump *d, struct reel_err *err)
 	return context_new(&d->context, err);
 }
 
+/* A predicate may ask for what any event before has told. */
+static int choose_where(struct dump *d, struct reel_err *err)
+{
+	int r = where_new(d->options.where, &d->where, err);
+
+	if (r == 0)
+		r = choose_context(d, err);
+	if (r < 0)
+		return r;
+	d->walked.some_types = false;
+	context_want_names(d->context);
+	return 0;
+}
+
 static int choose(struct dump *d)
 {
 	const struct dump_options *o = &d->options;
@@ -231,7 +250,9 @@ static int choose(struct dump *d)
 	if (r == 0 && o->at)
 		r = choose_eras(d, &at, &err);
 	d->walked = d->filter;
-	if (r == 0 && o->context)
+	if (r == 0 && o->where)
+		r = choose_where(d, &err);
+	else if (r == 0 && o->context)
 		r = choose_context(d, &err);
 	if (r == -ENOMEM)
 		return fail(d, r, &err);
@@ -324,6 +345,16 @@ static bool is_asked_for(const struct dump *d, const struct reel_event *ev, int6
 	return f->from.kind != REEL_REALTIME || real >= f->from.ns;
 }
 
+/* What cannot be told is not shown, but counted. */
+static bool holds(struct dump *d, const struct reel_event *ev)
+{
+	enum truth t =
+		where_holds(d->where, ev, context_model(d->context), context_process(d->context));
+
+	d->n_undecided += t == TRUTH_UNKNOWN;
+	return t == TRUTH_YES;
+}
+
 /* Takes an event in; returns 1 if it is to be printed. */
 static int take_context(struct dump *d, const struct reel_event *ev, int64_t real,
 			struct reel_err *err)
@@ -333,8 +364,11 @@ static int take_context(struct dump *d, const struct reel_event *ev, int64_t rea
 
 	if (r < 0)
 		return r;
-	reel_render_beside(&d->renderer, d->values, n);
-	return is_asked_for(d, ev, real);
+	if (d->options.context)
+		reel_render_beside(&d->renderer, d->values, n);
+	if (!is_asked_for(d, ev, real))
+		return 0;
+	return d->where ? holds(d, ev) : 1;
 }
 
 static int print_events(struct dump *d, struct reel_err *err)
@@ -409,6 +443,11 @@ static int conclude(struct dump *d)
 		touched = reel_health_touches(h, d->options.follow ? NULL : d->reader, &d->filter);
 	for (unsigned i = 0; touched && reel_health_line(h, i, line); i++)
 		reel_command_note(d->self, &d->args.common, "%s", line);
+	if (d->n_undecided)
+		reel_command_note(d->self, &d->args.common,
+				  "of %" PRIu64
+				  " events it cannot be told: what decides was not recorded",
+				  d->n_undecided);
 	if (d->options.stats)
 		fprintf(stderr,
 			"reel dump: %" PRIu64 " blocks, %" PRIu64 " decompressed, %" PRIu64
@@ -450,6 +489,7 @@ static int dump_run(const struct reel_command *self, int argc, char **argv)
 	reel_reader_close(d->reader);
 	reel_options_done(dump_table, &d->options);
 	context_free(d->context);
+	where_free(d->where);
 	free(d->eras);
 	if (d->fd > STDIN_FILENO)
 		close(d->fd);

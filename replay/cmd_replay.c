@@ -16,11 +16,13 @@ static int parse_tz(const char *text, void *field, struct reel_err *err)
 	return reel_tz_parse(text, field, err);
 }
 
+enum { FEW_RULES = 12 }; /* that are named in the end also where they are clean */
+
 #define AT(field) offsetof(struct replay_options, field)
 
 static const struct reel_option replay_table[] = {
 	{ "rules", 'r', "PATH", REEL_OPT_LIST, AT(rules),
-	  "a file of rules, or a directory of them; may be repeated",
+	  "a file of rules, or a directory of them; may be repeated (default: those installed)",
 	  .heading = "Which rules, and when" },
 	{ "rule", 0, "GLOB", REEL_OPT_LIST, AT(only), "only those whose name fits" },
 	{ "tag", 0, "TAG", REEL_OPT_LIST, AT(tags), "only those with this tag" },
@@ -38,6 +40,12 @@ static const struct reel_option replay_table[] = {
 	  "times in this zone: UTC (the default), local, or +02:00", .parse = parse_tz },
 	{ "require-clean", 0, NULL, REEL_OPT_FLAG, AT(require_clean),
 	  "any verdict but clean ends with status 4" },
+	{ "explain", 0, "RULE", REEL_OPT_STRING, AT(explain),
+	  "why this rule matched, or how far it got" },
+	{ "profile-rules", 0, NULL, REEL_OPT_FLAG, AT(profile),
+	  "say at the end what each rule cost" },
+	{ "against", 0, "PATH", REEL_OPT_LIST, AT(against),
+	  "what these rules find that -r does not, and the other way round; may be repeated" },
 	{ "threads", 'j', "N", REEL_OPT_U32, AT(threads),
 	  "scan on N threads (default: one for each CPU); the output is the same",
 	  .heading = "Work" },
@@ -76,6 +84,12 @@ static const char *misuse_of(const struct replay *r)
 		return "which capture?";
 	if (!o->rules.n)
 		return "which rules? (-r)";
+	if (o->against.n && (o->explain || o->profile))
+		return "--against goes without --explain and --profile-rules";
+	if (o->explain && o->profile)
+		return "--explain goes without --profile-rules";
+	if ((o->explain || o->against.n) && strcmp(r->args.v[0], "-") == 0)
+		return "--explain and --against go without standard input";
 	for (int i = 0; r->args.n > 1 && i < r->args.n; i++)
 		if (strcmp(r->args.v[i], "-") == 0)
 			return "standard input can only be read alone";
@@ -107,7 +121,7 @@ static void show_progress(void *context, uint64_t done, uint64_t all)
 	fflush(stderr);
 }
 
-static void end_progress(struct replay *r)
+void replay_end_progress(struct replay *r)
 {
 	if (r->talks_progress && r->shown_ns)
 		fprintf(stderr, "\r%60s\r", "");
@@ -136,6 +150,7 @@ int replay_make_engine(struct replay *r, struct reel_err *err)
 		.all = o->all,
 		.tz = o->tz,
 		.color = reel_common_color(&r->args.common, STDOUT_FILENO) && o->format == 0,
+		.wide = r->args.common.verbose > 0,
 		.appeared = show_at_once,
 		.context = r,
 	};
@@ -143,6 +158,8 @@ int replay_make_engine(struct replay *r, struct reel_err *err)
 		.threads = o->threads,
 		.max_state = o->max_state,
 		.is_slow = o->slow,
+		.measures = o->profile,
+		.explain = r->explain,
 		.stop = &replay_stop,
 		.progress = show_progress,
 		.context = r,
@@ -162,6 +179,7 @@ int replay_make_engine(struct replay *r, struct reel_err *err)
 		.tz = o->tz,
 		.is_json = o->format == 1,
 		.color = fo.color,
+		.names_clean = r->args.common.verbose > 0 || r->rules->n <= FEW_RULES,
 		.by_hosts = r->reader && r->reader->n_sources > 1,
 	};
 	return result;
@@ -196,7 +214,7 @@ int replay_conclude(struct replay *r)
 	struct reel_err err = { 0 };
 	int result = 0;
 
-	end_progress(r);
+	replay_end_progress(r);
 	if (!r->shows_at_once)
 		show_findings(r);
 	for (uint32_t i = 0; result == 0 && i < r->rules->n; i++) {
@@ -215,6 +233,8 @@ int replay_conclude(struct replay *r)
 		result = report_hash_program(r->hashes.program, &err);
 	if (result == 0 && r->reader)
 		(void)report_hash_capture(r->reader, r->hashes.capture);
+	if (result == 0 && r->options.profile && r->options.format == 1)
+		replay_profile(r);
 	if (result == 0)
 		report_end(&r->report, r->engine, &r->hashes);
 	if (result == 0 && out_flush(&r->out) < 0)
@@ -222,11 +242,13 @@ int replay_conclude(struct replay *r)
 				      strerror(-out_error(&r->out)));
 	if (result < 0)
 		return replay_fail(r, result, &err);
+	if (r->options.profile && r->options.format == 0)
+		replay_profile(r);
 	return status_of(r, is_touched, is_unclean);
 }
 
 /* What is wrong with the tape itself is said whatever the rules read. */
-static void say_health(struct replay *r)
+void replay_say_health(struct replay *r)
 {
 	char line[REEL_HEALTH_LINE];
 
@@ -241,15 +263,15 @@ static int run_files(struct replay *r)
 	const struct reel_health *h = &r->engine->health;
 
 	if (result < 0) {
-		end_progress(r);
+		replay_end_progress(r);
 		return replay_fail(r, result, &err);
 	}
-	end_progress(r);
+	replay_end_progress(r);
 	if (replay_stop) {
 		reel_err_set(&err, -EINTR, "interrupted");
 		return reel_command_fail(r->self, REEL_STATUS_IO, &err);
 	}
-	say_health(r);
+	replay_say_health(r);
 	if (h->n_damages && r->engine->stats.blocks && !r->engine->stats.unpacked) {
 		reel_err_set(&err, -EBADMSG, "no block of it can be read");
 		return reel_command_fail(r->self, REEL_STATUS_UNREADABLE, &err);
@@ -269,9 +291,13 @@ static int open_and_run(struct replay *r)
 		reel_err_set(&err, result, "no memory to print with");
 		return replay_fail(r, result, &err);
 	}
+	if (r->options.against.n)
+		return replay_compare(r);
 	result = reel_reader_open_all(r->args.v, (unsigned)r->args.n, &r->reader, &err);
 	if (result < 0)
 		return replay_fail(r, result, &err);
+	if (r->options.explain)
+		return replay_explain(r);
 	result = replay_make_engine(r, &err);
 	if (result == -EINVAL || result == -ERANGE)
 		return replay_refuse(r, &err);
@@ -298,11 +324,13 @@ static int replay_run(const struct reel_command *self, int argc, char **argv)
 		r.options.threads = n < 1 ? 1 : n > 64 ? 64 : (uint32_t)n;
 	}
 	r.talks_progress = isatty(STDERR_FILENO) && !r.args.common.quiet;
+	replay_default_rules(&r.options.rules);
 	misuse = misuse_of(&r);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	status = misuse ? reel_command_misuse(self, "%s", misuse) : open_and_run(&r);
 	engine_free(r.engine);
+	explain_free(r.explain);
 	findings_free(r.findings);
 	rules_free(r.rules);
 	reel_reader_close(r.reader);

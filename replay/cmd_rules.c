@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reel rules: do rules compile, and which are there. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "format/command.h"
-#include "format/json.h"
-#include "format/out.h"
-#include "replay/rules.h"
-
-enum { RULES_TEXT, RULES_JSON };
-
-struct rules_options {
-	int format;
-};
+#include "format/outcome.h"
+#include "replay/cmd_rules.h"
 
 static const struct reel_option rules_table[] = {
 	{ "format", 0, NULL, REEL_OPT_CHOICE, offsetof(struct rules_options, format),
 	  "how to print them (default: text)", .choices = "text|json" },
 	{ "json", 0, NULL, REEL_OPT_SET, offsetof(struct rules_options, format),
 	  "same as --format json", .value = RULES_JSON },
+	{ "for", 0, "CAPTURE", REEL_OPT_LIST, offsetof(struct rules_options, captures),
+	  "whether this capture can decide them; may be repeated" },
+	{ "record-options", 0, NULL, REEL_OPT_FLAG, offsetof(struct rules_options, record_options),
+	  "with which options of reel record they can be decided" },
 	{ 0 },
 };
 
@@ -32,7 +29,7 @@ static const char *const languages[] = {
 
 /* Text ----------------------------------------------------------------------------------------- */
 
-static void put_column(struct reel_out *o, const char *text, size_t width)
+void rules_put_column(struct reel_out *o, const char *text, size_t width)
 {
 	size_t before = o->len;
 
@@ -43,7 +40,7 @@ static void put_column(struct reel_out *o, const char *text, size_t width)
 	out_str(o, "  ");
 }
 
-static void put_place(struct reel_out *o, const char *file, uint32_t line)
+void rules_put_place(struct reel_out *o, const char *file, uint32_t line)
 {
 	out_text_string(o, file, strlen(file));
 	out_char(o, ':');
@@ -82,10 +79,10 @@ static void put_text(struct reel_out *o, const struct rules *r)
 	for (uint32_t i = 0; i < r->n; i++) {
 		const struct rule *rule = &r->list[i];
 
-		put_column(o, rule->why_not ? "unsupported" : "loaded", 8);
-		put_column(o, rule_severity_names[rule->severity], 13);
-		put_column(o, rule->title, widest);
-		put_place(o, rule->file, rule->line);
+		rules_put_column(o, rule->why_not ? "unsupported" : "loaded", 8);
+		rules_put_column(o, rule_severity_names[rule->severity], 13);
+		rules_put_column(o, rule->title, widest);
+		rules_put_place(o, rule->file, rule->line);
 		if (rule->why_not) {
 			out_str(o, "  ");
 			out_text_string(o, rule->why_not, strlen(rule->why_not));
@@ -95,14 +92,14 @@ static void put_text(struct reel_out *o, const struct rules *r)
 	for (uint32_t i = 0; i < r->n_notes; i++) {
 		if (!is_first_error(r, i))
 			continue;
-		put_column(o, "rejected", 8);
+		rules_put_column(o, "rejected", 8);
 		out_text_string(o, r->notes[i].file, strlen(r->notes[i].file));
 		out_char(o, '\n');
 	}
 	for (uint32_t i = 0; i < r->n_notes; i++) {
 		const struct rule_note *n = &r->notes[i];
 
-		put_place(o, n->file, n->line);
+		rules_put_place(o, n->file, n->line);
 		out_char(o, ':');
 		out_u64(o, n->column);
 		out_str(o, n->is_error ? ": error: " : ": warning: ");
@@ -186,22 +183,44 @@ static int load(struct rules **ret, const struct reel_args *args, struct reel_er
 	return r < 0 ? r : rules_finish(*ret, err);
 }
 
-static int show(const struct reel_command *self, const struct rules_options *o,
-		const struct rules *r)
+/* Rules that do not compile leave nothing to be said about captures. */
+static int say_errors(const struct reel_command *self, const struct rules *r)
+{
+	struct reel_err err = { 0 };
+
+	for (uint32_t i = 0; i < r->n_notes; i++)
+		if (r->notes[i].is_error)
+			fprintf(stderr, "%s:%u:%u: error: %s\n", r->notes[i].file, r->notes[i].line,
+				r->notes[i].column, r->notes[i].text);
+	reel_err_set(&err, -EINVAL, "%u of %u files of rules do not compile", r->n_rejected,
+		     r->n_files);
+	return reel_command_fail(self, REEL_STATUS_USAGE, &err);
+}
+
+static int show(const struct reel_command *self, const struct rules_options *o, struct rules *r)
 {
 	struct reel_err err = { 0 };
 	struct reel_out out;
-	int status = r->n_rejected ? REEL_STATUS_USAGE : REEL_STATUS_OK;
+	int status = r->n_rejected ? REEL_STATUS_USAGE : REEL_STATUS_OK, result = 0;
+
+	if (r->n_rejected && (o->record_options || o->captures.n))
+		return say_errors(self, r);
 
 	if (out_init(&out, STDOUT_FILENO) < 0) {
 		(void)reel_err_set(&err, -ENOMEM, "no memory for the output");
 		return reel_command_fail(self, REEL_STATUS_IO, &err);
 	}
-	if (o->format == RULES_JSON)
+	if (o->record_options)
+		result = rules_put_record_options(&out, o, r, &err);
+	else if (o->captures.n)
+		result = rules_put_for(&out, o, r, &err);
+	else if (o->format == RULES_JSON)
 		put_json(&out, r);
 	else
 		put_text(&out, r);
-	if (out_flush(&out) < 0) {
+	if (result < 0)
+		status = reel_command_fail(self, reel_status_of(result), &err);
+	else if (out_flush(&out) < 0) {
 		(void)reel_err_set(&err, out_error(&out), "cannot write to standard output: %s",
 				   strerror(-out_error(&out)));
 		status = reel_command_fail(self, REEL_STATUS_IO, &err);
@@ -220,8 +239,9 @@ static int rules_run(const struct reel_command *self, int argc, char **argv)
 
 	if (!reel_command_parse(self, argc, argv, &o, &args, &status))
 		return status;
-	if (args.n == 0) {
-		status = reel_command_misuse(self, "which rules?");
+	if (args.n == 0 || (o.record_options && o.captures.n)) {
+		status = reel_command_misuse(self, args.n ? "--for goes without --record-options" :
+							    "which rules?");
 		goto out;
 	}
 	if (load(&r, &args, &err) < 0) {

@@ -17,6 +17,9 @@ struct boot_model {
 struct context {
 	struct boot_model *of_source;
 	unsigned n_sources;
+	bool wants_names;
+	struct model *model; /* of the last event */
+	struct model_process *process;
 };
 
 int context_new(struct context **ret, struct reel_err *err)
@@ -37,6 +40,21 @@ void context_free(struct context *c)
 		model_free(c->of_source[i].model);
 	free(c->of_source);
 	free(c);
+}
+
+void context_want_names(struct context *c)
+{
+	c->wants_names = true;
+}
+
+struct model *context_model(const struct context *c)
+{
+	return c->model;
+}
+
+struct model_process *context_process(const struct context *c)
+{
+	return c->process;
 }
 
 void context_types(bool types[EV_MAX_TYPES])
@@ -108,7 +126,7 @@ int context_event(struct context *c, const struct reel_event *ev,
 		  struct reel_render_value ret[CONTEXT_VALUES_MAX], unsigned *ret_n,
 		  struct reel_err *err)
 {
-	const struct model_process *p;
+	struct model_process *p;
 	struct model_change change;
 	struct model *m = NULL;
 	int r = model_of(c, ev->segment, &m, err);
@@ -125,7 +143,13 @@ int context_event(struct context *c, const struct reel_event *ev,
 		p = change.process;
 	} else {
 		p = model_find(m, ev->pid);
+		if (c->wants_names)
+			r = model_names(m, ev, err);
 	}
+	c->model = m;
+	c->process = p;
+	if (r < 0)
+		return r;
 	if (!p || !model_is_certain(m, p))
 		return 0;
 	if (p->known_by != MODEL_EXEC)

@@ -9,6 +9,7 @@
 #include "format/err.h"
 #include "format/event.h"
 #include "format/render.h"
+#include "replay/model.h"
 
 enum { CONTEXT_VALUES_MAX = 4 };
 
@@ -21,6 +22,12 @@ void context_free(struct context *c);
 int context_event(struct context *c, const struct reel_event *ev,
 		  struct reel_render_value ret[CONTEXT_VALUES_MAX], unsigned *ret_n,
 		  struct reel_err *err);
+
+/* Also what events tell of files by device and inode; for that all events have to be given. */
+void context_want_names(struct context *c);
+/* Of the last event; NULL: nobody's. */
+struct model *context_model(const struct context *c);
+struct model_process *context_process(const struct context *c);
 
 /* Types that have to be given, besides those that values are wanted for. */
 void context_types(bool types[EV_MAX_TYPES]);

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In the order of the names of coverage.status. */
-enum status { LOADED, NOT_WANTED, NOT_THERE, REFUSED, FILTER, PARTLY };
+#include "format/reader.h"
 
 /* Filters that leave out types whole; those of scope leave out processes, which is no blindness. */
 static const struct {
@@ -16,6 +15,7 @@ static const struct {
 	{ "-e", NULL },
 	{ "--io", "none" },
 	{ "--no-dns", NULL },
+	{ "--hash", "none" },
 };
 
 static const struct {
@@ -86,12 +86,12 @@ static void find_missing(const struct coverage *c, uint8_t missing[32])
 		const struct coverage_hook *h = &c->hooks[i];
 
 		for (unsigned k = 0; k < 32; k++) {
-			if (h->status == FILTER) {
+			if (h->status == COVERAGE_FILTER) {
 				out[k] |= leaves_out(h) ? h->types[k] : 0;
 				continue;
 			}
 			named[k] |= h->types[k];
-			if (h->status == LOADED || h->status == PARTLY)
+			if (h->status == COVERAGE_LOADED || h->status == COVERAGE_PARTLY)
 				works[k] |= h->types[k];
 		}
 	}
@@ -105,13 +105,32 @@ static void note_scope(struct coverage *c, const struct coverage_hook *h)
 	char part[220];
 
 	for (size_t i = 0; i < sizeof(scopes) / sizeof(*scopes); i++) {
-		if (h->status != FILTER || strcmp(h->name, scopes[i].hook) != 0)
+		if (h->status != COVERAGE_FILTER || strcmp(h->name, scopes[i].hook) != 0)
 			continue;
 		snprintf(part, sizeof(part), "%s %s", scopes[i].text, h->reason);
 		if (!strstr(c->scope, part) && used + strlen(part) + 3 < sizeof(c->scope))
 			snprintf(c->scope + used, sizeof(c->scope) - used, "%s%s", used ? ", " : "",
 				 part);
 	}
+}
+
+/* A filter says its value in the reason; one option may have several. */
+static bool is_same(const struct coverage_hook *a, const struct coverage_hook *b)
+{
+	return strcmp(a->name, b->name) == 0 && memcmp(a->types, b->types, sizeof(a->types)) == 0 &&
+	       (a->status != COVERAGE_FILTER || b->status != COVERAGE_FILTER ||
+		strcmp(a->reason, b->reason) == 0);
+}
+
+/* The last filter of a run has come: those of earlier ones hold no longer. */
+static void forget_filters(struct coverage *c, uint64_t run)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->hooks[i].status != COVERAGE_FILTER || c->hooks[i].run == run)
+			c->hooks[kept++] = c->hooks[i];
+	c->n = kept;
 }
 
 int coverage_note(struct coverage *c, const struct reel_event *ev)
@@ -126,10 +145,10 @@ int coverage_note(struct coverage *c, const struct reel_event *ev)
 	copy_text(h.reason, sizeof(h.reason), ev, "reason");
 	read_types(h.types, ev);
 	h.status = (uint8_t)reel_event_number(ev, status);
+	h.run = ev->segment ? ev->segment->meta.run : 0;
 	note_scope(c, &h);
 	for (unsigned i = 0; i < c->n && !to; i++)
-		if (strcmp(c->hooks[i].name, h.name) == 0 &&
-		    memcmp(c->hooks[i].types, h.types, sizeof(h.types)) == 0)
+		if (is_same(&c->hooks[i], &h))
 			to = &c->hooks[i];
 	if (!to) {
 		if (c->n == COVERAGE_HOOKS_MAX)
@@ -146,6 +165,8 @@ int coverage_note(struct coverage *c, const struct reel_event *ev)
 		to = &c->hooks[c->n++];
 	}
 	*to = h;
+	if (h.status == COVERAGE_FILTER && strcmp(h.name, "-e") == 0)
+		forget_filters(c, h.run);
 	find_missing(c, missing);
 	if (memcmp(missing, c->missing, sizeof(missing)) == 0)
 		return 0;
@@ -162,13 +183,13 @@ const char *coverage_why(const struct coverage *c, unsigned type)
 
 		if (!(h->types[type / 8] >> type % 8 & 1))
 			continue;
-		if (h->status == FILTER && leaves_out(h))
+		if (h->status == COVERAGE_FILTER && leaves_out(h))
 			return "left out by an option of the recording";
-		if (h->status == NOT_WANTED)
+		if (h->status == COVERAGE_NOT_WANTED)
 			why = "its class was not recorded";
-		else if (h->status == NOT_THERE)
+		else if (h->status == COVERAGE_NOT_THERE)
 			why = "the kernel has no hook for it";
-		else if (h->status == REFUSED)
+		else if (h->status == COVERAGE_REFUSED)
 			why = "the kernel refused the hook";
 	}
 	return why;

@@ -14,7 +14,16 @@ struct coverage_hook {
 	char name[64];
 	char reason[128];
 	uint8_t types[32];
-	uint8_t status; /* as in the record */
+	uint8_t status; /* as in the record: */
+	uint64_t run;	/* of the recorder that said so */
+};
+enum coverage_status {
+	COVERAGE_LOADED,
+	COVERAGE_NOT_WANTED,
+	COVERAGE_NOT_THERE,
+	COVERAGE_REFUSED,
+	COVERAGE_FILTER,
+	COVERAGE_PARTLY,
 };
 
 struct coverage {

@@ -18,6 +18,11 @@ static void want_types(struct engine *e)
 		reads_io |= reads_type(&e->reads[i], EV_read) || reads_type(&e->reads[i], EV_write);
 	e->scan_plan->wants[EV_fold] = reads_io;
 	e->scan_plan->is_slow = e->o.is_slow;
+	/* Shortcuts leave out what fails. */
+	e->scan_plan->keeps_all = e->o.explain != NULL;
+	e->scan_plan->is_slow |= e->o.explain != NULL;
+	if (e->o.is_survey)
+		scan_plan_forget(e->scan_plan);
 }
 
 int engine_make_plans(struct engine *e, struct rules *rules, uint64_t number, struct engine *ret,
@@ -75,6 +80,11 @@ int engine_new(struct rules *rules, const struct engine_options *o, struct findi
 	r = e->stats.evaluations && e->stats.hits ? 0 : reel_err_set(err, -ENOMEM, "no memory");
 	if (r == 0)
 		r = engine_make_plans(e, rules, e->plan_number, e, err);
+	if (r == 0 && o->measures) {
+		e->profile = profile_new(rules->n_steps, rules->n);
+		r = e->profile ? 0 : reel_err_set(err, -ENOMEM, "no memory for a profile");
+		e->scan_plan->profile = e->profile;
+	}
 	if (r == 0)
 		r = findings_set_rules(findings, rules, NULL, 0, err);
 	if (r < 0) {
@@ -116,6 +126,7 @@ void engine_free(struct engine *e)
 	free(e->stats.evaluations);
 	free(e->stats.hits);
 	engine_drop_plans(e);
+	profile_free(e->profile);
 	free(e);
 }
 
@@ -152,7 +163,9 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 {
 	struct sequence_options o = { .max_state = e->o.max_state,
 				      .found = engine_found,
-				      .context = e };
+				      .context = e,
+				      .explain = e->o.explain,
+				      .profile = e->profile };
 	struct engine_boot *b = calloc(1, sizeof(*b));
 	struct engine_boot **boots = reallocarray(e->boots, e->n_boots + 1u, sizeof(*boots));
 	int r;
@@ -173,8 +186,11 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 	b->first_ns = boot->ts_max ? boot->ts_min : segment->meta.start.boottime_ns;
 	b->last_ns = boot->ts_max ? boot->ts_max : b->first_ns;
 	e->boots[e->n_boots++] = e->boot = b;
+	if (e->o.explain)
+		e->o.explain->boot = e->n_boots - 1;
 	e->gaps_passed = 0;
 	e->now_ns = 0;
+	findings_begin_boot(e->findings);
 	choose_time(e, boot);
 	o.blind = b->blind;
 	r = model_new(b->host, &e->model, err);
@@ -211,6 +227,25 @@ static void where_is(struct engine *e, struct finding_where *ret)
 				       &e->boot->boot->clocks };
 }
 
+static void free_boot_state(struct engine *e)
+{
+	sequence_free(e->sequence);
+	eval_done(&e->eval);
+	if (e->has_scanner)
+		scanner_done(&e->scanner);
+	e->has_scanner = false;
+	model_free(e->model);
+	e->sequence = NULL;
+	e->model = NULL;
+	e->boot = NULL;
+}
+
+void engine_drop_boot(struct engine *e)
+{
+	free_boot_state(e);
+	boot_free(e->boots[--e->n_boots], e->rules->n);
+}
+
 int engine_end_boot(struct engine *e, struct reel_err *err)
 {
 	struct finding_where where;
@@ -229,15 +264,7 @@ int engine_end_boot(struct engine *e, struct reel_err *err)
 	else
 		(void)findings_settle(e->findings, e->model, &where, NULL);
 	add_stats(e);
-	sequence_free(e->sequence);
-	eval_done(&e->eval);
-	if (e->has_scanner)
-		scanner_done(&e->scanner);
-	e->has_scanner = false;
-	model_free(e->model);
-	e->sequence = NULL;
-	e->model = NULL;
-	e->boot = NULL;
+	free_boot_state(e);
 	return r;
 }
 
@@ -311,10 +338,12 @@ static int judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		return r;
 	if (n_steps && !is_asked_for(e, ev))
 		n_steps = 0;
-	if (!n_steps && !is_state)
+	if (!n_steps && !change.process && !is_state)
 		return sequence_time(e->sequence, ev->ts, err);
-	return sequence_event(e->sequence, &e->eval, ev, is_state ? &change : NULL, steps, n_steps,
-			      err);
+	r = sequence_event(e->sequence, &e->eval, ev, &change, steps, n_steps, err);
+	while (r == 0 && model_more(e->model, &change))
+		r = sequence_change(e->sequence, &change, err);
+	return r;
 }
 
 int engine_event(struct engine *e, const struct reel_event *ev, struct reel_err *err)
@@ -421,6 +450,14 @@ static int list_blocks(struct engine *e, const struct reel_reader *r, uint32_t *
 	return 0;
 }
 
+/* Names cost much and are rarely asked for: only then everything is looked at once more. */
+static bool wants_other_names(const struct engine *e, const struct pipeline_item *item)
+{
+	return !e->scan_plan->wants_names &&
+	       (e->eval.wants_names || (item->block && item->block->wants_names));
+}
+
+/* 1: it has to be done again, with names. */
 static int run_blocks(struct engine *e, const struct reel_reader *r, const uint32_t *list,
 		      uint32_t n, uint64_t done_before, struct reel_err *err)
 {
@@ -435,7 +472,7 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 	while ((result = pipeline_next(p, &item, err)) > 0) {
 		struct reel_event ev;
 
-		if (e->o.stop && *e->o.stop)
+		if ((e->o.stop && *e->o.stop) || wants_other_names(e, &item))
 			break;
 		if (!item.block) {
 			const struct reel_entry *entry = &r->blocks[item.entry];
@@ -457,6 +494,7 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 		}
 		if (result < 0)
 			break;
+		result = 0;
 		if (e->o.progress && ++shown % 1024 == 0) {
 			pipeline_stats(p, &stats);
 			e->o.progress(e->o.context, done_before + stats.bytes, r->bytes);
@@ -470,7 +508,22 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 	e->stats.disordered += stats.disordered;
 	e->health.disordered += stats.disordered;
 	pipeline_free(p);
+	if (result > 0 && !(e->o.stop && *e->o.stop))
+		return 1;
 	return result < 0 ? result : 0;
+}
+
+static int run_boot(struct engine *e, const struct reel_reader *r, const struct reel_boot *boot,
+		    const struct reel_segment *first, uint64_t *done, struct reel_err *err);
+
+/* The boot once more, from nothing. */
+static int run_again(struct engine *e, const struct reel_reader *r, const struct reel_boot *boot,
+		     const struct reel_segment *first, uint64_t *done, struct reel_err *err)
+{
+	findings_forget_boot(e->findings, e->model, e->n_boots - 1);
+	engine_drop_boot(e);
+	scan_plan_want_names(e->scan_plan);
+	return run_boot(e, r, boot, first, done, err);
 }
 
 static int run_boot(struct engine *e, const struct reel_reader *r, const struct reel_boot *boot,
@@ -484,7 +537,13 @@ static int run_boot(struct engine *e, const struct reel_reader *r, const struct 
 	if (result == 0)
 		result = list_blocks(e, r, &list, &n, err);
 	if (result == 0)
+		result = engine_introduce(e, r, list, n, err);
+	if (result == 0)
 		result = run_blocks(e, r, list, n, *done, err);
+	if (result > 0) {
+		free(list);
+		return run_again(e, r, boot, first, done, err);
+	}
 	for (uint32_t i = 0; i < n; i++)
 		*done += r->blocks[list[i]].stored_bytes;
 	free(list);

@@ -20,6 +20,9 @@ struct engine_options {
 	uint64_t max_state;
 	struct reel_moment from, to; /* steps are asked of events in this time only */
 	bool is_slow;		     /* without the shortcuts, for tests */
+	struct explain *explain;     /* who wants to know all about one rule; may be NULL */
+	bool measures;		     /* what steps and rules cost */
+	bool is_survey;		     /* no step is asked: only state and gaps are read */
 	const volatile int *stop;    /* may be NULL */
 	void (*progress)(void *context, uint64_t bytes_done, uint64_t bytes);
 	void *context;
@@ -62,6 +65,7 @@ struct engine {
 	struct sequence_plan *sequence_plan;
 	struct reads *reads;
 	struct findings *findings; /* not the engine's */
+	struct profile *profile;   /* NULL: nothing is measured */
 	struct engine_boot **boots;
 	unsigned n_boots;
 	uint64_t plan_number;

@@ -222,14 +222,18 @@ int engine_find_gaps(struct engine *e, const struct reel_reader *r, struct reel_
 
 int engine_folded(struct engine *e, const struct reel_event *ev, struct reel_err *err)
 {
-	uint64_t first = read_field(ev, "first", ev->ts), last = read_field(ev, "last", ev->ts);
-	uint64_t reads = read_field(ev, "reads", 0), writes = read_field(ev, "writes", 0);
+	struct ev_fold scratch;
+	const struct ev_fold *fold = reel_event_as(ev, &scratch, sizeof(scratch));
 	int r = 0;
 
-	if (reads)
-		r = blind_add(&e->boot->folded_reads, BLIND_FOLDED, first, last, reads);
-	if (r == 0 && writes)
-		r = blind_add(&e->boot->folded_writes, BLIND_FOLDED, first, last, writes);
+	if (!ev->segment->schema->as_built[EV_fold])
+		return 0;
+	if (fold->reads)
+		r = blind_add(&e->boot->folded_reads, BLIND_FOLDED, fold->first, fold->last,
+			      fold->reads);
+	if (r == 0 && fold->writes)
+		r = blind_add(&e->boot->folded_writes, BLIND_FOLDED, fold->first, fold->last,
+			      fold->writes);
 	return r < 0 ? reel_err_set(err, r, "no memory for gaps") : 0;
 }
 

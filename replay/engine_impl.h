@@ -23,7 +23,12 @@ int engine_make_plans(struct engine *e, struct rules *rules, uint64_t number, st
 void engine_drop_plans(struct engine *e);
 int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 		      const struct reel_segment *segment, struct reel_err *err);
+/* As if it had not begun. */
+void engine_drop_boot(struct engine *e);
 int engine_end_boot(struct engine *e, struct reel_err *err);
+/* LIST: blocks of the boot in the order of their first event. */
+int engine_introduce(struct engine *e, const struct reel_reader *r, const uint32_t *list,
+		     uint32_t n_blocks, struct reel_err *err);
 int engine_found(void *context, const struct match *m, struct reel_err *err);
 
 #endif

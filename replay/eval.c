@@ -125,16 +125,37 @@ static enum match_op match_op_of(enum rule_op op)
 	}
 }
 
+/* Of what B was before it was cut only a difference in what is left of it can be known. */
+static enum truth compare_with_cut(enum rule_op op, const struct value *a, const struct value *b)
+{
+	uint32_t n = a->length < b->length ? a->length : b->length;
+	bool is_whole = a->true_length == a->length, differs = memcmp(a->bytes, b->bytes, n) != 0;
+
+	switch (op) {
+	case RULE_EQ:
+	case RULE_NE:
+		if (is_whole && (a->length < b->length || (b->true_length != EV_UNKNOWN_LENGTH &&
+							   b->true_length != a->length)))
+			differs = true;
+		return differs ? TRUTH_NO : TRUTH_UNKNOWN;
+	case RULE_STARTS:
+		return differs ? TRUTH_NO : TRUTH_UNKNOWN;
+	case RULE_CONTAINS:
+		if (is_whole && !memmem(a->bytes, a->length, b->bytes, b->length))
+			return TRUTH_NO;
+		return TRUTH_UNKNOWN;
+	default:
+		return TRUTH_UNKNOWN;
+	}
+}
+
 static enum truth compare_strings(enum rule_op op, const struct value *a, const struct value *b)
 {
 	uint32_t n = a->length < b->length ? a->length : b->length;
 	int order;
 
-	if (b->true_length != b->length) {
-		bool differs = memcmp(a->bytes, b->bytes, n) != 0;
-
-		return differs && (op == RULE_EQ || op == RULE_NE) ? TRUTH_NO : TRUTH_UNKNOWN;
-	}
+	if (b->true_length != b->length)
+		return compare_with_cut(op, a, b);
 	if (op < RULE_LT || op > RULE_GE)
 		return match_one(match_op_of(op), 0, b->bytes, b->length, a->bytes, a->length,
 				 a->true_length);
@@ -196,7 +217,8 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 	struct found f;
 
 	finder_begin(&finder, e, &l->left, a, ev);
-	/* A row of the matcher has looked at all arguments at once; a field must be compared with each. */
+	/* A row of the matcher has looked at all arguments at once; a field is compared with
+	 * each. */
 	finder.one_by_one = right != NULL;
 	while (finder_next(&finder, &f)) {
 		enum truth fits = fits_one(e, l, &f, right);
@@ -262,8 +284,7 @@ static bool is_under_way(const struct reel_event *ev)
 	return ev->type->id == EV_connect && ev->ret == -EINPROGRESS;
 }
 
-static enum truth outcome_fits(struct eval *e, enum rule_outcome wanted,
-			       const struct reel_event *ev)
+enum truth eval_outcome(struct eval *e, enum rule_outcome wanted, const struct reel_event *ev)
 {
 	bool succeeded = (ev->ret >= 0 || is_under_way(ev)) && !(ev->flags & EV_BLOCKED);
 
@@ -280,7 +301,7 @@ static enum truth outcome_fits(struct eval *e, enum rule_outcome wanted,
 enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev)
 {
 	const struct rule_step *s = &e->plan->rules->steps[step];
-	enum truth a = outcome_fits(e, s->outcome, ev);
+	enum truth a = eval_outcome(e, s->outcome, ev);
 
 	return a == TRUTH_NO ? a : truth_and(a, eval_expr(e, s->expr, ev));
 }
@@ -288,8 +309,12 @@ enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev)
 void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
 		struct value *ret)
 {
-	struct access a = { .way = ACCESS_UNSET };
+	uint64_t at = ((uintptr_t)ref / sizeof(void *) * 31 + ev->type->id) % 64;
+	struct eval_known *k = &e->known[at];
 
-	access_resolve(ev->type, ref, &a);
-	value_of(e, ref, &a, ev, ret);
+	if (k->ref != ref || k->type != ev->type) {
+		*k = (struct eval_known){ ref, ev->type, { .way = ACCESS_UNSET } };
+		access_resolve(ev->type, ref, &k->access);
+	}
+	value_of(e, ref, &k->access, ev, ret);
 }

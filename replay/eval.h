@@ -46,6 +46,7 @@ struct eval_plan {
 	const struct rules *rules;
 	struct access *left[EV_MAX_TYPES]; /* by leaf; NULL: no step wants the type */
 	struct access *right[EV_MAX_TYPES];
+	bool needs_names; /* a step asks for a file that is known by device and inode only */
 	uint64_t number; /* of the plan; for what is remembered in a model's texts */
 };
 
@@ -80,7 +81,14 @@ struct eval {
 	/* Of the event that is looked at: */
 	struct model_process *process;
 	const struct value *bound; /* the rule's slots; NULL: unknown */
+	bool wants_names;	      /* a name was asked for that only others could have told */
 	uint32_t why;		   /* bits 1 << enum blind_reason: what made something unknown */
+	/* Where fields that are bound or counted lie, by reference and type. */
+	struct eval_known {
+		const struct rule_ref *ref;
+		const struct reel_type *type;
+		struct access access;
+	} known[64];
 	uint8_t digits[2 * 64];	   /* a short row of bytes, as digits */
 	uint8_t *line;		   /* arguments with blanks between them */
 	size_t line_room;
@@ -89,6 +97,8 @@ struct eval {
 int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err);
 void eval_done(struct eval *e);
 
+/* Whether the call ended as it should. */
+enum truth eval_outcome(struct eval *e, enum rule_outcome wanted, const struct reel_event *ev);
 enum truth eval_leaf(struct eval *e, uint32_t leaf, const struct reel_event *ev);
 enum truth eval_expr(struct eval *e, uint32_t expr, const struct reel_event *ev);
 /* Whether the event is what the step wants; its type is already known to be. */

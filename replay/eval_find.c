@@ -146,6 +146,7 @@ static bool find_named(const struct finder *f, struct found *ret)
 	if (!has_bytes(f->ev, a->inode, 8))
 		return give_unknown(f->e, ret, BLIND_OLD);
 	inode = read_number(f->ev, a->inode, REEL_U64);
+	f->e->wants_names = true;
 	if (!f->e->model) /* found out in order */
 		return give_unknown(f->e, ret, BLIND_NAME);
 	file = inode ? model_file(f->e->model,
@@ -375,7 +376,7 @@ static bool find_next_process(struct finder *f, struct found *ret)
 
 /* Arguments ------------------------------------------------------------------------------------ */
 
-/* The argument that begins at AT; false: there is none. *RET_NEXT: where the one behind it begins. */
+/* The argument that begins at AT; false: there is none. *RET_NEXT: where the next one begins. */
 static bool cut_argument(const struct value *args, uint32_t at, struct found *ret,
 			 uint32_t *ret_next)
 {

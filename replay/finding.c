@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NO_ROW = 0xffffffff };
+enum { NO_ROW = 0xffffffff, LINE_COLUMNS = 180 };
 
 int findings_new(const struct findings_options *o, struct findings **ret, struct reel_err *err)
 {
@@ -47,6 +47,7 @@ void findings_free(struct findings *f)
 	free(f->rows);
 	free(f->table);
 	free(f->counts);
+	free(f->counts_before);
 	free(f->memory);
 	free(f);
 }
@@ -55,10 +56,14 @@ int findings_set_rules(struct findings *f, const struct rules *rules, const int3
 		       uint32_t n_old, struct reel_err *err)
 {
 	struct finding_counts *counts = calloc(rules->n + 1u, sizeof(*counts));
+	struct finding_counts *before = calloc(rules->n + 1u, sizeof(*before));
 	size_t kept = 0;
 
-	if (!counts)
+	if (!counts || !before) {
+		free(counts);
+		free(before);
 		return reel_err_set(err, -ENOMEM, "no memory for findings");
+	}
 	for (uint32_t i = 0; i < n_old; i++)
 		if (rule_of[i] >= 0)
 			counts[rule_of[i]] = f->counts[i];
@@ -76,7 +81,9 @@ int findings_set_rules(struct findings *f, const struct rules *rules, const int3
 	free(f->table);
 	f->table = NULL;
 	free(f->counts);
+	free(f->counts_before);
 	f->counts = counts;
+	f->counts_before = before;
 	f->rules = rules;
 	return 0;
 }
@@ -219,11 +226,25 @@ static void put_json(struct findings *f, const struct rule *rule, const struct e
 	out_char(o, '}');
 }
 
+/* What matters of an event comes first; escapes are one byte each, and never cut. */
+static void shorten(struct reel_out *o, size_t line, bool color)
+{
+	size_t end = line + LINE_COLUMNS;
+
+	if (o->len <= end + 4)
+		return;
+	while (end > line && ((uint8_t)o->buf[end] & 0xc0) == 0x80)
+		end--;
+	o->len = end;
+	out_str(o, color ? "\033[0m ...\n" : " ...\n");
+}
+
 static void put_evidence(struct findings *f, const struct rule *rule, const struct evidence **list,
 			 uint32_t n, const struct finding_where *where)
 {
 	struct reel_clock_cache clock = { 0 };
 	struct reel_out *o = &f->words;
+	size_t line = 0;
 
 	out_reset(o);
 	if (f->o.is_json)
@@ -237,9 +258,12 @@ static void put_evidence(struct findings *f, const struct rule *rule, const stru
 				out_char(o, ',');
 			put_json(f, rule, list[i], where, time_ns);
 		} else {
+			line = o->len;
 			out_str(o, "    ");
 			reel_render_event(&f->renderer, &list[i]->seen->event,
 					  time_ns ? time_ns : -1, where->boot_id, where->host);
+			if (!f->o.wide)
+				shorten(o, line, f->o.color);
 		}
 	}
 	if (f->o.is_json)
@@ -450,6 +474,21 @@ int findings_add(struct findings *f, const struct match *m, struct model *model,
 	if (r < 0 && err && !err->code)
 		reel_err_set(err, r, "findings cannot be kept: %s", strerror(-r));
 	return r;
+}
+
+void findings_forget_boot(struct findings *f, struct model *m, unsigned boot)
+{
+	while (f->n && f->rows[f->n - 1].boot == boot)
+		evidence_unref(m, f->rows[--f->n].latest);
+	memcpy(f->counts, f->counts_before, f->rules->n * sizeof(*f->counts));
+	free(f->table);
+	f->table = NULL;
+	f->table_size = 0;
+}
+
+void findings_begin_boot(struct findings *f)
+{
+	memcpy(f->counts_before, f->counts, f->rules->n * sizeof(*f->counts));
 }
 
 int findings_settle(struct findings *f, struct model *m, const struct finding_where *where,

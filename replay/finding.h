@@ -52,6 +52,7 @@ struct findings_options {
 	bool all;     /* each match is a row */
 	struct reel_tz tz;
 	bool color, host;
+	bool wide;	/* text: events as they are, however long */
 	/* A new row, as soon as there is one; may be NULL. */
 	int (*appeared)(void *context, const struct finding *f, struct reel_err *err);
 	void *context;
@@ -71,6 +72,7 @@ struct findings {
 	uint32_t *table; /* of rows, by rule and image */
 	size_t table_size;
 	struct finding_counts *counts; /* by rule */
+	struct finding_counts *counts_before; /* as they were when the boot began */
 	struct reel_out words;
 	struct reel_renderer renderer;
 	uint8_t *memory;
@@ -94,6 +96,10 @@ struct finding_where {
 };
 int findings_add(struct findings *f, const struct match *m, struct model *model,
 		 const struct finding_where *where, struct reel_err *err);
+
+void findings_begin_boot(struct findings *f);
+/* The boot is looked at anew: what was found in it is forgotten. */
+void findings_forget_boot(struct findings *f, struct model *m, unsigned boot);
 
 /* The boot is over, or the rows are wanted as they are: those of it get the words of their last
  * match. Must be called before the model goes. */

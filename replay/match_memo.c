@@ -17,33 +17,31 @@
 
 enum {
 	/* Slots are there twice while they grow. */
-	ARENA_MAX_BYTES = 40 << 20,
-	SLOTS_MAX = 2 << 20,
-	ARENA_FIRST_BYTES = 64 << 10,
-	SLOTS_FIRST = 1 << 10,
-	LONGEST_KNOWN = 1 << 20,
+	WAYS = 5,
+	BUCKETS_FIRST = 1 << 8,
+	BUCKETS_MAX = 1 << 19,
 	SECRET_BYTES = 192,
 	ROW_SLOTS_FIRST = 64,
 };
 
-struct slot {
-	uint32_t hash;
-	uint32_t at; /* in the arena, in units of 8 bytes, + 1; 0: empty */
+/*
+ * Strings are known by a 64-bit fingerprint that is made with a secret of this memo, so that nobody
+ * can choose two that have the same. A bucket is a line of the cache; a full one forgets.
+ */
+struct bucket {
+	uint64_t print[WAYS]; /* 0: empty */
+	uint32_t row[WAYS];   /* 0: the empty row; else its number + 1 */
+	uint32_t next;	      /* which is forgotten next */
 };
 
-_Static_assert(ARENA_MAX_BYTES + (SLOTS_MAX + SLOTS_MAX / 2) * sizeof(struct slot) <=
-		       MATCH_MEMO_BYTES,
-	       "the memo is bounded");
-
-struct known {
-	struct match_row *row;
-	uint32_t length, true_length;
-};
+_Static_assert(sizeof(struct bucket) == 64, "a line of the cache");
+_Static_assert(BUCKETS_MAX * sizeof(struct bucket) <= MATCH_MEMO_BYTES, "the memo is bounded");
 
 /* The caller's view comes first. */
 struct full_row {
 	struct match_row row;
 	uint64_t hash;
+	uint32_t number;
 	uint64_t bits[];
 };
 
@@ -52,10 +50,8 @@ struct match_memo {
 	struct match_tools *tools; /* NULL: there are no regular expressions */
 	struct match_answers answers;
 
-	struct slot *slots;
-	uint32_t slot_mask, n_known;
-	uint8_t *arena;
-	size_t arena_used, arena_room;
+	struct bucket *buckets;
+	uint32_t bucket_mask, n_known;
 
 	struct full_row *empty;	  /* every test is false */
 	struct full_row *scratch; /* for what no row is left for */
@@ -89,17 +85,17 @@ int match_memo_new(const struct matcher *m, struct match_memo **ret, struct reel
 	if (!memo)
 		return reel_err_set(err, -ENOMEM, "no memory to remember strings");
 	memo->m = m;
-	memo->slot_mask = SLOTS_FIRST - 1;
-	memo->slots = calloc(SLOTS_FIRST, sizeof(*memo->slots));
-	memo->arena_room = ARENA_FIRST_BYTES;
-	memo->arena = malloc(ARENA_FIRST_BYTES);
+	memo->bucket_mask = BUCKETS_FIRST - 1;
+	memo->buckets = aligned_alloc(64, BUCKETS_FIRST * sizeof(*memo->buckets));
+	if (memo->buckets)
+		memset(memo->buckets, 0, BUCKETS_FIRST * sizeof(*memo->buckets));
 	memo->row_slot_mask = ROW_SLOTS_FIRST - 1;
 	memo->row_slots = calloc(ROW_SLOTS_FIRST, sizeof(*memo->row_slots));
 	memo->rows = calloc(ROW_SLOTS_FIRST / 2, sizeof(struct full_row *));
 	memo->empty = new_row(memo, false);
 	memo->scratch = new_row(memo, true);
-	if (!memo->slots || !memo->arena || !memo->row_slots || !memo->rows || !memo->empty ||
-	    !memo->scratch || match_answers_init(&memo->answers, m) < 0 ||
+	if (!memo->buckets || !memo->row_slots || !memo->rows || !memo->empty || !memo->scratch ||
+	    match_answers_init(&memo->answers, m) < 0 ||
 	    (m->has_regex && match_tools_new(&memo->tools) < 0)) {
 		match_memo_free(memo);
 		return reel_err_set(err, -ENOMEM, "no memory to remember strings");
@@ -124,8 +120,7 @@ void match_memo_free(struct match_memo *memo)
 	free(memo->row_slots);
 	free(memo->empty);
 	free(memo->scratch);
-	free(memo->slots);
-	free(memo->arena);
+	free(memo->buckets);
 	match_answers_done(&memo->answers);
 	match_tools_free(memo->tools);
 	free(memo);
@@ -212,6 +207,7 @@ static struct full_row *row_of(struct match_memo *memo, const struct match_answe
 		return NULL;
 	fill_row(memo, full, a);
 	full->hash = hash;
+	full->number = memo->n_rows;
 	memo->rows[memo->n_rows++] = full;
 	memo->row_slots[at] = memo->n_rows;
 	/* There is always room for one more, and an empty slot. */
@@ -227,130 +223,102 @@ static struct full_row *row_of(struct match_memo *memo, const struct match_answe
 
 /* Strings ------------------------------------------------------------------------------------- */
 
-static void forget(struct match_memo *memo)
+static void put(struct match_memo *memo, uint64_t print, uint32_t row)
 {
-	memset(memo->slots, 0, ((size_t)memo->slot_mask + 1) * sizeof(*memo->slots));
-	memo->arena_used = 0;
-	memo->n_known = 0;
-}
+	struct bucket *b = &memo->buckets[print & memo->bucket_mask];
 
-static bool grow_slots(struct match_memo *memo)
-{
-	size_t n = 2 * ((size_t)memo->slot_mask + 1);
-	uint32_t mask = (uint32_t)n - 1;
-	struct slot *slots;
-
-	slots = n <= SLOTS_MAX ? calloc(n, sizeof(*slots)) : NULL;
-	if (!slots)
-		return false;
-	for (uint32_t i = 0; i <= memo->slot_mask; i++) {
-		uint32_t at = memo->slots[i].hash & mask;
-
-		if (!memo->slots[i].at)
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (b->print[i])
 			continue;
-		while (slots[at].at)
-			at = (at + 1) & mask;
-		slots[at] = memo->slots[i];
-	}
-	free(memo->slots);
-	memo->slots = slots;
-	memo->slot_mask = mask;
-	return true;
-}
-
-static bool grow_arena(struct match_memo *memo, size_t needed)
-{
-	size_t room = memo->arena_room;
-	uint8_t *arena;
-
-	while (room < ARENA_MAX_BYTES && room - memo->arena_used < needed)
-		room *= 2;
-	if (room > ARENA_MAX_BYTES)
-		room = ARENA_MAX_BYTES;
-	if (room - memo->arena_used < needed)
-		return false;
-	arena = realloc(memo->arena, room);
-	if (!arena)
-		return false;
-	memo->arena = arena;
-	memo->arena_room = room;
-	return true;
-}
-
-/* Without memory it is not remembered, and tested again the next time. */
-static void remember(struct match_memo *memo, const struct match_value *v, uint32_t hash,
-		     struct match_row *row)
-{
-	size_t needed = (sizeof(struct known) + v->length + 7) & ~(size_t)7;
-	struct known known = { row, v->length, v->true_length };
-	uint32_t at;
-
-	if (v->length > LONGEST_KNOWN)
+		b->print[i] = print;
+		b->row[i] = row;
+		memo->n_known++;
 		return;
-	if (memo->n_known > memo->slot_mask / 4 * 3 && !grow_slots(memo))
-		forget(memo);
-	if (memo->arena_room - memo->arena_used < needed && !grow_arena(memo, needed)) {
-		forget(memo);
-		if (memo->arena_room < needed)
-			return;
 	}
-	memcpy(memo->arena + memo->arena_used, &known, sizeof(known));
-	if (v->length)
-		memcpy(memo->arena + memo->arena_used + sizeof(known), v->bytes, v->length);
-	at = hash & memo->slot_mask;
-	while (memo->slots[at].at)
-		at = (at + 1) & memo->slot_mask;
-	memo->slots[at] = (struct slot){ hash, (uint32_t)(memo->arena_used / 8) + 1 };
-	memo->arena_used += needed;
-	memo->n_known++;
+	b->print[b->next] = print;
+	b->row[b->next] = row;
+	b->next = (b->next + 1) % WAYS;
 }
 
-static inline struct match_row *recall(const struct match_memo *memo, const struct match_value *v,
-				       uint32_t hash)
+/* Without memory it stays as large as it is, and forgets. */
+static void grow(struct match_memo *memo)
 {
-	uint32_t at = hash & memo->slot_mask;
+	uint32_t n = memo->bucket_mask + 1;
+	struct bucket *old = memo->buckets, *larger;
 
-	for (; memo->slots[at].at; at = (at + 1) & memo->slot_mask) {
-		const uint8_t *bytes;
-		struct known known;
+	larger = n < BUCKETS_MAX ? aligned_alloc(64, 2 * (size_t)n * sizeof(*larger)) : NULL;
+	if (!larger)
+		return;
+	memset(larger, 0, 2 * (size_t)n * sizeof(*larger));
+	memo->buckets = larger;
+	memo->bucket_mask = 2 * n - 1;
+	memo->n_known = 0;
+	for (uint32_t i = 0; i < n; i++)
+		for (unsigned k = 0; k < WAYS; k++)
+			if (old[i].print[k])
+				put(memo, old[i].print[k], old[i].row[k]);
+	free(old);
+}
 
-		if (memo->slots[at].hash != hash)
-			continue;
-		bytes = memo->arena + 8 * ((size_t)memo->slots[at].at - 1);
-		memcpy(&known, bytes, sizeof(known));
-		if (known.length == v->length && known.true_length == v->true_length &&
-		    (!v->length || memcmp(bytes + sizeof(known), v->bytes, v->length) == 0))
-			return known.row;
-	}
-	return NULL;
+static uint64_t print_of(const struct match_memo *memo, const struct match_value *v)
+{
+	uint64_t print = XXH3_64bits_withSecret(v->length ? v->bytes : (const uint8_t *)"",
+						v->length, memo->secret, sizeof(memo->secret));
+
+	if (match_value_is_cut(v))
+		print ^= ((uint64_t)v->true_length + 1) * 0x9e3779b97f4a7c15ull;
+	return print ? print : 1;
+}
+
+static struct match_row *look_up(struct match_memo *memo, const struct match_value *v,
+				 uint64_t print)
+{
+	const struct bucket *b = &memo->buckets[print & memo->bucket_mask];
+	struct match_answers *a = &memo->answers;
+	struct full_row *full;
+
+	memo->strings++;
+	for (unsigned i = 0; i < WAYS; i++)
+		if (b->print[i] == print)
+			return b->row[i] ? &memo->rows[b->row[i] - 1]->row : &memo->empty->row;
+	memo->tested++;
+	match_scan(memo->m, memo->tools, v, a);
+	full = row_of(memo, a);
+	match_answers_clear(a, memo->m);
+	if (!full)
+		return NULL;
+	if (full == memo->scratch || memo->m->is_slow)
+		return &full->row;
+	if (memo->n_known > memo->bucket_mask / 2 * WAYS)
+		grow(memo);
+	put(memo, print, full == memo->empty ? 0 : full->number + 1);
+	return &full->row;
+}
+
+uint64_t match_prepare(const struct match_memo *memo, const void *bytes, uint32_t length,
+		       uint32_t true_length)
+{
+	struct match_value v = { bytes, length, true_length };
+	uint64_t print = print_of(memo, &v);
+
+	__builtin_prefetch(&memo->buckets[print & memo->bucket_mask]);
+	return print;
+}
+
+struct match_row *match_prepared(struct match_memo *memo, uint64_t print, const void *bytes,
+				 uint32_t length, uint32_t true_length)
+{
+	struct match_value v = { bytes, length, true_length };
+
+	return look_up(memo, &v, print);
 }
 
 struct match_row *match_string(struct match_memo *memo, const void *bytes, uint32_t length,
 			       uint32_t true_length)
 {
 	struct match_value v = { bytes, length, true_length };
-	struct match_answers *a = &memo->answers;
-	struct full_row *full;
-	struct match_row *row;
-	uint32_t hash;
 
-	memo->strings++;
-	hash = (uint32_t)XXH3_64bits_withSecret(length ? bytes : "", length, memo->secret,
-						sizeof(memo->secret));
-	if (match_value_is_cut(&v))
-		hash ^= true_length * 0x9e3779b1u;
-	row = memo->m->is_slow ? NULL : recall(memo, &v, hash);
-	if (row)
-		return row;
-	memo->tested++;
-	match_scan(memo->m, memo->tools, &v, a);
-	full = row_of(memo, a);
-	match_answers_clear(a, memo->m);
-	if (!full)
-		return NULL;
-	if (full != memo->scratch && !memo->m->is_slow)
-		remember(memo, &v, hash, &full->row);
-	return &full->row;
+	return look_up(memo, &v, print_of(memo, &v));
 }
 
 void match_memo_stats(const struct match_memo *memo, struct match_stats *ret)
@@ -360,8 +328,8 @@ void match_memo_stats(const struct match_memo *memo, struct match_stats *ret)
 		.tested = memo->tested,
 		.undecided = match_tools_undecided(memo->tools),
 		.rows = (uint64_t)memo->n_rows + 1,
-		.bytes = memo->row_bytes + memo->arena_room +
-			 ((size_t)memo->slot_mask + 1) * sizeof(*memo->slots) +
+		.bytes = memo->row_bytes +
+			 ((size_t)memo->bucket_mask + 1) * sizeof(*memo->buckets) +
 			 ((size_t)memo->row_slot_mask + 1) *
 				 (sizeof(*memo->row_slots) + sizeof(struct full_row *) / 2),
 	};

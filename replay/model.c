@@ -271,6 +271,18 @@ bool model_is_whole(const struct model *m, const struct model_process *p)
 	return p->whole_ns && (!m->was_lost || p->whole_ns > m->lost_ns);
 }
 
+bool model_is_placed(const struct model *m, const struct model_process *p)
+{
+	return p->has_family &&
+	       (model_is_whole(m, p) || (p->known_by == MODEL_KEYFRAME && !m->was_lost));
+}
+
+void model_doubt(struct model_process *p)
+{
+	((struct node *)p)->is_vague = true;
+	p->whole_ns = 0;
+}
+
 struct model_text *model_host(const struct model *m)
 {
 	return m->host;

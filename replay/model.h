@@ -138,6 +138,12 @@ bool model_is_certain(const struct model *m, const struct model_process *p);
 /* The same of what an exec does not say: where he comes from, and where he belongs. */
 bool model_is_whole(const struct model *m, const struct model_process *p);
 
+/* Whether it is known which one he is and where he belongs, whatever he ran at the time. */
+bool model_is_placed(const struct model *m, const struct model_process *p);
+/* What is known of him, beside that, was told later than now: it counts from the next time on that
+ * it is told. */
+void model_doubt(struct model_process *p);
+
 void model_ref(struct model_process *p);
 void model_unref(struct model *m, struct model_process *p);
 

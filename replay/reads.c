@@ -35,8 +35,10 @@ static const struct {
 };
 
 /* And what tells of files by device and inode. */
-static const uint8_t names[] = { EV_open,   EV_create, EV_open_by_handle, EV_memfd_create, EV_fd,
-				 EV_socket, EV_accept, EV_connect,	  EV_bind,	   EV_pipe };
+static const uint8_t names[] = {
+	EV_open,   EV_create, EV_open_by_handle, EV_memfd_create, EV_fd,
+	EV_socket, EV_accept, EV_connect,	 EV_bind,	  EV_pipe,
+};
 
 static bool is_context(const struct rule_ref *ref, unsigned *ret)
 {

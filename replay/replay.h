@@ -8,13 +8,13 @@
 #include "replay/report.h"
 
 struct replay_options {
-	struct reel_strings rules, only, tags;
-	const char *from, *to;
+	struct reel_strings rules, against, only, tags;
+	const char *from, *to, *explain;
 	int format, severity;
 	uint32_t threads;
 	uint64_t max_state;
 	struct reel_tz tz;
-	bool all, require_clean, slow;
+	bool all, require_clean, profile, slow;
 };
 
 struct replay {
@@ -25,6 +25,7 @@ struct replay {
 	struct reel_reader *reader;	/* NULL: a stream, or a tape that is followed */
 	struct findings *findings;
 	struct engine *engine;
+	struct explain *explain;	/* NULL: nobody asks about a rule */
 	struct reel_out out;
 	struct report report;
 	struct report_hashes hashes;
@@ -39,12 +40,29 @@ int replay_fail(struct replay *r, int result, const struct reel_err *err);
 
 /* Loads, says what is wrong, leaves out what was not asked for. Returns an enum reel_status. */
 int replay_load(struct replay *r, const struct reel_strings *paths, struct rules **ret);
+/* Only these are left, and looked for. */
+void replay_keep_rules(struct rules *rules, uint32_t n);
 /* As quietly as it goes: for a reload. 0 or -errno. */
 int replay_load_again(struct replay *r, const struct reel_strings *paths, struct rules **ret,
 		      struct reel_err *err);
 
+void replay_end_progress(struct replay *r);
+void replay_say_health(struct replay *r);
+/* Where none are named: those that came with the program, if they did. */
+void replay_default_rules(struct reel_strings *rules);
+
 int replay_make_engine(struct replay *r, struct reel_err *err);
 /* Verdicts and the last line. Returns an enum reel_status. */
 int replay_conclude(struct replay *r);
+
+/* What the rules cost, each with its part of what it shares with others; by falling cost. */
+struct rule_cost {
+	uint32_t rule;
+	uint64_t ns, evaluations, turns;
+};
+int replay_costs(const struct engine *e, struct rule_cost **ret, struct reel_err *err);
+void replay_profile(struct replay *r);
+int replay_explain(struct replay *r);
+int replay_compare(struct replay *r);
 
 #endif

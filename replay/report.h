@@ -17,6 +17,8 @@ struct report {
 	struct reel_tz tz;
 	bool is_json, color, quiet;
 	bool by_hosts;
+	bool names_clean;	/* text: those that are clean by name, not only how many */
+	uint32_t n_clean;
 };
 
 void report_finding(struct report *rp, const struct engine *e, const struct finding *f);

@@ -217,6 +217,9 @@ void report_end_json(struct report *rp, const struct engine *e, const struct rep
 	out_u64(o, e->rules->n);
 	put_number(o, "matches", matches);
 	put_number(o, "findings", rows);
+	put_number(o, "events", e->stats.events);
+	put_number(o, "blocks", e->stats.blocks);
+	put_number(o, "candidates", e->stats.candidates);
 	put_number(o, "lost", e->health.lost);
 	put_number(o, "evicted_tokens", e->stats.evicted_tokens);
 	put_number(o, "evicted_processes", e->stats.evicted_processes);

@@ -141,6 +141,10 @@ void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rul
 	const struct rule *r = &e->rules->list[rule];
 	struct reel_out *o = rp->out;
 
+	if (v->kind == VERDICT_CLEAN && !rp->names_clean && !c->suppressed) {
+		rp->n_clean++;
+		return;
+	}
 	put_colored(rp, colors[v->kind], verdict_name(v->kind), NAME_COLUMNS);
 	put_text(rp, r->id);
 	if (v->kind == VERDICT_HIT) {
@@ -186,6 +190,13 @@ void report_end_text(struct report *rp, const struct engine *e, const struct rep
 {
 	struct reel_out *o = rp->out;
 
+	if (rp->n_clean) {
+		put_colored(rp, "\033[32m", verdict_name(VERDICT_CLEAN), NAME_COLUMNS);
+		out_u64(o, rp->n_clean);
+		out_str(o, rp->n_clean == 1 ? " rule" : " rules");
+		out_str(o, ": nothing matched, and nothing that they read was missing (-v names "
+			   "them)\n");
+	}
 	if (e->n_boots && e->boots[0]->coverage.scope[0]) {
 		out_str(o, "All of this is said of the processes in scope only: ");
 		put_text(rp, e->boots[0]->coverage.scope);

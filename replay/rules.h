@@ -30,8 +30,7 @@ enum {
 
 /* Whose value a leaf asks for. */
 enum rule_scope {
-	RULE_OF_EVENT,		/* a field of the event's own type, or common to all (rule_context below
-				 * RULE_CONTEXT_PROCESS) */
+	RULE_OF_EVENT, /* a field of the event's own type, or one that all events have */
 	RULE_OF_PROCESS,
 	RULE_OF_PARENT,
 	RULE_OF_ANCESTOR,	/* any of them */
@@ -101,13 +100,12 @@ enum rule_scope {
 	X(container_image, "container.image", TEXT, "", "image of its container")		\
 	X(container_runtime, "container.runtime", U8,						\
 	  "unknown|docker|podman|containerd|cri-o", "what runs its container")			\
-	X(container_privileged, "container.privileged", U8, "bool", "its container has all rights") \
+	X(container_privileged, "container.privileged", U8, "bool", "it has all rights")	\
 	X(host, "host", TEXT, "", "name of the machine")
 
 enum rule_context {
 #define X(ident, name, kind, hint, doc) RULE_##ident,
-	RULE_EVENT_FIELDS(X)
-	RULE_CONTEXT_PROCESS,
+	RULE_EVENT_FIELDS(X) RULE_CONTEXT_PROCESS,
 	RULE_CONTEXT_BEFORE = RULE_CONTEXT_PROCESS - 1,
 	RULE_PROCESS_FIELDS(X)
 #undef X
@@ -221,7 +219,8 @@ struct rule_node {
 	uint64_t window_ns;
 	bool has_distinct;
 	struct rule_ref distinct;
-	/* Steps that must not have come since the parent's token was made, for the node to begin. */
+	/* Conditions that this is the else of: none of these steps may have come since the parent's
+	 * token was made; at the head, none with the same event. */
 	uint32_t *guards;
 	uint32_t n_guards;
 	/* `unless` between the parent and here: nor must these, and they also end what is half done
@@ -267,7 +266,7 @@ struct rule {
 	struct rule_node *nodes; /* a parent always stands before its children */
 	uint32_t n_nodes;
 	uint32_t n_slots;	/* bound values */
-	uint64_t hash;		/* of the compiled form: a rule that did not change keeps its state */
+	uint64_t hash; /* of the compiled form: a rule that did not change keeps its state */
 	const char *why_not;	/* it is loaded, and cannot be decided by any capture: why; NULL */
 };
 
@@ -303,7 +302,7 @@ struct rules {
 	uint32_t n_files, n_rejected;
 	struct matcher *matchers[RULE_ROLES];
 	uint8_t hash[32];	/* BLAKE2b-256 of all files, in the order of their names */
-	struct rules_maker *maker;	/* pools and tables, while it is being made and for its memory */
+	struct rules_maker *maker; /* pools and tables, and the memory of all */
 };
 
 /* The making of a set (rules.c) ---------------------------------------------------------------- */

@@ -16,6 +16,11 @@ int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_er
 	s->found = calloc(n, sizeof(*s->found));
 	r = s->stamp && s->found ? eval_init(&s->eval, plan->eval, err) :
 				   reel_err_set(err, -ENOMEM, "no memory for a scanner");
+	if (r == 0 && plan->profile) {
+		s->profile = profile_new(plan->profile->n_steps, plan->profile->n_rules);
+		if (!s->profile)
+			r = reel_err_set(err, -ENOMEM, "no memory for a profile");
+	}
 	if (r < 0)
 		scanner_done(s);
 	return r;
@@ -23,6 +28,9 @@ int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_er
 
 void scanner_done(struct scanner *s)
 {
+	if (s->profile)
+		profile_add(s->plan->profile, s->profile);
+	profile_free(s->profile);
 	eval_done(&s->eval);
 	free(s->stamp);
 	free(s->found);
@@ -69,11 +77,29 @@ static void find_by_row(struct scanner *s, const struct scan_probe *p, const str
 	}
 }
 
+static enum truth ask_measured(struct scanner *s, uint32_t step, const struct reel_event *ev)
+{
+	uint64_t begin_ns = profile_begin(s->profile);
+	enum truth answer = eval_step(&s->eval, step, ev);
+
+	profile_end(s->profile, &s->profile->steps[step], begin_ns);
+	return answer;
+}
+
 /* Asks those steps that were found; what is left may matter. */
 static void keep_possible(struct scanner *s, const struct reel_event *ev)
 {
 	uint32_t kept = 0;
 
+	if (s->plan->keeps_all)
+		return;
+	for (uint32_t i = 0; i < s->n_found && s->profile; i++)
+		if (ask_measured(s, s->found[i], ev) != TRUTH_NO)
+			s->found[kept++] = s->found[i];
+	if (s->profile) {
+		s->n_found = kept;
+		return;
+	}
 	for (uint32_t i = 0; i < s->n_found; i++)
 		if (eval_step(&s->eval, s->found[i], ev) != TRUTH_NO)
 			s->found[kept++] = s->found[i];
@@ -256,6 +282,61 @@ static int keep(struct scanner *s, struct scan_block *b, uint32_t i, const struc
 	return 0;
 }
 
+/*
+ * The rows of all strings that probes will ask for. Most of the time goes into waiting for memory,
+ * so that many are asked for before the first answer is looked at.
+ */
+enum { ASKED_AT_ONCE = 32 };
+
+struct asked {
+	uint64_t print;
+	struct reel_string string;
+	const struct match_row **to;
+};
+
+static const struct match_row asked_for;
+
+static void answer(struct scanner *s, enum rule_role role, struct asked *asked, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct match_row *row =
+			match_prepared(s->eval.memos[role], asked[i].print, asked[i].string.bytes,
+				       asked[i].string.length, asked[i].string.true_length);
+
+		*asked[i].to = row && !row->is_fleeting ? row : NULL;
+	}
+}
+
+static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan_probe *p,
+		      const uint8_t *lane, uint32_t n_events)
+{
+	const struct match_row **rows = b->rows.row[p->role];
+	struct asked asked[ASKED_AT_ONCE];
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < n_events; i++, lane += 4) {
+		const struct reel_event view = { .flags = EV_TRUNCATED,
+						 .strings = &b->u.strings,
+						 .fixed = lane };
+		struct asked *a = &asked[n];
+		uint16_t number;
+
+		memcpy(&number, lane, sizeof(number));
+		if (number > b->u.strings.n || rows[number])
+			continue;
+		a->string = reel_event_string_at(&view, 0);
+		a->print = match_prepare(s->eval.memos[p->role], a->string.bytes, a->string.length,
+					 a->string.true_length);
+		a->to = &rows[number];
+		rows[number] = &asked_for;
+		if (++n < ASKED_AT_ONCE)
+			continue;
+		answer(s, (enum rule_role)p->role, asked, n);
+		n = 0;
+	}
+	answer(s, (enum rule_role)p->role, asked, n);
+}
+
 /* Finds the steps of one event by its strings. */
 static void probe(struct scanner *s, struct scan_block *b, const struct scan_bucket *bucket,
 		  const struct lanes *lanes, uint32_t i)
@@ -373,10 +454,15 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 		if (!u->groups[t].n || !s->plan->buckets[t])
 			continue;
 		lanes[t] = calloc(1, sizeof(*lanes[t]));
-		if (lanes[t])
-			find_lanes(b, t, s->plan->buckets[t], lanes[t]);
-		else
+		if (!lanes[t]) {
 			r = -ENOMEM;
+			break;
+		}
+		find_lanes(b, t, s->plan->buckets[t], lanes[t]);
+		for (unsigned k = 0; k < s->plan->buckets[t]->n_probes && !s->plan->is_slow; k++)
+			if (lanes[t]->at[k])
+				ask_ahead(s, b, &s->plan->buckets[t]->probes[k], lanes[t]->at[k],
+					  u->groups[t].n);
 	}
 	for (uint32_t i = 0; r == 0 && i < u->n_events; i++) {
 		unsigned type = u->type[i];
@@ -403,6 +489,8 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
 		free(lanes[t]);
 	s->eval.rows = NULL;
+	b->wants_names = s->eval.wants_names;
+	s->eval.wants_names = false;
 	if (r == 0)
 		r = put_in_order(s, b);
 	return r < 0 ? reel_err_set(err, r, "no memory for a block") : 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The first look at events, block by block and on any thread: which of them may matter to a step.
- * Most are dropped by one look-up of one string: a step that cannot hold without a certain literal is
- * only asked where some test of that literal holds. What is left are the candidates, in order; every
- * event of the state stream is one.
+ * Most are dropped by one look-up of one string: a step that cannot hold without a certain literal
+ * is only asked where some test of that literal holds. What is left are the candidates, in order;
+ * every event of the state stream is one.
  *
  * Nothing is dropped that could be unknown: a string that was cut, a field that could not be read.
  */
@@ -12,6 +12,7 @@
 
 #include "format/reader.h"
 #include "replay/eval.h"
+#include "replay/profile.h"
 
 /* A string of a type's events, and the steps that need one of these tests to hold on it. */
 struct scan_probe {
@@ -38,13 +39,19 @@ struct scan_plan {
 	const struct eval_plan *eval;
 	struct scan_bucket *buckets[EV_MAX_TYPES]; /* NULL: no step wants the type */
 	bool wants[EV_MAX_TYPES]; /* candidates whatever the steps say: for whoever uses the plan */
-	bool wants_names;	  /* somebody asks for a file by device and inode: */
-	bool names[EV_MAX_TYPES]; /* these types matter */
+	bool wants_names;	  /* files are asked for by device and inode: */
+	bool names[EV_MAX_TYPES]; /* these types matter, then */
 	bool is_slow;		  /* every step is asked of every event, for tests */
+	bool keeps_all; /* what does not hold is asked again, in order, by who wants to see it */
+	struct profile *profile; /* where scanners add what they measured; NULL: nothing is */
 };
 
+/* Everything that tells the name of a file is a candidate from now on. */
+void scan_plan_want_names(struct scan_plan *p);
 int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct reel_err *err);
 void scan_plan_free(struct scan_plan *p);
+/* From now on nothing is asked and nothing wanted but the state. */
+void scan_plan_forget(struct scan_plan *p);
 /* Whether a block with these types can hold anything that matters. */
 bool scan_wants_block(const struct scan_plan *p, const struct reel_entry *e);
 
@@ -74,12 +81,14 @@ struct scan_block {
 	uint32_t n_steps, steps_room;
 	uint8_t *fixed; /* of candidates */
 	size_t fixed_used, fixed_room;
+	bool wants_names; /* a name was asked for, and nobody looks for names */
 };
 
 /* One a thread. */
 struct scanner {
 	const struct scan_plan *plan;
 	struct eval eval;
+	struct profile *profile; /* NULL: nothing is measured */
 	uint32_t *stamp; /* by step: the event that it was last met at */
 	uint32_t now;
 	uint32_t *found;

@@ -208,10 +208,7 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 	for (uint32_t s = 0; p && s < eval->rules->n_steps; s++) {
 		for (unsigned i = 0; i < sizeof(types); i++)
 			types[i] |= eval->rules->steps[s].types[i];
-		p->wants_names |= eval->rules->steps[s].reads_names;
 	}
-	for (unsigned t = 0; p && p->wants_names && t < EV_MAX_TYPES; t++)
-		p->names[t] = !reel_type_by_id(t) || model_type_names(reel_type_by_id(t));
 	for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
 		if (!(types[t / 8] >> t % 8 & 1) || !reel_type_by_id(t))
 			continue;
@@ -222,14 +219,21 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 		scan_plan_free(p);
 		return reel_err_set(err, r, "no memory for rules");
 	}
+	if (eval->needs_names)
+		scan_plan_want_names(p);
 	*ret = p;
 	return 0;
 }
 
-void scan_plan_free(struct scan_plan *p)
+void scan_plan_want_names(struct scan_plan *p)
 {
-	if (!p)
-		return;
+	p->wants_names = true;
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		p->names[t] = !reel_type_by_id(t) || model_type_names(reel_type_by_id(t));
+}
+
+void scan_plan_forget(struct scan_plan *p)
+{
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
 		struct scan_bucket *b = p->buckets[t];
 
@@ -245,6 +249,16 @@ void scan_plan_free(struct scan_plan *p)
 		free(b->all);
 		free(b);
 	}
+	memset(p->buckets, 0, sizeof(p->buckets));
+	memset(p->wants, 0, sizeof(p->wants));
+	p->wants_names = false;
+}
+
+void scan_plan_free(struct scan_plan *p)
+{
+	if (!p)
+		return;
+	scan_plan_forget(p);
 	free(p);
 }
 

@@ -83,6 +83,8 @@ void sequence_undecided(struct sequence *s, uint32_t rule, uint32_t why, uint64_
 			break;
 		}
 	s->stats.undecided++;
+	if (explain_of(s, rule))
+		explain_undecided(s->o.explain, why);
 	sequence_blind(s, rule, (enum blind_reason)reason, s->ev->ts, extent_ns);
 }
 
@@ -105,10 +107,12 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 	switch (by) {
 	case RULE_BY_FAMILY:
 		*ret = p->family;
-		return whole && p->has_family ? KEY_CERTAIN : KEY_DOUBTFUL;
+		return model_is_placed(s->model, p) ? KEY_CERTAIN : KEY_DOUBTFUL;
 	case RULE_BY_PROCESS:
 		*ret = p->serial;
-		return certain || p->known_by == MODEL_GUESS ? KEY_CERTAIN : KEY_DOUBTFUL;
+		return certain || p->known_by == MODEL_GUESS || model_is_placed(s->model, p) ?
+			       KEY_CERTAIN :
+			       KEY_DOUBTFUL;
 	case RULE_BY_CONTAINER:
 		*ret = p->container ? p->container->serial : 0;
 		return whole && p->has_container ? KEY_CERTAIN : KEY_DOUBTFUL;
@@ -120,7 +124,16 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 	}
 }
 
-/* The steps of the event ------------------------------------------------------------------------ */
+/* The steps of the event ----------------------------------------------------------------------- */
+
+static enum truth ask_measured(struct sequence *s, uint32_t step)
+{
+	uint64_t begin_ns = profile_begin(s->o.profile);
+	enum truth answer = eval_step(s->eval, step, s->ev);
+
+	profile_end(s->o.profile, &s->o.profile->steps[step], begin_ns);
+	return answer;
+}
 
 /* Asks each step once; those that hold, or may, are given their turns. */
 static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_steps,
@@ -133,9 +146,13 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 		size_t more = s->plan->first_use[steps[i] + 1] - s->plan->first_use[steps[i]];
 
 		s->eval->why = 0;
-		s->truth[steps[i]] = (uint8_t)eval_step(s->eval, steps[i], s->ev);
+		s->truth[steps[i]] = (uint8_t)(s->o.profile ? ask_measured(s, steps[i]) :
+							      eval_step(s->eval, steps[i], s->ev));
 		s->asked[steps[i]] = s->serial;
 		s->why[steps[i]] = s->eval->why;
+		if (s->o.explain)
+			explain_asked(s->o.explain, s->eval, steps[i], s->ev,
+				      (enum truth)s->truth[steps[i]], s->serial);
 		s->stats.evaluations[steps[i]]++;
 		if (s->truth[steps[i]] == TRUTH_NO)
 			continue;
@@ -176,9 +193,11 @@ static void kill_tokens(struct sequence *s, const struct use *u, uint64_t key)
 			t->guards_seen |= 1ull << u->bit;
 		else if (u->phase == USE_GUARD && answer == TRUTH_UNKNOWN)
 			t->guards_blind |= 1ull << u->bit;
-		else if (answer == TRUTH_YES)
+		else if (answer == TRUTH_YES) {
+			if (explain_of(s, u->rule))
+				s->o.explain->nodes[u->node].killed++;
 			token_kill(s, t);
-		else if (answer == TRUTH_UNKNOWN)
+		} else if (answer == TRUTH_UNKNOWN)
 			t->is_despite = true;
 	}
 }
@@ -252,6 +271,7 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 	for (size_t i = 0, end; r == 0 && i < n; i = end) {
 		const struct use *u = &s->turns[i];
 		unsigned by = s->rules->list[u->rule].key;
+		uint64_t begin_ns = s->o.profile ? profile_begin(s->o.profile) : 0;
 
 		if (i == 0 || u[-1].rule != u->rule)
 			s->first_is_used = s->count_is_used = false;
@@ -262,17 +282,26 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 			end++;
 		if (u->phase == USE_NODE)
 			r = take_turn(s, u, end - i, keys[by], known[by], err);
-		else if (known[by] == KEY_UNKNOWN)
-			continue;
-		else if (u->phase == USE_RULE_UNLESS)
+		else if (known[by] != KEY_UNKNOWN && u->phase == USE_RULE_UNLESS)
 			kill_rule(s, u, keys[by]);
-		else
+		else if (known[by] != KEY_UNKNOWN)
 			kill_tokens(s, u, keys[by]);
+		if (s->o.profile)
+			profile_end(s->o.profile, &s->o.profile->rules[u->rule], begin_ns);
 	}
 	return r;
 }
 
-/* Keys that end, and families that are founded -------------------------------------------------- */
+/* Keys that end, and families that are founded ------------------------------------------------- */
+
+static void end_token(struct sequence *s, struct token *t)
+{
+	struct explain *x = explain_of(s, t->slot->rule);
+
+	if (x && token_is_alive(s, t, s->ev->ts))
+		x->nodes[t->slot->node].ended++;
+	token_kill(s, t);
+}
 
 /* What waited for something not to come has waited long enough: it can come no more. */
 static int end_key(struct sequence *s, enum rule_key by, uint64_t key, struct reel_err *err)
@@ -285,9 +314,20 @@ static int end_key(struct sequence *s, enum rule_key by, uint64_t key, struct re
 			if (slot->tokens->waits_at)
 				r = sequence_complete(s, slot->tokens, err);
 			else
-				token_kill(s, slot->tokens);
+				end_token(s, slot->tokens);
 		}
 	}
+	return r;
+}
+
+static int end_keys(struct sequence *s, const struct model_change *change, struct reel_err *err)
+{
+	int r = end_key(s, RULE_BY_PROCESS, change->ended_process, err);
+
+	if (r == 0)
+		r = end_key(s, RULE_BY_FAMILY, change->ended_family, err);
+	if (r == 0)
+		r = end_key(s, RULE_BY_CONTAINER, change->ended_container, err);
 	return r;
 }
 
@@ -338,7 +378,9 @@ static int found_family(struct sequence *s, uint64_t from, uint64_t to, struct r
 		struct token **list;
 		int64_t n = slot_tokens(s, slot, &list);
 
-		/* From the oldest on, so that the newest ends up first again. */
+		/* From the last on as they lie, so that they come to lie in the same order. */
+		if (n > 0)
+			order_tokens(list, n);
 		for (r = n < 0 ? (int)n : r; r == 0 && n-- > 0;)
 			if (list[n]->kind != TOKEN_WAITING)
 				r = copy_token(s, list[n], to);
@@ -383,22 +425,30 @@ int sequence_event(struct sequence *s, struct eval *e, const struct reel_event *
 	s->eval = e;
 	s->ev = ev;
 	e->bound = NULL;
-	if (r == 0 && change && change->family_from)
+	if (r == 0 && change->family_from)
 		r = found_family(s, change->family_from, change->family_to, err);
 	if (r == 0 && n_steps) {
 		n = find_turns(s, steps, n_steps, err);
 		r = n < 0 ? (int)n : take_turns(s, (size_t)n, err);
 	}
-	if (r == 0 && change && change->ended_process)
-		r = end_key(s, RULE_BY_PROCESS, change->ended_process, err);
-	if (r == 0 && change && change->ended_family)
-		r = end_key(s, RULE_BY_FAMILY, change->ended_family, err);
-	if (r == 0 && change && change->ended_container)
-		r = end_key(s, RULE_BY_CONTAINER, change->ended_container, err);
+	if (r == 0)
+		r = end_keys(s, change, err);
 	store_bound(s, ev->ts);
 	store_clean(s);
 	seen_unref(s->model, s->seen);
 	s->seen = NULL;
+	return r;
+}
+
+int sequence_change(struct sequence *s, const struct model_change *change, struct reel_err *err)
+{
+	int r = 0;
+
+	if (change->family_from)
+		r = found_family(s, change->family_from, change->family_to, err);
+	if (r == 0)
+		r = end_keys(s, change, err);
+	store_clean(s);
 	return r;
 }
 
@@ -417,6 +467,7 @@ void sequence_move(struct sequence *to, struct sequence *old, const int32_t *rul
 			store_move(to, old, t, slot);
 	}
 	to->serial = old->serial;
+	to->n_made = old->n_made;
 }
 
 void sequence_stats(const struct sequence *s, struct sequence_stats *ret)

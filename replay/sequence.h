@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tokens: how far each rule has got for each key. Events come in order, with the steps that may hold
- * on them; a token that reaches the end of its way is a match.
+ * Tokens: how far each rule has got for each key. Events come in order, with the steps that may
+ * hold on them; a token that reaches the end of its way is a match.
  *
  * One a boot. Memory: max_state tokens (an event that is counted is one too); each keeps its
  * evidence, about 300 bytes an event, which tokens share. What is thrown away makes its rule blind.
@@ -11,6 +11,8 @@
 
 #include "replay/blind.h"
 #include "replay/eval.h"
+#include "replay/explain.h"
+#include "replay/profile.h"
 #include "replay/seen.h"
 
 enum {
@@ -70,6 +72,8 @@ struct sequence_options {
 	int (*found)(void *context, const struct match *m, struct reel_err *err);
 	void *context;
 	struct blind *blind; /* by rule */
+	struct explain *explain;   /* NULL: nobody wants to know */
+	struct profile *profile;   /* NULL: nothing is measured */
 };
 
 struct sequence_stats {
@@ -83,13 +87,12 @@ int sequence_new(const struct sequence_plan *plan, const struct sequence_options
 		 struct model *m, struct reel_err *err, struct sequence **ret);
 void sequence_free(struct sequence *s);
 
-/*
- * An event and the steps that may hold on it; e has its process and the model. A CHANGE may be
- * NULL: nothing ended.
- */
+/* An event and the steps that may hold on it; e has its process and the model. */
 int sequence_event(struct sequence *s, struct eval *e, const struct reel_event *ev,
 		   const struct model_change *change, const uint32_t *steps, uint32_t n_steps,
 		   struct reel_err *err);
+/* What the same event has changed besides; behind it. */
+int sequence_change(struct sequence *s, const struct model_change *change, struct reel_err *err);
 /* Time has come to this; a match that waited for something not to come may be one now. */
 int sequence_time(struct sequence *s, uint64_t now_ns, struct reel_err *err);
 /* The boot ends here. */

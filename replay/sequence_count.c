@@ -14,7 +14,7 @@
 /* More than N are kept, since the oldest of the newest N may be one that cannot begin. */
 enum { SPARE_TIMES = 4, COUNTED_MIN = 64 };
 
-/* What was counted ------------------------------------------------------------------------------ */
+/* What was counted ----------------------------------------------------------------------------- */
 
 void count_set_unref(struct count_set *set)
 {
@@ -136,6 +136,23 @@ static int make_room(struct token *t)
 	return 0;
 }
 
+/* Which of those that are kept can best be done without: one whose value has come again; one that
+ * cannot begin, and is not among the newest; the oldest. */
+static uint32_t least_useful(const struct turn *turn, const struct token *t, uint64_t value)
+{
+	for (uint32_t i = 0; turn->node->has_distinct && i < t->n_counted; i++) {
+		if (t->counted[i].value == value)
+			return i;
+		for (uint32_t k = i + 1; k < t->n_counted; k++)
+			if (t->counted[k].value == t->counted[i].value)
+				return i;
+	}
+	for (uint32_t i = 0; i + turn->node->count <= t->n_counted; i++)
+		if (!t->counted[i].begins)
+			return i;
+	return 0;
+}
+
 /* 1: it is counted. 0: it has nothing that could be counted. */
 static int add(struct sequence *s, const struct turn *turn, struct token *t,
 	       const struct origin *from, bool begins)
@@ -150,15 +167,12 @@ static int add(struct sequence *s, const struct turn *turn, struct token *t,
 		if (v.kind == VALUE_ABSENT || v.kind == VALUE_UNKNOWN)
 			return 0;
 		value = hash_of(&v);
-		for (uint32_t i = t->n_counted; i-- > 0;)
-			if (t->counted[i].value == value)
-				remove_at(s, t, i);
 	}
 	while (t->n_counted && s->ev->ts > t->counted[0].ts &&
 	       s->ev->ts - t->counted[0].ts > turn->node->window_ns)
 		remove_at(s, t, 0);
 	if (t->n_counted >= (most > COUNTED_MIN ? most : COUNTED_MIN))
-		remove_at(s, t, 0);
+		remove_at(s, t, least_useful(turn, t, value));
 	if (!seen || make_room(t) < 0)
 		return -ENOMEM;
 	seen->refs++;
@@ -177,15 +191,17 @@ static int add(struct sequence *s, const struct turn *turn, struct token *t,
 	s->n_state++;
 	t->last_ns = s->ev->ts;
 	t->last_serial = s->serial;
+	if (explain_of(s, turn->rule_at))
+		s->o.explain->nodes[turn->node_at].counted++;
 	return 1;
 }
 
-/* The events from `first` and the newest behind it: what was counted, and its evidence. */
-static int complete(struct sequence *s, const struct turn *turn, struct token *t, uint32_t first_at,
-		    struct reel_err *err)
+/* What was counted, from the last to the first, and its evidence. */
+static int complete(struct sequence *s, const struct turn *turn, struct token *t,
+		    const uint32_t *picked, struct reel_err *err)
 {
-	const struct counted *first = &t->counted[first_at];
-	uint32_t n = turn->node->count, rest = t->n_counted - (n - 1);
+	uint32_t n = turn->node->count;
+	const struct counted *first = &t->counted[picked[n - 1]];
 	uint32_t skipped = n > SEQUENCE_COLLECTED_MAX ? n - SEQUENCE_COLLECTED_MAX : 0;
 	struct origin from = { .used = NULL,
 			       .first_ns = first->first_ns,
@@ -199,7 +215,7 @@ static int complete(struct sequence *s, const struct turn *turn, struct token *t
 	if (used)
 		*used = (struct count_set){ 1, n, count_set_ref(first->used) };
 	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		const struct counted *c = i ? &t->counted[rest + i - 1] : first;
+		const struct counted *c = &t->counted[picked[n - 1 - i]];
 
 		used->serial[i] = c->serial;
 		if (i < skipped)
@@ -221,19 +237,52 @@ static int complete(struct sequence *s, const struct turn *turn, struct token *t
 	return r;
 }
 
+/* Values that have been met, from the newest event back. */
+struct met {
+	uint16_t at[2 * SPARE_TIMES * RULES_COUNT_MAX]; /* where in the counter, from 1 */
+};
+
+static bool is_met(struct met *met, const struct token *t, uint32_t i)
+{
+	const uint32_t mask = sizeof(met->at) / sizeof(met->at[0]) - 1;
+	uint32_t at = (uint32_t)t->counted[i].value & mask;
+
+	while (met->at[at]) {
+		if (t->counted[met->at[at] - 1].value == t->counted[i].value)
+			return true;
+		at = (at + 1) & mask;
+	}
+	met->at[at] = (uint16_t)(i + 1);
+	return false;
+}
+
+/* The newest N - 1 (with distinct values), and the newest before them that could begin. */
 static int try_complete(struct sequence *s, const struct turn *turn, struct token *t,
 			struct reel_err *err)
 {
 	uint64_t within_ns = turn->rule->within_ns;
+	uint32_t picked[RULES_COUNT_MAX], n = 0;
+	struct met met;
 
-	for (int64_t at = (int64_t)t->n_counted - turn->node->count; at >= 0; at--) {
-		const struct counted *c = &t->counted[at];
+	if (t->n_counted < turn->node->count)
+		return 0;
+	if (turn->node->has_distinct)
+		memset(&met, 0, sizeof(met));
+	for (uint32_t i = t->n_counted; i-- > 0;) {
+		const struct counted *c = &t->counted[i];
 
+		if (turn->node->has_distinct && is_met(&met, t, i))
+			continue;
+		picked[n] = i;
+		if (n + 1 < turn->node->count) {
+			n++;
+			continue;
+		}
 		if (!c->begins)
 			continue;
 		if (within_ns != RULES_FOREVER && s->ev->ts - c->first_ns > within_ns)
 			continue;
-		return complete(s, turn, t, (uint32_t)at, err);
+		return complete(s, turn, t, picked, err);
 	}
 	return 0;
 }
@@ -294,6 +343,7 @@ int count_event(struct sequence *s, const struct turn *turn, struct reel_err *er
 	} else {
 		slot = slot_find(s, turn->rule_at, (uint32_t)turn->node->parent, turn->key);
 		n = slot_tokens(s, slot, &list);
+		sequence_refused(s, turn, list, n);
 		for (int64_t i = 0; r == 0 && i < n; i++)
 			if (sequence_may_follow(s, turn, list[i]))
 				r = count_from(s, turn, list[i], err);

@@ -64,6 +64,7 @@ struct token {
 	struct counted *counted; /* COUNTER: from the oldest on */
 	uint32_t n_counted, counted_room;
 	size_t waits_at; /* in the heap of those that wait, from 1 */
+	uint64_t number; /* in the order in which they were made */
 	uint64_t deadline_ns;
 	struct kept_value bound[]; /* the rule's slots */
 };
@@ -98,6 +99,7 @@ struct sequence {
 	struct table slots, owners;
 	struct token *oldest, *newest;
 	struct token *dead;
+	uint64_t n_made;
 	uint64_t n_state, swept; /* tokens; how many were left by the last sweep */
 	uint64_t until_sweep;	 /* so many may be thrown away before the next */
 	struct token **waiting;	 /* a heap by deadline; from 1 */
@@ -109,8 +111,8 @@ struct sequence {
 	const struct reel_event *ev;
 	uint64_t serial;
 	struct seen *seen; /* made when the first token wants it */
-	uint8_t *truth;	 /* by step, if it was asked of this event: */
-	uint64_t *asked; /* by step: serial of the event */
+	uint8_t *truth;	   /* by step, if it was asked of this event: */
+	uint64_t *asked;   /* by step: serial of the event */
 	/* A match of the rule whose turn it is has used up this event as its first, or counted
 	 * it. */
 	bool first_is_used, count_is_used;
@@ -132,8 +134,9 @@ struct token *token_new(struct sequence *s, struct slot *slot, enum token_kind k
 void token_kill(struct sequence *s, struct token *t);
 void token_touch(struct sequence *s, struct token *t);
 bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t now_ns);
-/* The tokens of the slot that are not dead, as they are now, newest first; they stay valid until the
- * event is over. Returns how many, or -ENOMEM. */
+/* The tokens of the slot as they are now, newest first; they stay valid until the event is over.
+ * Returns how many, or -ENOMEM. */
+void order_tokens(struct token **list, int64_t n); /* as they lie, and back */
 int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret);
 
 /* A token waits for its deadline. */
@@ -164,6 +167,12 @@ static inline const struct node_facts *node_facts(const struct sequence *s, uint
 	return &s->plan->facts[s->plan->first_fact[rule] + node];
 }
 
+/* Whoever wants to know about this rule; NULL: nobody. */
+static inline struct explain *explain_of(const struct sequence *s, uint32_t rule)
+{
+	return s->o.explain && s->o.explain->rule == rule ? s->o.explain : NULL;
+}
+
 /* What a token is copied from: a parent's token, or nothing at the head. */
 struct origin {
 	struct evidence *evidence;
@@ -182,6 +191,8 @@ struct turn {
 	uint64_t key;
 };
 
+/* Why nothing goes on to the node from the tokens of its parent, if nothing does. */
+void sequence_refused(struct sequence *s, const struct turn *turn, struct token **list, int64_t n);
 /* MEMBERS: of `all`, those whose steps may hold. */
 int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members,
 		   struct reel_err *err);
@@ -202,6 +213,18 @@ struct token *slot_same_tuple(const struct slot *slot, enum token_kind kind, uin
 			      const struct kept_value *bound, uint32_t n);
 void slot_bound_tuples(struct sequence *s, struct slot *slot);
 struct seen *sequence_seen(struct sequence *s);
+
+/* BEFORE stays its owner's. */
+struct evidence *sequence_evidence(struct sequence *s, struct evidence *before, uint32_t node);
+/* The values of FROM and those that the node binds (of `all`: its member), in s->kept. */
+int sequence_bind(struct sequence *s, const struct turn *turn, unsigned member,
+		  const struct token *from);
+void sequence_unbind(struct sequence *s, const struct rule *rule);
+/* Takes over the evidence. */
+void token_fill(struct sequence *s, struct token *t, const struct origin *from,
+		struct evidence *evidence);
+
+int all_event(struct sequence *s, const struct turn *turn, uint32_t members, struct reel_err *err);
 
 /* Counts (sequence_count.c) */
 int count_event(struct sequence *s, const struct turn *turn, struct reel_err *err);

@@ -16,7 +16,7 @@ struct seen *sequence_seen(struct sequence *s)
 }
 
 /* BEFORE stays its owner's. */
-static struct evidence *evidence_now(struct sequence *s, struct evidence *before, uint32_t node)
+struct evidence *sequence_evidence(struct sequence *s, struct evidence *before, uint32_t node)
 {
 	struct seen *seen = sequence_seen(s);
 
@@ -86,6 +86,10 @@ static bool is_tuned(struct sequence *s, uint32_t rule)
 static int report(struct sequence *s, const struct match *m, struct reel_err *err)
 {
 	s->stats.matches++;
+	if (explain_of(s, m->rule)) {
+		s->o.explain->matches += !m->is_tuned;
+		s->o.explain->suppressed += m->is_tuned;
+	}
 	return s->o.found(s->o.context, m, err);
 }
 
@@ -126,9 +130,13 @@ void origin_of(const struct sequence *s, const struct turn *turn, const struct t
 }
 
 /* The parent's values, and those that the node itself binds (of `all`: its member). */
-static int bind_values(struct sequence *s, const struct rule *rule, const struct rule_node *node,
-		       int member, const struct token *from, struct kept_value *ret)
+int sequence_bind(struct sequence *s, const struct turn *turn, unsigned member,
+		  const struct token *from)
 {
+	const struct rule *rule = turn->rule;
+	const struct rule_node *node = turn->node;
+	struct kept_value *ret = s->kept;
+
 	for (uint32_t i = 0; i < rule->n_slots; i++) {
 		if (from)
 			kept_value_ref(&ret[i], &from->bound[i]);
@@ -141,7 +149,7 @@ static int bind_values(struct sequence *s, const struct rule *rule, const struct
 		struct reel_string string;
 		struct value v;
 
-		if (member >= 0 && node->binding_member && node->binding_member[i] != member)
+		if (node->kind == RULE_NODE_ALL && node->binding_member[i] != member)
 			continue;
 		eval_value(s->eval, &b->ref, s->ev, &v);
 		model_text_unref(s->model, to->text);
@@ -157,10 +165,10 @@ static int bind_values(struct sequence *s, const struct rule *rule, const struct
 	return 0;
 }
 
-static void unbind(struct sequence *s, const struct rule *rule, struct kept_value *values)
+void sequence_unbind(struct sequence *s, const struct rule *rule)
 {
 	for (uint32_t i = 0; i < rule->n_slots; i++)
-		model_text_unref(s->model, values[i].text);
+		model_text_unref(s->model, s->kept[i].text);
 }
 
 struct token *slot_same_tuple(const struct slot *slot, enum token_kind kind, uint32_t mask,
@@ -187,8 +195,8 @@ void slot_bound_tuples(struct sequence *s, struct slot *slot)
 	token_kill(s, last);
 }
 
-static void fill_token(struct sequence *s, struct token *t, const struct origin *from,
-		       struct evidence *evidence)
+void token_fill(struct sequence *s, struct token *t, const struct origin *from,
+		struct evidence *evidence)
 {
 	struct count_set *used = count_set_ref(from->used);
 
@@ -241,7 +249,9 @@ int sequence_arrive(struct sequence *s, const struct turn *turn, const struct or
 	} else {
 		t->collected = 1;
 	}
-	fill_token(s, t, from, evidence);
+	if (explain_of(s, turn->rule_at))
+		explain_reached(s->o.explain, turn->node_at, s->ev);
+	token_fill(s, t, from, evidence);
 	if (!node->is_end) {
 		slot_bound_tuples(s, slot);
 		return 0;
@@ -291,6 +301,8 @@ enum truth sequence_ask(struct sequence *s, uint32_t step, const struct token *t
 	s->eval->bound = t ? s->values : NULL;
 	s->eval->why = 0;
 	answer = eval_step(s->eval, step, s->ev);
+	if (t && explain_of(s, t->slot->rule))
+		explain_asked_bound(s->o.explain, s->eval, step, s->ev, answer, s->serial);
 	s->eval->bound = NULL;
 	return answer;
 }
@@ -313,106 +325,24 @@ static int reach_step(struct sequence *s, const struct turn *turn, const struct 
 	int r;
 
 	origin_of(s, turn, parent, &from);
-	r = bind_values(s, turn->rule, turn->node, -1, parent, s->kept);
+	r = sequence_bind(s, turn, 0, parent);
 	if (r == 0)
-		r = sequence_arrive(s, turn, &from, evidence_now(s, from.evidence, turn->node_at),
-				    s->kept, err);
+		r = sequence_arrive(s, turn, &from,
+				    sequence_evidence(s, from.evidence, turn->node_at), s->kept,
+				    err);
 	else
 		reel_err_set(err, r, "no memory for a token");
-	unbind(s, turn->rule, s->kept);
-	return r;
-}
-
-/* All ------------------------------------------------------------------------------------------ */
-
-/* One more member has come; TOGETHER: those that have then. */
-static int reach_member(struct sequence *s, const struct turn *turn, const struct token *before,
-			unsigned member, uint32_t together, struct reel_err *err)
-{
-	bool is_first = !before || before->kind == TOKEN_WHOLE;
-	uint64_t anchor_ns = is_first ? (before ? before->last_ns : s->ev->ts) : before->anchor_ns;
-	struct evidence *evidence;
-	struct origin from;
-	struct slot *slot;
-	struct token *t;
-	int r;
-
-	origin_of(s, turn, before, &from);
-	r = bind_values(s, turn->rule, turn->node, (int)member, before, s->kept);
-	evidence = r == 0 ? evidence_now(s, from.evidence, turn->node_at) : NULL;
-	if (evidence && together == (1u << turn->node->n_members) - 1) {
-		r = sequence_arrive(s, turn, &from, evidence, s->kept, err);
-		goto out;
-	}
-	slot = evidence ? slot_get(s, turn->rule_at, turn->node_at, turn->key) : NULL;
-	t = slot ? slot_same_tuple(slot, TOKEN_PARTIAL, together, s->kept, turn->rule->n_slots) :
-		   NULL;
-	if (t)
-		token_touch(s, t);
-	else if (slot)
-		t = token_new(s, slot, TOKEN_PARTIAL, s->kept);
-	if (!t) {
-		evidence_unref(s->model, evidence);
-		r = reel_err_set(err, -ENOMEM, "no memory for a token");
-		goto out;
-	}
-	fill_token(s, t, &from, evidence);
-	t->mask = together;
-	t->anchor_ns = anchor_ns;
-	slot_bound_tuples(s, slot);
-out:
-	unbind(s, turn->rule, s->kept);
-	return r;
-}
-
-/* MEMBERS: bits of those whose steps may hold. The sets with most members come first, so that this
- * event adds one to each. */
-static int reach_more(struct sequence *s, const struct turn *turn, uint32_t members,
-		      struct reel_err *err)
-{
-	struct slot *slot = slot_find(s, turn->rule_at, turn->node_at, turn->key);
-	struct token **list = NULL;
-	int64_t n = slot_tokens(s, slot, &list);
-	int r = n < 0 ? reel_err_set(err, (int)n, "no memory for tokens") : 0;
-
-	for (int size = turn->node->n_members - 1; r == 0 && size > 0; size--) {
-		for (int64_t i = 0; r == 0 && i < n; i++) {
-			struct token *t = list[i];
-
-			if (t->is_dead || t->kind != TOKEN_PARTIAL ||
-			    __builtin_popcount(t->mask) != size || !token_is_alive(s, t, s->ev->ts))
-				continue;
-			for (unsigned m = 0; r == 0 && m < turn->node->n_members && !t->is_dead;
-			     m++)
-				if (members >> m & 1 && !(t->mask >> m & 1) &&
-				    sequence_holds(s, turn, turn->node->members[m], t))
-					r = reach_member(s, turn, t, m, t->mask | 1u << m, err);
-		}
-	}
-	return r;
-}
-
-static int reach_first(struct sequence *s, const struct turn *turn, uint32_t members,
-		       const struct token *parent, struct reel_err *err)
-{
-	int r = 0;
-
-	for (unsigned m = 0; r == 0 && m < turn->node->n_members; m++)
-		if (members >> m & 1 && (parent ? !parent->is_dead : !s->first_is_used) &&
-		    sequence_holds(s, turn, turn->node->members[m], parent))
-			r = reach_member(s, turn, parent, m, 1u << m, err);
+	sequence_unbind(s, turn->rule);
 	return r;
 }
 
 /* Every node ----------------------------------------------------------------------------------- */
 
-static int reach_from(struct sequence *s, const struct turn *turn, uint32_t members,
-		      const struct token *parent, struct reel_err *err)
+static int reach_from(struct sequence *s, const struct turn *turn, const struct token *parent,
+		      struct reel_err *err)
 {
 	if (!sequence_may_follow(s, turn, parent))
 		return 0;
-	if (turn->node->kind == RULE_NODE_ALL)
-		return reach_first(s, turn, members, parent, err);
 	return sequence_holds(s, turn, turn->node->step, parent) ?
 		       reach_step(s, turn, parent, err) :
 		       0;
@@ -430,7 +360,7 @@ static int collect(struct sequence *s, const struct turn *turn, struct reel_err 
 		    t->collected >= SEQUENCE_COLLECTED_MAX || !token_is_alive(s, t, s->ev->ts) ||
 		    sequence_ask(s, turn->node->step, t) != TRUTH_YES)
 			continue;
-		evidence = evidence_now(s, t->evidence, turn->node_at);
+		evidence = sequence_evidence(s, t->evidence, turn->node_at);
 		if (!evidence)
 			return reel_err_set(err, -ENOMEM, "no memory for evidence");
 		evidence_unref(s->model, t->evidence);
@@ -438,6 +368,33 @@ static int collect(struct sequence *s, const struct turn *turn, struct reel_err 
 		t->collected++;
 	}
 	return 0;
+}
+
+void sequence_refused(struct sequence *s, const struct turn *turn, struct token **list, int64_t n)
+{
+	struct explain *about = explain_of(s, turn->rule_at);
+	struct explain_node *x = about ? &about->nodes[turn->node_at] : NULL;
+	const struct token *nearest = NULL;
+	uint64_t now = s->ev->ts;
+
+	for (int64_t i = 0; x && i < n; i++) {
+		if (sequence_may_follow(s, turn, list[i]))
+			return;
+		if (!list[i]->is_dead && list[i]->kind == TOKEN_WHOLE &&
+		    (!nearest || list[i]->last_ns > nearest->last_ns))
+			nearest = list[i];
+	}
+	if (!x)
+		return;
+	if (!nearest)
+		x->early++;
+	else if (nearest->guards_seen & turn->facts->guard_mask)
+		x->held++;
+	else if (turn->rule->within_ns != RULES_FOREVER && now > nearest->first_ns &&
+		 now - nearest->first_ns > turn->rule->within_ns)
+		x->late_path++;
+	else
+		x->late++;
 }
 
 int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members,
@@ -451,18 +408,17 @@ int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members
 	if (turn->node->kind == RULE_NODE_COUNT)
 		return count_event(s, turn, err);
 	if (turn->node->kind == RULE_NODE_ALL)
-		r = reach_more(s, turn, members, err);
-	if (r < 0)
-		return r;
+		return all_event(s, turn, members, err);
 	if (turn->node->parent < 0) {
-		r = reach_from(s, turn, members, NULL, err);
+		r = reach_from(s, turn, NULL, err);
 	} else {
 		slot = slot_find(s, turn->rule_at, (uint32_t)turn->node->parent, turn->key);
 		n = slot_tokens(s, slot, &list);
 		if (n < 0)
 			return reel_err_set(err, (int)n, "no memory for tokens");
+		sequence_refused(s, turn, list, n);
 		for (int64_t i = 0; r == 0 && i < n; i++)
-			r = reach_from(s, turn, members, list[i], err);
+			r = reach_from(s, turn, list[i], err);
 	}
 	if (r == 0 && turn->node->collects && turn->node->kind == RULE_NODE_STEP)
 		r = collect(s, turn, err);
@@ -481,11 +437,13 @@ int sequence_single(struct sequence *s, const struct turn *turn, struct reel_err
 
 	if (!sequence_may_follow(s, turn, NULL))
 		return 0;
-	evidence = evidence_now(s, NULL, turn->node_at);
+	evidence = sequence_evidence(s, NULL, turn->node_at);
 	if (!evidence)
 		return reel_err_set(err, -ENOMEM, "no memory for evidence");
 	m.evidence = evidence;
 	m.is_tuned = is_tuned(s, turn->rule_at);
+	if (explain_of(s, turn->rule_at))
+		explain_reached(s->o.explain, turn->node_at, s->ev);
 	s->first_is_used = true;
 	r = report(s, &m, err);
 	evidence_unref(s->model, evidence);

@@ -240,6 +240,7 @@ struct token *token_new(struct sequence *s, struct slot *slot, enum token_kind k
 		return NULL;
 	t->slot = slot;
 	t->kind = (uint8_t)kind;
+	t->number = s->n_made++;
 	for (uint32_t i = 0; i < n; i++)
 		kept_value_ref(&t->bound[i], &bound[i]);
 	t->next = slot->tokens;
@@ -335,6 +336,21 @@ bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t no
 	return life == RULES_FOREVER || now_ns <= t->last_ns || now_ns - t->last_ns <= life;
 }
 
+/* Of those that one event made the first comes first, but it lies behind the others. */
+void order_tokens(struct token **list, int64_t n)
+{
+	for (int64_t from = 0, to; from < n; from = to) {
+		for (to = from + 1; to < n && list[to]->last_serial == list[from]->last_serial;)
+			to++;
+		for (int64_t i = from, k = to - 1; i < k; i++, k--) {
+			struct token *t = list[i];
+
+			list[i] = list[k];
+			list[k] = t;
+		}
+	}
+}
+
 int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret)
 {
 	int64_t n = 0;
@@ -351,6 +367,7 @@ int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret)
 	}
 	for (struct token *t = slot->tokens; t; t = t->next)
 		s->looked_at[n++] = t;
+	order_tokens(s->looked_at, n);
 	*ret = s->looked_at;
 	return n;
 }
@@ -363,9 +380,7 @@ static bool is_sooner(const struct token *a, const struct token *b)
 		return a->deadline_ns < b->deadline_ns;
 	if (a->last_serial != b->last_serial)
 		return a->last_serial < b->last_serial;
-	if (a->slot->rule != b->slot->rule)
-		return a->slot->rule < b->slot->rule;
-	return a->slot->node < b->slot->node;
+	return a->number < b->number;
 }
 
 static void heap_put(struct sequence *s, size_t at, struct token *t)
@@ -442,8 +457,9 @@ void store_bound(struct sequence *s, uint64_t now_ns)
 {
 	if (s->n_state > s->stats.peak_tokens)
 		s->stats.peak_tokens = s->n_state;
-	/* Looking at all of them for each that is too many would never end. */
-	if (s->n_state > 2 * s->swept + SWEEP_MIN ||
+	/* Who explains wants to see what comes too late for what. And looking at all of them for
+	 * each that is too many would never end. */
+	if ((s->n_state > 2 * s->swept + SWEEP_MIN && !s->o.explain) ||
 	    (s->n_state > s->o.max_state && s->until_sweep == 0)) {
 		sweep(s, now_ns);
 		s->until_sweep = s->o.max_state / 8 + 1;

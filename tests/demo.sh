@@ -52,22 +52,31 @@ fi
 say "2. What is in the capture, and is anything missing?"
 show reel info "$capture"
 
-say "3. What was executed, and by whom? (33 is www-data, the web server)"
+say "3. What do the rules say that come with reel? Each is a story; of each, whether it can be sure."
+printf '$ reel replay -r policies --severity medium %s\n' "$capture"
+reel replay -r "$here/samples/policies" --severity medium "$capture" 2>&1 || printf '(status %s)\n' $?
+
+say "4. What was executed, and by whom? (33 is www-data, the web server)"
 ask exec 'select(.ret == 0) | "\(.time[11:23]) pid=\(.pid) uid=\(.uid) \(.exe): \(.argv | join(" ") | .[:70] | @json)"'
 
-say "4. What was written, and where did it go? Sockets and pipes are files too."
+say "5. What was written, and where did it go? Sockets and pipes are files too."
 ask write,chmod,unlink \
 	'select(.ret >= 0) | "\(.time[11:23]) pid=\(.pid) \(.type) \(.path) \(.content_hex // .content // "" | .[:48] | @json)"'
 
-say "5. Who talked to whom, and how much?"
+say "6. Who talked to whom, and how much?"
 ask accept,connect,flow \
 	'select(.family == 2 and .port != 53) | "\(.time[11:23]) pid=\(.pid) \(.type) \(.addr):\(.port) sent=\(.sent_bytes // "") received=\(.received_bytes // "")"'
 
 implant=$(reel dump --json --type exec "$capture" | jq -r 'select(.exe == "/tmp/.kworkerd").pid')
-say "6. Process $implant ran from a file that began with a dot, and called out. What it did:"
+say "7. Process $implant ran from a file that began with a dot, and called out. What it did:"
 show reel dump --pid "$implant" --type setsid,fork,connect,write,flow "$capture"
 
-say "7. Can the answers be trusted? Every block is checked; then one byte is changed."
+say "8. What else did those do that descend from the web server? A predicate of the rules, as a question:"
+printf "$ reel dump --context --where '%s' %s\n" 'ancestor.exe contains "python" and type == "exec"' "$capture"
+reel dump --context --where 'ancestor.exe contains "python" and type == "exec"' "$capture" 2>/dev/null |
+	cut -c 1-150 | head -n 8
+
+say "9. Can the answers be trusted? Every block is checked; then one byte is changed."
 show reel verify "$capture"
 cat "$capture"/*.rls >changed.rls 2>/dev/null || cp "$capture" changed.rls
 printf 'X' | dd of=changed.rls bs=1 seek=$(($(stat -c %s changed.rls) / 2)) conv=notrunc status=none

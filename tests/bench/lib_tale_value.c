@@ -222,8 +222,10 @@ static int read_string(struct tale *t, const struct reel_field *f, struct tale_v
 	if (t->p < t->end && *t->p == '~') {
 		char *end;
 
+		if (t->p + 1 == t->end || ((t->p[1] < '0' || t->p[1] > '9') && t->p[1] != '?'))
+			return tale_error(t, t->p, err, "a length, or ?, expected");
 		ret->true_length = (uint32_t)strtoul(t->p + 1, &end, 10);
-		if (t->p + 1 < t->end && t->p[1] == '?') {
+		if (t->p[1] == '?') {
 			ret->true_length = EV_UNKNOWN_LENGTH;
 			end++;
 		}

@@ -2,9 +2,11 @@
 /*
  * Makes a capture that wants to fill a replay's memory, through the real writer.
  *
- *	storm -o DIR -n N forks		N processes, forked by each other in long chains; each executes
- *					something of its own and opens a file of its own, few end
- *	storm -o DIR -n N tokens	N processes, each of which begins a sequence and goes no further
+ *	storm -o DIR -n N forks		N processes, forked by each other in long chains; each
+ *					executes something of its own and opens a file of its own,
+ *					few end
+ *	storm -o DIR -n N tokens	N processes, each of which begins a sequence and goes no
+ *					further
  *	storm --rules forks|tokens	rules that look for them
  */
 #include <errno.h>
@@ -40,11 +42,11 @@ static const struct reel_option table[] = {
 };
 
 static const char *const rules_text[] = {
-	[RULES_FORKS] =
-		"path \"by name\" { by family; open { path startswith \"/storm/\" } as f\n"
-		"    close { path == f.path } within forever }\n"
-		"path \"by ancestor\" { exec { ancestor.exe == \"/storm/none\" } }\n"
-		"path \"last\" { by process; exec { exe startswith \"/storm/\" } setuid { euid == 77 } }\n",
+	[RULES_FORKS] = "path \"by name\" { by family; open { path startswith \"/storm/\" } as f\n"
+			"    close { path == f.path } within forever }\n"
+			"path \"by ancestor\" { exec { ancestor.exe == \"/storm/none\" } }\n"
+			"path \"last\" { by process; exec { exe startswith \"/storm/\" }\n"
+			"    setuid { euid == 77 } }\n",
 	[RULES_TOKENS] = "path \"by process\" { by process; open { path startswith \"/storm/\" }\n"
 			 "    unlink { path startswith \"/storm/\" } within forever }\n"
 			 "path \"by host\" { by host; open { path startswith \"/storm/\" } as f\n"

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
+# timeout: 600
 """The examples of replay/POLICIES.md, in the slow interpreter."""
 
 import os
@@ -7,5 +8,5 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-EXAMPLES = os.path.join(os.path.dirname(HERE), "reference", "examples.py")
-sys.exit(subprocess.run([sys.executable, EXAMPLES, *sys.argv[1:]]).returncode)
+PROGRAM = os.path.join(os.path.dirname(HERE), "reference", "examples.py")
+sys.exit(subprocess.run([sys.executable, PROGRAM, *sys.argv[1:]]).returncode)

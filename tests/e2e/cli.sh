@@ -199,6 +199,25 @@ t_is "have a form" "$(grep -Ev '^(#|reel_[a-z_]+(\{[^}]*\})? [-0-9.e+]+$)' metri
 t_ok "one class" rec net -e net -- sh -c 'mkdir made-by-net; : >x'
 t_is "has no other" "$(count mkdir net)" 0
 t_is "but processes" "$(($(count exec net) > 0))" 1
+filters() { # CAPTURE HOOK JQ: what the last segment says of an option
+	"$REEL" dump -q --json --type coverage "$1" | jq -r "select(.hook == \"$2\" and .status == \"filter\") | $3"
+}
+t_is "coverage says which types are not" "$(filters net -e .types | tr ' ' '\n' | grep -Ex 'mkdir|connect|fork|stat' |
+	xargs)" "mkdir stat"
+t_ok "how much is kept" rec kept -e file --content 100 --env PATH --env HOME -- true
+t_is "is said" "$(for hook in --content --max-arg --env --hash; do filters kept $hook .reason; done | xargs)" \
+	"100 4096 PATH HOME none"
+t_ok "what is said last holds" rec kept -e net --env PATH --hash -- true
+cat >sees.policy <<'END_OF_POLICY'
+path "opens" { open { path == "/x" } }
+path "talks" { connect { port == 80 } }
+path "hash" { hash { sha256 startswith "aa" } }
+END_OF_POLICY
+t_ok "one run sees files" sh -c '"$0" rules --for kept --json sees.policy | jq -r .status | xargs >seen' "$REEL"
+t_is "the other sockets" "$(cat seen)" "partly partly partly"
+t_ok "options that rules ask for" sh -c '"$0" record -q -o asked $("$0" rules --record-options sees.policy) -- true' \
+	"$REEL"
+t_is "are enough" "$("$REEL" rules --for asked --json sees.policy | jq -r .status | sort -u)" decidable
 t_ok "calls by name" rec calls -e net --syscalls getppid,sync -- sh -c 'sync'
 t_match "are there" sync "$("$REEL" dump -q --json --type sys calls | jq -r .syscall)"
 t_unlike "and only these" '^(brk|read|futex)$' "$("$REEL" dump -q --json --type sys calls | jq -r .syscall)"

@@ -10,6 +10,8 @@ look() {
 	t_match "$1: nothing was lost" '^verdict +complete, nothing was lost' "$2"
 	t_match "$1: the command that came in is there" 'uid=33 /usr/bin/(dash|bash|sh): "/bin/sh -c getent hosts localhost; id"' "$2"
 	t_match "$1: the implant ran" 'uid=33 /tmp/.kworkerd: "/tmp/.kworkerd -c' "$2"
+	t_match "$1: a rule finds it" '^critical .*dropped script stays or steals' "$2"
+	t_match "$1: the others are judged" '^clean +[0-9]+ rules: nothing matched' "$2"
 	t_match "$1: it called out" 'connect 203\.0\.113\.66:4444' "$2"
 	t_match "$1: what was written is there" 'write /var/spool/cron/crontabs/www-data ".*/tmp/.kworkerd' "$2"
 	t_match "$1: and what was removed" 'unlink /var/log/www/access.log' "$2"

@@ -10,7 +10,7 @@ complete first, and nothing that is no match.
 import itertools
 
 from machine import Machine
-from predicate import UNKNOWN_VALUE, YES, step_matches, values_of
+from predicate import UNKNOWN_VALUE, YES, Str, step_matches, values_of
 from rule import refs_of
 from text import SECOND
 
@@ -59,7 +59,9 @@ class Brute:
                 s.answers[step, tuple(sorted(bound.items(), key=str))] = \
                     step_matches(step, ev, self.machine, bound) is YES
             if step.distinct:
-                s.values[step] = tuple(values_of(step.distinct, ev, self.machine, {}))
+                s.values[step] = tuple(
+                    (v.data, v.cut) if isinstance(v, Str) else v
+                    for v in values_of(step.distinct, ev, self.machine, {}))
         self.seen.append(s)
 
     def bound_refs(self, step):
@@ -150,7 +152,10 @@ class Brute:
                 continue
             if step.window is not None and events[-1].ts - events[0].ts > step.window:
                 continue
-            if step.distinct and len({s.values[step] for s in events}) < step.count:
+            # Different values, each by its newest event.
+            if step.distinct and any(
+                    s.values[step] == o.values[step] for s in events for o in fitting
+                    if s.number < o.number <= events[-1].number):
                 continue
             yield events
 
@@ -196,13 +201,11 @@ def judge(rule, events, findings):
         first[key] = min(first.get(key, last.ts), last.ts)
     used = {}
     for f in findings:
-        # A finding has used up its first event, and the events it counted.
+        # A finding has used up its first event.
         spent = used.setdefault(f.key, set())
-        counted = {i for n, ids in zip(f.node.way(), f.steps) if n.kind == "count" for i in ids}
-        if f.first in spent or counted & {i for c in spent if isinstance(c, frozenset)
-                                                for i in c}:
+        if f.first in spent:
             wrong.append(f"{rule.name}: {f.evidence} at {f.ts} was used up")
-        spent |= {f.first, frozenset(counted)}
+        spent.add(f.first)
         found[f.key] = min(found.get(f.key, f.ts), f.ts)
         collects = any(s.collects for n in f.node.way() for s in n.steps)
         if not collects and (f.key, f.node.number, tuple(f.evidence)) not in every:

@@ -162,6 +162,8 @@ def compile_regex(pattern):
 
 
 def regex(s, pattern, cache={}):
+    if re.fullmatch(rb"[A-Za-z0-9/_ -]*", pattern):
+        return contains(s, pattern)
     if pattern not in cache:
         cache[pattern] = compile_regex(pattern)
     found = cache[pattern].search(s.data)
@@ -200,9 +202,7 @@ def compare_strings(op, a, b):
         return UNKNOWN if a.cut or b.data in a.data else NO
     if op == "startswith":
         n = min(len(a.data), len(b.data))
-        if a.data[:n] != b.data[:n] or (not a.cut and len(a.data) <= len(b.data)):
-            return NO
-        return UNKNOWN
+        return UNKNOWN if a.data[:n] == b.data[:n] else NO
     return UNKNOWN
 
 

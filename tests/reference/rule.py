@@ -95,13 +95,14 @@ class Tail:
 
 
 def unfold(rule, statements, text):
-    roots = []
-
     def add(tail, kind, steps, within, has_within):
         node = Node(tail.node, kind, steps, tail.guards, [u for u, _ in tail.unlesses],
                     tail.blocks)
         node.within, node.has_within = within, has_within
-        (tail.node.children if tail.node else roots).append(node)
+        if tail.node:
+            tail.node.children.append(node)
+        node.number = len(rule.nodes)       # statement by statement, as the text has them
+        rule.nodes.append(node)
         return Tail(node, blocks=tail.blocks)
 
     def one(s, tails):
@@ -143,14 +144,6 @@ def unfold(rule, statements, text):
                 text.fail("unless behind the last step needs within")
             t.node.after.append((step, wait))
 
-    def number(node):
-        node.number = len(rule.nodes)
-        rule.nodes.append(node)
-        for child in node.children:
-            number(child)
-
-    for root in roots:
-        number(root)
     for node in rule.nodes:
         bind(node)
 

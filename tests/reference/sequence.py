@@ -20,7 +20,7 @@ class Token:
         self.first, self.first_ts, self.last_ts = first, first_ts, last_ts
         self.evidence = evidence        # a tuple of event ids for each step
         self.bound = bound
-        self.last = evidence[-1][-1]
+        self.last, self.number = evidence[-1][-1], 0
         self.blocked = set()            # numbers of the nodes that it may not go to any more
         self.despite = tuple(despite)
         self.counted = frozenset(counted)       # the events that counts on its way have counted
@@ -28,12 +28,25 @@ class Token:
     def copy(self):
         new = Token(self.first, self.first_ts, self.last_ts, self.evidence, self.bound,
                     self.despite, self.counted)
-        new.blocked, new.last = set(self.blocked), self.last
+        new.blocked, new.last, new.number = set(self.blocked), self.last, self.number
         return new
 
 
+class Partial:
+    """Some members of an `all`: the token before, and their events from the first on."""
+
+    def __init__(self, base, since, entries, bound):
+        self.base, self.since, self.entries, self.bound = base, since, entries, bound
+        self.first = base.first if base else entries[0].id
+        self.first_ts = base.first_ts if base else entries[0].ts
+        self.counted = base.counted if base else frozenset()
+
+    def numbers(self):
+        return [e.number for e in self.entries]
+
+
 class Entry:
-    """An event that a count or an `all` may use."""
+    """An event that a count may use."""
 
     def __init__(self, ev, member, base, value, bound):
         self.ev, self.member, self.base = ev, member, base
@@ -50,20 +63,25 @@ class Story:
     def __init__(self):
         self.tokens = {}        # by node's number: {tuple: token}
         self.entries = {}       # by node's number: {tuple of the token before: [entry]}
+        self.partial = {}       # by number of an `all`: {(members, tuple): Partial}
         self.pending = []       # (token, node, deadlines, its last event)
 
     def copy(self):
         new = Story()
         new.tokens = {n: {k: t.copy() for k, t in ts.items()} for n, ts in self.tokens.items()}
         new.entries = {n: {k: list(es) for k, es in d.items()} for n, d in self.entries.items()}
+        new.partial = {n: dict(d) for n, d in self.partial.items()}
         return new
 
     def at(self, node):
         return self.tokens.setdefault(node.number, {})
 
     def before(self, node):
-        """The tokens from which NODE may be reached; None stands for the beginning."""
-        return self.at(node.parent) if node.parent else {(): None}
+        """The tokens from which NODE may be reached, the newest first; None stands for the
+        beginning."""
+        if not node.parent:
+            return {(): None}
+        return dict(sorted(self.at(node.parent).items(), key=lambda kv: -kv[1].number))
 
     def entries_of(self, node):
         return self.entries.setdefault(node.number, {})
@@ -80,6 +98,9 @@ class Story:
             for k in d:
                 d[k] = [e for e in d[k] if e.ev.id != used.first and e.ev.id not in used.counted
                         and not (isinstance(e.base, Token) and is_gone(e.base))]
+        for d in self.partial.values():
+            for k in [k for k, p in d.items() if is_gone(p)]:
+                del d[k]
         self.pending = [p for p in self.pending if not is_gone(p[0])]
 
 
@@ -177,6 +198,7 @@ class Runner:
             found = self.matches(step, ev, {})
             if found is YES:
                 story.tokens, story.entries, story.pending = {}, {}, []
+                story.partial = {}
             elif found is UNKNOWN:
                 for d in story.tokens.values():
                     for t in d.values():
@@ -202,6 +224,9 @@ class Runner:
         guard = either(self.matches(s, ev, token.bound) for s in node.guards)
         if unless is YES:
             story.entries_of(node).pop(key, None)
+            d = story.partial.get(node.number, {})
+            for k in [k for k, p in d.items() if p.base and freeze(p.base.bound) == key]:
+                del d[k]
         if unless is YES or guard is YES:
             token.blocked.add(node.number)
         elif UNKNOWN in (unless, guard):
@@ -269,7 +294,10 @@ class Runner:
         """Adds the event to what a count or `all` may use; returns where it was added."""
         d, touched = story.entries_of(node), []
         before = story.before(node)
-        for key in set(d) | set(before):
+        # First those that may begin with it, from the newest token on; then the youngest counts.
+        begin = [k for k, t in before.items() if self.may_begin(node, t, ev) and
+                 self.in_time(node, t, ev.ts)]
+        for key in begin + [k for k in reversed(list(d)) if k not in begin]:
             token = before.get(key)
             is_known = key in before
             bound = dict(key) if key else {}
@@ -290,11 +318,14 @@ class Runner:
                     value = tuple(values_of(step.distinct, ev, self.machine, {}))
                     if not value or UNKNOWN_VALUE in value:
                         continue
+                    # How long it was does not make what was cut another one.
+                    value = tuple((v.data, v.cut) if isinstance(v, Str) else v for v in value)
                 if entries and entries[-1].ev is ev and entries[-1].member == member:
                     touched.append(key)
                     continue
-                entries.append(Entry(ev, member, (token or "head") if begins else None, value,
-                                     self.bound_of(node, member, ev)))
+                # As the token is now: what it collects behind this is not of this story.
+                base = (token.copy() if token else "head") if begins else None
+                entries.append(Entry(ev, member, base, value, self.bound_of(node, member, ev)))
                 touched.append(key)
         return list(dict.fromkeys(touched))
 
@@ -335,39 +366,53 @@ class Runner:
         return token if self.in_whole_time(token.first_ts, ev.ts) else None
 
     def arrive_all(self, story, node, ev):
-        out = []
-        for key in self.remember(story, node, ev):
-            by_member = [{} for _ in node.steps]
-            for e in story.entries_of(node)[key]:
-                by_member[e.member].setdefault(freeze(e.bound), []).append(e)
-            for choice in itertools.product(*(d.values() for d in by_member)):
-                token = self.complete(node, choice, ev)
-                if token:
-                    out.append(token)
+        """For each set of members and each tuple the newest: of those that one event makes, the
+        one whose events are later, compared from the first on."""
+        partial, made, bound = story.partial.setdefault(node.number, {}), {}, self.step_bound(node)
+
+        def offer(members, base, since, entries, values):
+            key = (frozenset(members), freeze(values))
+            new = Partial(base, since, entries, values)
+            if key not in made or new.numbers() > made[key].numbers():
+                made[key] = new
+
+        for token in story.before(node).values():
+            if not self.may_begin(node, token, ev) or not self.in_time(node, token, ev.ts) or \
+                    (token and not self.in_whole_time(token.first_ts, ev.ts)):
+                continue
+            values = token.bound if token else {}
+            for m, step in enumerate(node.steps):
+                if self.holds(step, ev, values):
+                    offer([m], token, token.last_ts if token else ev.ts, [ev],
+                          {**values, **self.bound_of(node, m, ev)})
+        for (members, _), p in partial.items():
+            if bound is not None and ev.ts - p.since > bound or \
+                    not self.in_whole_time(p.first_ts, ev.ts):
+                continue
+            for m, step in enumerate(node.steps):
+                if m not in members and self.holds(step, ev, p.bound):
+                    offer(members | {m}, p.base, p.since, p.entries + [ev],
+                          {**p.bound, **self.bound_of(node, m, ev)})
+        whole = [k for k in made if len(k[0]) == len(node.steps)]
+        out = [self.join_all(made.pop(k), ev)
+               for k in sorted(whole, key=lambda k: made[k].numbers(), reverse=True)]
+        partial.update(made)
         return out
 
-    def complete(self, node, choice, ev):
-        """An event of its own for each member, this one among them. The first of them must have
-        been able to begin; the later it is the better."""
-        newest = [[e for e in es if e.base is not None][-len(choice):] + es[-len(choice):]
-                  for es in choice]
-        bound = self.step_bound(node)
-        best = None
-        for chosen in itertools.product(*newest):
-            numbers = sorted(e.ev.number for e in chosen)
-            if numbers[-1] != ev.number or len(set(numbers)) < len(numbers):
-                continue
-            first = min(chosen, key=lambda e: e.ev.number)
-            if first.base is None:
-                continue
-            since = first.ev.ts if first.base == "head" else first.base.last_ts
-            if bound is not None and ev.ts - since > bound:
-                continue
-            if best is None or numbers > best[0]:
-                best = (numbers, first.base, chosen)
-        return self.join(node, best[1], best[2], ev) if best else None
+    def holds(self, step, ev, bound):
+        found = self.matches(step, ev, bound)
+        if found is UNKNOWN:
+            self.note_blind(ev)
+        return found is YES
+
+    @staticmethod
+    def join_all(p, ev):
+        ids = tuple(e.id for e in p.entries)[-EVIDENCE_MAX:]
+        before, despite = (p.base.evidence, p.base.despite) if p.base else ((), ())
+        return Token(p.first, p.first_ts, ev.ts, before + (ids,), p.bound, despite, p.counted)
 
     def place(self, story, node, token, ev):
+        token.number = ev.number
         here = story.at(node)
         key = freeze(token.bound)
         old = here.get(key)
@@ -377,6 +422,7 @@ class Runner:
             earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
             token.evidence = token.evidence[:-1] + (
                 (earlier + token.evidence[-1])[:EVIDENCE_MAX],)
+        here.pop(key, None)
         here[key] = token
 
     def collect(self, story, node, ev):

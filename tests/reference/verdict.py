@@ -8,6 +8,8 @@ PRIVILEGES = {"uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid", "u
               "pid_ns", "net_ns", "user_ns", "uts_ns", "ipc_ns", "cgroup_ns", "seccomp_mode",
               "no_new_privs", "cap_effective", "cap_permitted", "cap_inheritable", "cap_bounding",
               "cap_ambient", "root"}
+# What tells which process is which.
+KEY_TYPES = {"fork", "exit", "setsid"}
 NOT_THERE = ("not wanted", "not there", "refused")
 
 
@@ -21,17 +23,28 @@ def leaves(pred):
     return [pred.left] + ([pred.right] if pred.op == "cmp" and pred.right else [])
 
 
+def process_refs(rule):
+    """The fields that a rule reads of processes."""
+    for s in rule.all_steps():
+        for ref in leaves(s.pred) + ([s.distinct] if s.distinct else []):
+            own = any(ref.name in t.fields or ref.name in EVENT_FIELDS for t in s.types)
+            if ref.scope in ("parent", "ancestor") or (not own and ref.name in PROCESS_FIELDS):
+                yield ref
+
+
+def reads_process(rule):
+    return any(True for _ in process_refs(rule))
+
+
 def classes_of(rule):
     """The classes of events that a rule reads: by its steps, its fields and its key."""
     out = set()
     for s in rule.all_steps():
         out |= {t.class_name for t in s.types}
-        for ref in leaves(s.pred) + ([s.distinct] if s.distinct else []):
-            own = any(ref.name in t.fields or ref.name in EVENT_FIELDS for t in s.types)
-            if ref.scope in ("parent", "ancestor") or (not own and ref.name in PROCESS_FIELDS):
-                out.add("process")
-                if ref.name in PRIVILEGES:
-                    out.add("priv")
+    for ref in process_refs(rule):
+        out.add("process")
+        if ref.name in PRIVILEGES:
+            out.add("priv")
     if any(len(n.way()) > 1 or n.kind != "step" for n in rule.nodes):
         if rule.key in ("family", "process", "container", "user"):
             out.add("process")
@@ -92,7 +105,10 @@ def verdicts(rules, events, found, blind):
                                for n in end.way() for s in (n.steps if n.kind == "all"
                                                             else n.steps[:1]))]
         hits = [j for j in found if j["finding"] == rule.name and not j.get("suppressed")]
-        some_missing = any(t.name in missing for s in rule.all_steps() for t in s.types)
+        # An unless that is not seen hides nothing that is not found.
+        some_missing = any(t.name in missing for n in rule.nodes for s in n.steps for t in s.types)
+        some_missing |= "process" in classes and bool(missing & KEY_TYPES)
+        some_missing |= reads_process(rule) and "exec" in missing
         if hits:
             verdict = "hit"
         elif not possible:

@@ -139,7 +139,7 @@ def variants(rule, end):
 
 
 def is_way(finding, rule, end):
-    return finding["rule"] == rule.name and finding["blocks"] == list(end.blocks) and \
+    return finding["rule"] == rule.name and finding.get("blocks", []) == list(end.blocks) and \
         len(finding["evidence"]) == len(end.way())
 
 
