@@ -184,6 +184,23 @@ static int make_room(struct reel_feed *f, struct reel_err *err)
 	return 0;
 }
 
+/* Others may do something meanwhile. */
+static int be_idle(struct reel_feed *f, struct reel_err *err)
+{
+	return f->idle ? f->idle(f->context, err) : 0;
+}
+
+/* A pipe: until something comes, or nobody wants it any more. */
+static int await_pipe(struct reel_feed *f, struct reel_err *err)
+{
+	struct pollfd p = { .fd = f->fd, .events = POLLIN };
+	int r = 0;
+
+	while (r == 0 && !(f->stop && *f->stop) && poll(&p, 1, POLL_MS) <= 0)
+		r = be_idle(f, err);
+	return r;
+}
+
 /*
  * 1: there is more in the buffer. 0: there will not be. 2: the next file has begun, and what is
  * left of the last one is given up.
@@ -196,8 +213,14 @@ static int read_more(struct reel_feed *f, struct reel_err *err)
 	if (r < 0)
 		return r;
 	for (;;) {
-		ssize_t n = read(f->fd, f->buffer + f->end, f->room - f->end);
+		ssize_t n;
 
+		r = f->idle && !f->follows ? await_pipe(f, err) : 0;
+		if (r < 0)
+			return r;
+		if (f->stop && *f->stop && !f->follows)
+			return 0;
+		n = read(f->fd, f->buffer + f->end, f->room - f->end);
 		if (n > 0) {
 			f->end += (size_t)n;
 			return 1;
@@ -227,6 +250,9 @@ static int read_more(struct reel_feed *f, struct reel_err *err)
 				last_try = true;
 			else
 				poll(NULL, 0, POLL_MS);
+			r = be_idle(f, err);
+			if (r < 0)
+				return r;
 		} else {
 			last_try = true;
 		}
@@ -272,8 +298,10 @@ static int pass_trailer(struct reel_feed *f, struct reel_err *err)
 
 int reel_feed_next(struct reel_feed *f, struct reel_feed_block *ret, struct reel_err *err)
 {
-	int r;
+	int r = be_idle(f, err);
 
+	if (r < 0)
+		return r;
 	if (f->is_behind_end) {
 		r = pass_trailer(f, err);
 		if (r < 0)

@@ -11,6 +11,8 @@ struct reel_feed {
 	int fd;
 	bool follows;		/* waits for more at the end of the file */
 	const volatile int *stop;
+	int (*idle)(void *context, struct reel_err *err); /* while it waits; may be NULL */
+	void *context;
 	char *directory;	/* follows: where the segments lie; NULL for one file */
 	char *path;		/* of the file that is read; NULL: standard input */
 	char **old_paths;	/* of those before it: what was found in them refers to theirs */

@@ -150,6 +150,8 @@ static int take_block(struct stream *s, const struct reel_block *b, uint64_t off
 	if (!s->reader.n_blocks)
 		return 0;
 	s->walk.stats.blocks++;
+	if (s->next_boot || b->h.ts_max > s->walk.stats.newest_ns)
+		s->walk.stats.newest_ns = b->h.ts_max;
 	r = look_into(s, b, segment, err);
 	if (r == 0 && !segment->schema)
 		reel_health_add(&s->walk.health, segment->path, offset,
@@ -293,7 +295,26 @@ static void stream_close(struct reel_walk *w)
 	free(s);
 }
 
-static const struct reel_walk_ops stream_ops = { stream_next, stream_realtime, stream_close };
+static void stream_wait(struct reel_walk *w, const struct reel_walk_wait *wait)
+{
+	struct stream *s = (struct stream *)w;
+
+	if (wait->stop)
+		s->feed.stop = wait->stop;
+	s->feed.idle = wait->idle;
+	s->feed.context = wait->context;
+}
+
+static const struct reel_boot *stream_settled(const struct reel_walk *w, uint64_t *ret_ts)
+{
+	const struct stream *s = (const struct stream *)w;
+
+	*ret_ts = s->settled;
+	return s->boot;
+}
+
+static const struct reel_walk_ops stream_ops = { stream_next, stream_realtime, stream_close,
+						 stream_wait, stream_settled };
 
 static struct stream *new_stream(const struct reel_filter *f)
 {

@@ -118,14 +118,14 @@ const struct reel_type reel_types[] = {
 	},
 	EV_TYPES(T)
 #undef T
-		{ 0 },
+	{ 0 },
 };
 
 const struct reel_class reel_classes[] = {
 #define C(class_id, class, is_on, what) { #class, what, class_id, is_on },
 	EV_CLASSES(C)
 #undef C
-		{ 0 },
+	{ 0 },
 };
 
 unsigned reel_kind_width(uint8_t kind)
@@ -141,22 +141,23 @@ unsigned reel_kind_width(uint8_t kind)
 	return kind < COUNT(widths) ? widths[kind] : 0;
 }
 
-/* Where each type lies in the table. */
+/* Where in the table above each one stands. */
 enum {
-#define T(id, type, class, stream, aliases, doc) INDEX_##type,
-	EV_TYPES(T)
-#undef T
-};
-
-static const struct reel_type *const types_by_id[EV_MAX_TYPES] = {
-#define T(id, type, class, stream, aliases, doc) [id] = &reel_types[INDEX_##type],
+#define T(id, type, class, stream, other_names, what) AT_##type,
 	EV_TYPES(T)
 #undef T
 };
 
 const struct reel_type *reel_type_by_id(unsigned id)
 {
-	return id < EV_MAX_TYPES ? types_by_id[id] : NULL;
+	/* From 1; 0: there is none. */
+	static const uint8_t places[EV_MAX_TYPES] = {
+#define T(type_id, type, class, stream, other_names, what) [type_id] = AT_##type + 1,
+		EV_TYPES(T)
+#undef T
+	};
+
+	return id < EV_MAX_TYPES && places[id] ? &reel_types[places[id] - 1] : NULL;
 }
 
 const struct reel_class *reel_class_by_id(unsigned id)

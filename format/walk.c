@@ -196,7 +196,8 @@ static void indexed_close(struct reel_walk *w)
 	free(x);
 }
 
-static const struct reel_walk_ops indexed_ops = { indexed_next, indexed_realtime, indexed_close };
+static const struct reel_walk_ops indexed_ops = { indexed_next, indexed_realtime, indexed_close,
+						  NULL, NULL };
 
 /* GAP blocks are read in any case: whoever asks must hear what was lost in the time asked for. */
 static void count_losses(struct indexed *x)
@@ -261,6 +262,18 @@ int reel_walk_next(struct reel_walk *w, struct reel_event *ret, struct reel_err 
 int64_t reel_walk_realtime(struct reel_walk *w, const struct reel_event *ev)
 {
 	return w->ops->realtime(w, ev);
+}
+
+void reel_walk_wait(struct reel_walk *w, const struct reel_walk_wait *wait)
+{
+	if (w->ops->wait)
+		w->ops->wait(w, wait);
+}
+
+const struct reel_boot *reel_walk_settled(const struct reel_walk *w, uint64_t *ret_ts)
+{
+	*ret_ts = 0;
+	return w->ops->settled ? w->ops->settled(w, ret_ts) : NULL;
 }
 
 const uint8_t *reel_event_boot(const struct reel_event *ev)

@@ -38,6 +38,7 @@ struct reel_walk_stats {
 	uint64_t blocks;		/* of events, in all */
 	uint64_t unpacked;		/* that were decompressed */
 	uint64_t events;		/* given to the caller */
+	uint64_t newest_ns;		/* the latest ts that a block has announced, of its boot */
 };
 
 int reel_walk_open(const struct reel_reader *r, const struct reel_filter *f, struct reel_walk **ret,
@@ -50,6 +51,24 @@ int reel_walk_stream(int fd, const struct reel_filter *f, struct reel_walk **ret
 /* A capture directory or segment that is being written: goes on to its END or until *stop. */
 int reel_walk_follow(const char *path, const struct reel_filter *f, const volatile int *stop,
 		     struct reel_walk **ret, struct reel_err *err);
+
+/*
+ * What else is to be done while a stream, or a capture that is followed, is waited for: IDLE is
+ * called about every 50 ms then, and before each block that is read. What it returns below 0 ends
+ * the walk so. It may ask of the walk, and not go on with it.
+ */
+struct reel_walk_wait {
+	const volatile int *stop;	/* as reel_walk_follow has it; NULL: as it was */
+	int (*idle)(void *context, struct reel_err *err);
+	void *context;
+};
+void reel_walk_wait(struct reel_walk *w, const struct reel_walk_wait *wait);
+
+/*
+ * While IDLE is called: every event of the boot from before *ret_ts has been given. NULL: none has
+ * begun.
+ */
+const struct reel_boot *reel_walk_settled(const struct reel_walk *w, uint64_t *ret_ts);
 
 /* 1: an event, valid until the next call. 0: there are no more. */
 int reel_walk_next(struct reel_walk *w, struct reel_event *ret, struct reel_err *err);

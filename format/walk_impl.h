@@ -9,6 +9,9 @@ struct reel_walk_ops {
 	int (*next)(struct reel_walk *w, struct reel_event *ret, struct reel_err *err);
 	int64_t (*realtime)(struct reel_walk *w, const struct reel_event *ev);
 	void (*close)(struct reel_walk *w);
+	/* NULL: everything is there, so nothing is waited for. */
+	void (*wait)(struct reel_walk *w, const struct reel_walk_wait *wait);
+	const struct reel_boot *(*settled)(const struct reel_walk *w, uint64_t *ret_ts);
 };
 
 struct reel_walk {

@@ -60,6 +60,7 @@ struct session {
 	/* The looks once a second, and what they found last. */
 	struct session_state state;
 	uint64_t looked_ns, minute_ns;
+	uint64_t quiet_kept, quiet_since_ns, quiet_mark_ns; /* see is_quiet() */
 	uint64_t warned_lost;
 	unsigned warned_ring;
 	bool warned_memory, warned_disk, warned_helper;

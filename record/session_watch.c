@@ -134,6 +134,24 @@ static int warn(struct session *s, struct reel_err *err)
 	return r;
 }
 
+/*
+ * Whoever follows the tape waits for time to pass on it, also where nothing happens. After the last
+ * event it goes on at 1, 2, 4 ... seconds, until it is the minute's turn.
+ */
+static bool is_quiet(struct session *s, uint64_t now_ns)
+{
+	if (s->state.sum.kept != s->quiet_kept || !s->quiet_mark_ns) {
+		s->quiet_kept = s->state.sum.kept;
+		s->quiet_since_ns = now_ns;
+		s->quiet_mark_ns = SECOND_NS;
+		return false;
+	}
+	if (now_ns - s->quiet_since_ns < s->quiet_mark_ns || s->quiet_mark_ns >= 60 * SECOND_NS)
+		return false;
+	s->quiet_mark_ns *= 2;
+	return true;
+}
+
 int session_look(struct session *s, uint64_t now_ns, struct reel_err *err)
 {
 	int r = 0;
@@ -147,7 +165,7 @@ int session_look(struct session *s, uint64_t now_ns, struct reel_err *err)
 	if (s->talk->state)
 		s->talk->state(s->talk->arg, s, &s->state);
 	r = warn(s, err);
-	if (r == 0 && now_ns - s->minute_ns >= 60 * SECOND_NS) {
+	if (r == 0 && (now_ns - s->minute_ns >= 60 * SECOND_NS || is_quiet(s, now_ns))) {
 		s->minute_ns = now_ns;
 		r = tapeclock_put(&s->record, CLOCK_EACH_MINUTE, &s->sink, err);
 	}

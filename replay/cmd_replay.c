@@ -46,6 +46,19 @@ static const struct reel_option replay_table[] = {
 	  "say at the end what each rule cost" },
 	{ "against", 0, "PATH", REEL_OPT_LIST, AT(against),
 	  "what these rules find that -r does not, and the other way round; may be repeated" },
+	{ "follow", 0, NULL, REEL_OPT_FLAG, AT(follow),
+	  "go on while it is being written; rules that change are loaded again",
+	  .heading = "A tape that is being written" },
+	{ "keep", 0, "DIR", REEL_OPT_STRING, AT(keep),
+	  "on a finding keep the tape around it in DIR" },
+	{ "after", 0, "DURATION", REEL_OPT_DURATION, AT(after_ns),
+	  "keep it up to this long behind the finding (default: 30s)" },
+	{ "metrics-file", 0, "FILE", REEL_OPT_STRING, AT(metrics),
+	  "write figures for a monitoring system there every second" },
+	{ "warn-lag", 0, "DURATION", REEL_OPT_DURATION, AT(lag_ns),
+	  "warn when events are looked at later than this (default: 5s)" },
+	{ "warn-memory", 0, "SIZE", REEL_OPT_SIZE, AT(memory_bytes),
+	  "warn when more memory than this is used (default: 1G)" },
 	{ "threads", 'j', "N", REEL_OPT_U32, AT(threads),
 	  "scan on N threads (default: one for each CPU); the output is the same",
 	  .heading = "Work" },
@@ -93,6 +106,14 @@ static const char *misuse_of(const struct replay *r)
 	for (int i = 0; r->args.n > 1 && i < r->args.n; i++)
 		if (strcmp(r->args.v[i], "-") == 0)
 			return "standard input can only be read alone";
+	if ((o->keep || o->metrics) && !o->follow)
+		return o->keep ? "--keep goes with --follow" : "--metrics-file goes with --follow";
+	if (o->follow && (o->against.n || o->explain || o->profile))
+		return "--follow goes without --against, --explain and --profile-rules";
+	if (o->follow && r->args.n > 1)
+		return "only one capture can be followed";
+	if (o->keep && (!*o->keep || strcmp(r->args.v[0], "-") == 0))
+		return *o->keep ? "--keep needs a capture that lies on disk" : "keep it where?";
 	if (o->threads > PIPELINE_THREADS_MAX)
 		return "that is too many threads";
 	if (o->max_state == 0)
@@ -139,6 +160,7 @@ static int show_at_once(void *context, const struct finding *f, struct reel_err 
 	if (out_flush(&r->out) < 0)
 		return reel_err_set(err, out_error(&r->out), "cannot write: %s",
 				    strerror(-out_error(&r->out)));
+	replay_follow_found(r->follow, f);
 	return 0;
 }
 
@@ -247,7 +269,6 @@ int replay_conclude(struct replay *r)
 	return status_of(r, is_touched, is_unclean);
 }
 
-/* What is wrong with the tape itself is said whatever the rules read. */
 void replay_say_health(struct replay *r)
 {
 	char line[REEL_HEALTH_LINE];
@@ -282,7 +303,7 @@ static int run_files(struct replay *r)
 static int open_and_run(struct replay *r)
 {
 	struct reel_err err = { 0 };
-	int result, status = replay_load(r, &r->options.rules, &r->rules);
+	int fd, result, status = replay_load(r, &r->options.rules, &r->rules);
 
 	if (status != REEL_STATUS_OK)
 		return status;
@@ -293,6 +314,8 @@ static int open_and_run(struct replay *r)
 	}
 	if (r->options.against.n)
 		return replay_compare(r);
+	if (!r->options.explain && (replay_is_stream(r, &fd) || r->options.follow))
+		return replay_follow(r, fd);
 	result = reel_reader_open_all(r->args.v, (unsigned)r->args.n, &r->reader, &err);
 	if (result < 0)
 		return replay_fail(r, result, &err);
@@ -311,7 +334,10 @@ static int replay_run(const struct reel_command *self, int argc, char **argv)
 	struct sigaction action = { .sa_handler = handle_stop };
 	struct replay r = {
 		.self = self,
-		.options = { .max_state = SEQUENCE_MAX_STATE },
+		.options = { .max_state = SEQUENCE_MAX_STATE,
+			     .after_ns = 30000000000,
+			     .lag_ns = 5000000000,
+			     .memory_bytes = 1ull << 30 },
 	};
 	const char *misuse;
 	int status;

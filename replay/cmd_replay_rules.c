@@ -114,7 +114,7 @@ void replay_default_rules(struct reel_strings *rules)
 		(void)reel_strings_add(rules, path);
 }
 
-static void say_notes(struct replay *r, const struct rules *rules)
+void replay_say_notes(struct replay *r, const struct rules *rules)
 {
 	for (uint32_t i = 0; i < rules->n_notes; i++) {
 		const struct rule_note *n = &rules->notes[i];
@@ -135,7 +135,7 @@ int replay_load(struct replay *r, const struct reel_strings *paths, struct rules
 
 	if (result < 0)
 		return replay_fail(r, result, &err);
-	say_notes(r, *ret);
+	replay_say_notes(r, *ret);
 	if ((*ret)->n_errors) {
 		reel_err_set(&err, -EINVAL, "%u of %u files of rules do not compile",
 			     (*ret)->n_rejected, (*ret)->n_files);

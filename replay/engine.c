@@ -95,6 +95,13 @@ int engine_new(struct rules *rules, const struct engine_options *o, struct findi
 	return 0;
 }
 
+static void segments_free(struct engine *e)
+{
+	for (unsigned i = 0; i < e->n_segments; i++)
+		free(e->segments[i]);
+	free(e->segments);
+}
+
 static void boot_free(struct engine_boot *b, uint32_t n_rules)
 {
 	if (!b)
@@ -115,6 +122,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	engine_free_held(e);
 	sequence_free(e->sequence);
 	eval_done(&e->eval);
 	if (e->has_scanner)
@@ -123,6 +131,7 @@ void engine_free(struct engine *e)
 	for (unsigned i = 0; i < e->n_boots; i++)
 		boot_free(e->boots[i], e->rules->n);
 	free(e->boots);
+	segments_free(e);
 	free(e->stats.evaluations);
 	free(e->stats.hits);
 	engine_drop_plans(e);
@@ -145,7 +154,7 @@ static void choose_time(struct engine *e, const struct reel_boot *boot)
 
 	e->from_ns = from->kind == REEL_BOOTTIME ? (uint64_t)from->ns : 0;
 	e->to_ns = to->kind == REEL_BOOTTIME ? (uint64_t)to->ns : UINT64_MAX;
-	if (from->kind != REEL_REALTIME && to->kind != REEL_REALTIME)
+	if (e->is_live || (from->kind != REEL_REALTIME && to->kind != REEL_REALTIME))
 		return;
 	if (reel_moment_span(boot, from->kind == REEL_REALTIME ? from->ns : INT64_MIN,
 			     to->kind == REEL_REALTIME ? to->ns : INT64_MAX, &first, &last)) {
@@ -158,14 +167,20 @@ static void choose_time(struct engine *e, const struct reel_boot *boot)
 	}
 }
 
+struct sequence_options engine_sequence_options(struct engine *e, struct blind *blind)
+{
+	return (struct sequence_options){ .max_state = e->o.max_state,
+					  .found = engine_found,
+					  .context = e,
+					  .blind = blind,
+					  .explain = e->o.explain,
+					  .profile = e->profile };
+}
+
 int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 		      const struct reel_segment *segment, struct reel_err *err)
 {
-	struct sequence_options o = { .max_state = e->o.max_state,
-				      .found = engine_found,
-				      .context = e,
-				      .explain = e->o.explain,
-				      .profile = e->profile };
+	struct sequence_options o;
 	struct engine_boot *b = calloc(1, sizeof(*b));
 	struct engine_boot **boots = reallocarray(e->boots, e->n_boots + 1u, sizeof(*boots));
 	int r;
@@ -192,7 +207,7 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 	e->now_ns = 0;
 	findings_begin_boot(e->findings);
 	choose_time(e, boot);
-	o.blind = b->blind;
+	o = engine_sequence_options(e, b->blind);
 	r = model_new(b->host, &e->model, err);
 	if (r == 0)
 		r = sequence_new(e->sequence_plan, &o, e->model, err, &e->sequence);
@@ -202,13 +217,11 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 	return r;
 }
 
-static void add_stats(struct engine *e)
+void engine_add_stats(struct engine *e)
 {
 	struct sequence_stats s;
-	struct model_stats m;
 
 	sequence_stats(e->sequence, &s);
-	model_stats(e->model, &m);
 	for (uint32_t i = 0; i < e->rules->n_steps; i++) {
 		e->stats.evaluations[i] += s.evaluations[i];
 		e->stats.hits[i] += s.hits[i];
@@ -216,7 +229,6 @@ static void add_stats(struct engine *e)
 	e->stats.matches += s.matches;
 	e->stats.undecided += s.undecided;
 	e->stats.evicted_tokens += s.evicted;
-	e->stats.evicted_processes += m.evicted;
 	if (s.peak_tokens > e->stats.peak_tokens)
 		e->stats.peak_tokens = s.peak_tokens;
 }
@@ -246,9 +258,17 @@ void engine_drop_boot(struct engine *e)
 	boot_free(e->boots[--e->n_boots], e->rules->n);
 }
 
-int engine_end_boot(struct engine *e, struct reel_err *err)
+int engine_settle_findings(struct engine *e, struct reel_err *err)
 {
 	struct finding_where where;
+
+	where_is(e, &where);
+	return findings_settle(e->findings, e->model, &where, err);
+}
+
+int engine_end_boot(struct engine *e, struct reel_err *err)
+{
+	struct model_stats m;
 	int r;
 
 	if (!e->boot)
@@ -258,12 +278,13 @@ int engine_end_boot(struct engine *e, struct reel_err *err)
 	r = e->coverage_changed ? engine_covered(e, err) : 0;
 	if (r == 0)
 		r = sequence_end(e->sequence, e->boot->last_ns, err);
-	where_is(e, &where);
 	if (r == 0)
-		r = findings_settle(e->findings, e->model, &where, err);
+		r = engine_settle_findings(e, err);
 	else
-		(void)findings_settle(e->findings, e->model, &where, NULL);
-	add_stats(e);
+		(void)engine_settle_findings(e, NULL);
+	engine_add_stats(e);
+	model_stats(e->model, &m);
+	e->stats.evicted_processes += m.evicted;
 	free_boot_state(e);
 	return r;
 }
@@ -287,6 +308,13 @@ static bool is_asked_for(struct engine *e, const struct reel_event *ev)
 	const struct reel_segment *s = ev->segment;
 	int64_t real;
 
+	/* How wall time goes on, a boot that is not all there cannot say in advance. */
+	if (e->is_live && (e->o.from.kind == REEL_REALTIME || e->o.to.kind == REEL_REALTIME)) {
+		real = engine_realtime(e->boot, ev->ts);
+		if ((e->o.from.kind == REEL_REALTIME && real < e->o.from.ns) ||
+		    (e->o.to.kind == REEL_REALTIME && real >= e->o.to.ns))
+			return false;
+	}
 	if (ev->ts < e->from_ns || ev->ts >= e->to_ns)
 		return false;
 	if (!s || !s->is_cut)
@@ -295,7 +323,7 @@ static bool is_asked_for(struct engine *e, const struct reel_event *ev)
 	return real >= s->cut_from_ns && real < s->cut_to_ns;
 }
 
-static int judge(struct engine *e, const struct reel_event *ev, bool is_state,
+int engine_judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		 const uint32_t *steps, uint32_t n_steps, struct reel_err *err)
 {
 	struct model_change change = { 0 };
@@ -305,9 +333,7 @@ static int judge(struct engine *e, const struct reel_event *ev, bool is_state,
 	if (ev->ts > e->now_ns)
 		e->now_ns = ev->ts;
 	while (e->gaps_passed < b->n_gaps && b->gaps[e->gaps_passed].from_ns <= ev->ts) {
-		const struct engine_gap *g = &b->gaps[e->gaps_passed++];
-
-		model_lost(e->model, g->class_id, g->to_ns);
+		engine_tell_gap(e, &b->gaps[e->gaps_passed++]);
 	}
 	if (is_state) {
 		r = model_event(e->model, ev, &change, err);
@@ -344,52 +370,6 @@ static int judge(struct engine *e, const struct reel_event *ev, bool is_state,
 	while (r == 0 && model_more(e->model, &change))
 		r = sequence_change(e->sequence, &change, err);
 	return r;
-}
-
-int engine_event(struct engine *e, const struct reel_event *ev, struct reel_err *err)
-{
-	bool is_state = ev->type->stream == TAPE_STATE;
-	int r = 0;
-
-	if (!e->boot || e->boot->boot != ev->segment->boot) {
-		r = engine_end_boot(e, err);
-		if (r == 0)
-			r = engine_begin_boot(e, ev->segment->boot, ev->segment, err);
-		if (r == 0)
-			r = scanner_init(&e->scanner, e->scan_plan, err);
-		if (r < 0)
-			return r;
-		e->has_scanner = true;
-	}
-	e->stats.events++;
-	if (ev->type->stream == TAPE_GAP)
-		return engine_lost(e, ev, err);
-	if (ev->type->stream == TAPE_CLOCK)
-		return 0;
-	scan_event(&e->scanner, ev);
-	if (!e->scanner.n_found && !is_state &&
-	    !scan_type_names(e->scan_plan, ev->segment->schema, ev->type->id) &&
-	    !e->scan_plan->wants[ev->type->id])
-		return 0;
-	e->stats.candidates++;
-	return judge(e, ev, is_state, e->scanner.found, e->scanner.n_found, err);
-}
-
-int engine_end(struct engine *e, const struct reel_health *health, struct reel_err *err)
-{
-	/* What follows the last event of a stream that was cut off nobody has seen. */
-	if (e->boot && health->ending != REEL_COMPLETE) {
-		struct engine_gap gap = { .from_ns = e->now_ns,
-					  .to_ns = e->now_ns,
-					  .reason = health->n_damages ? BLIND_DAMAGE : BLIND_END,
-					  .class_id = EV_CLASS_tape };
-		int r = engine_add_gap(e, &gap, err);
-
-		if (r < 0)
-			return r;
-	}
-	e->health = *health;
-	return engine_end_boot(e, err);
 }
 
 /* Files ---------------------------------------------------------------------------------------- */
@@ -485,11 +465,12 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 		} else {
 			scan_block_event(item.block, item.candidate, &ev);
 			e->eval.rows = &item.block->rows;
-			result = judge(e, &ev, item.is_state,
-				       item.candidate->n_steps ?
-					       item.block->steps + item.candidate->first_step :
-					       NULL,
-				       item.candidate->n_steps, err);
+			result = engine_judge(e, &ev, item.is_state,
+					      item.candidate->n_steps ?
+						      item.block->steps +
+							      item.candidate->first_step :
+						      NULL,
+					      item.candidate->n_steps, err);
 			e->eval.rows = NULL;
 		}
 		if (result < 0)

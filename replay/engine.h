@@ -44,7 +44,8 @@ struct engine_boot {
 	uint8_t id[TAPE_ID_BYTES];
 	uint64_t first_ns, last_ns; /* boottime that it covers */
 	struct blind *blind;	    /* by rule: what single events left open */
-	uint64_t *since_ns;	    /* by rule: it was loaded then; 0: from the beginning */
+	uint64_t *since_ns;	    /* by rule: it was loaded then; 0: from the beginning;
+				     * UINT64_MAX: when the boot was over */
 	struct engine_gap *gaps;
 	uint32_t n_gaps, gaps_room;
 	struct blind folded_reads, folded_writes;
@@ -77,6 +78,26 @@ struct engine {
 	struct eval eval;
 	struct scanner scanner; /* for events that come one by one */
 	bool has_scanner, coverage_changed;
+	bool is_live; /* events come one by one, and boots are not all there */
+	/* Of a walk that comes event by event: its own segments move while it reads on. */
+	struct reel_segment **segments;
+	unsigned n_segments;
+	const struct reel_segment *segment; /* of the last event */
+	struct {
+		uint64_t n_damages, torn_bytes, unclean_segments; /* that are accounted for */
+		uint64_t until_block; /* what is missing is older than what comes up to there */
+		uint64_t from_ns;
+		uint8_t reason;
+		bool is_open;
+	} hole;
+	uint64_t settled_ns; /* as engine_settled was told */
+	/* What came before the first keyframe was whole: see engine_begin.c. */
+	struct {
+		struct seen **list;
+		uint32_t n, room;
+		size_t bytes;
+		bool is_open, has_keyframe;
+	} held;
 	uint32_t gaps_passed;
 	uint64_t from_ns, to_ns, now_ns, coverage_ns;
 
@@ -97,6 +118,12 @@ int engine_replay(struct engine *e, const struct reel_reader *r, struct reel_err
 
 /* An event of a walk that gives all of them in order; boots follow each other by themselves. */
 int engine_event(struct engine *e, const struct reel_event *ev, struct reel_err *err);
+/* Nothing comes from before SETTLED_NS of the boot any more: what waited for something not to come
+ * until then is found now. */
+int engine_settled(struct engine *e, const struct reel_boot *boot, uint64_t settled_ns,
+		   struct reel_err *err);
+/* What the walk has found to be broken or missing makes blind. To be asked behind each event. */
+int engine_walked(struct engine *e, const struct reel_walk *w, struct reel_err *err);
 /* There are no more. */
 int engine_end(struct engine *e, const struct reel_health *health, struct reel_err *err);
 

@@ -67,25 +67,30 @@ static int add_note(struct engine *e, struct notes *n, const struct reel_event *
 	return 0;
 }
 
+static int take_event(struct engine *e, const struct reel_event *ev, struct notes *n)
+{
+	struct ev_keyframe scratch;
+
+	if (ev->type->id == EV_keyframe && ev->segment->schema->as_built[EV_keyframe]) {
+		const struct ev_keyframe *k = reel_event_as(ev, &scratch, sizeof(scratch));
+
+		if (k->edge && !n->end_ns)
+			n->end_ns = ev->ts;
+		return 0;
+	}
+	return n->n < RECORDS_MAX && tells_something(ev->type) ? add_note(e, n, ev) : 0;
+}
+
 static int read_block(struct engine *e, struct reel_unpacked *u, struct notes *n)
 {
 	int r = 0;
 
 	for (uint32_t run = 0; run < u->n_runs && r == 0; run++) {
 		for (uint32_t i = u->run_at[run]; i < u->run_at[run + 1] && r == 0; i++) {
-			struct ev_keyframe scratch;
 			struct reel_event ev;
 
 			reel_unpacked_event(u, run, i, &ev);
-			if (ev.type->id == EV_keyframe && u->schema->as_built[EV_keyframe]) {
-				const struct ev_keyframe *k =
-					reel_event_as(&ev, &scratch, sizeof(scratch));
-
-				if (k->edge && !n->end_ns)
-					n->end_ns = ev.ts;
-			} else if (n->n < RECORDS_MAX && tells_something(ev.type)) {
-				r = add_note(e, n, &ev);
-			}
+			r = take_event(e, &ev, n);
 		}
 	}
 	return r;
@@ -163,6 +168,33 @@ static int introduce_all(struct engine *e, const struct notes *n, struct reel_er
 	return r;
 }
 
+/* RESULT: of collecting the notes, which are used up. */
+static int conclude(struct engine *e, struct notes *n, int result, struct reel_err *err)
+{
+	if (result < 0)
+		reel_err_set(err, result, "no memory for the first keyframe");
+	if (result == 0 && n->end_ns) {
+		find_deeds(n);
+		result = introduce_all(e, n, err);
+	}
+	for (size_t i = 0; i < n->n; i++)
+		seen_unref(e->model, n->list[i].record);
+	free(n->list);
+	return result;
+}
+
+int engine_introduce_held(struct engine *e, struct seen *const *list, uint32_t n_events,
+			  struct reel_err *err)
+{
+	struct notes n = { 0 };
+	int result = 0;
+
+	for (uint32_t i = 0; i < n_events && result == 0; i++)
+		if (list[i]->event.type->stream == TAPE_STATE)
+			result = take_event(e, &list[i]->event, &n);
+	return conclude(e, &n, result, err);
+}
+
 int engine_introduce(struct engine *e, const struct reel_reader *r, const uint32_t *list,
 		     uint32_t n_blocks, struct reel_err *err)
 {
@@ -183,15 +215,6 @@ int engine_introduce(struct engine *e, const struct reel_reader *r, const uint32
 		if (reel_reader_unpack(r, list[i], &u, NULL) == 0)
 			result = read_block(e, &u, &n);
 	}
-	if (result < 0)
-		reel_err_set(err, result, "no memory for the first keyframe");
-	if (result == 0 && n.end_ns) {
-		find_deeds(&n);
-		result = introduce_all(e, &n, err);
-	}
-	for (size_t i = 0; i < n.n; i++)
-		seen_unref(e->model, n.list[i].record);
-	free(n.list);
 	reel_unpack_done(&u);
-	return result;
+	return conclude(e, &n, result, err);
 }

@@ -6,6 +6,12 @@
 
 #include "replay/engine_impl.h"
 
+void engine_tell_gap(struct engine *e, const struct engine_gap *gap)
+{
+	if (gap->reason != BLIND_PROCESS)
+		model_lost(e->model, gap->class_id, gap->to_ns);
+}
+
 int engine_add_gap(struct engine *e, const struct engine_gap *gap, struct reel_err *err)
 {
 	struct engine_boot *b = e->boot;
@@ -26,7 +32,7 @@ int engine_add_gap(struct engine *e, const struct engine_gap *gap, struct reel_e
 	/* One that began before now is told to the model at once. */
 	if (at < e->gaps_passed) {
 		e->gaps_passed++;
-		model_lost(e->model, gap->class_id, gap->to_ns);
+		engine_tell_gap(e, gap);
 	}
 	return 0;
 }
@@ -41,6 +47,7 @@ static uint64_t read_field(const struct reel_event *ev, const char *name, uint64
 int engine_lost(struct engine *e, const struct reel_event *ev, struct reel_err *err)
 {
 	struct engine_gap gap = { .reason = BLIND_LOST };
+	int r;
 
 	if (ev->type->id != EV_lost)
 		return 0;
@@ -52,6 +59,14 @@ int engine_lost(struct engine *e, const struct reel_event *ev, struct reel_err *
 	/* Nobody knows when: from the beginning up to when it was told. */
 	if (!gap.to_ns || gap.to_ns < gap.from_ns)
 		gap.to_ns = ev->ts > gap.from_ns ? ev->ts : gap.from_ns;
+	r = engine_add_gap(e, &gap, err);
+	if (r < 0 || !e->is_live || ev->ts <= gap.to_ns || !model_reads_class(gap.class_id))
+		return r;
+	/* Until now nobody knew that what is known of processes may be wrong. */
+	gap.from_ns = gap.to_ns;
+	gap.to_ns = ev->ts;
+	gap.count = 0;
+	gap.reason = BLIND_PROCESS;
 	return engine_add_gap(e, &gap, err);
 }
 
@@ -205,7 +220,9 @@ int engine_find_gaps(struct engine *e, const struct reel_reader *r, struct reel_
 			continue;
 		if (before)
 			result = between_segments(e, r, before, s, err);
-		if (result == 0)
+		/* Whether there are any, the index knows: it has also seen blocks of kinds that
+		 * nobody reads. */
+		if (result == 0 && r->health.missing_blocks)
 			result = missing_blocks(e, r, s, err);
 		for (uint32_t b = 0; result == 0 && b < s->n_blocks; b++)
 			if (r->blocks[s->first_block + b].kind == TAPE_GAP)
@@ -263,6 +280,8 @@ int engine_covered(struct engine *e, struct reel_err *err)
 
 static bool gap_concerns_type(const struct engine_gap *g, const struct reel_type *type)
 {
+	if (g->reason == BLIND_PROCESS)
+		return false;
 	if (g->by_types)
 		return g->types[type->id / 8] >> type->id % 8 & 1;
 	return g->reason == BLIND_END || !g->class_id || g->class_id == type->class_id;

@@ -245,13 +245,18 @@ struct model_process *model_find(struct model *m, uint32_t pid)
 
 /* Losses */
 
-void model_lost(struct model *m, uint8_t class_id, uint64_t last_ns)
+bool model_reads_class(uint8_t class_id)
 {
 	static const uint8_t others[] = { EV_CLASS_file, EV_CLASS_io,	  EV_CLASS_net,
 					  EV_CLASS_mem,	 EV_CLASS_kernel, EV_CLASS_ipc,
 					  EV_CLASS_look, EV_CLASS_sys,	  EV_CLASS_user };
 
-	if (class_id && memchr(others, class_id, sizeof(others)))
+	return !class_id || !memchr(others, class_id, sizeof(others));
+}
+
+void model_lost(struct model *m, uint8_t class_id, uint64_t last_ns)
+{
+	if (!model_reads_class(class_id))
 		return;
 	m->was_lost = true;
 	if (last_ns > m->lost_ns)

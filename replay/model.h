@@ -133,6 +133,8 @@ struct model_process *model_find(struct model *m, uint32_t pid);
 
 /* Events of a class were lost until `last_ns` (0xff: of any): see certain_ns. */
 void model_lost(struct model *m, uint8_t class_id, uint64_t last_ns);
+/* Whether losses of the class leave it in doubt; 0: any class. */
+bool model_reads_class(uint8_t class_id);
 /* Whether what is known of him is what he was, as far as the tape goes. */
 bool model_is_certain(const struct model *m, const struct model_process *p);
 /* The same of what an exec does not say: where he comes from, and where he belongs. */

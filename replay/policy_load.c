@@ -246,6 +246,8 @@ static int load_once(struct rules *r, const char *path, struct policy_file *incl
 	char *directory;
 	int status;
 
+	if (rules_note_source(r, path) < 0)
+		return no_memory(err);
 	*ret_why = policy_read_file(path, &c);
 	if (*ret_why < 0)
 		return *ret_why == -ENOMEM ? no_memory(err) : 0;
@@ -359,6 +361,8 @@ static int load_directory(struct rules *r, const char *path, unsigned depth, str
 
 	if (depth >= RULES_NESTING_MAX)
 		return reel_err_set(err, -ELOOP, "'%s' is too deep", path);
+	if (rules_note_source(r, path) < 0)
+		return no_memory(err);
 	n = scandir(path, &names, is_wanted, compare_names);
 	if (n < 0)
 		return cannot_read(-errno, path, err);

@@ -127,6 +127,8 @@ static bool read_list(struct policy_file *f, struct policy_item *item)
 		policy_error(f, item->at, "a list's file can be named in a file only");
 		return true;
 	}
+	if (rules_note_source(f->rules, path) < 0)
+		return false;
 	r = policy_read_file(path, &c);
 	if (r < 0) {
 		policy_error(f, item->at, "cannot read '%.100s': %s", path, policy_why(r));

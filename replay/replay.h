@@ -9,12 +9,12 @@
 
 struct replay_options {
 	struct reel_strings rules, against, only, tags;
-	const char *from, *to, *explain;
+	const char *from, *to, *explain, *keep, *metrics;
 	int format, severity;
 	uint32_t threads;
-	uint64_t max_state;
+	uint64_t max_state, after_ns, lag_ns, memory_bytes;
 	struct reel_tz tz;
-	bool all, require_clean, profile, slow;
+	bool all, require_clean, profile, slow, follow;
 };
 
 struct replay {
@@ -30,6 +30,7 @@ struct replay {
 	struct report report;
 	struct report_hashes hashes;
 	bool talks_progress, shows_at_once;
+	struct follow *follow;		/* NULL: of files that are all there */
 	int64_t shown_ns;		/* when progress was last shown */
 };
 
@@ -46,14 +47,23 @@ void replay_keep_rules(struct rules *rules, uint32_t n);
 int replay_load_again(struct replay *r, const struct reel_strings *paths, struct rules **ret,
 		      struct reel_err *err);
 
+/* Errors always, warnings with --verbose. */
+void replay_say_notes(struct replay *r, const struct rules *rules);
 void replay_end_progress(struct replay *r);
-void replay_say_health(struct replay *r);
 /* Where none are named: those that came with the program, if they did. */
 void replay_default_rules(struct reel_strings *rules);
 
 int replay_make_engine(struct replay *r, struct reel_err *err);
 /* Verdicts and the last line. Returns an enum reel_status. */
 int replay_conclude(struct replay *r);
+/* What is wrong with the tape itself is said whatever the rules read. */
+void replay_say_health(struct replay *r);
+
+/* Whether the operand is a pipe, open as *ret_fd. */
+bool replay_is_stream(const struct replay *r, int *ret_fd);
+/* From there, or -1: of the operand, while it is being written. Returns an enum reel_status. */
+int replay_follow(struct replay *r, int fd);
+void replay_follow_found(struct follow *f, const struct finding *x);
 
 /* What the rules cost, each with its part of what it shares with others; by falling cost. */
 struct rule_cost {

@@ -25,6 +25,19 @@ void report_put_time(struct report *rp, const struct engine_boot *b, uint64_t ts
 	out_mem(rp->out, text, reel_time_format(&fmt, (uint64_t)real, text));
 }
 
+const struct engine_boot *report_since(const struct engine *e, uint32_t rule, uint64_t *ret_ts)
+{
+	for (unsigned i = e->n_boots; i > 0; i--) {
+		const struct engine_boot *b = e->boots[i - 1];
+
+		if (!b->since_ns[rule])
+			continue;
+		*ret_ts = b->since_ns[rule] == UINT64_MAX ? b->last_ns : b->since_ns[rule];
+		return b;
+	}
+	return NULL;
+}
+
 void report_finding(struct report *rp, const struct engine *e, const struct finding *f)
 {
 	if (rp->is_json)

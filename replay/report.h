@@ -27,6 +27,9 @@ void report_verdict(struct report *rp, const struct engine *e, uint32_t rule,
 /* The last line: what was looked at, and the hashes. */
 void report_end(struct report *rp, const struct engine *e, const struct report_hashes *h);
 
+/* Since when the rule was there, and in which boot; NULL: from the beginning. */
+const struct engine_boot *report_since(const struct engine *e, uint32_t rule, uint64_t *ret_ts);
+
 /* The time of a moment of a boot, or @NS where wall time is not known. */
 void report_put_time(struct report *rp, const struct engine_boot *b, uint64_t ts);
 

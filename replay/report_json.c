@@ -174,7 +174,9 @@ void report_verdict_json(struct report *rp, const struct engine *e, uint32_t rul
 {
 	const struct finding_counts *c = &e->findings->counts[rule];
 	const struct rule *r = &e->rules->list[rule];
+	const struct engine_boot *since;
 	struct reel_out *o = rp->out;
+	uint64_t since_ts;
 
 	out_str(o, "{\"verdict\":\"");
 	out_str(o, verdict_name(v->kind));
@@ -192,13 +194,22 @@ void report_verdict_json(struct report *rp, const struct engine *e, uint32_t rul
 	if (v->why[0])
 		put_string(o, "why", v->why);
 	put_ratio(o, "clear", v->clear_ns, v->total_ns);
+	since = report_since(e, rule, &since_ts);
+	if (since)
+		put_time(rp, "since", since, since_ts);
 	put_intervals(rp, e, v);
 	out_str(o, "}\n");
 }
 
 static void put_hash(struct reel_out *o, const char *name, const uint8_t hash[32])
 {
+	static const uint8_t nothing[32];
+
 	key(o, name);
+	if (memcmp(hash, nothing, sizeof(nothing)) == 0) {
+		out_str(o, "null");
+		return;
+	}
 	out_char(o, '"');
 	out_hex_bytes(o, hash, 32);
 	out_char(o, '"');

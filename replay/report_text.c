@@ -133,6 +133,18 @@ static void put_intervals(struct report *rp, const struct engine *e, const struc
 	}
 }
 
+/* It was loaded while the tape was followed, and says nothing of what was before. */
+static void put_since(struct report *rp, const struct engine *e, uint32_t rule)
+{
+	uint64_t ts;
+	const struct engine_boot *b = report_since(e, rule, &ts);
+
+	if (!b)
+		return;
+	out_str(rp->out, ", since ");
+	report_put_time(rp, b, ts);
+}
+
 void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rule,
 			 const struct verdict *v)
 {
@@ -175,6 +187,7 @@ void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rul
 		out_str(o, v->kind == VERDICT_EXCEPT ? "; " : ": ");
 		out_str(o, v->why);
 	}
+	put_since(rp, e, rule);
 	out_char(o, '\n');
 	if (v->kind == VERDICT_EXCEPT)
 		put_intervals(rp, e, v);
@@ -182,8 +195,13 @@ void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rul
 
 static void put_hash(struct report *rp, const char *name, const uint8_t hash[32])
 {
+	static const uint8_t nothing[32];
+
 	out_str(rp->out, name);
-	out_hex_bytes(rp->out, hash, 16);
+	if (memcmp(hash, nothing, sizeof(nothing)) == 0)
+		out_str(rp->out, "not hashed");
+	else
+		out_hex_bytes(rp->out, hash, 16);
 }
 
 void report_end_text(struct report *rp, const struct engine *e, const struct report_hashes *h)

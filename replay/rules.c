@@ -67,6 +67,7 @@ void rules_free(struct rules *r)
 	free(r->exprs);
 	free(r->leaves);
 	free(r->notes);
+	free(r->sources);
 	free(r);
 }
 

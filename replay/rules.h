@@ -286,6 +286,13 @@ struct rule_note {
 	char text[256];
 };
 
+/* A file or directory, as it stood before it was read; all 0: it was not there. */
+struct rules_source {
+	const char *path;
+	uint64_t dev, inode, bytes;
+	int64_t changed_ns;
+};
+
 struct rules {
 	struct rule *list;
 	uint32_t n;
@@ -301,6 +308,8 @@ struct rules {
 	uint32_t n_notes, n_errors;
 	uint32_t n_files, n_rejected;
 	struct matcher *matchers[RULE_ROLES];
+	struct rules_source *sources; /* what was read, or looked for */
+	uint32_t n_sources;
 	uint8_t hash[32];	/* BLAKE2b-256 of all files, in the order of their names */
 	struct rules_maker *maker; /* pools and tables, and the memory of all */
 };
@@ -331,6 +340,9 @@ int rules_note(struct rules *r, bool is_error, const char *file, uint32_t line, 
  * gives no rules; r < 0 only when a path cannot be read at all, or without memory.
  */
 int rules_load(struct rules *r, const char *path, struct reel_err *err);
+
+/* Whether it is another now, or has other contents; *ret_now has the same path. */
+bool rules_source_differs(const struct rules_source *s, struct rules_source *ret_now);
 
 /* Builds the matchers; nothing can be added afterwards. */
 int rules_finish(struct rules *r, struct reel_err *err);

@@ -154,7 +154,8 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 			explain_asked(s->o.explain, s->eval, steps[i], s->ev,
 				      (enum truth)s->truth[steps[i]], s->serial);
 		s->stats.evaluations[steps[i]]++;
-		if (s->truth[steps[i]] == TRUTH_NO)
+		/* A step without uses is one of a rule that nobody wants. */
+		if (s->truth[steps[i]] == TRUTH_NO || !more)
 			continue;
 		s->stats.hits[steps[i]] += s->truth[steps[i]] == TRUTH_YES;
 		if (n + more > s->turns_room) {
@@ -307,16 +308,21 @@ static void end_token(struct sequence *s, struct token *t)
 static int end_key(struct sequence *s, enum rule_key by, uint64_t key, struct reel_err *err)
 {
 	struct owner *owner = key ? owner_find(s, by, key) : NULL;
+	struct token **waiting;
+	int64_t n;
 	int r = 0;
 
-	for (struct slot *slot = owner ? owner->slots : NULL; slot; slot = slot->next_of_owner) {
-		while (r == 0 && slot->tokens) {
-			if (slot->tokens->waits_at)
-				r = sequence_complete(s, slot->tokens, err);
-			else
-				end_token(s, slot->tokens);
-		}
-	}
+	if (!owner)
+		return 0;
+	n = owner_waiting(s, owner, &waiting);
+	if (n < 0)
+		return reel_err_set(err, (int)n, "no memory for tokens");
+	for (int64_t i = 0; i < n && r == 0; i++)
+		if (!waiting[i]->is_dead)
+			r = sequence_complete(s, waiting[i], err);
+	for (struct slot *slot = owner->slots; r == 0 && slot; slot = slot->next_of_owner)
+		while (slot->tokens)
+			end_token(s, slot->tokens);
 	return r;
 }
 
@@ -339,6 +345,7 @@ static int copy_token(struct sequence *s, const struct token *from, uint64_t key
 
 	if (!t)
 		return -ENOMEM;
+	t->number = from->number;
 	t->is_despite = from->is_despite;
 	t->is_tuned = from->is_tuned;
 	t->first_ns = from->first_ns;
@@ -378,9 +385,7 @@ static int found_family(struct sequence *s, uint64_t from, uint64_t to, struct r
 		struct token **list;
 		int64_t n = slot_tokens(s, slot, &list);
 
-		/* From the last on as they lie, so that they come to lie in the same order. */
-		if (n > 0)
-			order_tokens(list, n);
+		/* From the last on, so that they come to lie in the same order. */
 		for (r = n < 0 ? (int)n : r; r == 0 && n-- > 0;)
 			if (list[n]->kind != TOKEN_WAITING)
 				r = copy_token(s, list[n], to);
@@ -465,6 +470,9 @@ void sequence_move(struct sequence *to, struct sequence *old, const int32_t *rul
 			slot = slot_get(to, (uint32_t)rule_of[rule], t->slot->node, t->slot->key);
 		if (slot)
 			store_move(to, old, t, slot);
+		else if (rule_of[rule] >= 0) /* no memory: nothing is claimed of its way */
+			sequence_blind(to, (uint32_t)rule_of[rule], BLIND_EVICTED, t->last_ns,
+				       node_facts(old, rule, t->slot->node)->extent_ns);
 	}
 	to->serial = old->serial;
 	to->n_made = old->n_made;

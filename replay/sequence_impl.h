@@ -136,8 +136,9 @@ void token_touch(struct sequence *s, struct token *t);
 bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t now_ns);
 /* The tokens of the slot as they are now, newest first; they stay valid until the event is over.
  * Returns how many, or -ENOMEM. */
-void order_tokens(struct token **list, int64_t n); /* as they lie, and back */
 int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret);
+/* Those of a key that wait, in the order in which time would complete them. As above. */
+int64_t owner_waiting(struct sequence *s, const struct owner *owner, struct token ***ret);
 
 /* A token waits for its deadline. */
 int token_wait(struct sequence *s, struct token *t, uint64_t deadline_ns);

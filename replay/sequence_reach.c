@@ -234,6 +234,8 @@ int sequence_arrive(struct sequence *s, const struct turn *turn, const struct or
 	struct slot *slot = evidence ? slot_get(s, turn->rule_at, turn->node_at, turn->key) : NULL;
 	struct token *t =
 		slot && !waits ? slot_same_tuple(slot, TOKEN_WHOLE, 0, bound, rule->n_slots) : NULL;
+	/* What time has ended is as if it had been swept away. */
+	bool goes_on = t && t->evidence && token_is_alive(s, t, s->ev->ts);
 
 	if (t)
 		token_touch(s, t);
@@ -243,7 +245,7 @@ int sequence_arrive(struct sequence *s, const struct turn *turn, const struct or
 		evidence_unref(s->model, evidence);
 		return reel_err_set(err, -ENOMEM, "no memory for a token");
 	}
-	if (node->collects && node->parent >= 0 && node->kind == RULE_NODE_STEP && t->evidence) {
+	if (goes_on && node->collects && node->parent >= 0 && node->kind == RULE_NODE_STEP) {
 		evidence_unref(s->model, evidence);
 		evidence = evidence_collected(s, turn, from, t->evidence, &t->collected);
 	} else {

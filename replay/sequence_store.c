@@ -336,19 +336,45 @@ bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t no
 	return life == RULES_FOREVER || now_ns <= t->last_ns || now_ns - t->last_ns <= life;
 }
 
-/* Of those that one event made the first comes first, but it lies behind the others. */
-void order_tokens(struct token **list, int64_t n)
+/* Of those that one event placed the one goes first whose events are newer, from the last on. */
+static int by_newest(const void *a, const void *b)
+{
+	const struct token *const *t = a, *const *u = b;
+	const struct evidence *x = (*t)->evidence, *y = (*u)->evidence;
+
+	while (x && y && x->seen->serial == y->seen->serial && x != y) {
+		x = x->before;
+		y = y->before;
+	}
+	if (x && y && x->seen->serial != y->seen->serial)
+		return x->seen->serial > y->seen->serial ? -1 : 1;
+	if (!x != !y)
+		return x ? -1 : 1;
+	return (*t)->number < (*u)->number ? -1 : (*t)->number > (*u)->number;
+}
+
+static void order_tokens(struct token **list, int64_t n)
 {
 	for (int64_t from = 0, to; from < n; from = to) {
 		for (to = from + 1; to < n && list[to]->last_serial == list[from]->last_serial;)
 			to++;
-		for (int64_t i = from, k = to - 1; i < k; i++, k--) {
-			struct token *t = list[i];
-
-			list[i] = list[k];
-			list[k] = t;
-		}
+		if (to - from > 1)
+			qsort(list + from, (size_t)(to - from), sizeof(*list), by_newest);
 	}
+}
+
+static int make_look_room(struct sequence *s, size_t n)
+{
+	struct token **list;
+
+	if (s->looked_room >= n)
+		return 0;
+	list = reallocarray(s->looked_at, 2 * n, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	s->looked_at = list;
+	s->looked_room = 2 * n;
+	return 0;
 }
 
 int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret)
@@ -357,14 +383,8 @@ int64_t slot_tokens(struct sequence *s, struct slot *slot, struct token ***ret)
 
 	if (!slot)
 		return 0;
-	if (s->looked_room < slot->n) {
-		struct token **list = reallocarray(s->looked_at, 2 * slot->n, sizeof(*list));
-
-		if (!list)
-			return -ENOMEM;
-		s->looked_at = list;
-		s->looked_room = 2 * slot->n;
-	}
+	if (make_look_room(s, slot->n) < 0)
+		return -ENOMEM;
 	for (struct token *t = slot->tokens; t; t = t->next)
 		s->looked_at[n++] = t;
 	order_tokens(s->looked_at, n);
@@ -381,6 +401,32 @@ static bool is_sooner(const struct token *a, const struct token *b)
 	if (a->last_serial != b->last_serial)
 		return a->last_serial < b->last_serial;
 	return a->number < b->number;
+}
+
+static int by_deadline(const void *a, const void *b)
+{
+	const struct token *const *x = a, *const *y = b;
+
+	return is_sooner(*x, *y) ? -1 : is_sooner(*y, *x);
+}
+
+int64_t owner_waiting(struct sequence *s, const struct owner *owner, struct token ***ret)
+{
+	size_t n = 0;
+
+	for (const struct slot *slot = owner->slots; slot; slot = slot->next_of_owner)
+		n += slot->n;
+	if (make_look_room(s, n) < 0)
+		return -ENOMEM;
+	n = 0;
+	for (const struct slot *slot = owner->slots; slot; slot = slot->next_of_owner)
+		for (struct token *t = slot->tokens; t; t = t->next)
+			if (t->waits_at)
+				s->looked_at[n++] = t;
+	if (n)
+		qsort(s->looked_at, n, sizeof(struct token *), by_deadline);
+	*ret = s->looked_at;
+	return (int64_t)n;
 }
 
 static void heap_put(struct sequence *s, size_t at, struct token *t)

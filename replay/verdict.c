@@ -21,21 +21,34 @@ bool verdict_is_touched(const struct verdict *v)
 	return v->kind == VERDICT_EXCEPT && (v->reasons & ~not_recorded);
 }
 
-static int add(struct verdict *v, struct blind *to, enum blind_reason reason, uint64_t from_ns,
-	       uint64_t to_ns, uint64_t extent_ns, uint64_t count)
+/* A boot's part of a verdict. What was not seen before the rule was loaded is no matter of it. */
+struct part {
+	struct verdict *v;
+	struct blind *to;
+	uint64_t since_ns;
+};
+
+static int add(struct part *p, enum blind_reason reason, uint64_t from_ns, uint64_t to_ns,
+	       uint64_t extent_ns, uint64_t count)
 {
 	uint64_t end;
 
 	if (__builtin_add_overflow(to_ns, extent_ns, &end))
 		end = UINT64_MAX;
-	v->reasons |= 1u << reason;
-	return blind_add(to, reason, from_ns, end, count);
+	if (p->since_ns && end <= p->since_ns)
+		return 0;
+	p->v->reasons |= 1u << reason;
+	return blind_add(p->to, reason, from_ns > p->since_ns ? from_ns : p->since_ns, end, count);
 }
 
 static bool gap_concerns(const struct engine_gap *g, const struct reads *reads)
 {
+	static const uint8_t nothing[sizeof(reads->state)];
+
 	if (g->reason == BLIND_END)
 		return true;
+	if (g->reason == BLIND_PROCESS)
+		return memcmp(reads->state, nothing, sizeof(nothing)) != 0;
 	if (!g->by_types)
 		return reads_class(reads, g->class_id);
 	for (unsigned i = 0; i < sizeof(g->types); i++)
@@ -44,14 +57,13 @@ static bool gap_concerns(const struct engine_gap *g, const struct reads *reads)
 	return false;
 }
 
-static int add_gaps(struct verdict *v, const struct engine_boot *b, const struct reads *reads,
-		    struct blind *to)
+static int add_gaps(struct part *p, const struct engine_boot *b, const struct reads *reads)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < b->n_gaps; i++)
 		if (gap_concerns(&b->gaps[i], reads))
-			r = add(v, to, (enum blind_reason)b->gaps[i].reason, b->gaps[i].from_ns,
+			r = add(p, (enum blind_reason)b->gaps[i].reason, b->gaps[i].from_ns,
 				b->gaps[i].to_ns, reads->extent_ns, b->gaps[i].count);
 	for (unsigned which = 0; which < 2; which++) {
 		const struct blind *folded = which ? &b->folded_writes : &b->folded_reads;
@@ -59,7 +71,7 @@ static int add_gaps(struct verdict *v, const struct engine_boot *b, const struct
 		if (!reads_type(reads, which ? EV_write : EV_read))
 			continue;
 		for (uint32_t i = 0; r == 0 && i < folded->n; i++)
-			r = add(v, to, BLIND_FOLDED, folded->list[i].from_ns, folded->list[i].to_ns,
+			r = add(p, BLIND_FOLDED, folded->list[i].from_ns, folded->list[i].to_ns,
 				reads->extent_ns, folded->list[i].count);
 	}
 	return r;
@@ -99,8 +111,8 @@ static void say_why(struct verdict *v, const struct engine *e, const struct engi
 }
 
 /* Returns whether the rule could have matched at some moment of the boot, or -errno. */
-static int add_missing(struct verdict *v, const struct engine *e, const struct engine_boot *b,
-		       uint32_t rule, struct blind *to)
+static int add_missing(struct part *p, const struct engine *e, const struct engine_boot *b,
+		       uint32_t rule)
 {
 	const struct reads *reads = &e->reads[rule];
 	bool possible = b->n_missing == 0 || b->missing[0].from_ns > b->first_ns;
@@ -111,13 +123,15 @@ static int add_missing(struct verdict *v, const struct engine *e, const struct e
 		enum reads_possible left = reads_without(e->rules, &e->rules->list[rule], m->types);
 		int r = 0;
 
+		if (p->since_ns && end <= p->since_ns)
+			continue;
 		possible |= left != READS_NONE;
 		if (left != READS_ALL || lacks_state(reads, m->types))
-			r = add(v, to, BLIND_FILTERED, m->from_ns, end, 0, 0);
+			r = add(p, BLIND_FILTERED, m->from_ns, end, 0, 0);
 		if (r < 0)
 			return r;
 		if (left != READS_ALL)
-			say_why(v, e, b, &e->rules->list[rule], m->types);
+			say_why(p->v, e, b, &e->rules->list[rule], m->types);
 	}
 	return possible;
 }
@@ -126,17 +140,18 @@ static int add_boot(struct verdict *v, const struct engine *e, const struct engi
 		    uint32_t rule, struct blind *to, bool *possible)
 {
 	const struct blind *own = &b->blind[rule];
+	struct part p = { v, to, b->since_ns[rule] };
 	uint64_t from = b->since_ns[rule] > b->first_ns ? b->since_ns[rule] : b->first_ns;
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < own->n; i++)
-		r = add(v, to, (enum blind_reason)own->list[i].reason, own->list[i].from_ns,
+		r = add(&p, (enum blind_reason)own->list[i].reason, own->list[i].from_ns,
 			own->list[i].to_ns, 0, own->list[i].count);
 	to->is_whole |= own->is_whole;
 	if (r == 0)
-		r = add_gaps(v, b, &e->reads[rule], to);
+		r = add_gaps(&p, b, &e->reads[rule]);
 	if (r == 0)
-		r = add_missing(v, e, b, rule, to);
+		r = add_missing(&p, e, b, rule);
 	if (r < 0)
 		return r;
 	*possible |= r > 0;

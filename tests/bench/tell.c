@@ -2,29 +2,34 @@
 /*
  * Makes a capture of a tale, through the real writer: for tests of what is found in captures.
  *
- *	tell -o DIR [FILE]
+ *	tell -o DIR [--live] [FILE]
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "format/options.h"
 #include "format/writer.h"
 #include "tests/bench/lib_tale.h"
 
 #define EPOCH_NS 1700000000000000000ll
+#define LIVE_LATENCY_NS 100000000ull
+#define LIVE_NAP_NS 20000000
 
 struct options {
 	const char *output, *segment_at;
 	uint64_t block_bytes;
-	bool torn;
+	bool torn, live;
 };
 
 static const struct reel_option table[] = {
 	{ "output", 'o', "DIR", REEL_OPT_STRING, offsetof(struct options, output), "the capture" },
 	{ "torn", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, torn),
 	  "end it as a killed recorder would" },
+	{ "live", 0, NULL, REEL_OPT_FLAG, offsetof(struct options, live),
+	  "each event when its time has come, as a recorder would; it begins now" },
 	{ "block-bytes", 0, "SIZE", REEL_OPT_SIZE, offsetof(struct options, block_bytes),
 	  "when a block is full" },
 	{ "segment-at", 0, "SECONDS", REEL_OPT_STRING, offsetof(struct options, segment_at),
@@ -39,8 +44,9 @@ struct teller {
 	struct reel_record record;
 	uint64_t seq[TALE_CPUS];
 	uint64_t ts, segment_ts;
-	bool is_framed; /* a keyframe that nobody wrote down is open */
-	bool has_begun; /* something other than state was told */
+	int64_t epoch_ns; /* wall time of second 0 */
+	bool is_framed;	  /* a keyframe that nobody wrote down is open */
+	bool has_begun;	  /* something other than state was told */
 	struct reel_err err;
 };
 
@@ -75,7 +81,7 @@ static int append_clock(struct teller *t, uint64_t ts, uint8_t reason)
 {
 	struct ev_clock *clock = reel_record_begin(&t->record, reel_type_by_id(EV_clock));
 
-	clock->realtime = EPOCH_NS + (int64_t)(ts - TALE_BASE);
+	clock->realtime = t->epoch_ns + (int64_t)(ts - TALE_BASE);
 	clock->monotonic = ts;
 	clock->reason = reason;
 	clock->synchronized = 1;
@@ -156,6 +162,34 @@ static int append(struct teller *t, const struct tale_event *ev)
 	return reel_writer_append(t->w, ev->record, ev->length, &t->err);
 }
 
+static int64_t wall_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* Until it is time for the event; what is there already is written meanwhile. */
+static int await(struct teller *t, uint64_t ts)
+{
+	const struct timespec nap = { .tv_nsec = LIVE_NAP_NS };
+	int64_t left_ns;
+	int r = 0;
+
+	while (r == 0 && (left_ns = t->epoch_ns + (int64_t)(ts - TALE_BASE) - wall_ns()) > 0) {
+		uint64_t now = ts - (uint64_t)left_ns;
+
+		/* The keyframe's end is told behind it, with its time. */
+		if (now > t->ts && !t->is_framed) {
+			reel_writer_settle(t->w, now);
+			r = reel_writer_tick(t->w, now, &t->err);
+		}
+		nanosleep(&nap, NULL);
+	}
+	return r;
+}
+
 static int tell(struct teller *t)
 {
 	struct tale_event ev;
@@ -165,7 +199,9 @@ static int tell(struct teller *t)
 		r = tale_next(&t->tale, &t->record, &ev, &t->err);
 		if (r <= 0)
 			break;
-		r = append(t, &ev);
+		r = t->o->live ? await(t, ev.record->header.ts) : 0;
+		if (r == 0)
+			r = append(t, &ev);
 		if (r < 0)
 			break;
 		reel_writer_settle(t->w, t->ts);
@@ -176,7 +212,7 @@ static int tell(struct teller *t)
 	return r;
 }
 
-static void describe(struct reel_meta *m)
+static void describe(const struct teller *t, struct reel_meta *m)
 {
 	memset(m->machine, 0x7a, sizeof(m->machine));
 	memset(m->boot, 0x7b, sizeof(m->boot));
@@ -185,7 +221,7 @@ static void describe(struct reel_meta *m)
 	snprintf(m->arch, sizeof(m->arch), "x86_64");
 	snprintf(m->program, sizeof(m->program), "tell");
 	m->cpus = 4;
-	m->start = (struct tape_start){ TALE_BASE, EPOCH_NS };
+	m->start = (struct tape_start){ TALE_BASE, t->epoch_ns };
 }
 
 static int write_capture(struct teller *t)
@@ -200,7 +236,9 @@ static int write_capture(struct teller *t)
 	};
 	int r;
 
-	describe(&w.meta);
+	if (t->o->live)
+		w.latency_ns = LIVE_LATENCY_NS;
+	describe(t, &w.meta);
 	r = reel_writer_open(&w, &t->w, &t->err);
 	if (r < 0)
 		return r;
@@ -229,6 +267,7 @@ static int run(struct teller *t, const char *file)
 	int r;
 
 	t->segment_ts = UINT64_MAX;
+	t->epoch_ns = t->o->live ? wall_ns() : EPOCH_NS;
 	if (at && tale_read_seconds(&at, at + strlen(at), &t->segment_ts) < 0)
 		return reel_err_set(&t->err, -EINVAL, "--segment-at: seconds expected");
 	if (!f)

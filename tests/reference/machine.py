@@ -31,6 +31,10 @@ class Process:
         self.cgroup, self.container, self.is_dead = None, None, False
         self.is_forked, self.founded = False, 0
 
+    def is_told_of(self):
+        """Or there was only what it does: nobody knows who it is, whatever it changes."""
+        return "exe" in self.values
+
 
 class Machine:
     def __init__(self, host="tale"):
@@ -252,6 +256,8 @@ class Machine:
             return [Str(self.host.encode())]
         if p is None:
             return []
+        if not p.is_told_of():
+            return [UNKNOWN_VALUE]
         if name == "ppid":
             return [p.ppid] if p.ppid is not None else [UNKNOWN_VALUE]
         if name.startswith("container."):
@@ -321,4 +327,4 @@ class Machine:
         if by == "container":
             return ("container", p.container["serial"] if p.container else None)
         uid = p.values.get("uid", [UNKNOWN_VALUE])
-        return None if uid == [UNKNOWN_VALUE] else ("user", uid[0])
+        return None if uid == [UNKNOWN_VALUE] or not p.is_told_of() else ("user", uid[0])

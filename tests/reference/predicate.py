@@ -132,7 +132,8 @@ def glob(s, lit):
                           if at < len(parts) and (parts[at] == "*" or byte in parts[at])})
     if not s.cut:
         return len(parts) in states
-    if not states or states == {len(parts)}:
+    if not states or states == {len(parts)} or \
+            s.shorter_than(sum(part != "*" for part in parts)):
         return NO
     is_open = any(at == len(parts) - 1 and parts[at] == "*" for at in states if at < len(parts))
     return YES if is_open else UNKNOWN

@@ -24,11 +24,17 @@ class Token:
         self.blocked = set()            # numbers of the nodes that it may not go to any more
         self.despite = tuple(despite)
         self.counted = frozenset(counted)       # the events that counts on its way have counted
+        self.numbers = None             # of the events by their ids
+
+    def age(self):
+        return self.number, [self.numbers[i] for step in reversed(self.evidence)
+                             for i in reversed(step)]
 
     def copy(self):
         new = Token(self.first, self.first_ts, self.last_ts, self.evidence, self.bound,
                     self.despite, self.counted)
         new.blocked, new.last, new.number = set(self.blocked), self.last, self.number
+        new.numbers = self.numbers
         return new
 
 
@@ -77,11 +83,11 @@ class Story:
         return self.tokens.setdefault(node.number, {})
 
     def before(self, node):
-        """The tokens from which NODE may be reached, the newest first; None stands for the
-        beginning."""
+        """The tokens from which NODE may be reached, the newest first: of those that one event
+        placed, the one whose events are newer, from the last on. None stands for the beginning."""
         if not node.parent:
             return {(): None}
-        return dict(sorted(self.at(node.parent).items(), key=lambda kv: -kv[1].number))
+        return dict(sorted(self.at(node.parent).items(), key=lambda kv: kv[1].age(), reverse=True))
 
     def entries_of(self, node):
         return self.entries.setdefault(node.number, {})
@@ -145,7 +151,7 @@ class Runner:
                 # What waits for an event not to come need not wait any more: it cannot come.
                 story = self.stories[key]
                 while story.pending:
-                    token, node, _, last = story.pending[0]
+                    token, node, _, last = min(story.pending, key=lambda p: max(p[2]))
                     self.find(story, token, node, key, last)
                 del self.stories[key]
 
@@ -383,7 +389,7 @@ class Runner:
             values = token.bound if token else {}
             for m, step in enumerate(node.steps):
                 if self.holds(step, ev, values):
-                    offer([m], token, token.last_ts if token else ev.ts, [ev],
+                    offer([m], token.copy() if token else None, token.last_ts if token else ev.ts, [ev],
                           {**values, **self.bound_of(node, m, ev)})
         for (members, _), p in partial.items():
             if bound is not None and ev.ts - p.since > bound or \
@@ -412,11 +418,12 @@ class Runner:
         return Token(p.first, p.first_ts, ev.ts, before + (ids,), p.bound, despite, p.counted)
 
     def place(self, story, node, token, ev):
-        token.number = ev.number
+        token.number, token.numbers = ev.number, self.numbers
         here = story.at(node)
         key = freeze(token.bound)
         old = here.get(key)
-        if node.kind == "step" and node.step.collects and old and node.parent:
+        if node.kind == "step" and node.step.collects and old and node.parent and \
+                self.may_go_on(node, old, ev.ts):
             # Those that came since the step before are of this story too.
             since = self.numbers[token.evidence[-2][-1]]
             earlier = tuple(i for i in old.evidence[-1] if self.numbers[i] > since)
@@ -425,10 +432,15 @@ class Runner:
         here.pop(key, None)
         here[key] = token
 
+    def may_go_on(self, node, token, ts):
+        return self.in_whole_time(token.first_ts, ts) and \
+            any(self.in_time(child, token, ts) for child in node.children)
+
     def collect(self, story, node, ev):
         """What comes before the next step is evidence, too, where no token can come any more."""
         for token in story.at(node).values():
             if token.last != ev.id and len(token.evidence[-1]) < EVIDENCE_MAX and \
+                    self.may_go_on(node, token, ev.ts) and \
                     self.matches(node.step, ev, token.bound) is YES:
                 token.evidence = token.evidence[:-1] + (token.evidence[-1] + (ev.id,),)
 
