@@ -346,7 +346,7 @@ int engine_judge(struct engine *e, const struct reel_event *ev, bool is_state,
 				return reel_err_set(err, r, "no memory for coverage");
 			return 0;
 		}
-	} else {
+	} else if (n_steps) {
 		e->eval.process = model_find(e->model, ev->pid);
 		if (!e->eval.process && ev->pid && ev->cpu != EV_NO_CPU) {
 			/* Nobody told of him: he is told of now. */

@@ -117,6 +117,8 @@ static int by_order(const void *a, const void *b)
 /* What each process did between the beginning and its record. */
 static void find_deeds(struct notes *n)
 {
+	if (!n->n)
+		return;
 	qsort(n->list, n->n, sizeof(*n->list), by_process);
 	for (size_t i = 0; i < n->n; i++) {
 		struct note *x = &n->list[i];

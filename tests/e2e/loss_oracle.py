@@ -120,7 +120,8 @@ def check(seed, base):
     rng = random.Random(seed)
     shape = story_shapes.make(rng, seed)
     where = os.path.join(base, str(seed))
-    os.makedirs(where, exist_ok=True)
+    shutil.rmtree(where, ignore_errors=True)
+    os.makedirs(where)
     policy = os.path.join(where, "rules.policy")
     with open(policy, "w", encoding="utf-8") as f:
         f.write(shape.policy)

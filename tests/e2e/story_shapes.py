@@ -74,7 +74,7 @@ SHAPES = (
     ("unless of the whole", 'path "r" { unless chmod { path == "{p}" } open { path == "{p}" } '
      'unlink { path == "{p}" } }',
      "1 101 open path={p}\n3 101 unlink path={p}", {}),
-    ("unless behind", 'path "r" { open { path == "{p}" } unless close {} within 4s }\n'
+    ("unless behind", 'path "r" { open { path == "{p}" } unless truncate {} within 4s }\n'
      'path "held back" { open { path == "{p}b" } unless chmod { path == "{p}b" } within 9s }',
      "1 900 open path={p}\n2 101 open path={p}b\n6 101 chmod path={p}b mode=0600\n"
      "30 900 open path=/etc/motd", {"negative": ["held back"]}),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A file of blocks, replayed with a fixed set of rules: as files are, without the shortcuts, and
- * event by event. Byte 0 says how the file is made (see fuzz_segment.c), byte 1 how few tokens there
- * may be.
+ * event by event. Byte 0 says how the file is made (see fuzz_segment.c), byte 1 how few tokens
+ * there may be.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A fixed set of rules over a capture, with all that is said of it, for fuzzing and for hostile tapes. */
+/* A fixed set of rules over a capture, and all that is said of it: for tapes that are hostile. */
 #ifndef REEL_TESTS_FUZZ_REPLAYED_H
 #define REEL_TESTS_FUZZ_REPLAYED_H
 
@@ -12,17 +12,24 @@
 /* Every kind of step, key, bound and field that there is. */
 static const char replayed_rules[] =
 	"path \"open\" { open attempted { path contains \"a\" or not path =~ \"^/[a-m]\" } }\n"
-	"path \"family\" { open { path startswith \"/\" } as f exec|unlink { path == f.path } }\n"
-	"path \"process\" { by process; exec|fork attempted { } write|read { path contains \"a\" } ..\n"
+	"path \"family\" { open { path startswith \"/\" } as f\n"
+	"    exec|unlink { path == f.path } }\n"
+	"path \"process\" { by process; exec|fork attempted { }\n"
+	"    write|read { path contains \"a\" } ..\n"
 	"    unless close { path endswith \"a\" } exit { } within 1h }\n"
-	"path \"container\" { by container; open { container.id exists } connect { port > 9 } }\n"
-	"path \"user\" { by user; within forever; setuid { euid < old_euid } any { open { } mmap { } } }\n"
-	"path \"host\" { by host; all { open { } close { } connect attempted { } } within 5s }\n"
+	"path \"container\" { by container; open { container.id exists }\n"
+	"    connect { port > 9 } }\n"
+	"path \"user\" { by user; within forever; setuid { euid < old_euid }\n"
+	"    any { open { } mmap { } } }\n"
+	"path \"host\" { by host; within 5s\n"
+	"    all { open { } close { } connect attempted { } } }\n"
 	"path \"count\" { by process; open attempted { } count 3 distinct path within 10s }\n"
 	"path \"after\" { exec { argv contains \"a\" } unless exit { } within 2s }\n"
 	"path \"else\" { fork { } exec { cmdline =~ \"a.*b\" } ? open { } : unlink { } }\n"
-	"path \"above\" { exec attempted { ancestor.exe contains \"/\" or parent.comm != \"x\" } }\n"
-	"path \"numbers\" { open attempted { flags & O_CREAT, uid != 0 or cap_effective exists } }\n"
+	"path \"above\" { exec attempted { ancestor.exe contains \"/\" or\n"
+	"    parent.comm != \"x\" } }\n"
+	"path \"numbers\" { open attempted { flags & O_CREAT,\n"
+	"    uid != 0 or cap_effective exists } }\n"
 	"path \"names\" { close|dup|fold|read { path glob \"*[a-z]\" } }\n"
 	"path \"self\" { unlink attempted { path == exe or cwd == path } }\n"
 	"tune \"o*\" { unless comm == \"tuned\" }\n";

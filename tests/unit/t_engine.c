@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Replays of tapes that mean no good: processes that are their own ancestors, time that goes
- * backwards, values that cannot be, bytes that are not what was written. A replay neither crashes nor
- * hangs, and says the same whatever the number of threads, with and without its shortcuts.
+ * backwards, values that cannot be, bytes that are not what was written. A replay neither crashes
+ * nor hangs, and says the same whatever the number of threads, with and without its shortcuts.
  */
 #include <errno.h>
 #include <fcntl.h>
