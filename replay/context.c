@@ -154,9 +154,10 @@ int context_event(struct context *c, const struct reel_event *ev,
 		return 0;
 	if (p->known_by != MODEL_EXEC)
 		put_number(ret, ret_n, "ppid", p->ppid);
-	put_text(ret, ret_n, "comm", p->comm);
+	if (model_is_certain_of_ids(m, p))
+		put_text(ret, ret_n, "comm", p->comm);
 	put_text(ret, ret_n, "exe", p->exe);
-	if (p->has_ids)
+	if (p->has_ids && model_is_certain_of_ids(m, p))
 		put_number(ret, ret_n, "uid", p->ids.uid);
 	return 0;
 }

@@ -307,15 +307,36 @@ static bool find_process_number(struct eval *e, const struct model_process *p,
 	return give_number(ret, number, false);
 }
 
+/* What events of the class priv change; an exec says it, too. */
+static bool is_of_ids(unsigned context)
+{
+	return (context >= RULE_user && context <= RULE_fsgid) ||
+	       (context >= RULE_cap_effective && context <= RULE_cap_inheritable) ||
+	       context == RULE_cap_ambient || context == RULE_comm;
+}
+
+/* And what no exec says. */
+static bool is_of_rights(unsigned context)
+{
+	return context == RULE_root || context == RULE_cap_bounding || context == RULE_loginuid ||
+	       (context >= RULE_mnt_ns && context <= RULE_no_new_privs);
+}
+
 /* What else there is only a fork, a keyframe, or the event that changed it says. */
 static bool is_said_by_exec(const struct model_process *p, unsigned context)
 {
 	if (context == RULE_cwd)
 		return p->has_cwd;
-	return (context >= RULE_exe && context <= RULE_argv) ||
-	       (context >= RULE_user && context <= RULE_fsgid) ||
-	       (context >= RULE_cap_effective && context <= RULE_cap_inheritable) ||
-	       context == RULE_cap_ambient || context == RULE_kernel_thread;
+	return (context >= RULE_exe && context <= RULE_argv) || context == RULE_kernel_thread;
+}
+
+static bool is_known(const struct model *m, const struct model_process *p, unsigned context)
+{
+	if (is_of_ids(context))
+		return model_is_certain_of_ids(m, p);
+	if (!model_is_certain(m, p) || is_said_by_exec(p, context))
+		return model_is_certain(m, p);
+	return is_of_rights(context) ? model_is_whole_of_rights(m, p) : model_is_whole(m, p);
 }
 
 static bool find_of_process(struct eval *e, struct model_process *p, unsigned context,
@@ -324,9 +345,7 @@ static bool find_of_process(struct eval *e, struct model_process *p, unsigned co
 	if (context == RULE_host)
 		return e->model ? find_process_text(e, p, context, ret) :
 				  give_unknown(e, ret, BLIND_PROCESS);
-	if (!p || !model_is_certain(e->model, p))
-		return give_unknown(e, ret, BLIND_PROCESS);
-	if (!is_said_by_exec(p, context) && !model_is_whole(e->model, p))
+	if (!p || !is_known(e->model, p, context))
 		return give_unknown(e, ret, BLIND_PROCESS);
 	if (process_numbers[context].width)
 		return find_process_number(e, p, &process_numbers[context], ret);

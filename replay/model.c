@@ -254,32 +254,53 @@ bool model_reads_class(uint8_t class_id)
 	return !class_id || !memchr(others, class_id, sizeof(others));
 }
 
+static void note_loss(struct model_loss *lost, uint64_t last_ns)
+{
+	lost->any = true;
+	if (last_ns > lost->last_ns)
+		lost->last_ns = last_ns;
+}
+
 void model_lost(struct model *m, uint8_t class_id, uint64_t last_ns)
 {
 	if (!model_reads_class(class_id))
 		return;
-	m->was_lost = true;
-	if (last_ns > m->lost_ns)
-		m->lost_ns = last_ns;
+	note_loss(&m->rights_lost, last_ns);
+	if (class_id != EV_CLASS_priv)
+		note_loss(&m->lost, last_ns);
+}
+
+static bool is_since(const struct model_loss *lost, uint64_t told_ns)
+{
+	return !lost->any || told_ns > lost->last_ns;
 }
 
 bool model_is_certain(const struct model *m, const struct model_process *p)
 {
 	const struct node *n = (const struct node *)p;
 
-	return p->known_by != MODEL_GUESS && !n->is_vague &&
-	       (!m->was_lost || p->certain_ns > m->lost_ns);
+	return p->known_by != MODEL_GUESS && !n->is_vague && is_since(&m->lost, p->certain_ns);
 }
 
 bool model_is_whole(const struct model *m, const struct model_process *p)
 {
-	return p->whole_ns && (!m->was_lost || p->whole_ns > m->lost_ns);
+	return p->whole_ns && is_since(&m->lost, p->whole_ns);
+}
+
+bool model_is_certain_of_ids(const struct model *m, const struct model_process *p)
+{
+	return model_is_certain(m, p) && is_since(&m->rights_lost, p->ids_ns);
+}
+
+bool model_is_whole_of_rights(const struct model *m, const struct model_process *p)
+{
+	return model_is_whole(m, p) && is_since(&m->rights_lost, p->rights_ns);
 }
 
 bool model_is_placed(const struct model *m, const struct model_process *p)
 {
 	return p->has_family &&
-	       (model_is_whole(m, p) || (p->known_by == MODEL_KEYFRAME && !m->was_lost));
+	       (model_is_whole(m, p) || (p->known_by == MODEL_KEYFRAME && !m->lost.any));
 }
 
 void model_doubt(struct model_process *p)

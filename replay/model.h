@@ -85,6 +85,7 @@ struct model_process {
 	struct model_container *container;	/* NULL: on the host, or !has_container */
 	uint64_t certain_ns;	/* when all this was last told; see model_is_certain */
 	uint64_t whole_ns;	/* the same of what an exec does not say; 0: never */
+	uint64_t ids_ns, rights_ns; /* and both of what events of the class priv change */
 	uint64_t exec_ns;	/* when it began to run what it runs; 0: before the capture */
 	uint8_t known_by;	/* enum model_known; of a GUESS only the pid is known */
 	uint8_t seccomp_mode;
@@ -139,6 +140,9 @@ bool model_reads_class(uint8_t class_id);
 bool model_is_certain(const struct model *m, const struct model_process *p);
 /* The same of what an exec does not say: where he comes from, and where he belongs. */
 bool model_is_whole(const struct model *m, const struct model_process *p);
+/* And what setuid and its like change: ids, capabilities and comm; and all other rights. */
+bool model_is_certain_of_ids(const struct model *m, const struct model_process *p);
+bool model_is_whole_of_rights(const struct model *m, const struct model_process *p);
 
 /* Whether it is known which one he is and where he belongs, whatever he ran at the time. */
 bool model_is_placed(const struct model *m, const struct model_process *p);

@@ -104,6 +104,8 @@ int model_on_fork(struct told *t, const void *fixed)
 	child->p.certain_ns = t->ev->ts;
 	child->is_vague = !model_is_certain(m, &parent->p);
 	child->p.whole_ns = model_is_whole(m, &parent->p) ? t->ev->ts : 0;
+	child->p.ids_ns = model_is_certain_of_ids(m, &parent->p) ? t->ev->ts : 0;
+	child->p.rights_ns = model_is_whole_of_rights(m, &parent->p) ? t->ev->ts : 0;
 	child->p.ppid = e->clone_flags & CLONE_PARENT ? parent->p.ppid : parent->p.pid;
 	child->p.vpid = e->vpid;
 	child->p.parent = &parent->p;
@@ -153,7 +155,7 @@ int model_on_exec(struct told *t, const void *fixed)
 	n->p.has_ids = n->p.has_caps = n->has_uids = n->has_gids = true;
 	n->p.kernel_thread = false;
 	n->p.image = model_serial(&t->m->image_serial);
-	n->p.exec_ns = n->p.certain_ns = t->ev->ts;
+	n->p.exec_ns = n->p.certain_ns = n->p.ids_ns = t->ev->ts;
 	n->is_vague = n->keeps_caps = false;
 	n->strayed_tid = 0;
 	if (n->p.known_by == MODEL_GUESS)

@@ -97,6 +97,12 @@ struct files {
 	struct file_plan *plans[EV_MAX_TYPES];
 };
 
+/* The end of the last loss. */
+struct model_loss {
+	bool any;
+	uint64_t last_ns;
+};
+
 struct model {
 	uint64_t seed; /* odd */
 	struct model_text *host;
@@ -113,8 +119,7 @@ struct model {
 	uint64_t serial, family_serial, container_serial, image_serial;
 	uint64_t generation, walk, walk_floor;
 	bool keyframe_is_open;
-	bool was_lost;
-	uint64_t lost_ns;
+	struct model_loss lost, rights_lost; /* of events that tell of processes; of rights */
 	struct model_process *held; /* whose the last event was */
 	struct model_change *more; /* what has ended with this event, in order */
 	uint32_t n_more, more_at, more_room, more_old;

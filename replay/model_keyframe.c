@@ -267,7 +267,7 @@ int model_on_process(struct told *t, const void *fixed)
 		r = take_cgroup(m, n, e->cgroup);
 	if (r == 0 && !n->p.has_container)
 		r = model_pend(m, n);
-	n->p.certain_ns = n->p.whole_ns = t->ev->ts;
+	n->p.certain_ns = n->p.whole_ns = n->p.ids_ns = n->p.rights_ns = t->ev->ts;
 	n->is_vague = false;
 	t->change->process = &n->p;
 	return r;

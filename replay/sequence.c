@@ -120,7 +120,7 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 		*ret = p->ids.uid;
 		if (!p->has_ids)
 			return KEY_UNKNOWN;
-		return certain ? KEY_CERTAIN : KEY_DOUBTFUL;
+		return model_is_certain_of_ids(s->model, p) ? KEY_CERTAIN : KEY_DOUBTFUL;
 	}
 }
 

@@ -137,7 +137,8 @@ bool token_is_alive(const struct sequence *s, const struct token *t, uint64_t no
 /* The tokens of the slot as they are now, newest first; they stay valid until the event is over.
  * Returns how many, or -ENOMEM. */
 int64_t slot_tokens(struct sequence *s, const struct slot *slot, struct token ***ret);
-int64_t slot_list(struct sequence *s, const struct slot *slot, struct token ***ret); /* as they lie */
+/* The same as they lie. */
+int64_t slot_list(struct sequence *s, const struct slot *slot, struct token ***ret);
 /* Those of a key that wait, in the order in which time would complete them. As above. */
 int64_t owner_waiting(struct sequence *s, const struct owner *owner, struct token ***ret);
 

@@ -449,6 +449,16 @@ TEST(losses)
 	t_process(10, 1);
 	CHECK(model_is_certain(t_m.m, p));
 	CHECK(!model_is_certain(t_m.m, t_find(9)));
+	model_lost(t_m.m, EV_CLASS_priv, t_m.now);
+	CHECK(model_is_certain(t_m.m, p) && model_is_whole(t_m.m, p));
+	CHECK(!model_is_certain_of_ids(t_m.m, p) && !model_is_whole_of_rights(t_m.m, p));
+	t_fork(10, 13);
+	CHECK(model_is_whole(t_m.m, t_find(13)) && !model_is_certain_of_ids(t_m.m, t_find(13)));
+	t_exec(13, "/bin/b");
+	CHECK(model_is_certain_of_ids(t_m.m, t_find(13)));
+	CHECK(!model_is_whole_of_rights(t_m.m, t_find(13)));
+	t_process(10, 1);
+	CHECK(model_is_certain_of_ids(t_m.m, p) && model_is_whole_of_rights(t_m.m, p));
 	model_lost(t_m.m, 0xff, t_m.now);
 	CHECK(!model_is_certain(t_m.m, p));
 	t_end();
