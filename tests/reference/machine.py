@@ -30,6 +30,7 @@ class Process:
         self.values = {}        # by field: a list as in predicate.py; not there: nobody said
         self.cgroup, self.container, self.is_dead = None, None, False
         self.is_forked, self.founded = False, 0
+        self.is_whole = False   # a keyframe told of it, or of those from whom it descends
 
     def is_told_of(self):
         """Or there was only what it does: nobody knows who it is, whatever it changes."""
@@ -111,7 +112,7 @@ class Machine:
     def on_process(self, ev, j, p):
         if p.start is not None and p.start != j["start"]:
             p = self.process = self.new_process(j["pid"], j["start"])
-        p.start = j["start"]
+        p.start, p.is_whole = j["start"], True
         if p.ppid is None:
             p.ppid = j["ppid"]
             p.parent = self.living.get(p.ppid)
@@ -139,7 +140,7 @@ class Machine:
 
     def on_fork(self, ev, j, p):
         child = self.new_process(j["child"], j["child_start"])
-        child.is_forked = True
+        child.is_forked, child.is_whole = True, p.is_whole
         child.ppid, child.parent = p.pid, p
         child.values = dict(p.values)
         child.values["ppid"] = [p.pid]
@@ -259,9 +260,9 @@ class Machine:
         if not p.is_told_of():
             return [UNKNOWN_VALUE]
         if name == "ppid":
-            return [p.ppid] if p.ppid is not None else [UNKNOWN_VALUE]
+            return [p.ppid] if p.ppid is not None and p.is_whole else [UNKNOWN_VALUE]
         if name.startswith("container."):
-            if p.cgroup is None:
+            if p.cgroup is None or not p.is_whole:
                 return [UNKNOWN_VALUE]
             return p.container.get(name[10:], []) if p.container else []
         if name == "user":
@@ -284,6 +285,8 @@ class Machine:
 
     def parent(self, p):
         """(known, the parent or None)"""
+        if not p.is_whole:
+            return False, None
         if p.parent:
             return True, p.parent
         if p.ppid is None:

@@ -217,6 +217,7 @@ class Runner:
                 continue
             for key, token in story.at(node.parent).items():
                 self.stop(story, node, key, token, ev)
+            self.stop_begun(story, node, ev)
         kept = []
         for p in story.pending:
             found = [self.matches(step, ev, p[0].bound) for step, _ in p[1].after]
@@ -240,6 +241,22 @@ class Runner:
             token.blocked.add(node.number)
         elif UNKNOWN in (unless, guard):
             token.despite += (ev.id,)
+
+    def stop_begun(self, story, node, ev):
+        """The same of counts and `all` whose token is gone."""
+        here = story.at(node.parent)
+        counts = story.entries_of(node)
+        parts = story.partial.get(node.number, {})
+
+        def is_stopped(bound):
+            return either(self.matches(s, ev, bound) for s in node.unlesses) is YES
+
+        for key in [k for k in counts if k not in here]:
+            if is_stopped({k: list(v) for k, v in key}):
+                del counts[key]
+        for k in [k for k, p in parts.items() if p.base and freeze(p.base.bound) not in here]:
+            if is_stopped(parts[k].base.bound):
+                del parts[k]
 
     # Steps
 
