@@ -105,13 +105,16 @@ static inline void policy_put_expr(struct reel_out *o, const struct rules *r, ui
 }
 
 /* The parent (a dash: none), then what the node is: s a step, cN a count, aN all; and where there
- * are any: g guards, u unlesses, b bindings, .. collecting, * an end, and its blocks. */
+ * are any: g guards, x stops, u unlesses, b bindings, .. collecting, * an end, and its blocks. */
 static inline void policy_put_node(struct reel_out *o, const struct rule_node *n)
 {
 	const struct {
 		char letter;
 		uint32_t n;
-	} parts[] = { { 'g', n->n_guards }, { 'u', n->n_unlesses }, { 'b', n->n_bindings } };
+	} parts[] = { { 'g', n->n_guards },
+		      { 'x', n->n_stops },
+		      { 'u', n->n_unlesses },
+		      { 'b', n->n_bindings } };
 
 	if (n->parent < 0)
 		out_char(o, '-');
@@ -120,7 +123,7 @@ static inline void policy_put_node(struct reel_out *o, const struct rule_node *n
 	out_char(o, "sca"[n->kind]);
 	if (n->kind != RULE_NODE_STEP)
 		out_u64(o, n->kind == RULE_NODE_COUNT ? n->count : n->n_members);
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		if (parts[i].n) {
 			out_char(o, parts[i].letter);
 			out_u64(o, parts[i].n);

@@ -225,14 +225,14 @@ TEST(choices)
 {
 	TREE("open exec ? link : unlink", "-s 0s 1s* 0sg1*");
 	TREE("open exec ? link : unlink close", "-s 0s 1s 0sg1 2s* 3s*");
-	/* At the head nothing holds the other way back. */
-	TREE("exec ? link : unlink", "-s 0s* -s*");
+	/* At the head only the same event can hold the other way back. */
+	TREE("exec ? link : unlink", "-s 0s* -sg1*");
 	/* Only what begins the other way is held back. */
 	TREE("open exec ? link : block \"y\" { unlink close }", "-s 0s 1s* 0sg1/y 3s*/y");
 	/* The last of three by both. */
 	TREE("open exec ? link : chmod ? chown : unlink", "-s 0s 1s* 0sg1 3s* 0sg2*");
 	TREE("open exec ? chmod ? link : chown : unlink", "-s 0s 1s 2s* 1sg1* 0sg1*");
-	TREE("open { } ?\n\nblock \"x\" { exec } :\n\nblock \"y\" { link }", "-s 0s*/x -s*/y");
+	TREE("open { } ?\n\nblock \"x\" { exec } :\n\nblock \"y\" { link }", "-s 0s*/x -sg1*/y");
 }
 
 TEST(any_and_all)
@@ -252,15 +252,15 @@ TEST(counts)
 
 TEST(unless_where_it_stands)
 {
-	TREE("open unless exec close", "-su1 0s*");
+	TREE("open unless exec close", "-s 0sx1*");
 	TREE("unless exec open close", "-s 0s*");
 	TREE("open unless exec within 5s", "-su1*");
 	/* In one way of several it must not kill the others. */
-	TREE("open any { block \"a\" { unless exec link } close }", "-s 0sg1*/a 0s*");
-	TREE("open unless exec any { link close }", "-su1 0s* 0s*");
-	TREE("open link ? block \"a\" { unless exec close } : chmod", "-s 0su1 1s*/a 0sg1*");
-	TREE("open link ? chmod : block \"a\" { unless exec close }", "-s 0s 1s* 0sg2*/a");
-	TREE("open unless exec unless exec close", "-su1 0s*");
+	TREE("open any { block \"a\" { unless exec link } close }", "-s 0sx1*/a 0s*");
+	TREE("open unless exec any { link close }", "-s 0sx1* 0sx1*");
+	TREE("open link ? block \"a\" { unless exec close } : chmod", "-s 0s 1sx1*/a 0sg1*");
+	TREE("open link ? chmod : block \"a\" { unless exec close }", "-s 0s 1s* 0sg1x1*/a");
+	TREE("open unless exec unless exec close", "-s 0sx1*");
 }
 
 TEST(unless_of_the_whole_and_of_the_end)
