@@ -204,16 +204,16 @@ filters() { # CAPTURE HOOK JQ: what the last segment says of an option
 }
 t_is "coverage says which types are not" "$(filters net -e .types | tr ' ' '\n' | grep -Ex 'mkdir|connect|fork|stat' |
 	xargs)" "mkdir stat"
-t_ok "how much is kept" rec kept -e file --content 100 --env PATH --env HOME -- true
-t_is "is said" "$(for hook in --content --max-arg --env --hash; do filters kept $hook .reason; done | xargs)" \
+t_ok "how much is kept" rec much -e file --content 100 --env PATH --env HOME -- true
+t_is "is said" "$(for hook in --content --max-arg --env --hash; do filters much $hook .reason; done | xargs)" \
 	"100 4096 PATH HOME none"
-t_ok "what is said last holds" rec kept -e net --env PATH --hash -- true
+t_ok "what is said last holds" rec much -e net --env PATH --hash -- true
 cat >sees.policy <<'END_OF_POLICY'
 path "opens" { open { path == "/x" } }
 path "talks" { connect { port == 80 } }
 path "hash" { hash { sha256 startswith "aa" } }
 END_OF_POLICY
-t_ok "one run sees files" sh -c '"$0" rules --for kept --json sees.policy | jq -r .status | xargs >seen' "$REEL"
+t_ok "one run sees files" sh -c '"$0" rules --for much --json sees.policy | jq -r .status | xargs >seen' "$REEL"
 t_is "the other sockets" "$(cat seen)" "partly partly partly"
 t_ok "options that rules ask for" sh -c '"$0" record -q -o asked $("$0" rules --record-options sees.policy) -- true' \
 	"$REEL"
