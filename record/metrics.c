@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "record/metrics.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "format/replace.h"
 #include "format/types.h"
 
 static void put_classes(FILE *f, const struct sums *sums)
@@ -50,8 +47,16 @@ static int put_program(void *arg, const struct program_run *run)
 	return 0;
 }
 
-static void put_all(FILE *f, const struct session *s, const struct session_state *state)
+struct figures_of {
+	const struct session *session;
+	const struct session_state *state;
+};
+
+static void put_all(FILE *f, void *context)
 {
+	const struct figures_of *of = context;
+	const struct session *s = of->session;
+	const struct session_state *state = of->state;
 	const struct {
 		const char *name, *type, *help;
 		double value;
@@ -95,26 +100,7 @@ static void put_all(FILE *f, const struct session *s, const struct session_state
 int metrics_write(const char *path, const struct session *s, const struct session_state *state,
 		  struct reel_err *err)
 {
-	char temporary[4096];
-	bool failed;
-	FILE *f;
-	int fd;
+	struct figures_of of = { s, state };
 
-	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
-		return reel_err_set(err, -ENAMETOOLONG, "%s: the name is too long", path);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	f = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!f) {
-		int error = errno;
-
-		if (fd >= 0)
-			close(fd);
-		return reel_err_set(err, -error, "%s: %s", temporary, strerror(error));
-	}
-	put_all(f, s, state);
-	failed = ferror(f) != 0;
-	failed |= fclose(f) != 0;
-	if (failed || rename(temporary, path) < 0)
-		return reel_err_set(err, -EIO, "%s: cannot write it: %s", path, strerror(errno));
-	return 0;
+	return reel_replace_file(path, put_all, &of, err);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Figures of a tape that is followed, as a text file for Prometheus that is replaced as a whole. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "format/replace.h"
 #include "replay/follow.h"
 
 enum { EVENTS_PER_LOOK = 64 };
@@ -134,8 +133,15 @@ static void put_rules(FILE *f, const struct engine *e)
 			(unsigned long long)verdicts[i]);
 }
 
-static void put_all(FILE *f, const struct follow *fo, uint64_t memory_bytes)
+struct figures_of {
+	const struct follow *follow;
+	uint64_t memory_bytes;
+};
+
+static void put_all(FILE *f, void *context)
 {
+	const struct figures_of *of = context;
+	const struct follow *fo = of->follow;
 	const struct engine *e = fo->r->engine;
 	const struct follow_figures *m = &fo->figures;
 	const struct reel_health *h = reel_walk_health(fo->walk);
@@ -156,7 +162,7 @@ static void put_all(FILE *f, const struct follow *fo, uint64_t memory_bytes)
 		  "The most that an event was looked at after it happened, lately.",
 		  (double)m->worst_lag_ns / 1e9 },
 		{ "reel_replay_memory_bytes", "gauge", "Memory that is in use.",
-		  (double)memory_bytes },
+		  (double)of->memory_bytes },
 		{ "reel_replay_tokens", "gauge", "Half matches that are kept.", (double)s.tokens },
 		{ "reel_replay_evicted_total", "counter",
 		  "Half matches that were thrown away to bound memory.",
@@ -185,33 +191,6 @@ static void put_all(FILE *f, const struct follow *fo, uint64_t memory_bytes)
 			rule_severity_names[i], (unsigned long long)m->findings[i]);
 	put_lags(f, m);
 	put_rules(f, e);
-}
-
-static int write_file(const struct follow *fo, uint64_t memory_bytes, struct reel_err *err)
-{
-	const char *path = fo->r->options.metrics;
-	char temporary[4096];
-	bool failed;
-	FILE *f;
-	int fd;
-
-	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
-		return reel_err_set(err, -ENAMETOOLONG, "%s: the name is too long", path);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	f = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!f) {
-		int error = errno;
-
-		if (fd >= 0)
-			close(fd);
-		return reel_err_set(err, -error, "%s: %s", temporary, strerror(error));
-	}
-	put_all(f, fo, memory_bytes);
-	failed = ferror(f) != 0;
-	failed |= fclose(f) != 0;
-	if (failed || rename(temporary, path) < 0)
-		return reel_err_set(err, -EIO, "%s: cannot write it: %s", path, strerror(errno));
-	return 0;
 }
 
 /* Warnings ------------------------------------------------------------------------------------- */
@@ -256,7 +235,8 @@ void follow_figures(struct follow *f, int64_t now_ns)
 	m->events_before = events;
 	warn(f, memory_bytes);
 	if (f->r->options.metrics) {
-		bool failed = write_file(f, memory_bytes, &err) < 0;
+		struct figures_of of = { f, memory_bytes };
+		bool failed = reel_replace_file(f->r->options.metrics, put_all, &of, &err) < 0;
 
 		if (failed && !m->cannot_write)
 			reel_command_note(f->r->self, &f->r->args.common, "warning: %s", err.msg);

@@ -22,24 +22,6 @@ enum {
 		    OP(STARTS) | OP(ENDS),
 };
 
-static const char *const op_words[] = {
-	[RULE_EQ] = "==",
-	[RULE_NE] = "!=",
-	[RULE_LT] = "<",
-	[RULE_LE] = "<=",
-	[RULE_GT] = ">",
-	[RULE_GE] = ">=",
-	[RULE_BITS] = "&",
-	[RULE_REGEX] = "=~",
-	[RULE_NOT_REGEX] = "!~",
-	[RULE_CONTAINS] = "contains",
-	[RULE_STARTS] = "startswith",
-	[RULE_ENDS] = "endswith",
-	[RULE_GLOB] = "glob",
-	[RULE_CIDR] = "cidr",
-	[RULE_EXISTS] = "exists",
-};
-
 static int64_t out_of_memory(struct policy_check *c)
 {
 	c->file->is_out_of_memory = true;
@@ -84,7 +66,7 @@ static bool right_side(struct policy_check *c, const struct policy_pred *test,
 	}
 	if (!(FIELD_OPS >> leaf->op & 1)) {
 		policy_error(c->file, test->op_at, "'%s' does not compare with a field",
-			     op_words[leaf->op]);
+			     rule_op_words[leaf->op]);
 		return false;
 	}
 	leaf->has_right = true;
@@ -103,7 +85,7 @@ static int64_t check_test(struct policy_check *c, const struct policy_pred *test
 		leaf.op = RULE_CIDR;
 	if (!(classes[policy_class_of(&leaf.left)].ops >> leaf.op & 1)) {
 		policy_error(c->file, test->op_at, "'%.60s' is %s, which has no '%s'", test->field,
-			     classes[policy_class_of(&leaf.left)].what, op_words[leaf.op]);
+			     classes[policy_class_of(&leaf.left)].what, rule_op_words[leaf.op]);
 		return -1;
 	}
 	if (policy_class_of(&leaf.left) == POLICY_STRINGS)

@@ -13,6 +13,24 @@ _Static_assert(sizeof(rule_contexts) / sizeof(rule_contexts[0]) == RULE_CONTEXTS
 	       "a row for each field");
 
 /* By enum rule_severity and enum rule_key. */
+const char *const rule_op_words[] = {
+	[RULE_EQ] = "==",
+	[RULE_NE] = "!=",
+	[RULE_LT] = "<",
+	[RULE_LE] = "<=",
+	[RULE_GT] = ">",
+	[RULE_GE] = ">=",
+	[RULE_BITS] = "&",
+	[RULE_REGEX] = "=~",
+	[RULE_NOT_REGEX] = "!~",
+	[RULE_CONTAINS] = "contains",
+	[RULE_STARTS] = "startswith",
+	[RULE_ENDS] = "endswith",
+	[RULE_GLOB] = "glob",
+	[RULE_CIDR] = "in",
+	[RULE_EXISTS] = "exists",
+};
+
 const char *const rule_severity_names[] = {
 	"informational", "low", "medium", "high", "critical", NULL,
 };

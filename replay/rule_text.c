@@ -93,29 +93,12 @@ static void put_values(struct reel_out *o, const struct rule_leaf *l)
 
 void rule_text_leaf(struct reel_out *o, const struct rule_leaf *l)
 {
-	static const char *const words[] = {
-		[RULE_EQ] = "==",
-		[RULE_NE] = "!=",
-		[RULE_LT] = "<",
-		[RULE_LE] = "<=",
-		[RULE_GT] = ">",
-		[RULE_GE] = ">=",
-		[RULE_BITS] = "&",
-		[RULE_REGEX] = "=~",
-		[RULE_NOT_REGEX] = "!~",
-		[RULE_CONTAINS] = "contains",
-		[RULE_STARTS] = "startswith",
-		[RULE_ENDS] = "endswith",
-		[RULE_GLOB] = "glob",
-		[RULE_CIDR] = "in",
-		[RULE_EXISTS] = "exists",
-	};
-
 	put_ref(o, &l->left);
 	if (l->op == RULE_TRUE_FLAG)
 		return;
 	out_char(o, ' ');
-	out_str(o, l->op == RULE_EQ && !l->has_right && l->n_values > 1 ? "in" : words[l->op]);
+	out_str(o,
+		l->op == RULE_EQ && !l->has_right && l->n_values > 1 ? "in" : rule_op_words[l->op]);
 	if (l->op == RULE_EXISTS)
 		return;
 	out_char(o, ' ');

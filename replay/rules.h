@@ -244,6 +244,7 @@ enum rule_severity {
 	RULE_INFORMATIONAL, RULE_LOW, RULE_MEDIUM, RULE_HIGH, RULE_CRITICAL,
 };
 extern const char *const rule_severity_names[], *const rule_key_names[];	/* end with NULL */
+extern const char *const rule_op_words[]; /* RULE_TRUE_FLAG has none */
 enum rule_language { RULE_POLICY, RULE_SIGMA, RULE_FALCO };
 
 struct rule_words {
