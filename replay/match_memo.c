@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a thread found out: rows by their content, which stay, and strings, which are forgotten all
- * at once when they are too many.
- *
- * A string lies in the arena, aligned to 8 bytes: struct known, then its bytes. It is found through
- * slots, of which the lower bits of the hash choose the first.
+ * What a thread found out: rows by their content, which stay, and strings, of which the oldest are
+ * forgotten where there are too many.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #define XXH_INLINE_ALL
@@ -22,6 +20,7 @@ enum {
 	BUCKETS_MAX = 1 << 19,
 	SECRET_BYTES = 192,
 	ROW_SLOTS_FIRST = 64,
+	LARGE_PAGE_BYTES = 2 << 20,
 };
 
 /*
@@ -78,6 +77,21 @@ static struct full_row *new_row(struct match_memo *memo, bool has_unknown)
 	return full;
 }
 
+/* They are asked for at random: with large pages the processor finds them sooner. */
+static struct bucket *new_buckets(uint32_t n)
+{
+	size_t bytes = n * sizeof(struct bucket);
+	bool is_large = bytes >= LARGE_PAGE_BYTES;
+	struct bucket *buckets = aligned_alloc(is_large ? LARGE_PAGE_BYTES : 64, bytes);
+
+	if (!buckets)
+		return NULL;
+	if (is_large)
+		(void)madvise(buckets, bytes, MADV_HUGEPAGE);
+	memset(buckets, 0, bytes);
+	return buckets;
+}
+
 int match_memo_new(const struct matcher *m, struct match_memo **ret, struct reel_err *err)
 {
 	struct match_memo *memo = calloc(1, sizeof(*memo));
@@ -86,9 +100,7 @@ int match_memo_new(const struct matcher *m, struct match_memo **ret, struct reel
 		return reel_err_set(err, -ENOMEM, "no memory to remember strings");
 	memo->m = m;
 	memo->bucket_mask = BUCKETS_FIRST - 1;
-	memo->buckets = aligned_alloc(64, BUCKETS_FIRST * sizeof(*memo->buckets));
-	if (memo->buckets)
-		memset(memo->buckets, 0, BUCKETS_FIRST * sizeof(*memo->buckets));
+	memo->buckets = new_buckets(BUCKETS_FIRST);
 	memo->row_slot_mask = ROW_SLOTS_FIRST - 1;
 	memo->row_slots = calloc(ROW_SLOTS_FIRST, sizeof(*memo->row_slots));
 	memo->rows = calloc(ROW_SLOTS_FIRST / 2, sizeof(struct full_row *));
@@ -246,10 +258,9 @@ static void grow(struct match_memo *memo)
 	uint32_t n = memo->bucket_mask + 1;
 	struct bucket *old = memo->buckets, *larger;
 
-	larger = n < BUCKETS_MAX ? aligned_alloc(64, 2 * (size_t)n * sizeof(*larger)) : NULL;
+	larger = n < BUCKETS_MAX ? new_buckets(2 * n) : NULL;
 	if (!larger)
 		return;
-	memset(larger, 0, 2 * (size_t)n * sizeof(*larger));
 	memo->buckets = larger;
 	memo->bucket_mask = 2 * n - 1;
 	memo->n_known = 0;
