@@ -46,11 +46,6 @@ static void add_option_reason(struct reasons *r, const char *had, const char *op
 	}
 }
 
-static bool is_filter(const struct coverage_hook *h, const char *option)
-{
-	return h->status == COVERAGE_FILTER && strcmp(h->name, option) == 0;
-}
-
 /* A capture that does not say how much it kept of something is not blamed for it. */
 static void compare_number(struct reasons *r, const struct coverage *c, const char *option,
 			   const char *what, uint32_t need)
@@ -59,7 +54,7 @@ static void compare_number(struct reasons *r, const struct coverage *c, const ch
 	uint64_t kept;
 
 	for (unsigned i = 0; i < c->n; i++) {
-		if (!is_filter(&c->hooks[i], option) ||
+		if (!coverage_is_filter(&c->hooks[i], option) ||
 		    reel_parse_u64(c->hooks[i].reason, &kept, NULL) < 0 || kept >= need)
 			continue;
 		snprintf(had, sizeof(had), "%llu bytes are kept of %s", (unsigned long long)kept,
@@ -70,49 +65,15 @@ static void compare_number(struct reasons *r, const struct coverage *c, const ch
 	}
 }
 
-static bool has_value(const struct coverage *c, const char *option, const char *value, bool lists)
-{
-	for (unsigned i = 0; i < c->n; i++) {
-		const char *text = c->hooks[i].reason;
-
-		while (is_filter(&c->hooks[i], option) && *text) {
-			size_t n = lists ? strcspn(text, ",") : strlen(text);
-
-			if ((n == strlen(value) && strncmp(text, value, n) == 0) ||
-			    (n == 3 && strncmp(text, "all", n) == 0 && lists))
-				return true;
-			text += n + (text[n] == ',');
-		}
-	}
-	return false;
-}
-
-static bool says(const struct coverage *c, const char *option)
-{
-	for (unsigned i = 0; i < c->n; i++)
-		if (is_filter(&c->hooks[i], option))
-			return true;
-	return false;
-}
-
 static void compare_options(struct reasons *r, const struct coverage *c, const struct needs *n)
 {
-	if (n->reads_io && (has_value(c, "--io", "first", false)))
+	if (n->reads_io && (coverage_has(c, "--io", "first", false)))
 		add_option_reason(r, "reads and writes after the first are in totals only", "--io",
 				  "all");
 	compare_number(r, c, "--content", "data", n->content);
 	/* What is longer is rare; a test of more than is kept is not. */
 	if (n->max_arg > NEEDS_ARG_USUAL)
 		compare_number(r, c, "--max-arg", "command lines", n->max_arg);
-	for (uint32_t i = 0; i < n->env.n && says(c, "--env"); i++)
-		if (!has_value(c, "--env", n->env.v[i], false))
-			add_option_reason(r, "the variable is not kept", "--env", n->env.v[i]);
-	for (uint32_t i = 0; i < n->calls.n && says(c, "--syscalls"); i++)
-		if (!has_value(c, "--syscalls", n->calls.v[i], true))
-			add_option_reason(r, "the call is not recorded", "--syscalls",
-					  n->calls.v[i]);
-	if (n->all_calls && says(c, "--syscalls") && !has_value(c, "--syscalls", "all", true))
-		add_option_reason(r, "some calls only are recorded", "--syscalls", "all");
 	for (uint32_t i = 0; i < n->n_gaps; i++)
 		if (n->gaps[i].leaf >= 0)
 			add_reason(r, n->gaps[i].why);

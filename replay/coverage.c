@@ -195,6 +195,36 @@ const char *coverage_why(const struct coverage *c, unsigned type)
 	return why;
 }
 
+bool coverage_is_filter(const struct coverage_hook *h, const char *option)
+{
+	return h->status == COVERAGE_FILTER && strcmp(h->name, option) == 0;
+}
+
+bool coverage_has(const struct coverage *c, const char *option, const char *value, bool is_list)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		const char *text = c->hooks[i].reason;
+
+		while (coverage_is_filter(&c->hooks[i], option) && *text) {
+			size_t n = is_list ? strcspn(text, ",") : strlen(text);
+
+			if ((n == strlen(value) && strncmp(text, value, n) == 0) ||
+			    (n == 3 && strncmp(text, "all", n) == 0 && is_list))
+				return true;
+			text += n + (text[n] == ',');
+		}
+	}
+	return false;
+}
+
+bool coverage_says(const struct coverage *c, const char *option)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		if (coverage_is_filter(&c->hooks[i], option))
+			return true;
+	return false;
+}
+
 void coverage_done(struct coverage *c)
 {
 	free(c->hooks);

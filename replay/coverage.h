@@ -35,6 +35,11 @@ struct coverage {
 
 /* Returns 1 if `missing` has changed, 0, or -ENOMEM. */
 int coverage_note(struct coverage *c, const struct reel_event *ev);
+/* What it says of options of the recorder: that one holds, at all or with this value, which may be
+ * one of a list between commas, where `all` is any. */
+bool coverage_is_filter(const struct coverage_hook *h, const char *option);
+bool coverage_says(const struct coverage *c, const char *option);
+bool coverage_has(const struct coverage *c, const char *option, const char *value, bool is_list);
 void coverage_done(struct coverage *c);
 /* Why the type is missing, for people: the hook and its reason. */
 const char *coverage_why(const struct coverage *c, unsigned type);

@@ -36,6 +36,7 @@ struct access {
 	uint8_t kind;	 /* of the field on tape */
 	uint8_t context; /* COMMON, PROCESS */
 	bool is_optional;
+	bool is_data; /* what was moved: none of it where nothing was kept */
 	uint16_t offset; /* ACCESS_NOWHERE: the type has no such string */
 	uint16_t second; /* PATHNAME: of path_arg; INET: of family; NAMED: of dev */
 	uint16_t inode;	 /* NAMED */

@@ -94,7 +94,7 @@ static bool find_number(const struct finder *f, struct found *ret)
 	return true;
 }
 
-/* Empty: an optional one says nothing, any may have been out of reach. */
+/* Empty: an optional one says nothing, any may have been out of reach, or not been kept. */
 static bool find_string(const struct finder *f, uint16_t offset, bool is_optional,
 			struct found *ret)
 {
@@ -108,6 +108,8 @@ static bool find_string(const struct finder *f, uint16_t offset, bool is_optiona
 	if (s.length == 0 && !reel_string_is_cut(&s)) {
 		if (f->ev->flags & EV_FAULT)
 			return give_unknown(f->e, ret, BLIND_FAULT);
+		if (f->access->is_data && f->ev->ret > 0)
+			return give_unknown(f->e, ret, BLIND_CUT);
 		if (is_optional)
 			return false;
 	}

@@ -58,8 +58,8 @@ static int leaf_witnesses(const struct eval_plan *p, unsigned type, uint32_t lea
 	    (a->way != ACCESS_NAMED || a->offset == ACCESS_NOWHERE))
 		return NO_WITNESS;
 	for (uint32_t i = 0; i < l->n_values; i++) {
-		struct witness w = { a->offset, l->role, a->way == ACCESS_NAMED, l->values[i].test,
-				     step };
+		struct witness w = { a->offset, l->role, a->way == ACCESS_NAMED || a->is_data,
+				     l->values[i].test, step };
 		uint32_t length = l->op == RULE_REGEX ? 4 : l->values[i].length;
 		int r = add(to, &w);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/needs.h"
+
 const char *verdict_name(enum verdict_kind kind)
 {
 	static const char *const names[] = { "hit", "clean", "clean except", "not evaluable" };
@@ -136,6 +138,44 @@ static int add_missing(struct part *p, const struct engine *e, const struct engi
 	return possible;
 }
 
+/*
+ * What no event shows to be missing: variables that were not kept, and calls that were not recorded.
+ * Of a recording that does not say what it kept nothing is held against it.
+ */
+static int add_left_out(struct part *p, const struct engine *e, const struct engine_boot *b,
+			uint32_t rule)
+{
+	const struct coverage *c = &b->coverage;
+	struct needs needs = { 0 };
+	const char *option = NULL, *value = NULL;
+	int r = needs_add(&needs, e->rules, e->reads, rule);
+
+	for (uint32_t i = 0; i < needs.env.n && !option && coverage_says(c, "--env"); i++) {
+		if (coverage_has(c, "--env", needs.env.v[i], false))
+			continue;
+		option = "the variable is not kept, it needs --env";
+		value = needs.env.v[i];
+	}
+	for (uint32_t i = 0; i < needs.calls.n && !option && coverage_says(c, "--syscalls");
+	     i++) {
+		if (coverage_has(c, "--syscalls", needs.calls.v[i], true))
+			continue;
+		option = "the call is not recorded, it needs --syscalls";
+		value = needs.calls.v[i];
+	}
+	if (!option && needs.all_calls && coverage_says(c, "--syscalls") &&
+	    !coverage_has(c, "--syscalls", "all", true)) {
+		option = "some calls only are recorded, it needs --syscalls";
+		value = "all";
+	}
+	if (r == 0 && option) {
+		r = add(p, BLIND_FILTERED, b->first_ns, UINT64_MAX, 0, 0);
+		snprintf(p->v->why, sizeof(p->v->why), "%s %s", option, value);
+	}
+	needs_done(&needs);
+	return r;
+}
+
 static int add_boot(struct verdict *v, const struct engine *e, const struct engine_boot *b,
 		    uint32_t rule, struct blind *to, bool *possible)
 {
@@ -155,6 +195,9 @@ static int add_boot(struct verdict *v, const struct engine *e, const struct engi
 	if (r < 0)
 		return r;
 	*possible |= r > 0;
+	r = add_left_out(&p, e, b, rule);
+	if (r < 0)
+		return r;
 	if (b->last_ns > from) {
 		v->total_ns += b->last_ns - from;
 		v->clear_ns += blind_clear_ns(to, from, b->last_ns);

@@ -207,6 +207,15 @@ t_is "coverage says which types are not" "$(filters net -e .types | tr ' ' '\n' 
 t_ok "how much is kept" rec much -e file --content 100 --env PATH --env HOME -- true
 t_is "is said" "$(for hook in --content --max-arg --env --hash; do filters much $hook .reason; done | xargs)" \
 	"100 4096 PATH HOME none"
+cat >kept.policy <<'END_OF_POLICY'
+path "a variable that is kept" { exec { env startswith "HOME=/nowhere" } }
+path "one that is not" { exec { env startswith "LD_PRELOAD=" } }
+path "data" { write { content contains "never written" } }
+END_OF_POLICY
+verdicts() { "$REEL" replay --json -r kept.policy "$1" | jq -r 'select(.verdict).verdict' | xargs; }
+t_is "what was not kept is not clean" "$(verdicts much)" "clean clean except not evaluable"
+t_ok "writes without their data" rec bare --content 0 --env HOME --env LD_PRELOAD -- sh -c 'echo x'
+t_is "are not clean either" "$(verdicts bare)" "clean clean clean except"
 t_ok "what is said last holds" rec much -e net --env PATH --hash -- true
 cat >sees.policy <<'END_OF_POLICY'
 path "opens" { open { path == "/x" } }

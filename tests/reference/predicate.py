@@ -268,7 +268,7 @@ def own_value(ev, field, machine):
         if s is None or (s.data == b"" and not s.cut):
             if name == "path" and t.name in ("read", "write") and "inode" in t.fields:
                 return machine.file_path(ev)
-            if j.get("fault"):
+            if j.get("fault") or name == "content" and j["ret"] > 0:
                 return [UNKNOWN_VALUE]
             return [] if s is None or field.optional else [s]
         return [s]
