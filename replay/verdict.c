@@ -139,7 +139,7 @@ static int add_missing(struct part *p, const struct engine *e, const struct engi
 }
 
 /*
- * What no event shows to be missing: variables that were not kept, and calls that were not recorded.
+ * What no event shows to be missing: variables that were not kept, calls that were not recorded.
  * Of a recording that does not say what it kept nothing is held against it.
  */
 static int add_left_out(struct part *p, const struct engine *e, const struct engine_boot *b,
@@ -156,8 +156,7 @@ static int add_left_out(struct part *p, const struct engine *e, const struct eng
 		option = "the variable is not kept, it needs --env";
 		value = needs.env.v[i];
 	}
-	for (uint32_t i = 0; i < needs.calls.n && !option && coverage_says(c, "--syscalls");
-	     i++) {
+	for (uint32_t i = 0; i < needs.calls.n && !option && coverage_says(c, "--syscalls"); i++) {
 		if (coverage_has(c, "--syscalls", needs.calls.v[i], true))
 			continue;
 		option = "the call is not recorded, it needs --syscalls";
