@@ -257,6 +257,17 @@ bool policy_field(struct policy_check *c, const char *name, int16_t index, struc
 	return true;
 }
 
+static bool is_one_value(struct policy_check *c, const struct policy_value *v,
+			 const struct rule_ref *ref)
+{
+	if (ref->context != RULE_pathname && ref->context != RULE_filename &&
+	    ref->scope != RULE_OF_ANCESTOR && (ref->kind != REEL_ARGS || ref->index != RULES_NONE))
+		return true;
+	policy_error(c->file, v->at,
+		     "'%.60s' can be several values, and only one can be compared with", v->bytes);
+	return false;
+}
+
 static bool named_field(struct policy_check *c, const struct policy_named *from, const char *name,
 			const struct policy_value *v, struct rule_ref *ret)
 {
@@ -271,14 +282,8 @@ static bool named_field(struct policy_check *c, const struct policy_named *from,
 	if (!prefix || !field_on(c, (const struct reel_type *const *)step->types, step->n_types,
 				 prefix, name, v->index, v->at, ret))
 		return false;
-	if (ret->context == RULE_pathname || ret->context == RULE_filename ||
-	    ret->scope == RULE_OF_ANCESTOR ||
-	    (ret->kind == REEL_ARGS && ret->index == RULES_NONE)) {
-		policy_error(c->file, v->at,
-			     "'%.60s' can be several values, and only one can be compared with",
-			     v->bytes);
+	if (!is_one_value(c, v, ret))
 		return false;
-	}
 	slot = c->bind(c, from, ret);
 	if (slot < 0)
 		return false;
@@ -317,14 +322,8 @@ bool policy_right_field(struct policy_check *c, const struct policy_value *v, st
 	}
 	if (!field_on(c, c->types, c->n_types, "", v->bytes, v->index, v->at, ret))
 		return false;
-	if (ret->context == RULE_pathname || ret->context == RULE_filename ||
-	    ret->scope == RULE_OF_ANCESTOR ||
-	    (ret->kind == REEL_ARGS && ret->index == RULES_NONE)) {
-		policy_error(c->file, v->at,
-			     "'%.60s' can be several values, and only one can be compared with",
-			     v->bytes);
+	if (!is_one_value(c, v, ret))
 		return false;
-	}
 	c->tests_result |= ret->context == RULE_ret || ret->context == RULE_errno_;
 	return true;
 }
