@@ -7,6 +7,7 @@
 #	.output/clang/	the same by the other compiler, for its warnings
 #	.output/asan/	with the address and undefined-behaviour sanitizers
 #	.output/fuzz/	with these and libFuzzer's instrumentation
+#	.output/so/	as a part of somebody else's program: reel.so, which sqlite3 loads
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -28,9 +29,10 @@ hardened := -O2 -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fcf-protecti
 sanitized := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 relro := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+loadable := $(hardened:-fPIE=-fPIC) -fvisibility=hidden -DREEL_LOADABLE
 
 libs_needed := -lzstd -lxxhash -lsodium -lpthread
-reel_libs := -lpcre2-8 $(libs_needed)
+reel_libs := -lsqlite3 -lpcre2-8 $(libs_needed)
 record_libs := -lbpf -lelf $(libs_needed)
 
 BPF_CC ?= $(CLANG)
@@ -49,10 +51,11 @@ endif
 # What there is -----------------------------------------------------------------------------------
 
 # The libraries of the program reel, each before those that it needs: a room without its commands.
-# record/ is a program of its own, which alone has the libraries of BPF; query/ is an extension.
-rooms := $(foreach room,replay format,$(if $(filter-out $(room)/cmd_%,$(wildcard $(room)/*.c)),$(room)))
+# record/ is a program of its own, which alone has the libraries of BPF. query/ is in reel, and again
+# in reel.so, for the sqlite3 that everybody has.
+rooms := $(foreach room,query replay format,$(if $(filter-out $(room)/cmd_%,$(wildcard $(room)/*.c)),$(room)))
 lib_src = $(filter-out $(1)/cmd_% $(1)/main.c,$(wildcard $(1)/*.c))
-reel_src := reel.c $(wildcard format/cmd_*.c replay/cmd_*.c)
+reel_src := reel.c $(wildcard format/cmd_*.c replay/cmd_*.c query/cmd_*.c)
 record_src := record/main.c $(wildcard record/cmd_*.c)
 
 # Tests of record/ are named after it, and link what it links.
@@ -79,7 +82,7 @@ man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] que
 .SECONDARY:
 .SUFFIXES:
 
-all: $(O)/reel $(O)/reel-record ## build the programs (the default)
+all: $(O)/reel $(O)/reel-record $(O)/reel.so ## build the programs (the default)
 
 # How it is built ---------------------------------------------------------------------------------
 
@@ -149,6 +152,20 @@ $(eval $(call flavour,$(O)/clang,$(CLANG),$(hardened),$(relro)))
 $(eval $(call flavour,$(O)/asan,$(CC),$(sanitized),-pie))
 $(eval $(call flavour,$(O)/fuzz,$(CLANG),$(sanitized) -fsanitize=fuzzer-no-link,-pie -fsanitize=fuzzer))
 
+$(foreach room,$(rooms),$(eval $(call library,$(O)/so,$(room))))
+
+$(O)/so/obj/%.o: %.c Makefile | $(generated)
+	$(call msg,CC,so: $<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(common) $(loadable) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Of the archives only what the extension needs gets into it: no rules, and none of SQLite, whose
+# functions it is given when it is loaded.
+$(O)/reel.so: $(rooms:%=$(O)/so/libreel-%.a)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(loadable) -shared -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs \
+		-Wl,-u,sqlite3_reel_init $(LDFLAGS) -o $@ $^ $(libs_needed)
+
 # The kernel's headers know the calls of each ABI; x32 has the numbers of x86_64 and some of its own,
 # all with one bit set that the tables leave out.
 header_x86_64 := unistd_64.h
@@ -186,7 +203,7 @@ $(skeleton): $(gen)/reel.bpf.o
 
 # The other flavours ------------------------------------------------------------------------------
 
-programs: $(O)/reel $(O)/reel-record $(unit:%=$(O)/unit/%) $(record_unit:%=$(O)/unit/%) \
+programs: all $(unit:%=$(O)/unit/%) $(record_unit:%=$(O)/unit/%) \
 	$(bench:%=$(O)/bench/%) $(record_bench:%=$(O)/bench/%) $(e2e:%=$(O)/e2e/%)
 
 clang: $(O)/clang/reel $(O)/clang/reel-record $(unit:%=$(O)/clang/unit/%) \
@@ -201,8 +218,8 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 # Checks ------------------------------------------------------------------------------------------
 
 packages := binutils bpftool busybox-static clang clang-format file gcc jq libbpf-dev libc6-dev \
-	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config \
-	procps python3 python3-xxhash python3-zstandard qemu-system-x86 strace xz-utils
+	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config \
+	procps python3 python3-xxhash python3-zstandard qemu-system-x86 sqlite3 strace tmux xz-utils
 
 deps: ## install what building and testing need (Debian); does nothing when all is there
 	$(Q)command -v dpkg-query >/dev/null || \
@@ -262,9 +279,10 @@ demo: deps ## build and show it at work
 
 # The rest ----------------------------------------------------------------------------------------
 
-install: $(O)/reel $(O)/reel-record ## install under DESTDIR/PREFIX (/usr/local)
+install: all ## install under DESTDIR/PREFIX (/usr/local)
 	install -D -m 755 $(O)/reel $(DESTDIR)$(PREFIX)/bin/reel
 	install -D -m 755 $(O)/reel-record $(DESTDIR)$(PREFIX)/bin/reel-record
+	install -D -m 644 $(O)/reel.so $(DESTDIR)$(PREFIX)/lib/reel/reel.so
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/reel/policies samples/policies/*.policy
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,/usr/local/,$(PREFIX)/,' record/reel.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/reel.service
