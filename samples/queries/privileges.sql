@@ -25,30 +25,6 @@ WITH step AS (
 		CROSS JOIN process AS p ON p.boot = b.id AND p.pid = :pid)
 	WINDOW of AS (PARTITION BY c.process ORDER BY c.from_ts, c.id)
 ),
-part(id, n, what, old, new) AS (
-	SELECT id, 1, 'uid', old_uid, uid FROM step WHERE old_uid <> uid
-	UNION ALL SELECT id, 2, 'euid', old_euid, euid FROM step WHERE old_euid <> euid
-	UNION ALL SELECT id, 3, 'suid', old_suid, suid FROM step WHERE old_suid <> suid
-	UNION ALL SELECT id, 4, 'fsuid', old_fsuid, fsuid FROM step
-		WHERE old_fsuid <> fsuid AND fsuid <> euid
-	UNION ALL SELECT id, 5, 'gid', old_gid, gid FROM step WHERE old_gid <> gid
-	UNION ALL SELECT id, 6, 'egid', old_egid, egid FROM step WHERE old_egid <> egid
-	UNION ALL SELECT id, 7, 'capabilities', coalesce(nullif(old_names, ''), '-'),
-		coalesce(nullif(cap_effective_names, ''), '-') FROM step WHERE old_effective <> cap_effective
-	UNION ALL SELECT id, 8, 'permitted', printf('0x%x', old_permitted), printf('0x%x', cap_permitted)
-		FROM step WHERE old_permitted <> cap_permitted
-	UNION ALL SELECT id, 9, 'seccomp', old_seccomp, seccomp FROM step WHERE old_seccomp <> seccomp
-	UNION ALL SELECT id, 10, 'no_new_privs', old_no_new_privs, no_new_privs FROM step
-		WHERE old_no_new_privs <> no_new_privs
-	UNION ALL SELECT id, 11, 'user_ns', old_user_ns, user_ns FROM step WHERE old_user_ns <> user_ns
-	UNION ALL SELECT id, 12, 'pid_ns', old_pid_ns, pid_ns FROM step WHERE old_pid_ns <> pid_ns
-	UNION ALL SELECT id, 13, 'mnt_ns', old_mnt_ns, mnt_ns FROM step WHERE old_mnt_ns <> mnt_ns
-	UNION ALL SELECT id, 14, 'net_ns', old_net_ns, net_ns FROM step WHERE old_net_ns <> net_ns
-	UNION ALL SELECT id, 15, 'uts_ns', old_uts_ns, uts_ns FROM step WHERE old_uts_ns <> uts_ns
-	UNION ALL SELECT id, 16, 'ipc_ns', old_ipc_ns, ipc_ns FROM step WHERE old_ipc_ns <> ipc_ns
-	UNION ALL SELECT id, 17, 'cgroup_ns', old_cgroup_ns, cgroup_ns FROM step
-		WHERE old_cgroup_ns <> cgroup_ns
-),
 -- The namespaces of whoever the machine began with.
 host_ns AS MATERIALIZED (
 	SELECT p.boot, c.user_ns, c.pid_ns, c.mnt_ns, c.net_ns
@@ -66,10 +42,46 @@ change AS (
 				(s.old_pid_ns <> s.pid_ns AND s.pid_ns = h.pid_ns) OR
 				(s.old_user_ns <> s.user_ns AND s.user_ns = h.user_ns),
 				'host namespaces', ''), '')), '') AS gains,
-		(SELECT group_concat(what || '=' || old, ' ') FROM
-			(SELECT * FROM part WHERE part.id = s.id ORDER BY n)) AS before,
-		(SELECT group_concat(what || '=' || new, ' ') FROM
-			(SELECT * FROM part WHERE part.id = s.id ORDER BY n)) AS after
+		nullif(ltrim(
+			iif(s.old_uid <> s.uid, ' uid=' || s.old_uid, '') ||
+			iif(s.old_euid <> s.euid, ' euid=' || s.old_euid, '') ||
+			iif(s.old_suid <> s.suid, ' suid=' || s.old_suid, '') ||
+			iif(s.old_fsuid <> s.fsuid AND s.fsuid <> s.euid, ' fsuid=' || s.old_fsuid, '') ||
+			iif(s.old_gid <> s.gid, ' gid=' || s.old_gid, '') ||
+			iif(s.old_egid <> s.egid, ' egid=' || s.old_egid, '') ||
+			iif(s.old_effective <> s.cap_effective,
+				' capabilities=' || coalesce(nullif(s.old_names, ''), 'none'), '') ||
+			iif(s.old_permitted <> s.cap_permitted, printf(' permitted=0x%x', s.old_permitted), '') ||
+			iif(s.old_seccomp <> s.seccomp, ' seccomp=' || s.old_seccomp, '') ||
+			iif(s.old_no_new_privs <> s.no_new_privs,
+				' no_new_privs=' || s.old_no_new_privs, '') ||
+			iif(s.old_user_ns <> s.user_ns, ' user_ns=' || s.old_user_ns, '') ||
+			iif(s.old_pid_ns <> s.pid_ns, ' pid_ns=' || s.old_pid_ns, '') ||
+			iif(s.old_mnt_ns <> s.mnt_ns, ' mnt_ns=' || s.old_mnt_ns, '') ||
+			iif(s.old_net_ns <> s.net_ns, ' net_ns=' || s.old_net_ns, '') ||
+			iif(s.old_uts_ns <> s.uts_ns, ' uts_ns=' || s.old_uts_ns, '') ||
+			iif(s.old_ipc_ns <> s.ipc_ns, ' ipc_ns=' || s.old_ipc_ns, '') ||
+			iif(s.old_cgroup_ns <> s.cgroup_ns, ' cgroup_ns=' || s.old_cgroup_ns, '')), '') AS before,
+		nullif(ltrim(
+			iif(s.old_uid <> s.uid, ' uid=' || s.uid, '') ||
+			iif(s.old_euid <> s.euid, ' euid=' || s.euid, '') ||
+			iif(s.old_suid <> s.suid, ' suid=' || s.suid, '') ||
+			iif(s.old_fsuid <> s.fsuid AND s.fsuid <> s.euid, ' fsuid=' || s.fsuid, '') ||
+			iif(s.old_gid <> s.gid, ' gid=' || s.gid, '') ||
+			iif(s.old_egid <> s.egid, ' egid=' || s.egid, '') ||
+			iif(s.old_effective <> s.cap_effective,
+				' capabilities=' || coalesce(nullif(s.cap_effective_names, ''), 'none'), '') ||
+			iif(s.old_permitted <> s.cap_permitted, printf(' permitted=0x%x', s.cap_permitted), '') ||
+			iif(s.old_seccomp <> s.seccomp, ' seccomp=' || s.seccomp, '') ||
+			iif(s.old_no_new_privs <> s.no_new_privs,
+				' no_new_privs=' || s.no_new_privs, '') ||
+			iif(s.old_user_ns <> s.user_ns, ' user_ns=' || s.user_ns, '') ||
+			iif(s.old_pid_ns <> s.pid_ns, ' pid_ns=' || s.pid_ns, '') ||
+			iif(s.old_mnt_ns <> s.mnt_ns, ' mnt_ns=' || s.mnt_ns, '') ||
+			iif(s.old_net_ns <> s.net_ns, ' net_ns=' || s.net_ns, '') ||
+			iif(s.old_uts_ns <> s.uts_ns, ' uts_ns=' || s.uts_ns, '') ||
+			iif(s.old_ipc_ns <> s.ipc_ns, ' ipc_ns=' || s.ipc_ns, '') ||
+			iif(s.old_cgroup_ns <> s.cgroup_ns, ' cgroup_ns=' || s.cgroup_ns, '')), '') AS after
 	FROM step AS s
 	JOIN process AS p ON p.id = s.process
 	LEFT JOIN host_ns AS h ON h.boot = p.boot

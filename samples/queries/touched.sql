@@ -19,7 +19,7 @@ touch AS (
 	SELECT e.process, e.kind AS action, e.file, e.old_file, e.connection, e.child,
 		min(e.from_ts) AS ts, min(e.from_ns) AS from_ns, max(e.to_ns) AS to_ns,
 		sum(e.count) AS times, sum(e.bytes) AS bytes,
-		(SELECT f.event FROM edge AS f WHERE f.id = min(e.id)) AS event
+		substr(min(printf('%020d', e.from_ts) || e.event), 21) AS event
 	FROM who CROSS JOIN edge AS e ON e.process = who.id
 	GROUP BY e.process, e.kind, e.file, e.old_file, e.connection, e.child
 	UNION ALL
