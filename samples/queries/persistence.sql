@@ -119,7 +119,7 @@ range AS MATERIALIZED (
 ),
 -- Paths that are not UTF-8 are blobs, and come behind all that is text.
 hit AS (
-	SELECT f.id, min(r.what) AS what, min(r.technique) AS technique
+	SELECT f.id, min(r.what) AS what, r.technique
 	FROM (
 		SELECT what, technique, pattern, low, high FROM range
 		UNION ALL

@@ -1,5 +1,5 @@
 -- title: The rarest executables
--- param limit integer = 50: how many
+-- param limit integer = 50: how many; null: all
 -- param most integer = 5: only those that ran at most so often; null: any
 -- shape: table
 --
@@ -17,7 +17,7 @@ WITH ran AS (
 	GROUP BY i.exe
 	HAVING :most IS NULL OR count(*) <= :most
 	ORDER BY count(*), min(i.from_ns), i.exe
-	LIMIT :limit
+	LIMIT coalesce(:limit, -1)
 )
 SELECT r.runs,
 	r.exe,

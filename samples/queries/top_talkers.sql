@@ -1,5 +1,5 @@
 -- title: Who sent and received most
--- param limit integer = 20: how many processes
+-- param limit integer = 20: how many processes; null: all
 -- shape: table
 --
 -- Bytes over the network by process. Only what was recorded counts: without the class io, and of a
@@ -13,7 +13,7 @@ WITH total AS (
 		AND (sent_bytes > 0 OR received_bytes > 0)
 	GROUP BY process
 	ORDER BY coalesce(sum(sent_bytes), 0) + coalesce(sum(received_bytes), 0) DESC, process
-	LIMIT :limit
+	LIMIT coalesce(:limit, -1)
 )
 SELECT p.pid,
 	p.exe,

@@ -1,0 +1,71 @@
+-- title: Keys, certificates and keystores by process
+-- param name text = null: only processes whose comm or executable has this in it, in any case
+-- param file text = '*': only files like this pattern of GLOB; a * goes over slashes
+-- shape: table
+--
+-- A file is told by the end of its name. is_extension is 1 where crypto-tracer would not have known
+-- it. A private key in a .pem is called one where the name says so.
+WITH suffix(suffix, type, is_extension) AS (VALUES
+	('crt', 'certificate', 0), ('cer', 'certificate', 0), ('pem', 'certificate', 0),
+	('key', 'private_key', 0), ('p12', 'keystore', 0), ('pfx', 'keystore', 0),
+	('jks', 'keystore', 0), ('keystore', 'keystore', 0),
+	('der', 'certificate', 1), ('p7b', 'certificate', 1), ('p7c', 'certificate', 1),
+	('crl', 'certificate', 1), ('csr', 'certificate_request', 1), ('p8', 'private_key', 1),
+	('pk8', 'private_key', 1), ('ppk', 'private_key', 1), ('gpg', 'keyring', 1),
+	('pgp', 'keyring', 1), ('asc', 'keyring', 1), ('kbx', 'keyring', 1), ('jceks', 'keystore', 1),
+	('bks', 'keystore', 1), ('truststore', 'keystore', 1), ('kdbx', 'password_store', 1),
+	('kdb', 'password_store', 1), ('keytab', 'keytab', 1)
+),
+-- Of each file what is behind the last dot and the last slash, in small letters.
+part AS (
+	SELECT id, path, lower(replace(path, rtrim(path, replace(path, '/', '')), '')) AS name,
+		lower(replace(path, rtrim(path, replace(path, '.', '')), '')) AS ending
+	FROM file
+	WHERE kind = 'file' AND path GLOB :file
+),
+crypto AS MATERIALIZED (
+	SELECT p.id, p.path,
+		CASE WHEN s.suffix = 'pem' AND (p.name GLOB '*privkey*' OR p.name GLOB '*private*'
+				OR p.name GLOB '*[-_.]key[-_.]*' OR p.name = 'key.pem') THEN 'private_key'
+			WHEN s.type IS NOT NULL THEN s.type
+			WHEN p.name IN ('authorized_keys', 'known_hosts') THEN 'public_key'
+			ELSE iif(p.name GLOB '*.pub', 'public_key', 'private_key') END AS type,
+		coalesce(s.is_extension, 1) AS is_extension
+	FROM part AS p LEFT JOIN suffix AS s ON s.suffix = p.ending
+	WHERE s.suffix IS NOT NULL OR p.name GLOB 'id_[rde][sdc]*' OR p.name GLOB 'ssh_host_*_key'
+		OR p.name GLOB 'ssh_host_*_key.pub' OR p.name IN ('authorized_keys', 'known_hosts')
+		OR p.path GLOB '*/private-keys-v1.d/*'
+),
+used AS (
+	SELECT k.id AS file, e.process, e.kind AS action, e.from_ts, e.from_ns, e.to_ns, e.count, e.bytes
+	FROM crypto AS k CROSS JOIN edge AS e ON e.file = k.id
+	UNION ALL
+	SELECT k.id, d.process, iif(d.how = 'keyframe', 'had open', 'open'), d.from_ts, d.from_ns,
+		d.from_ns, 1, NULL
+	FROM crypto AS k CROSS JOIN fd AS d ON d.file = k.id
+	WHERE d.how NOT IN ('fork', 'dup')
+)
+SELECT p.pid,
+	coalesce((SELECT i.exe FROM image AS i
+		WHERE i.process = u.process AND coalesce(i.from_ts, 0) <= coalesce(min(u.from_ts), 0)
+		ORDER BY i.from_ts DESC LIMIT 1), p.exe) AS exe,
+	p.uid,
+	k.type,
+	k.path AS file,
+	group_concat(DISTINCT u.action) AS actions,
+	sum(u.count) AS times,
+	sum(u.bytes) AS bytes,
+	strftime('%Y-%m-%dT%H:%M:%S', min(u.from_ns) / 1000000000, 'unixepoch') ||
+		printf('.%09dZ', min(u.from_ns) % 1000000000) AS first,
+	strftime('%Y-%m-%dT%H:%M:%S', max(u.to_ns) / 1000000000, 'unixepoch') ||
+		printf('.%09dZ', max(u.to_ns) % 1000000000) AS last,
+	k.is_extension,
+	c.host
+FROM used AS u
+JOIN crypto AS k ON k.id = u.file
+JOIN process AS p ON p.id = u.process
+JOIN boot AS b ON b.id = p.boot
+JOIN capture AS c ON c.id = b.capture
+WHERE :name IS NULL OR instr(lower(p.comm), lower(:name)) OR instr(lower(p.exe), lower(:name))
+GROUP BY u.process, k.id
+ORDER BY p.boot, p.pid, p.id, min(u.from_ns), k.path

@@ -1,0 +1,53 @@
+-- title: Cryptographic libraries by process
+-- param name text = null: only processes whose comm or executable has this in it, in any case
+-- param library text = null: only libraries with this in their path, in any case
+-- shape: table
+--
+-- Each library that a process mapped as code, or was found with: linked libraries as well as those
+-- that it opened itself. A process that was forked and executed nothing has its parent's as well;
+-- they are shown with the parent. is_extension is 1 where crypto-tracer would not have known it.
+WITH library(name, is_extension) AS (VALUES
+	('libssl', 0), ('libcrypto', 0), ('libgnutls', 0), ('libsodium', 0), ('libnss3', 0),
+	('libmbedtls', 0),
+	('libmbedcrypto', 1), ('libmbedx509', 1), ('libnssutil3', 1), ('libsmime3', 1), ('libssl3', 1),
+	('libsoftokn3', 1), ('libfreebl3', 1), ('libfreeblpriv3', 1), ('libgcrypt', 1), ('libnettle', 1),
+	('libhogweed', 1), ('libwolfssl', 1), ('libbotan', 1), ('libcryptopp', 1), ('libcrypto++', 1),
+	('libtomcrypt', 1), ('libk5crypto', 1), ('libp11-kit', 1), ('libpkcs11', 1), ('libgpgme', 1),
+	('libtss2', 1), ('libcryptsetup', 1), ('libcrypt', 1), ('libs2n', 1), ('liboqs', 1),
+	('libaws-lc', 1), ('libtasn1', 1), ('libksba', 1)
+),
+part AS (
+	SELECT id, path, replace(path, rtrim(path, replace(path, '/', '')), '') AS base
+	FROM file
+	WHERE kind = 'file' AND path GLOB '*/lib*' AND
+		(:library IS NULL OR instr(lower(path), lower(:library)))
+),
+crypto AS MATERIALIZED (
+	SELECT p.id, p.path, l.name, l.is_extension
+	FROM part AS p JOIN library AS l
+	ON l.name = rtrim(rtrim(substr(p.base, 1, instr(p.base || '.', '.') - 1), '0123456789'), '-')
+		OR l.name = substr(p.base, 1, instr(p.base || '.', '.') - 1)
+	WHERE p.base GLOB '*.so' OR p.base GLOB '*.so.*' OR p.base GLOB '*.so[-_]*'
+	GROUP BY p.id
+	HAVING max(length(l.name))
+)
+SELECT p.pid,
+	coalesce((SELECT i.exe FROM image AS i
+		WHERE i.process = e.process AND coalesce(i.from_ts, 0) <= min(e.from_ts)
+		ORDER BY i.from_ts DESC LIMIT 1), p.exe) AS exe,
+	p.uid,
+	k.name AS library_name,
+	k.path AS library,
+	strftime('%Y-%m-%dT%H:%M:%S', min(e.from_ns) / 1000000000, 'unixepoch') ||
+		printf('.%09dZ', min(e.from_ns) % 1000000000) AS loaded,
+	sum(e.count) AS times,
+	k.is_extension,
+	c.host
+FROM crypto AS k
+CROSS JOIN edge AS e ON e.file = k.id AND e.kind = 'map'
+JOIN process AS p ON p.id = e.process
+JOIN boot AS b ON b.id = p.boot
+JOIN capture AS c ON c.id = b.capture
+WHERE :name IS NULL OR instr(lower(p.comm), lower(:name)) OR instr(lower(p.exe), lower(:name))
+GROUP BY e.process, k.id
+ORDER BY p.boot, p.pid, p.id, min(e.from_ns), k.path
