@@ -44,28 +44,33 @@ used AS (
 		d.from_ns, 1, NULL
 	FROM crypto AS k CROSS JOIN fd AS d ON d.file = k.id
 	WHERE d.how NOT IN ('fork', 'dup')
+),
+by_process AS (
+	SELECT process, file, group_concat(DISTINCT action) AS actions, sum(count) AS times,
+		sum(bytes) AS bytes, min(from_ts) AS from_ts, min(from_ns) AS from_ns, max(to_ns) AS to_ns
+	FROM used
+	GROUP BY process, file
 )
 SELECT p.pid,
 	coalesce((SELECT i.exe FROM image AS i
-		WHERE i.process = u.process AND coalesce(i.from_ts, 0) <= coalesce(min(u.from_ts), 0)
+		WHERE i.process = u.process AND coalesce(i.from_ts, 0) <= coalesce(u.from_ts, 0)
 		ORDER BY i.from_ts DESC LIMIT 1), p.exe) AS exe,
 	p.uid,
 	k.type,
 	k.path AS file,
-	group_concat(DISTINCT u.action) AS actions,
-	sum(u.count) AS times,
-	sum(u.bytes) AS bytes,
-	strftime('%Y-%m-%dT%H:%M:%S', min(u.from_ns) / 1000000000, 'unixepoch') ||
-		printf('.%09dZ', min(u.from_ns) % 1000000000) AS first,
-	strftime('%Y-%m-%dT%H:%M:%S', max(u.to_ns) / 1000000000, 'unixepoch') ||
-		printf('.%09dZ', max(u.to_ns) % 1000000000) AS last,
+	u.actions,
+	u.times,
+	u.bytes,
+	strftime('%Y-%m-%dT%H:%M:%S', u.from_ns / 1000000000, 'unixepoch') ||
+		printf('.%09dZ', u.from_ns % 1000000000) AS first,
+	strftime('%Y-%m-%dT%H:%M:%S', u.to_ns / 1000000000, 'unixepoch') ||
+		printf('.%09dZ', u.to_ns % 1000000000) AS last,
 	k.is_extension,
 	c.host
-FROM used AS u
+FROM by_process AS u
 JOIN crypto AS k ON k.id = u.file
 JOIN process AS p ON p.id = u.process
 JOIN boot AS b ON b.id = p.boot
 JOIN capture AS c ON c.id = b.capture
 WHERE :name IS NULL OR instr(lower(p.comm), lower(:name)) OR instr(lower(p.exe), lower(:name))
-GROUP BY u.process, k.id
-ORDER BY p.boot, p.pid, p.id, min(u.from_ns), k.path
+ORDER BY p.boot, p.pid, p.id, u.from_ns, k.path

@@ -19,35 +19,38 @@ WITH library(name, is_extension) AS (VALUES
 part AS (
 	SELECT id, path, replace(path, rtrim(path, replace(path, '/', '')), '') AS base
 	FROM file
-	WHERE kind = 'file' AND path GLOB '*/lib*' AND
+	WHERE kind = 'file' AND path GLOB '*/lib*.so*' AND
 		(:library IS NULL OR instr(lower(path), lower(:library)))
 ),
 crypto AS MATERIALIZED (
-	SELECT p.id, p.path, l.name, l.is_extension
-	FROM part AS p JOIN library AS l
-	ON l.name = rtrim(rtrim(substr(p.base, 1, instr(p.base || '.', '.') - 1), '0123456789'), '-')
-		OR l.name = substr(p.base, 1, instr(p.base || '.', '.') - 1)
-	WHERE p.base GLOB '*.so' OR p.base GLOB '*.so.*' OR p.base GLOB '*.so[-_]*'
+	SELECT p.id, p.path, substr(p.base, 1, instr(p.base, '.') - 1) AS name,
+		min(l.is_extension) AS is_extension
+	FROM part AS p JOIN library AS l ON p.base GLOB l.name || '[-.0-9_]*'
 	GROUP BY p.id
-	HAVING max(length(l.name))
+),
+by_process AS (
+	SELECT e.process, e.file, min(e.from_ts) AS from_ts, min(e.from_ns) AS from_ns,
+		sum(e.count) AS times
+	FROM crypto AS k CROSS JOIN edge AS e ON e.file = k.id
+	WHERE e.kind = 'map'
+	GROUP BY e.process, e.file
 )
 SELECT p.pid,
 	coalesce((SELECT i.exe FROM image AS i
-		WHERE i.process = e.process AND coalesce(i.from_ts, 0) <= min(e.from_ts)
+		WHERE i.process = u.process AND coalesce(i.from_ts, 0) <= u.from_ts
 		ORDER BY i.from_ts DESC LIMIT 1), p.exe) AS exe,
 	p.uid,
 	k.name AS library_name,
 	k.path AS library,
-	strftime('%Y-%m-%dT%H:%M:%S', min(e.from_ns) / 1000000000, 'unixepoch') ||
-		printf('.%09dZ', min(e.from_ns) % 1000000000) AS loaded,
-	sum(e.count) AS times,
+	strftime('%Y-%m-%dT%H:%M:%S', u.from_ns / 1000000000, 'unixepoch') ||
+		printf('.%09dZ', u.from_ns % 1000000000) AS loaded,
+	u.times,
 	k.is_extension,
 	c.host
-FROM crypto AS k
-CROSS JOIN edge AS e ON e.file = k.id AND e.kind = 'map'
-JOIN process AS p ON p.id = e.process
+FROM by_process AS u
+JOIN crypto AS k ON k.id = u.file
+JOIN process AS p ON p.id = u.process
 JOIN boot AS b ON b.id = p.boot
 JOIN capture AS c ON c.id = b.capture
 WHERE :name IS NULL OR instr(lower(p.comm), lower(:name)) OR instr(lower(p.exe), lower(:name))
-GROUP BY e.process, k.id
-ORDER BY p.boot, p.pid, p.id, min(e.from_ns), k.path
+ORDER BY p.boot, p.pid, p.id, u.from_ns, k.path
