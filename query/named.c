@@ -161,6 +161,11 @@ static int read_line(struct header *h, const char *s)
 		return set_once(h, &h->q->title, s);
 	if (begins(&s, "shape:"))
 		return set_once(h, &h->q->shape, s);
+	if (begins(&s, "needs:")) {
+		if (strcmp(s, "case") != 0)
+			return wrong(h, "what a query may need is a case, not", s);
+		return set_once(h, &h->q->needs, s);
+	}
 	if (begins(&s, "param "))
 		return read_param(h, s);
 	return append(&h->q->text, s) < 0 ? wrong(h, "no memory", NULL) : 0;
@@ -263,6 +268,7 @@ void named_release(struct named_query *q)
 	free(q->file);
 	free(q->title);
 	free(q->shape);
+	free(q->needs);
 	free(q->text);
 	free(q->all);
 	free(q);

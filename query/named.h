@@ -7,12 +7,14 @@
  *	-- param path text: the path, or a pattern of GLOB
  *	-- param limit integer = 100: how many rows at most
  *	-- shape: table
+ *	-- needs: case
  *	--
  *	-- Free text.
  *	SELECT ... WHERE path GLOB :path LIMIT :limit
  *
  * Every parameter of the statement is declared. A default is a number, null or 'text'; without one
- * the parameter has to be given. shape names the format in which the answer is best shown.
+ * the parameter has to be given. shape names the format in which the answer is best shown; what needs
+ * a case is not asked of a capture before one is made of it.
  */
 #ifndef REEL_QUERY_NAMED_H
 #define REEL_QUERY_NAMED_H
@@ -40,6 +42,7 @@ struct named_query {
 	char *file;
 	char *title;
 	char *shape; /* NULL: none is named */
+	char *needs; /* "case", or NULL */
 	char *text;  /* the free comment, lines with newlines; may be empty */
 	struct named_param params[NAMED_PARAMS_MAX];
 	unsigned n_params;
@@ -53,6 +56,8 @@ struct named_queries {
 	size_t n, cap;
 	struct reel_err *errors; /* files that are none, each with file and line */
 	size_t n_errors, cap_errors;
+	char **directories; /* that were read */
+	size_t n_directories;
 };
 
 /* ALL is taken over, also on error. -EINVAL: the message has file and line. */
@@ -72,6 +77,8 @@ struct named_query *named_find(const struct named_queries *all, const char *name
 
 /* The tables of queries, see named_table.c; a table of that name that exists already hides one. */
 int named_register(sqlite3 *db, struct named_query *q);
+/* The function reel_queries('DIRECTORY', ...), which makes tables of all queries there. */
+int named_register_function(sqlite3 *db);
 
 /* Binds all its parameters: the ones given, else their defaults. -EINVAL: the message says which. */
 int named_bind(const struct named_query *q, sqlite3_stmt *statement, struct param_given *given,

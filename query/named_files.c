@@ -123,6 +123,20 @@ static bool is_query_file(const char *name)
 	return n > 4 && name[0] != '.' && strcmp(name + n - 4, ".sql") == 0;
 }
 
+static int add_directory(struct named_queries *all, const char *path)
+{
+	char **grown = realloc(all->directories, (all->n_directories + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	all->directories = grown;
+	grown[all->n_directories] = strdup(path);
+	if (!grown[all->n_directories])
+		return -ENOMEM;
+	all->n_directories++;
+	return 0;
+}
+
 int named_add_directory(struct named_queries *all, const char *path, struct reel_err *err)
 {
 	DIR *dir = opendir(path);
@@ -144,6 +158,8 @@ int named_add_directory(struct named_queries *all, const char *path, struct reel
 			r = add_file(all, dirfd(dir), path, e->d_name);
 	}
 	closedir(dir);
+	if (r == 0)
+		r = add_directory(all, path);
 	if (r == -E2BIG)
 		return reel_err_set(err, r, "%s: more than %u queries", path, NAMED_FILES_MAX);
 	if (r < 0)
@@ -157,6 +173,9 @@ void named_done(struct named_queries *all)
 {
 	for (size_t i = 0; i < all->n; i++)
 		named_release(all->v[i]);
+	for (size_t i = 0; i < all->n_directories; i++)
+		free(all->directories[i]);
+	free(all->directories);
 	free(all->v);
 	free(all->errors);
 	*all = (struct named_queries){ 0 };

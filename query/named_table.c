@@ -311,3 +311,33 @@ int named_register(sqlite3 *db, struct named_query *q)
 		return SQLITE_OK;
 	return sqlite3_create_module_v2(db, q->name, &module, named_hold(q), release);
 }
+
+/* Returns how many queries there are. */
+static void function_queries(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	sqlite3 *db = sqlite3_context_db_handle(context);
+	struct named_queries all = { 0 };
+	struct reel_err err = { 0 };
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < n; i++) {
+		const char *path = (const char *)sqlite3_value_text(values[i]);
+
+		if (path)
+			r = named_add_directory(&all, path, &err);
+	}
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		if (named_register(db, all.v[i]) != SQLITE_OK)
+			r = reel_err_set(&err, -ENOMEM, "no memory");
+	if (r < 0)
+		sqlite3_result_error(context, err.msg, -1);
+	else
+		sqlite3_result_int64(context, (sqlite3_int64)all.n);
+	named_done(&all);
+}
+
+int named_register_function(sqlite3 *db)
+{
+	return sqlite3_create_function(db, "reel_queries", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+				       NULL, function_queries, NULL, NULL);
+}
