@@ -1,7 +1,7 @@
 -- title: Where a process comes from
 -- param pid integer: its number
 -- param at time = null: of those that had the number the one that lived then; null: all
--- shape: table
+-- needs: case
 --
 -- From the process up to the first one that is known; generation 1 is who made it. Each was what it
 -- was when it made the next one, which need not be what it became.

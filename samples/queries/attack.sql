@@ -1,6 +1,6 @@
 -- title: ATT&CK techniques: which rules look for them, and what came of it
 -- param replay integer = null: of this replay only; null: the last one of each capture
--- shape: table
+-- needs: case
 --
 -- From the tags attack.tNNNN of rules. verdict is the best that the technique's rules can say: hit
 -- before clean except, not evaluable and clean; a technique without a rule is not here.

@@ -1,7 +1,8 @@
 -- title: Keys, certificates and keystores by process
+-- param pid integer = null: of this process only
 -- param name text = null: only processes whose comm or executable has this in it, in any case
 -- param file text = '*': only files like this pattern of GLOB; a * goes over slashes
--- shape: table
+-- needs: case
 --
 -- A file is told by the end of its name. is_extension is 1 where crypto-tracer would not have known
 -- it. A private key in a .pem is called one where the name says so.
@@ -36,17 +37,17 @@ crypto AS MATERIALIZED (
 		OR p.name GLOB 'ssh_host_*_key.pub' OR p.name IN ('authorized_keys', 'known_hosts')
 		OR p.path GLOB '*/private-keys-v1.d/*'
 ),
-used AS (
-	SELECT k.id AS file, e.process, e.kind AS action, e.from_ts, e.from_ns, e.to_ns, e.count, e.bytes
+used(process, file, action, opens, bytes, from_ts, from_ns, to_ns) AS (
+	SELECT e.process, e.file, e.kind, 0, e.bytes, e.from_ts, e.from_ns, e.to_ns
 	FROM crypto AS k CROSS JOIN edge AS e ON e.file = k.id
 	UNION ALL
-	SELECT k.id, d.process, iif(d.how = 'keyframe', 'had open', 'open'), d.from_ts, d.from_ns,
-		d.from_ns, 1, NULL
+	SELECT d.process, d.file, CASE d.how WHEN 'keyframe' THEN 'had open' WHEN 'fork' THEN 'inherited'
+			ELSE 'open' END, d.how NOT IN ('keyframe', 'fork'), NULL, d.from_ts, d.from_ns, d.from_ns
 	FROM crypto AS k CROSS JOIN fd AS d ON d.file = k.id
-	WHERE d.how NOT IN ('fork', 'dup')
+	WHERE d.how <> 'dup'
 ),
 by_process AS (
-	SELECT process, file, group_concat(DISTINCT action) AS actions, sum(count) AS times,
+	SELECT process, file, group_concat(DISTINCT action) AS actions, sum(opens) AS opens,
 		sum(bytes) AS bytes, min(from_ts) AS from_ts, min(from_ns) AS from_ns, max(to_ns) AS to_ns
 	FROM used
 	GROUP BY process, file
@@ -59,18 +60,20 @@ SELECT p.pid,
 	k.type,
 	k.path AS file,
 	u.actions,
-	u.times,
+	u.opens,
 	u.bytes,
 	strftime('%Y-%m-%dT%H:%M:%S', u.from_ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', u.from_ns % 1000000000) AS first,
 	strftime('%Y-%m-%dT%H:%M:%S', u.to_ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', u.to_ns % 1000000000) AS last,
 	k.is_extension,
-	c.host
+	c.host,
+	p.id AS process
 FROM by_process AS u
 JOIN crypto AS k ON k.id = u.file
 JOIN process AS p ON p.id = u.process
 JOIN boot AS b ON b.id = p.boot
 JOIN capture AS c ON c.id = b.capture
-WHERE :name IS NULL OR instr(lower(p.comm), lower(:name)) OR instr(lower(p.exe), lower(:name))
+WHERE (:pid IS NULL OR p.pid = :pid) AND (:name IS NULL OR instr(lower(p.comm), lower(:name)) OR
+	instr(lower(p.exe), lower(:name)))
 ORDER BY p.boot, p.pid, p.id, u.from_ns, k.path

@@ -1,7 +1,8 @@
 -- title: Cryptographic libraries by process
+-- param pid integer = null: of this process only
 -- param name text = null: only processes whose comm or executable has this in it, in any case
 -- param library text = null: only libraries with this in their path, in any case
--- shape: table
+-- needs: case
 --
 -- Each library that a process mapped as code, or was found with: linked libraries as well as those
 -- that it opened itself. A process that was forked and executed nothing has its parent's as well;
@@ -46,11 +47,13 @@ SELECT p.pid,
 		printf('.%09dZ', u.from_ns % 1000000000) AS loaded,
 	u.times,
 	k.is_extension,
-	c.host
+	c.host,
+	p.id AS process
 FROM by_process AS u
 JOIN crypto AS k ON k.id = u.file
 JOIN process AS p ON p.id = u.process
 JOIN boot AS b ON b.id = p.boot
 JOIN capture AS c ON c.id = b.capture
-WHERE :name IS NULL OR instr(lower(p.comm), lower(:name)) OR instr(lower(p.exe), lower(:name))
+WHERE (:pid IS NULL OR p.pid = :pid) AND (:name IS NULL OR instr(lower(p.comm), lower(:name)) OR
+	instr(lower(p.exe), lower(:name)))
 ORDER BY p.boot, p.pid, p.id, u.from_ns, k.path

@@ -1,5 +1,5 @@
 -- title: Executables without a file: deleted ones, and in memory only
--- shape: table
+-- needs: case
 --
 -- how: "in memory only" was a memfd; "deleted before" had no name any more when it was executed;
 -- "deleted while it ran" and "deleted afterwards" lost it then, and have not got it back.

@@ -1,6 +1,6 @@
 -- title: Files dropped and then executed
 -- param within integer = null: seconds between the two, at most; null: any
--- shape: table
+-- needs: case
 --
 -- A file that a process of the capture wrote, made or renamed, and that was executed, or mapped as
 -- code, later. A file that got its name by a rename or link was made under its old one. "by" is who

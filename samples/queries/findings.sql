@@ -3,7 +3,7 @@
 -- param severity text = 'informational': only from this severity on
 -- param suppressed integer = 0: 1: also those that a tune says are expected
 -- param replay integer = null: of this replay only; null: the last one of each capture
--- shape: table
+-- needs: case
 --
 -- A row for each event of the evidence; despite is 1 where something was missing that could have
 -- prevented the finding. notes are the examiner's.

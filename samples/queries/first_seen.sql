@@ -1,7 +1,7 @@
 -- title: Seen for the first time
 -- param from time = null: only what came then or later for the first time
 -- param kind text = '*': executable, peer, listener or name; a pattern of GLOB
--- shape: table
+-- needs: case
 --
 -- When each executable, peer, listening port and looked up name was met first, and by whom. What was
 -- there when the recording began is not new: without `from` it is shown with how it was found.

@@ -1,6 +1,6 @@
 -- title: What is missing from the capture, and what that may hide
 -- param limit integer = 20: how many, the largest first; null: all
--- shape: table
+-- needs: case
 --
 -- Each time in which events were lost, or the tape could not be read, with the rules that it makes
 -- blind, in the last replay of each capture, and with what ran then: processes that lived in it, and

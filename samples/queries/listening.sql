@@ -1,6 +1,6 @@
 -- title: Sockets that waited for somebody
 -- param at time = null: those that did so at that time; null: all that were seen
--- shape: table
+-- needs: case
 --
 -- accepted counts the connections that came to the same address and port. A UDP socket does not
 -- listen: it is here when it was bound to a port.

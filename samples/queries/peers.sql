@@ -1,6 +1,6 @@
 -- title: Network peers, with the names that they were looked up by
 -- param pid integer = null: of this process only
--- shape: table
+-- needs: case
 --
 -- to: somebody here connected or sent there; port is the peer's. from: the peer came here; port is
 -- the one that it came to. names are those that a DNS answer of the capture gave that address.

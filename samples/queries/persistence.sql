@@ -1,5 +1,5 @@
 -- title: Places written that start something again
--- shape: table
+-- needs: case
 --
 -- What a program is put into that should run again by itself: at boot, at login, by time, or in other
 -- programs. Each file that was written, made, renamed to, linked or cut there, with who did it.

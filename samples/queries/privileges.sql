@@ -1,7 +1,7 @@
 -- title: Changes of privileges
 -- param gains integer = 0: 1: only where more is allowed than before
 -- param pid integer = null: of this process only
--- shape: table
+-- needs: case
 --
 -- gains says what a process may do that it could not do before: root's user id, capabilities, or
 -- the host's namespaces. before and after hold only what is different.

@@ -1,7 +1,7 @@
 -- title: The rarest executables
 -- param limit integer = 50: how many; null: all
 -- param most integer = 5: only those that ran at most so often; null: any
--- shape: table
+-- needs: case
 --
 -- What ran once or twice among what runs all the time. runs counts executions; a program that the
 -- capture found running counts once.

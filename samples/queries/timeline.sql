@@ -3,7 +3,7 @@
 -- param to time = null: before that
 -- param pid integer = null: only what this process did
 -- param writes integer = 0: 1: also each file that a process wrote to
--- shape: table
+-- needs: case
 --
 -- Programs that ran, files made, renamed, cut and removed, connections, names looked up, changes of
 -- privileges, mounts, containers, findings, and where the capture itself has a hole. Ordinary ends of

@@ -1,6 +1,6 @@
 -- title: Who sent and received most
 -- param limit integer = 20: how many processes; null: all
--- shape: table
+-- needs: case
 --
 -- Bytes over the network by process. Only what was recorded counts: without the class io, and of a
 -- socket that was open to the end of the capture, there may be nothing.

@@ -2,7 +2,7 @@
 -- param pid integer: its number
 -- param family integer = 0: 1: also what all processes touched that came of it
 -- param at time = null: of those that had the number the one that lived then; null: all
--- shape: table
+-- needs: case
 --
 -- A row for each thing and each way in which it was touched: files, peers and processes. Opened
 -- means that nothing more is known than that: no data was recorded.

@@ -3,6 +3,7 @@
 -- param from time = null: only processes that lived then or later
 -- param to time = null: only processes that began before
 -- shape: tree
+-- needs: case
 --
 -- A process stands below who made it, not below who it was given to when that one had ended. It is
 -- shown as what it ran last; "ran" has what it was before, where it executed more than once.

@@ -1,7 +1,7 @@
 -- title: What the captures say of each rule
 -- param rule text = '*': name of a rule, or a pattern of GLOB
 -- param replay integer = null: of this replay only; null: the last one of each capture
--- shape: table
+-- needs: case
 --
 -- clear is the part of the time in which nothing was missing that the rule reads; blind says what was,
 -- and how often.

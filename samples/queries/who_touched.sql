@@ -1,6 +1,6 @@
 -- title: Who touched a path
 -- param path text: a path, or a pattern of GLOB: '/etc/cron*' (a * goes over slashes, too)
--- shape: table
+-- needs: case
 --
 -- Also under names that it had before or afterwards, as far as a rename or link says so. Opened
 -- means that nothing more is known than that: no data was recorded.

@@ -1,0 +1,140 @@
+-- title: Use of cryptography, event by event, as crypto-tracer's monitor tells it
+-- param pid integer = null: of this process only
+-- param name text = null: only processes whose comm has this in it, in any case
+-- param file text = null: only files like this pattern of GLOB; a * goes over slashes: '*.pem'
+-- param library text = null: only libraries with this in their name, in any case
+-- param type text = '*': file_open, lib_load, process_exec, process_exit, api_call, tls_handshake
+-- param extensions integer = 1: 0: only files and libraries that crypto-tracer knows
+-- param from time = null: not before that
+-- param to time = null: before that
+-- shape: json
+-- nulls: omitted
+--
+-- With --format json, array, pretty or summary these are its json-stream, json-array, json-pretty and
+-- summary. Each filter applies to all: where a file is asked for, only what has a file is left.
+-- is_extension marks what crypto-tracer would not have told. Libraries are told when they are mapped
+-- as code, however they came in. api_call and tls_handshake need a capture with the class user. What
+-- was lost is told on standard error, and by @gaps.
+WITH suffix(suffix, type, is_extension) AS (VALUES
+	('crt', 'certificate', NULL), ('cer', 'certificate', NULL), ('pem', 'certificate', NULL),
+	('key', 'private_key', NULL), ('p12', 'keystore', NULL), ('pfx', 'keystore', NULL),
+	('jks', 'keystore', NULL), ('keystore', 'keystore', NULL),
+	('der', 'certificate', 1), ('p7b', 'certificate', 1), ('p7c', 'certificate', 1),
+	('crl', 'certificate', 1), ('csr', 'certificate_request', 1), ('p8', 'private_key', 1),
+	('pk8', 'private_key', 1), ('ppk', 'private_key', 1), ('gpg', 'keyring', 1),
+	('pgp', 'keyring', 1), ('asc', 'keyring', 1), ('kbx', 'keyring', 1), ('jceks', 'keystore', 1),
+	('bks', 'keystore', 1), ('truststore', 'keystore', 1), ('kdbx', 'password_store', 1),
+	('kdb', 'password_store', 1), ('keytab', 'keytab', 1)
+),
+library(name, is_extension) AS (VALUES
+	('libssl', NULL), ('libcrypto', NULL), ('libgnutls', NULL), ('libsodium', NULL),
+	('libnss3', NULL), ('libmbedtls', NULL),
+	('libmbedcrypto', 1), ('libmbedx509', 1), ('libnssutil3', 1), ('libsmime3', 1),
+	('libsoftokn3', 1), ('libfreebl3', 1), ('libfreeblpriv3', 1), ('libgcrypt', 1), ('libnettle', 1),
+	('libhogweed', 1), ('libwolfssl', 1), ('libbotan', 1), ('libcryptopp', 1), ('libcrypto++', 1),
+	('libtomcrypt', 1), ('libk5crypto', 1), ('libp11-kit', 1), ('libpkcs11', 1), ('libgpgme', 1),
+	('libtss2', 1), ('libcryptsetup', 1), ('libcrypt', 1), ('libs2n', 1), ('liboqs', 1),
+	('libaws-lc', 1), ('libtasn1', 1), ('libksba', 1)
+),
+kind(type, event_type) AS (VALUES
+	('open', 'file_open'), ('create', 'file_open'), ('open_by_handle', 'file_open'),
+	('mmap', 'lib_load'), ('exec', 'process_exec'), ('exit', 'process_exit'),
+	('tls_setup', 'api_call'), ('tls', 'tls_handshake')
+),
+seen AS (
+	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path, e.ret, e.fields,
+		e.host
+	FROM kind AS k CROSS JOIN event AS e ON e.type = k.type
+	WHERE :pid IS NULL AND k.event_type GLOB :type
+		AND e.time_ns >= coalesce(:from, -9223372036854775808)
+		AND e.time_ns < coalesce(:to, 9223372036854775807)
+	UNION ALL
+	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path, e.ret, e.fields,
+		e.host
+	FROM kind AS k CROSS JOIN event AS e ON e.type = k.type AND e.pid = :pid
+	WHERE k.event_type GLOB :type
+		AND e.time_ns >= coalesce(:from, -9223372036854775808)
+		AND e.time_ns < coalesce(:to, 9223372036854775807)
+),
+-- Of a path what is behind the last slash, and behind the last dot; of files in small letters.
+part AS (
+	SELECT *,
+		CASE event_type WHEN 'file_open' THEN
+			lower(replace(path, rtrim(path, replace(path, '/', '')), ''))
+		WHEN 'lib_load' THEN replace(path, rtrim(path, replace(path, '/', '')), '')
+		END AS base,
+		CASE event_type WHEN 'file_open' THEN
+			lower(replace(path, rtrim(path, replace(path, '.', '')), '')) END AS ending
+	FROM seen
+	WHERE event_type NOT IN ('lib_load', 'process_exec') OR ret >= 0 OR ret < -4095
+),
+told AS (
+	SELECT p.*, s.suffix, coalesce(s.type, CASE
+			WHEN p.base IN ('authorized_keys', 'known_hosts') OR p.base GLOB 'id_[rde][sdc]*.pub'
+				OR p.base GLOB 'ssh_host_*_key.pub' THEN 'public_key'
+			WHEN p.base GLOB 'id_[rde][sdc]*' OR p.base GLOB 'ssh_host_*_key'
+				OR p.path GLOB '*/private-keys-v1.d/*' THEN 'private_key' END) AS file_type,
+		CASE p.event_type
+			WHEN 'file_open' THEN iif(s.suffix IS NULL, 1, s.is_extension)
+			WHEN 'lib_load' THEN (SELECT nullif(min(coalesce(l.is_extension, 0)), 0)
+				FROM library AS l WHERE p.base GLOB l.name || '[-.0-9_]*')
+			END AS is_extension
+	FROM part AS p LEFT JOIN suffix AS s ON s.suffix = p.ending
+	WHERE p.event_type <> 'lib_load' OR (p.base GLOB 'lib*.so*' AND EXISTS (
+		SELECT 1 FROM library AS l WHERE p.base GLOB l.name || '[-.0-9_]*'))
+),
+-- Texts as JSON has them: of what is no UTF-8 the event's own JSON has replaced the bytes.
+row AS (
+	SELECT event_type,
+		substr(time, 1, 26) || 'Z' AS timestamp,
+		pid,
+		iif(event_type = 'process_exec', json_extract(fields, '$.uid'), uid) AS uid,
+		iif(event_type = 'process_exec', json_extract(fields, '$.comm'), comm) AS process,
+		CASE event_type WHEN 'process_exec' THEN json_extract(fields, '$.exe')
+			WHEN 'process_exit' THEN NULL ELSE exe END AS exe,
+		CASE WHEN event_type IN ('file_open', 'api_call') THEN json_extract(fields, '$.path') END
+			AS file,
+		iif(suffix = 'pem' AND (base GLOB '*privkey*' OR base GLOB '*private*' OR base = 'key.pem'
+			OR base GLOB '*[-_.]key[-_.]*'), 'private_key', file_type) AS file_type,
+		iif(event_type = 'file_open', json_extract(fields, '$.flags'), NULL) AS flags,
+		iif(event_type IN ('file_open', 'tls_handshake'), ret, NULL) AS result,
+		CASE event_type WHEN 'lib_load' THEN json_extract(fields, '$.path')
+			WHEN 'api_call' THEN json_extract(fields, '$.library')
+			WHEN 'tls_handshake' THEN json_extract(fields, '$.library') END AS library,
+		iif(event_type = 'lib_load', substr(base, 1, instr(base, '.') - 1), NULL) AS library_name,
+		CASE event_type WHEN 'process_exec' THEN
+			(SELECT group_concat(value, ' ') FROM json_each(fields, '$.argv')) END AS cmdline,
+		iif(event_type = 'process_exit', json_extract(fields, '$.code'), NULL) AS exit_code,
+		iif(event_type = 'process_exit', nullif(json_extract(fields, '$.signal'), 0), NULL)
+			AS exit_signal,
+		iif(event_type IN ('api_call', 'tls_handshake'), json_extract(fields, '$.function'), NULL)
+			AS function_name,
+		iif(event_type IN ('api_call', 'tls_handshake'), json_extract(fields, '$.cipher'), NULL)
+			AS cipher,
+		iif(event_type = 'tls_handshake', json_extract(fields, '$.protocol'), NULL) AS protocol,
+		iif(event_type = 'tls_handshake', json_extract(fields, '$.server_name'), NULL)
+			AS server_name,
+		iif(event_type = 'tls_handshake', nullif(json_extract(fields, '$.key_bits'), 0), NULL)
+			AS key_bits,
+		iif(event_type = 'tls_handshake', json_extract(fields, '$.side'), NULL) AS side,
+		iif(event_type = 'tls_handshake', json_extract(fields, '$.fd'), NULL) AS fd,
+		is_extension, host, id, ts
+	FROM told
+	WHERE event_type <> 'file_open' OR file_type IS NOT NULL
+)
+SELECT event_type, timestamp, pid, uid, process, exe, file, file_type,
+	CASE WHEN flags IS NOT NULL THEN
+		CASE flags & 3 WHEN 0 THEN 'O_RDONLY' WHEN 1 THEN 'O_WRONLY' WHEN 2 THEN 'O_RDWR'
+			ELSE 'O_ACCMODE' END ||
+		iif(flags & 64, '|O_CREAT', '') || iif(flags & 128, '|O_EXCL', '') ||
+		iif(flags & 512, '|O_TRUNC', '') || iif(flags & 1024, '|O_APPEND', '') ||
+		iif(flags & 2048, '|O_NONBLOCK', '') || iif(flags & 524288, '|O_CLOEXEC', '') ||
+		iif(flags & ~528067, printf('|0x%x', flags & ~528067), '') END AS flags,
+	result, library, library_name, cmdline, exit_code, exit_signal, function_name, cipher, protocol,
+	server_name, key_bits, side, fd, is_extension
+FROM row
+WHERE (:name IS NULL OR instr(lower(process), lower(:name)))
+	AND (:file IS NULL OR file GLOB :file)
+	AND (:library IS NULL OR instr(lower(coalesce(library_name, library)), lower(:library)))
+	AND (:extensions OR is_extension IS NULL)
+ORDER BY timestamp, ts, id
