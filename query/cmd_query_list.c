@@ -12,7 +12,7 @@
 
 int query_find_beside(const char *const *candidates, char *ret, size_t size)
 {
-	char program[PATH_MAX];
+	char program[PATH_MAX], path[PATH_MAX * 2];
 	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	char *slash;
 
@@ -24,9 +24,17 @@ int query_find_beside(const char *const *candidates, char *ret, size_t size)
 		return -ENOENT;
 	*slash = '\0';
 	for (; *candidates; candidates++) {
-		if ((size_t)snprintf(ret, size, "%s/%s", program, *candidates) < size &&
-		    access(ret, R_OK) == 0)
+		char *real;
+
+		snprintf(path, sizeof(path), "%s/%s", program, *candidates);
+		real = realpath(path, NULL);
+		if (!real)
+			continue;
+		if ((size_t)snprintf(ret, size, "%s", real) < size && access(ret, R_OK) == 0) {
+			free(real);
 			return 0;
+		}
+		free(real);
 	}
 	return -ENOENT;
 }

@@ -169,8 +169,8 @@ int query_session(struct query *q)
 	int status = REEL_STATUS_OK, r;
 
 	if (q->redact.kinds)
-		return reel_command_misuse(q->self,
-					   "--redact goes with SQL that is given, not with a session");
+		return reel_command_misuse(
+			q->self, "--redact goes with SQL that is given, not with a session");
 	if (!find_in_path("sqlite3", program, sizeof(program)))
 		return query_fail(q,
 				  reel_err_set(&err, -ENOENT,
@@ -204,8 +204,9 @@ int query_session(struct query *q)
 	}
 	words_done(&w);
 	if (status < 0)
-		return query_fail(q, reel_err_set(&err, status, "cannot run sqlite3: %s",
-						  strerror(-status)),
+		return query_fail(q,
+				  reel_err_set(&err, status, "cannot run sqlite3: %s",
+					       strerror(-status)),
 				  &err);
 	return status;
 }

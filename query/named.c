@@ -195,7 +195,8 @@ static int read_header(struct header *h)
 			r = read_line(h, line[2] == ' ' ? line + 3 : line + 2);
 		free(line);
 		if (last)
-			return r < 0 ? r : wrong(h, "there is no statement behind the comment", NULL);
+			return r < 0 ? r :
+				       wrong(h, "there is no statement behind the comment", NULL);
 		s = end + 1;
 		h->line++;
 	}

@@ -33,8 +33,8 @@ static int prepare(sqlite3 *db, const struct named_query *q, sqlite3_stmt **ret,
 		return rc;
 	}
 	if (!*ret || !sqlite3_stmt_readonly(*ret) || sqlite3_column_count(*ret) == 0) {
-		*ret_message = sqlite3_mprintf("%s: the statement of %s is no question", q->name,
-					       q->file);
+		*ret_message =
+			sqlite3_mprintf("%s: the statement of %s is no question", q->name, q->file);
 		sqlite3_finalize(*ret);
 		*ret = NULL;
 		return SQLITE_ERROR;
@@ -71,8 +71,8 @@ static char *declaration(const struct named_query *q, sqlite3_stmt *s)
 	for (unsigned i = 0; i < q->n_params; i++) {
 		const char *name = q->params[i].name;
 
-		sqlite3_str_appendf(text, ",\"%s%w\" HIDDEN",
-				    is_before(s, name, n) ? "given_" : "", name);
+		sqlite3_str_appendf(text, ",\"%s%w\" HIDDEN", is_before(s, name, n) ? "given_" : "",
+				    name);
 	}
 	sqlite3_str_appendall(text, ")");
 	return sqlite3_str_finish(text);
