@@ -32,7 +32,8 @@ static const struct reel_option query_table[] = {
 	{ "timeout", 0, "DURATION", REEL_OPT_DURATION, AT(timeout_ns),
 	  "give up after this time: 30s" },
 	{ "format", 0, NULL, REEL_OPT_CHOICE, AT(format),
-	  "how to print rows (default: table on a terminal, else text, or what the named query says)",
+	  "how to print rows; default: what the named query says, else a table on a terminal and "
+	  "text elsewhere",
 	  .choices = "default|" SHOW_FORMATS, .heading = "How it is shown" },
 	{ "json", 0, NULL, REEL_OPT_SET, AT(format), "same as --format json",
 	  .value = SHOW_JSON + 1 },

@@ -151,7 +151,7 @@ int query_list(struct query *q)
 		reel_command_note(q->self, &q->args.common, "%s", q->named.errors[i].msg);
 	if (!q->named.n)
 		reel_command_note(q->self, &q->args.common,
-				  "there are no named queries; --queries names a directory of them");
+				  "there are no named queries; --queries names a directory");
 	r = out_flush(&q->out);
 	return r < 0 ? query_fail(q, r, &(struct reel_err){ r, "cannot write" }) : REEL_STATUS_OK;
 }

@@ -174,7 +174,7 @@ int query_session(struct query *q)
 	if (!find_in_path("sqlite3", program, sizeof(program)))
 		return query_fail(q,
 				  reel_err_set(&err, -ENOENT,
-					       "there is no SQL, and no sqlite3 to ask for it with: "
+					       "there is no SQL, and no sqlite3 to type it in: "
 					       "install sqlite3, or give SQL"),
 				  &err);
 	if (query_find_beside(extensions, extension, sizeof(extension)) < 0)

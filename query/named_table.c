@@ -214,6 +214,30 @@ static int refuse(struct table *t, const char *message)
 	return SQLITE_ERROR;
 }
 
+/* A time may come as text; all else is as it is. */
+static int bind_given(struct table *t, const struct named_param *p, sqlite3_stmt *statement,
+		      int index, sqlite3_value *value)
+{
+	struct param_value time = { 0 };
+	struct reel_err err;
+	int rc;
+
+	if (p->type == PARAM_TIME && sqlite3_value_type(value) == SQLITE_TEXT) {
+		if (param_parse((const char *)sqlite3_value_text(value), PARAM_TIME, t->db, &time,
+				&err) < 0) {
+			(void)refuse(t, err.msg);
+			return -EINVAL;
+		}
+		rc = param_bind(statement, index, &time);
+	} else {
+		rc = sqlite3_bind_value(statement, index, value);
+	}
+	if (rc == SQLITE_OK)
+		return 0;
+	(void)refuse(t, "no memory");
+	return -ENOMEM;
+}
+
 static int table_filter(sqlite3_vtab_cursor *base, int mask, const char *text, int argc,
 			sqlite3_value **argv)
 {
@@ -244,8 +268,8 @@ static int table_filter(sqlite3_vtab_cursor *base, int mask, const char *text, i
 		index = name ? sqlite3_bind_parameter_index(c->statement, name) : 0;
 		sqlite3_free(name);
 		c->given[p] = sqlite3_value_dup(argv[n]);
-		if (index && sqlite3_bind_value(c->statement, index, argv[n]) != SQLITE_OK)
-			return fail(t, SQLITE_NOMEM);
+		if (index && bind_given(t, &t->q->params[p], c->statement, index, argv[n]) < 0)
+			return SQLITE_ERROR;
 		n++;
 	}
 	return table_next(base);

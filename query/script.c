@@ -202,7 +202,7 @@ static int bind(const struct script *s, sqlite3_stmt *statement, size_t at, stru
 			return wrong_at(s, at, err, name, more);
 		}
 		g->is_used = true;
-		(void)param_parse(g->value, PARAM_ANY, &v, NULL);
+		(void)param_parse(g->value, PARAM_ANY, NULL, &v, NULL);
 		if (param_bind(statement, i, &v) != SQLITE_OK)
 			return reel_err_set(err, -ENOMEM, "no memory for the parameter %s", name);
 	}
