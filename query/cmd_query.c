@@ -23,8 +23,8 @@ enum {
 #define AT(field) offsetof(struct query_options, field)
 
 static const struct reel_option query_table[] = {
-	{ "file", 'f', "FILE", REEL_OPT_STRING, AT(file), "read the SQL from FILE; -: standard input",
-	  .heading = "What is asked" },
+	{ "file", 'f', "FILE", REEL_OPT_STRING, AT(file),
+	  "read the SQL from FILE; -: standard input", .heading = "What is asked" },
 	{ "queries", 0, "DIR", REEL_OPT_LIST, AT(directories),
 	  "named queries of this directory, before those of others; may be repeated" },
 	{ "list", 0, NULL, REEL_OPT_FLAG, AT(list), "show the named queries" },
@@ -32,13 +32,16 @@ static const struct reel_option query_table[] = {
 	{ "timeout", 0, "DURATION", REEL_OPT_DURATION, AT(timeout_ns),
 	  "give up after this time: 30s" },
 	{ "format", 0, NULL, REEL_OPT_CHOICE, AT(format),
-	  "how to print rows (default: table on a terminal, else text, or what the named query says)",
+	  "how to print rows; default: what the named query says, else a table on a terminal and "
+	  "text elsewhere",
 	  .choices = "default|" SHOW_FORMATS, .heading = "How it is shown" },
 	{ "json", 0, NULL, REEL_OPT_SET, AT(format), "same as --format json",
 	  .value = SHOW_JSON + 1 },
-	{ "header", 0, NULL, REEL_OPT_FLAG, AT(header), "print the names of columns (the default)" },
+	{ "header", 0, NULL, REEL_OPT_FLAG, AT(header),
+	  "print the names of columns (the default)" },
 	{ "no-header", 0, NULL, REEL_OPT_FLAG, AT(no_header), "do not" },
-	{ "null", 0, "TEXT", REEL_OPT_STRING, AT(null), "print NULL as TEXT, where it is not JSON" },
+	{ "null", 0, "TEXT", REEL_OPT_STRING, AT(null),
+	  "print NULL as TEXT, where it is not JSON" },
 	{ "redact", 0, "WHAT,...", REEL_OPT_LIST, AT(redact),
 	  "hide what should not leave the house: home, args, content, env, or all" },
 	{ 0 },
@@ -57,8 +60,8 @@ static void handle_stop(int signal_number)
 int query_fail(struct query *q, int r, const struct reel_err *err)
 {
 	if (r == -EINTR && q->timed_out) {
-		fputs("reel query: no answer in the time that --timeout gives\n", stderr);
-		return REEL_STATUS_IO;
+		fputs("reel query: --timeout came before the end of the answer\n", stderr);
+		return REEL_STATUS_INCOMPLETE;
 	}
 	if (r == -EINTR) {
 		fputs("reel query: interrupted\n", stderr);
@@ -155,9 +158,9 @@ static int read_given(struct query *q, int i)
 		struct param_given *g = &q->given[q->script.n_given];
 
 		if (!param_split(q->args.v[i], g))
-			return reel_command_misuse(
-				q->self, "'%s' is no parameter of the form name=value",
-				q->args.v[i]);
+			return reel_command_misuse(q->self,
+						   "'%s' is no parameter of the form name=value",
+						   q->args.v[i]);
 		for (size_t k = 0; k < q->script.n_given; k++)
 			if (q->given[k].name_len == g->name_len &&
 			    memcmp(q->given[k].name, g->name, g->name_len) == 0)
@@ -179,7 +182,8 @@ static int unknown_query(struct query *q, const char *name)
 		reel_command_note(q->self, &q->args.common, "%s", q->named.errors[i].msg);
 	return reel_command_misuse(q->self, "no query is called '@%s'%s%s%s", name,
 				   near.best ? ", did you mean '@" : "", near.best ? near.best : "",
-				   near.best ? "'?" : "; 'reel query --list' shows those there are");
+				   near.best ? "'?" :
+					       "; 'reel query --list' shows those there are");
 }
 
 static int choose_named(struct query *q, const char *name)
@@ -443,6 +447,8 @@ static int answer(struct query *q)
 	struct reel_err err = { 0 };
 	int status = new_show(q);
 
+	if (status == REEL_STATUS_OK && script_check_names(&q->script, &err) < 0)
+		status = reel_command_misuse(q->self, "%s", err.msg);
 	if (q->options.timeout_ns)
 		q->deadline_ns = now_ns() + q->options.timeout_ns;
 	if (status == REEL_STATUS_OK && !q->is_case && q->script.query && q->script.query->needs)

@@ -12,7 +12,7 @@
 
 int query_find_beside(const char *const *candidates, char *ret, size_t size)
 {
-	char program[PATH_MAX];
+	char program[PATH_MAX], path[PATH_MAX * 2];
 	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	char *slash;
 
@@ -24,9 +24,17 @@ int query_find_beside(const char *const *candidates, char *ret, size_t size)
 		return -ENOENT;
 	*slash = '\0';
 	for (; *candidates; candidates++) {
-		if ((size_t)snprintf(ret, size, "%s/%s", program, *candidates) < size &&
-		    access(ret, R_OK) == 0)
+		char *real;
+
+		snprintf(path, sizeof(path), "%s/%s", program, *candidates);
+		real = realpath(path, NULL);
+		if (!real)
+			continue;
+		if ((size_t)snprintf(ret, size, "%s", real) < size && access(ret, R_OK) == 0) {
+			free(real);
 			return 0;
+		}
+		free(real);
 	}
 	return -ENOENT;
 }
@@ -143,7 +151,7 @@ int query_list(struct query *q)
 		reel_command_note(q->self, &q->args.common, "%s", q->named.errors[i].msg);
 	if (!q->named.n)
 		reel_command_note(q->self, &q->args.common,
-				  "there are no named queries; --queries names a directory of them");
+				  "there are no named queries; --queries names a directory");
 	r = out_flush(&q->out);
 	return r < 0 ? query_fail(q, r, &(struct reel_err){ r, "cannot write" }) : REEL_STATUS_OK;
 }

@@ -169,12 +169,12 @@ int query_session(struct query *q)
 	int status = REEL_STATUS_OK, r;
 
 	if (q->redact.kinds)
-		return reel_command_misuse(q->self,
-					   "--redact goes with SQL that is given, not with a session");
+		return reel_command_misuse(
+			q->self, "--redact goes with SQL that is given, not with a session");
 	if (!find_in_path("sqlite3", program, sizeof(program)))
 		return query_fail(q,
 				  reel_err_set(&err, -ENOENT,
-					       "there is no SQL, and no sqlite3 to ask for it with: "
+					       "there is no SQL, and no sqlite3 to type it in: "
 					       "install sqlite3, or give SQL"),
 				  &err);
 	if (query_find_beside(extensions, extension, sizeof(extension)) < 0)
@@ -204,8 +204,9 @@ int query_session(struct query *q)
 	}
 	words_done(&w);
 	if (status < 0)
-		return query_fail(q, reel_err_set(&err, status, "cannot run sqlite3: %s",
-						  strerror(-status)),
+		return query_fail(q,
+				  reel_err_set(&err, status, "cannot run sqlite3: %s",
+					       strerror(-status)),
 				  &err);
 	return status;
 }

@@ -47,8 +47,6 @@ bool database_is_one(const char *path)
 	uint8_t header[HEADER_BYTES];
 	ssize_t n = read_header(path, header);
 
-	if (n < 0)
-		return false;
 	return (n >= (ssize_t)sizeof(magic) && memcmp(header, magic, sizeof(magic)) == 0) ||
 	       has_suffix(path, ".db") || has_suffix(path, ".sqlite");
 }

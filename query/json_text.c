@@ -164,8 +164,17 @@ bool json_text_is_nested(const char *text, size_t len)
 bool json_text_is_column(const char *name)
 {
 	static const char *const names[] = {
-		"argv", "argv_arg",	   "env",	      "fields",	     "json",	    "evidence",
-		"tags", "false_positives", "reference_links", "rules_paths", "options",
+		"argv",
+		"argv_arg",
+		"env",
+		"fields",
+		"json",
+		"evidence",
+		"tags",
+		"false_positives",
+		"reference_links",
+		"rules_paths",
+		"options",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)

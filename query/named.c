@@ -87,8 +87,8 @@ static const char *read_default(const struct header *h, struct named_param *p, c
 		p->value.type = SQLITE_NULL;
 		return s + len;
 	}
-	if (param_parse(p->value_text, PARAM_INTEGER, &p->value, NULL) < 0 &&
-	    param_parse(p->value_text, PARAM_REAL, &p->value, NULL) < 0) {
+	if (param_parse(p->value_text, PARAM_INTEGER, NULL, &p->value, NULL) < 0 &&
+	    param_parse(p->value_text, PARAM_REAL, NULL, &p->value, NULL) < 0) {
 		(void)wrong(h, "a default is a number, null or 'text', not", p->value_text);
 		return NULL;
 	}
@@ -119,7 +119,7 @@ static int read_param(struct header *h, const char *s)
 	if (len) {
 		type = param_type_of(s, len);
 		if (type < 0)
-			return wrong(h, "a type is text, integer, real or any, not", s);
+			return wrong(h, "a type is text, integer, real, time or any, not", s);
 		p->type = (enum param_type)type;
 		s = skip_blanks(s + len);
 	}
@@ -195,7 +195,8 @@ static int read_header(struct header *h)
 			r = read_line(h, line[2] == ' ' ? line + 3 : line + 2);
 		free(line);
 		if (last)
-			return r < 0 ? r : wrong(h, "there is no statement behind the comment", NULL);
+			return r < 0 ? r :
+				       wrong(h, "there is no statement behind the comment", NULL);
 		s = end + 1;
 		h->line++;
 	}
@@ -294,7 +295,8 @@ static int bind_one(const struct named_query *q, const struct named_param *p,
 		return reel_err_set(err, -EINVAL, "@%s needs %s=%s: %s", q->name, p->name,
 				    p->type == PARAM_ANY ? "VALUE" : param_type_name(p->type),
 				    p->what);
-	if (given && param_parse(given->value, p->type, &value, &why) < 0)
+	if (given &&
+	    param_parse(given->value, p->type, sqlite3_db_handle(statement), &value, &why) < 0)
 		return reel_err_set(err, -EINVAL, "%s=: %s", p->name, why.msg);
 	if (given)
 		given->is_used = true;

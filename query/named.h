@@ -13,8 +13,8 @@
  *	SELECT ... WHERE path GLOB :path LIMIT :limit
  *
  * Every parameter of the statement is declared. A default is a number, null or 'text'; without one
- * the parameter has to be given. shape names the format in which the answer is best shown; what needs
- * a case is not asked of a capture before one is made of it.
+ * the parameter has to be given. shape names the format in which the answer is best shown.
+ * What needs a case is not asked of a capture before one is made of it.
  */
 #ifndef REEL_QUERY_NAMED_H
 #define REEL_QUERY_NAMED_H
@@ -80,7 +80,7 @@ int named_register(sqlite3 *db, struct named_query *q);
 /* The function reel_queries('DIRECTORY', ...), which makes tables of all queries there. */
 int named_register_function(sqlite3 *db);
 
-/* Binds all its parameters: the ones given, else their defaults. -EINVAL: the message says which. */
+/* Binds all its parameters: the ones given, else their defaults. -EINVAL: the message says why. */
 int named_bind(const struct named_query *q, sqlite3_stmt *statement, struct param_given *given,
 	       size_t n_given, struct reel_err *err);
 

@@ -33,8 +33,8 @@ static int prepare(sqlite3 *db, const struct named_query *q, sqlite3_stmt **ret,
 		return rc;
 	}
 	if (!*ret || !sqlite3_stmt_readonly(*ret) || sqlite3_column_count(*ret) == 0) {
-		*ret_message = sqlite3_mprintf("%s: the statement of %s is no question", q->name,
-					       q->file);
+		*ret_message =
+			sqlite3_mprintf("%s: the statement of %s is no question", q->name, q->file);
 		sqlite3_finalize(*ret);
 		*ret = NULL;
 		return SQLITE_ERROR;
@@ -71,8 +71,8 @@ static char *declaration(const struct named_query *q, sqlite3_stmt *s)
 	for (unsigned i = 0; i < q->n_params; i++) {
 		const char *name = q->params[i].name;
 
-		sqlite3_str_appendf(text, ",\"%s%w\" HIDDEN",
-				    is_before(s, name, n) ? "given_" : "", name);
+		sqlite3_str_appendf(text, ",\"%s%w\" HIDDEN", is_before(s, name, n) ? "given_" : "",
+				    name);
 	}
 	sqlite3_str_appendall(text, ")");
 	return sqlite3_str_finish(text);
@@ -214,6 +214,30 @@ static int refuse(struct table *t, const char *message)
 	return SQLITE_ERROR;
 }
 
+/* A time may come as text; all else is as it is. */
+static int bind_given(struct table *t, const struct named_param *p, sqlite3_stmt *statement,
+		      int index, sqlite3_value *value)
+{
+	struct param_value time = { 0 };
+	struct reel_err err;
+	int rc;
+
+	if (p->type == PARAM_TIME && sqlite3_value_type(value) == SQLITE_TEXT) {
+		if (param_parse((const char *)sqlite3_value_text(value), PARAM_TIME, t->db, &time,
+				&err) < 0) {
+			(void)refuse(t, err.msg);
+			return -EINVAL;
+		}
+		rc = param_bind(statement, index, &time);
+	} else {
+		rc = sqlite3_bind_value(statement, index, value);
+	}
+	if (rc == SQLITE_OK)
+		return 0;
+	(void)refuse(t, "no memory");
+	return -ENOMEM;
+}
+
 static int table_filter(sqlite3_vtab_cursor *base, int mask, const char *text, int argc,
 			sqlite3_value **argv)
 {
@@ -244,8 +268,8 @@ static int table_filter(sqlite3_vtab_cursor *base, int mask, const char *text, i
 		index = name ? sqlite3_bind_parameter_index(c->statement, name) : 0;
 		sqlite3_free(name);
 		c->given[p] = sqlite3_value_dup(argv[n]);
-		if (index && sqlite3_bind_value(c->statement, index, argv[n]) != SQLITE_OK)
-			return fail(t, SQLITE_NOMEM);
+		if (index && bind_given(t, &t->q->params[p], c->statement, index, argv[n]) < 0)
+			return SQLITE_ERROR;
 		n++;
 	}
 	return table_next(base);

@@ -4,14 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "format/out.h"
+#include "format/timetext.h"
 
 static const char *const type_names[] = {
-	[PARAM_ANY] = "any",
-	[PARAM_TEXT] = "text",
-	[PARAM_INTEGER] = "integer",
-	[PARAM_REAL] = "real",
+	[PARAM_ANY] = "any",   [PARAM_TEXT] = "text", [PARAM_INTEGER] = "integer",
+	[PARAM_REAL] = "real", [PARAM_TIME] = "time",
 };
 
 enum { N_TYPES = sizeof(type_names) / sizeof(*type_names) };
@@ -99,12 +99,61 @@ static bool is_utf8(const char *text, size_t len)
 	return true;
 }
 
-int param_parse(const char *text, enum param_type type, struct param_value *ret,
+/* When the capture of a case ended that did so last. */
+static bool end_of_case(sqlite3 *db, sqlite3_int64 *ret)
+{
+	sqlite3_stmt *s = NULL;
+	bool found = false;
+
+	if (db &&
+	    sqlite3_prepare_v2(db, "SELECT max(to_ns) FROM capture", -1, &s, NULL) == SQLITE_OK)
+		found = sqlite3_step(s) == SQLITE_ROW &&
+			sqlite3_column_type(s, 0) == SQLITE_INTEGER;
+	if (found)
+		*ret = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return found;
+}
+
+static int parse_time(const char *text, sqlite3 *db, sqlite3_int64 *ret, struct reel_err *err)
+{
+	struct reel_when when;
+	struct timespec now;
+	sqlite3_int64 end;
+	int r;
+
+	/* A minus is what counts back. */
+	if (*text != '-' && parse_integer(text, ret))
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &now);
+	r = reel_time_parse(text, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, &when,
+			    err);
+	if (r < 0)
+		return r;
+	if (when.kind == REEL_WHEN_BOOTTIME || when.ns > INT64_MAX)
+		return reel_err_set(err, -EINVAL, "'%.64s' is no wall time", text);
+	*ret = (sqlite3_int64)when.ns;
+	if (when.kind != REEL_WHEN_RELATIVE)
+		return 0;
+	if (!end_of_case(db, &end))
+		return reel_err_set(err, -EINVAL,
+				    "'%.64s' counts from the end, which only a case knows", text);
+	*ret = end - *ret;
+	return 0;
+}
+
+int param_parse(const char *text, enum param_type type, sqlite3 *db, struct param_value *ret,
 		struct reel_err *err)
 {
 	struct param_value v = { .type = SQLITE_TEXT, .text = text, .len = strlen(text) };
 
-	if (type == PARAM_REAL) {
+	if (type == PARAM_TIME) {
+		int r = parse_time(text, db, &v.integer, err);
+
+		if (r < 0)
+			return r;
+		v.type = SQLITE_INTEGER;
+	} else if (type == PARAM_REAL) {
 		if (!parse_real(text, &v.real))
 			return reel_err_set(err, -EINVAL, "'%s' is not a number", text);
 		v.type = SQLITE_FLOAT;

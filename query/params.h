@@ -9,7 +9,7 @@
 #include "format/err.h"
 #include "query/sqlite.h"
 
-enum param_type { PARAM_ANY, PARAM_TEXT, PARAM_INTEGER, PARAM_REAL };
+enum param_type { PARAM_ANY, PARAM_TEXT, PARAM_INTEGER, PARAM_REAL, PARAM_TIME };
 
 struct param_value {
 	int type; /* SQLITE_NULL, SQLITE_INTEGER, SQLITE_FLOAT, SQLITE_TEXT, SQLITE_BLOB */
@@ -38,9 +38,11 @@ bool param_split(const char *text, struct param_given *ret);
 
 /*
  * What TEXT is as a value of this type. Of PARAM_ANY: an integer if it looks like one, else text.
- * Text that is not UTF-8 becomes a BLOB of the same bytes. -EINVAL: it is none of this type.
+ * Of PARAM_TIME: wall time in ns, from ISO 8601, "now", or these ns themselves; -15m counts back
+ * from the end of the case in DB, which may be NULL. Text that is not UTF-8 becomes a BLOB of the
+ * same bytes. -EINVAL: it is none of this type.
  */
-int param_parse(const char *text, enum param_type type, struct param_value *ret,
+int param_parse(const char *text, enum param_type type, sqlite3 *db, struct param_value *ret,
 		struct reel_err *err);
 
 /* SQLite's own result. */

@@ -100,9 +100,14 @@ static int wait_for(pid_t child, const volatile int *stop)
 static int start(const struct passing_case *c, const char *program, const char *capture, bool quiet,
 		 pid_t *ret)
 {
-	char *argv[] = { (char[]){ "reel" },	   (char[]){ "replay" }, (char[]){ "--no-rules" },
-			 (char[]){ "-o" },	   NULL,		 (char[]){ "--" },
-			 NULL,			   NULL };
+	char *argv[] = { (char[]){ "reel" },
+			 (char[]){ "replay" },
+			 (char[]){ "--no-rules" },
+			 (char[]){ "-o" },
+			 NULL,
+			 (char[]){ "--" },
+			 NULL,
+			 NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t defaults;

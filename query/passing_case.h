@@ -22,8 +22,8 @@ bool passing_case_is_named(const char *sql);
 
 /*
  * PROGRAM is what is run as `PROGRAM replay --no-rules -o CASE CAPTURE`; what it says goes to our
- * standard error, or nowhere if QUIET. *STOP ends it early. -EINTR: it did; -EIO: it failed, and has
- * said why.
+ * standard error, or nowhere if QUIET. *STOP ends it early. -EINTR: it did; -EIO: it failed,
+ * and has said why.
  */
 int passing_case_make(struct passing_case *c, const char *program, const char *capture, bool quiet,
 		      const volatile int *stop, struct reel_err *err);

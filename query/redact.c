@@ -13,11 +13,8 @@ static const struct {
 	const char *name;
 	unsigned kinds;
 } kinds[] = {
-	{ "home", REDACT_HOME },
-	{ "args", REDACT_ARGS },
-	{ "content", REDACT_CONTENT },
-	{ "env", REDACT_ENV },
-	{ "all", REDACT_ALL },
+	{ "home", REDACT_HOME }, { "args", REDACT_ARGS }, { "content", REDACT_CONTENT },
+	{ "env", REDACT_ENV },	 { "all", REDACT_ALL },
 };
 
 enum { N_KINDS = sizeof(kinds) / sizeof(*kinds) };

@@ -9,9 +9,8 @@ static size_t option_length(const char *s, size_t len)
 {
 	size_t n = 0;
 
-	while (n < len &&
-	       ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') ||
-		(s[n] >= '0' && s[n] <= '9') || s[n] == '-' || s[n] == '_'))
+	while (n < len && ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') ||
+			   (s[n] >= '0' && s[n] <= '9') || s[n] == '-' || s[n] == '_'))
 		n++;
 	return n;
 }

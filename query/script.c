@@ -163,7 +163,8 @@ static int say(const struct script *s, sqlite3 *db, size_t base, struct reel_err
 	if ((sqlite3_errcode(db) & 0xff) == SQLITE_AUTH)
 		snprintf(more, sizeof(more), " (with --redact there are only questions)");
 	else if ((sqlite3_errcode(db) & 0xff) == SQLITE_READONLY)
-		snprintf(more, sizeof(more), " (it is opened to be read; --write opens it for notes)");
+		snprintf(more, sizeof(more),
+			 " (it is opened to be read; --write opens it for notes)");
 	else
 		suggest_for(db, s->text, what, more);
 	/* Asking for near names has changed what the connection says of the error. */
@@ -201,7 +202,7 @@ static int bind(const struct script *s, sqlite3_stmt *statement, size_t at, stru
 			return wrong_at(s, at, err, name, more);
 		}
 		g->is_used = true;
-		(void)param_parse(g->value, PARAM_ANY, &v, NULL);
+		(void)param_parse(g->value, PARAM_ANY, NULL, &v, NULL);
 		if (param_bind(statement, i, &v) != SQLITE_OK)
 			return reel_err_set(err, -ENOMEM, "no memory for the parameter %s", name);
 	}
@@ -239,22 +240,47 @@ int script_next(struct script *s, sqlite3 *db, sqlite3_stmt **ret, struct reel_e
 	return 0;
 }
 
+static int no_parameter(const struct script *s, const char *name, struct reel_err *err)
+{
+	struct reel_nearest near = REEL_NEAREST(name);
+
+	for (unsigned k = 0; s->query && k < s->query->n_params; k++)
+		reel_nearest_offer(&near, s->query->params[k].name);
+	return reel_err_set(err, -EINVAL, "%s%s has no parameter '%s'%s%s%s", s->query ? "@" : "",
+			    s->query ? s->query->name : "the SQL", name,
+			    near.best ? ", did you mean '" : "", near.best ? near.best : "",
+			    near.best ? "'?" : "");
+}
+
+static bool is_declared(const struct named_query *q, const char *name)
+{
+	for (unsigned k = 0; k < q->n_params; k++)
+		if (strcmp(q->params[k].name, name) == 0)
+			return true;
+	return false;
+}
+
+int script_check_names(const struct script *s, struct reel_err *err)
+{
+	for (size_t i = 0; i < s->n_given; i++) {
+		char name[128];
+
+		snprintf(name, sizeof(name), "%.*s", (int)s->given[i].name_len, s->given[i].name);
+		if (s->query ? !is_declared(s->query, name) : !script_names(s->text, name))
+			return no_parameter(s, name, err);
+	}
+	return 0;
+}
+
 int script_check_given(const struct script *s, struct reel_err *err)
 {
 	for (size_t i = 0; i < s->n_given; i++) {
-		const struct param_given *g = &s->given[i];
 		char name[128];
-		struct reel_nearest near = REEL_NEAREST(name);
 
-		if (g->is_used)
-			continue;
-		snprintf(name, sizeof(name), "%.*s", (int)g->name_len, g->name);
-		for (unsigned k = 0; s->query && k < s->query->n_params; k++)
-			reel_nearest_offer(&near, s->query->params[k].name);
-		return reel_err_set(err, -EINVAL, "%s has no parameter %s%s%s%s",
-				    s->query ? s->query->name : "the SQL", name,
-				    near.best ? ", did you mean '" : "", near.best ? near.best : "",
-				    near.best ? "'?" : "");
+		snprintf(name, sizeof(name), "%.*s", (int)s->given[i].name_len, s->given[i].name);
+		/* A declared one that the statement has no use for does no harm. */
+		if (!s->given[i].is_used && !s->query)
+			return no_parameter(s, name, err);
 	}
 	return 0;
 }

@@ -28,7 +28,9 @@ struct script_place script_place(const struct script *s, size_t offset);
  */
 int script_next(struct script *s, sqlite3 *db, sqlite3_stmt **ret, struct reel_err *err);
 
-/* -EINVAL: values were given that no statement has asked for. */
+/* -EINVAL: values were given that no statement has asked for; before any was run, as far as their
+ * names tell, and afterwards. */
+int script_check_names(const struct script *s, struct reel_err *err);
 int script_check_given(const struct script *s, struct reel_err *err);
 
 /* What went wrong when the statement that was taken last was run. */

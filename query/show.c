@@ -104,7 +104,7 @@ void show_cells_free(struct show_cell *row, unsigned n)
 	free(row);
 }
 
-static int read_text(struct show *s, unsigned i, const char *text, size_t len, struct show_cell *c)
+static int read_text(struct show *s, const char *text, size_t len, struct show_cell *c)
 {
 	const struct redact *redact = s->options.redact;
 
@@ -116,7 +116,6 @@ static int read_text(struct show *s, unsigned i, const char *text, size_t len, s
 		if (out_error(&s->scratch_redacted) < 0)
 			return -ENOMEM;
 	}
-	(void)i;
 	c->text = malloc(len + 1);
 	if (!c->text)
 		return -ENOMEM;
@@ -140,10 +139,10 @@ static int read_cell(struct show *s, sqlite3_stmt *statement, unsigned i, struct
 		c->real = sqlite3_column_double(statement, column);
 		return 0;
 	case SQLITE_TEXT:
-		return read_text(s, i, (const char *)sqlite3_column_text(statement, column),
+		return read_text(s, (const char *)sqlite3_column_text(statement, column),
 				 (size_t)sqlite3_column_bytes(statement, column), c);
 	case SQLITE_BLOB:
-		return read_text(s, i, sqlite3_column_blob(statement, column),
+		return read_text(s, sqlite3_column_blob(statement, column),
 				 (size_t)sqlite3_column_bytes(statement, column), c);
 	default:
 		return 0;
@@ -214,7 +213,7 @@ static void put_csv_row(struct show *s, const struct show_cell *row)
 		else
 			show_plain(s, s->out, &row[i]);
 	}
-	out_str(s->out, "\r\n");
+	out_char(s->out, '\n');
 }
 
 static void put_text_row(struct show *s, const struct show_cell *row)
@@ -338,7 +337,7 @@ int show_begin(struct show *s, sqlite3_stmt *statement, struct reel_err *err)
 	switch (s->options.format) {
 	case SHOW_CSV:
 		if (!s->options.no_header)
-			put_names(s, ',', "\r\n");
+			put_names(s, ',', "\n");
 		break;
 	case SHOW_TEXT:
 		if (!s->options.no_header)

@@ -39,7 +39,8 @@ static bool put_value(struct show *s, unsigned i, const struct show_cell *c)
 	default:
 		break;
 	}
-	if (s->is_json[i] && json_text_is_nested(c->text, c->len) && show_is_utf8(c->text, c->len)) {
+	if (s->is_json[i] && json_text_is_nested(c->text, c->len) &&
+	    show_is_utf8(c->text, c->len)) {
 		out_mem(s->out, c->text, c->len);
 		return false;
 	}

@@ -91,7 +91,8 @@ void show_table_head(struct show *s)
 	for (unsigned i = 0; i < s->n_columns; i++) {
 		bool number = s->n_kept > 0;
 
-		s->widths[i] = s->options.no_header ? 1 : width_text(s->names[i], strlen(s->names[i]));
+		s->widths[i] = s->options.no_header ? 1 :
+						      width_text(s->names[i], strlen(s->names[i]));
 		if (s->widths[i] == 0)
 			s->widths[i] = 1;
 		for (size_t k = 0; k < s->n_kept; k++) {
