@@ -16,19 +16,20 @@
 -- as code, however they came in. api_call and tls_handshake need a capture with the class user. What
 -- was lost is told on standard error, and by @gaps.
 WITH suffix(suffix, type, is_extension) AS (VALUES
-	('crt', 'certificate', NULL), ('cer', 'certificate', NULL), ('pem', 'certificate', NULL),
-	('key', 'private_key', NULL), ('p12', 'keystore', NULL), ('pfx', 'keystore', NULL),
-	('jks', 'keystore', NULL), ('keystore', 'keystore', NULL),
+	('crt', 'certificate', 0), ('cer', 'certificate', 0), ('pem', 'certificate', 0),
+	('key', 'private_key', 0), ('p12', 'keystore', 0), ('pfx', 'keystore', 0),
+	('jks', 'keystore', 0), ('keystore', 'keystore', 0),
 	('der', 'certificate', 1), ('p7b', 'certificate', 1), ('p7c', 'certificate', 1),
 	('crl', 'certificate', 1), ('csr', 'certificate_request', 1), ('p8', 'private_key', 1),
-	('pk8', 'private_key', 1), ('ppk', 'private_key', 1), ('gpg', 'keyring', 1),
-	('pgp', 'keyring', 1), ('asc', 'keyring', 1), ('kbx', 'keyring', 1), ('jceks', 'keystore', 1),
-	('bks', 'keystore', 1), ('truststore', 'keystore', 1), ('kdbx', 'password_store', 1),
-	('kdb', 'password_store', 1), ('keytab', 'keytab', 1)
+	('pk8', 'private_key', 1), ('pvk', 'private_key', 1), ('ppk', 'private_key', 1),
+	('gpg', 'keyring', 1), ('pgp', 'keyring', 1), ('asc', 'keyring', 1), ('kbx', 'keyring', 1),
+	('keyring', 'keyring', 1), ('jceks', 'keystore', 1), ('bks', 'keystore', 1),
+	('truststore', 'keystore', 1), ('kdbx', 'password_store', 1), ('kdb', 'password_store', 1),
+	('kwl', 'password_store', 1), ('keytab', 'keytab', 1)
 ),
 library(name, is_extension) AS (VALUES
-	('libssl', NULL), ('libcrypto', NULL), ('libgnutls', NULL), ('libsodium', NULL),
-	('libnss3', NULL), ('libmbedtls', NULL),
+	('libssl', 0), ('libcrypto', 0), ('libgnutls', 0), ('libsodium', 0), ('libnss3', 0),
+	('libmbedtls', 0),
 	('libmbedcrypto', 1), ('libmbedx509', 1), ('libnssutil3', 1), ('libsmime3', 1),
 	('libsoftokn3', 1), ('libfreebl3', 1), ('libfreeblpriv3', 1), ('libgcrypt', 1), ('libnettle', 1),
 	('libhogweed', 1), ('libwolfssl', 1), ('libbotan', 1), ('libcryptopp', 1), ('libcrypto++', 1),
@@ -42,15 +43,13 @@ kind(type, event_type) AS (VALUES
 	('tls_setup', 'api_call'), ('tls', 'tls_handshake')
 ),
 seen AS (
-	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path, e.ret, e.fields,
-		e.host
+	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path, e.ret, e.fields
 	FROM kind AS k CROSS JOIN event AS e ON e.type = k.type
 	WHERE :pid IS NULL AND k.event_type GLOB :type
 		AND e.time_ns >= coalesce(:from, -9223372036854775808)
 		AND e.time_ns < coalesce(:to, 9223372036854775807)
 	UNION ALL
-	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path, e.ret, e.fields,
-		e.host
+	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path, e.ret, e.fields
 	FROM kind AS k CROSS JOIN event AS e ON e.type = k.type AND e.pid = :pid
 	WHERE k.event_type GLOB :type
 		AND e.time_ns >= coalesce(:from, -9223372036854775808)
@@ -69,19 +68,28 @@ part AS (
 	WHERE event_type NOT IN ('lib_load', 'process_exec') OR ret >= 0 OR ret < -4095
 ),
 told AS (
-	SELECT p.*, s.suffix, coalesce(s.type, CASE
-			WHEN p.base IN ('authorized_keys', 'known_hosts') OR p.base GLOB 'id_[rde][sdc]*.pub'
-				OR p.base GLOB 'ssh_host_*_key.pub' THEN 'public_key'
-			WHEN p.base GLOB 'id_[rde][sdc]*' OR p.base GLOB 'ssh_host_*_key'
-				OR p.path GLOB '*/private-keys-v1.d/*' THEN 'private_key' END) AS file_type,
+	SELECT p.*, s.suffix,
+		CASE event_type WHEN 'file_open' THEN
+		CASE
+			WHEN s.suffix = 'pem' OR s.suffix = 'der' THEN iif(base GLOB '*privkey*' OR
+				base GLOB '*private[-_]key*' OR base GLOB '*privatekey*' OR base GLOB '*[-_.]key*' OR
+				base GLOB 'key.*' OR path GLOB '*/private/*', 'private_key', 'certificate')
+			WHEN s.type IS NOT NULL THEN s.type
+			WHEN base GLOB 'id_[rd]sa*.pub' OR base GLOB 'id_e[cd]*.pub' OR
+				base GLOB 'ssh_host_*_key.pub' OR base GLOB 'authorized_keys*' OR
+				base GLOB 'known_hosts*' THEN 'public_key'
+			WHEN base GLOB 'id_[rd]sa*' OR base GLOB 'id_e[cd]*' OR base GLOB 'ssh_host_*_key' OR
+				path GLOB '/etc/ssl/private/?*' OR path GLOB '/etc/pki/tls/private/?*'
+				THEN 'private_key'
+			WHEN base GLOB 'cert[89].db' OR base GLOB 'key[34].db' THEN 'keystore'
+			WHEN path GLOB '/etc/ssl/certs/*.[0-9]' THEN 'certificate' END END AS file_type,
 		CASE p.event_type
-			WHEN 'file_open' THEN iif(s.suffix IS NULL, 1, s.is_extension)
-			WHEN 'lib_load' THEN (SELECT nullif(min(coalesce(l.is_extension, 0)), 0)
+			WHEN 'file_open' THEN coalesce(s.is_extension, 1)
+			WHEN 'lib_load' THEN (SELECT min(l.is_extension)
 				FROM library AS l WHERE p.base GLOB l.name || '[-.0-9_]*')
 			END AS is_extension
 	FROM part AS p LEFT JOIN suffix AS s ON s.suffix = p.ending
-	WHERE p.event_type <> 'lib_load' OR (p.base GLOB 'lib*.so*' AND EXISTS (
-		SELECT 1 FROM library AS l WHERE p.base GLOB l.name || '[-.0-9_]*'))
+	WHERE p.event_type <> 'lib_load' OR p.base GLOB 'lib*.so*'
 ),
 -- Texts as JSON has them: of what is no UTF-8 the event's own JSON has replaced the bytes.
 row AS (
@@ -94,8 +102,7 @@ row AS (
 			WHEN 'process_exit' THEN NULL ELSE exe END AS exe,
 		CASE WHEN event_type IN ('file_open', 'api_call') THEN json_extract(fields, '$.path') END
 			AS file,
-		iif(suffix = 'pem' AND (base GLOB '*privkey*' OR base GLOB '*private*' OR base = 'key.pem'
-			OR base GLOB '*[-_.]key[-_.]*'), 'private_key', file_type) AS file_type,
+		file_type,
 		iif(event_type = 'file_open', json_extract(fields, '$.flags'), NULL) AS flags,
 		iif(event_type IN ('file_open', 'tls_handshake'), ret, NULL) AS result,
 		CASE event_type WHEN 'lib_load' THEN json_extract(fields, '$.path')
@@ -118,9 +125,10 @@ row AS (
 			AS key_bits,
 		iif(event_type = 'tls_handshake', json_extract(fields, '$.side'), NULL) AS side,
 		iif(event_type = 'tls_handshake', json_extract(fields, '$.fd'), NULL) AS fd,
-		is_extension, host, id, ts
+		nullif(is_extension, 0) AS is_extension, id, ts
 	FROM told
-	WHERE event_type <> 'file_open' OR file_type IS NOT NULL
+	WHERE CASE event_type WHEN 'file_open' THEN file_type WHEN 'lib_load' THEN is_extension ELSE 1 END
+		IS NOT NULL
 )
 SELECT event_type, timestamp, pid, uid, process, exe, file, file_type,
 	CASE WHEN flags IS NOT NULL THEN

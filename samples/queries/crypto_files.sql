@@ -12,30 +12,39 @@ WITH suffix(suffix, type, is_extension) AS (VALUES
 	('jks', 'keystore', 0), ('keystore', 'keystore', 0),
 	('der', 'certificate', 1), ('p7b', 'certificate', 1), ('p7c', 'certificate', 1),
 	('crl', 'certificate', 1), ('csr', 'certificate_request', 1), ('p8', 'private_key', 1),
-	('pk8', 'private_key', 1), ('ppk', 'private_key', 1), ('gpg', 'keyring', 1),
-	('pgp', 'keyring', 1), ('asc', 'keyring', 1), ('kbx', 'keyring', 1), ('jceks', 'keystore', 1),
-	('bks', 'keystore', 1), ('truststore', 'keystore', 1), ('kdbx', 'password_store', 1),
-	('kdb', 'password_store', 1), ('keytab', 'keytab', 1)
+	('pk8', 'private_key', 1), ('pvk', 'private_key', 1), ('ppk', 'private_key', 1),
+	('gpg', 'keyring', 1), ('pgp', 'keyring', 1), ('asc', 'keyring', 1), ('kbx', 'keyring', 1),
+	('keyring', 'keyring', 1), ('jceks', 'keystore', 1), ('bks', 'keystore', 1),
+	('truststore', 'keystore', 1), ('kdbx', 'password_store', 1), ('kdb', 'password_store', 1),
+	('kwl', 'password_store', 1), ('keytab', 'keytab', 1)
 ),
--- Of each file what is behind the last dot and the last slash, in small letters.
+-- Of each file what is behind the last slash, and behind the last dot, in small letters.
 part AS (
-	SELECT id, path, lower(replace(path, rtrim(path, replace(path, '/', '')), '')) AS name,
+	SELECT id, path, lower(replace(path, rtrim(path, replace(path, '/', '')), '')) AS base,
 		lower(replace(path, rtrim(path, replace(path, '.', '')), '')) AS ending
 	FROM file
 	WHERE kind = 'file' AND path GLOB :file
 ),
-crypto AS MATERIALIZED (
+known AS (
 	SELECT p.id, p.path,
-		CASE WHEN s.suffix = 'pem' AND (p.name GLOB '*privkey*' OR p.name GLOB '*private*'
-				OR p.name GLOB '*[-_.]key[-_.]*' OR p.name = 'key.pem') THEN 'private_key'
+		CASE
+			WHEN s.suffix = 'pem' OR s.suffix = 'der' THEN iif(base GLOB '*privkey*' OR
+				base GLOB '*private[-_]key*' OR base GLOB '*privatekey*' OR base GLOB '*[-_.]key*' OR
+				base GLOB 'key.*' OR path GLOB '*/private/*', 'private_key', 'certificate')
 			WHEN s.type IS NOT NULL THEN s.type
-			WHEN p.name IN ('authorized_keys', 'known_hosts') THEN 'public_key'
-			ELSE iif(p.name GLOB '*.pub', 'public_key', 'private_key') END AS type,
+			WHEN base GLOB 'id_[rd]sa*.pub' OR base GLOB 'id_e[cd]*.pub' OR
+				base GLOB 'ssh_host_*_key.pub' OR base GLOB 'authorized_keys*' OR
+				base GLOB 'known_hosts*' THEN 'public_key'
+			WHEN base GLOB 'id_[rd]sa*' OR base GLOB 'id_e[cd]*' OR base GLOB 'ssh_host_*_key' OR
+				path GLOB '/etc/ssl/private/?*' OR path GLOB '/etc/pki/tls/private/?*'
+				THEN 'private_key'
+			WHEN base GLOB 'cert[89].db' OR base GLOB 'key[34].db' THEN 'keystore'
+			WHEN path GLOB '/etc/ssl/certs/*.[0-9]' THEN 'certificate' END AS type,
 		coalesce(s.is_extension, 1) AS is_extension
 	FROM part AS p LEFT JOIN suffix AS s ON s.suffix = p.ending
-	WHERE s.suffix IS NOT NULL OR p.name GLOB 'id_[rde][sdc]*' OR p.name GLOB 'ssh_host_*_key'
-		OR p.name GLOB 'ssh_host_*_key.pub' OR p.name IN ('authorized_keys', 'known_hosts')
-		OR p.path GLOB '*/private-keys-v1.d/*'
+),
+crypto AS MATERIALIZED (
+	SELECT * FROM known WHERE type IS NOT NULL
 ),
 used(process, file, action, opens, bytes, from_ts, from_ns, to_ns) AS (
 	SELECT e.process, e.file, e.kind, 0, e.bytes, e.from_ts, e.from_ns, e.to_ns

@@ -10,7 +10,7 @@
 WITH library(name, is_extension) AS (VALUES
 	('libssl', 0), ('libcrypto', 0), ('libgnutls', 0), ('libsodium', 0), ('libnss3', 0),
 	('libmbedtls', 0),
-	('libmbedcrypto', 1), ('libmbedx509', 1), ('libnssutil3', 1), ('libsmime3', 1), ('libssl3', 1),
+	('libmbedcrypto', 1), ('libmbedx509', 1), ('libnssutil3', 1), ('libsmime3', 1),
 	('libsoftokn3', 1), ('libfreebl3', 1), ('libfreeblpriv3', 1), ('libgcrypt', 1), ('libnettle', 1),
 	('libhogweed', 1), ('libwolfssl', 1), ('libbotan', 1), ('libcryptopp', 1), ('libcrypto++', 1),
 	('libtomcrypt', 1), ('libk5crypto', 1), ('libp11-kit', 1), ('libpkcs11', 1), ('libgpgme', 1),
