@@ -43,13 +43,15 @@ kind(type, event_type) AS (VALUES
 	('tls_setup', 'api_call'), ('tls', 'tls_handshake')
 ),
 seen AS (
-	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path, e.ret, e.fields
+	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path AS file,
+		CAST(e.path AS TEXT) AS path, e.ret, e.fields
 	FROM kind AS k CROSS JOIN event AS e ON e.type = k.type
 	WHERE :pid IS NULL AND k.event_type GLOB :type
 		AND e.time_ns >= coalesce(:from, -9223372036854775808)
 		AND e.time_ns < coalesce(:to, 9223372036854775807)
 	UNION ALL
-	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path, e.ret, e.fields
+	SELECT k.event_type, e.id, e.ts, e.time, e.pid, e.uid, e.comm, e.exe, e.path AS file,
+		CAST(e.path AS TEXT) AS path, e.ret, e.fields
 	FROM kind AS k CROSS JOIN event AS e ON e.type = k.type AND e.pid = :pid
 	WHERE k.event_type GLOB :type
 		AND e.time_ns >= coalesce(:from, -9223372036854775808)
@@ -91,7 +93,6 @@ told AS (
 	FROM part AS p LEFT JOIN suffix AS s ON s.suffix = p.ending
 	WHERE p.event_type <> 'lib_load' OR p.base GLOB 'lib*.so*'
 ),
--- Texts as JSON has them: of what is no UTF-8 the event's own JSON has replaced the bytes.
 row AS (
 	SELECT event_type,
 		substr(time, 1, 26) || 'Z' AS timestamp,
@@ -100,12 +101,11 @@ row AS (
 		iif(event_type = 'process_exec', json_extract(fields, '$.comm'), comm) AS process,
 		CASE event_type WHEN 'process_exec' THEN json_extract(fields, '$.exe')
 			WHEN 'process_exit' THEN NULL ELSE exe END AS exe,
-		CASE WHEN event_type IN ('file_open', 'api_call') THEN json_extract(fields, '$.path') END
-			AS file,
+		iif(event_type IN ('file_open', 'api_call'), file, NULL) AS file,
 		file_type,
 		iif(event_type = 'file_open', json_extract(fields, '$.flags'), NULL) AS flags,
 		iif(event_type IN ('file_open', 'tls_handshake'), ret, NULL) AS result,
-		CASE event_type WHEN 'lib_load' THEN json_extract(fields, '$.path')
+		CASE event_type WHEN 'lib_load' THEN file
 			WHEN 'api_call' THEN json_extract(fields, '$.library')
 			WHEN 'tls_handshake' THEN json_extract(fields, '$.library') END AS library,
 		iif(event_type = 'lib_load', substr(base, 1, instr(base, '.') - 1), NULL) AS library_name,
@@ -131,18 +131,12 @@ row AS (
 		IS NOT NULL
 )
 SELECT event_type, timestamp, pid, uid, process, exe, file, file_type,
-	CASE WHEN flags IS NOT NULL THEN
-		CASE flags & 3 WHEN 0 THEN 'O_RDONLY' WHEN 1 THEN 'O_WRONLY' WHEN 2 THEN 'O_RDWR'
-			ELSE 'O_ACCMODE' END ||
-		iif(flags & 64, '|O_CREAT', '') || iif(flags & 128, '|O_EXCL', '') ||
-		iif(flags & 512, '|O_TRUNC', '') || iif(flags & 1024, '|O_APPEND', '') ||
-		iif(flags & 2048, '|O_NONBLOCK', '') || iif(flags & 524288, '|O_CLOEXEC', '') ||
-		iif(flags & ~528067, printf('|0x%x', flags & ~528067), '') END AS flags,
+	flags_text('open_flags', flags) AS flags,
 	result, library, library_name, cmdline, exit_code, exit_signal, function_name, cipher, protocol,
 	server_name, key_bits, side, fd, is_extension
 FROM row
 WHERE (:name IS NULL OR instr(lower(process), lower(:name)))
-	AND (:file IS NULL OR file GLOB :file)
+	AND (:file IS NULL OR CAST(file AS TEXT) GLOB :file)
 	AND (:library IS NULL OR instr(lower(coalesce(library_name, library)), lower(:library)))
 	AND (:extensions OR is_extension IS NULL)
 ORDER BY timestamp, ts, id

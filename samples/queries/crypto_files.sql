@@ -22,7 +22,7 @@ WITH suffix(suffix, type, is_extension) AS (VALUES
 part AS (
 	SELECT id, path, lower(replace(path, rtrim(path, replace(path, '/', '')), '')) AS base,
 		lower(replace(path, rtrim(path, replace(path, '.', '')), '')) AS ending
-	FROM file
+	FROM (SELECT id, kind, CAST(path AS TEXT) AS path FROM file)
 	WHERE kind = 'file' AND path GLOB :file
 ),
 known AS (
@@ -67,7 +67,7 @@ SELECT p.pid,
 		ORDER BY i.from_ts DESC LIMIT 1), p.exe) AS exe,
 	p.uid,
 	k.type,
-	k.path AS file,
+	f.path AS file,
 	u.actions,
 	u.opens,
 	u.bytes,
@@ -80,6 +80,7 @@ SELECT p.pid,
 	p.id AS process
 FROM by_process AS u
 JOIN crypto AS k ON k.id = u.file
+JOIN file AS f ON f.id = k.id
 JOIN process AS p ON p.id = u.process
 JOIN boot AS b ON b.id = p.boot
 JOIN capture AS c ON c.id = b.capture

@@ -19,7 +19,7 @@ WITH library(name, is_extension) AS (VALUES
 ),
 part AS (
 	SELECT id, path, replace(path, rtrim(path, replace(path, '/', '')), '') AS base
-	FROM file
+	FROM (SELECT id, kind, CAST(path AS TEXT) AS path FROM file)
 	WHERE kind = 'file' AND path GLOB '*/lib*.so*' AND
 		(:library IS NULL OR instr(lower(path), lower(:library)))
 ),
@@ -42,7 +42,7 @@ SELECT p.pid,
 		ORDER BY i.from_ts DESC LIMIT 1), p.exe) AS exe,
 	p.uid,
 	k.name AS library_name,
-	k.path AS library,
+	f.path AS library,
 	strftime('%Y-%m-%dT%H:%M:%S', u.from_ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', u.from_ns % 1000000000) AS loaded,
 	u.times,
@@ -51,6 +51,7 @@ SELECT p.pid,
 	p.id AS process
 FROM by_process AS u
 JOIN crypto AS k ON k.id = u.file
+JOIN file AS f ON f.id = k.id
 JOIN process AS p ON p.id = u.process
 JOIN boot AS b ON b.id = p.boot
 JOIN capture AS c ON c.id = b.capture

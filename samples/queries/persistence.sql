@@ -126,7 +126,7 @@ hit AS (
 		SELECT what, technique, pattern, CAST(low AS BLOB), CAST(high AS BLOB) FROM range
 	) AS r
 	CROSS JOIN file AS f ON f.path >= r.low AND f.path < r.high
-	WHERE f.writers > 0 AND f.kind = 'file' AND f.path GLOB r.pattern
+	WHERE f.writers > 0 AND f.kind = 'file' AND CAST(f.path AS TEXT) GLOB r.pattern
 	GROUP BY f.id
 )
 SELECT strftime('%Y-%m-%dT%H:%M:%S', e.from_ns / 1000000000, 'unixepoch') ||

@@ -5,7 +5,12 @@
 -- Also under names that it had before or afterwards, as far as a rename or link says so. Opened
 -- means that nothing more is known than that: no data was recorded.
 WITH RECURSIVE named(id) AS (
-	SELECT id FROM file WHERE path = :path OR path GLOB :path
+	SELECT id FROM file WHERE path = :path
+	UNION
+	SELECT id FROM file WHERE path GLOB :path
+	UNION
+	-- What is not UTF-8 is a blob, which GLOB does not look at.
+	SELECT id FROM file WHERE path >= x'' AND CAST(path AS TEXT) GLOB :path
 ),
 same(id) AS (
 	SELECT id FROM named
