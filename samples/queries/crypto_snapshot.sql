@@ -17,7 +17,7 @@ alive AS MATERIALIZED (
 	WHERE coalesce(p.from_ns, 0) <= m.ns AND (p.to_ns IS NULL OR (NOT m.is_end AND p.to_ns > m.ns))
 ),
 library AS MATERIALIZED (
-	SELECT e.process, e.from_ts, f.path
+	SELECT e.process, e.from_ts, e.from_ns, f.path
 	FROM (SELECT DISTINCT library FROM crypto_libraries(NULL, NULL, NULL)
 		WHERE :extensions OR NOT is_extension) AS k
 	CROSS JOIN file AS f ON f.path = k.library AND f.kind = 'file'
@@ -39,16 +39,15 @@ owner(id, process, since, until, how) AS (
 		ORDER BY j.from_ts DESC LIMIT 1)
 	WHERE o.how = 'fork'
 ),
-loaded AS (
+loaded AS MATERIALIZED (
 	SELECT DISTINCT o.id AS process, l.path
 	FROM owner AS o
 	JOIN library AS l ON l.process = o.process
 	JOIN alive AS a ON a.id = o.id
-	JOIN edge AS e ON e.process = l.process AND e.from_ts = l.from_ts AND e.kind = 'map'
 	WHERE l.from_ts >= coalesce(o.since, 0) AND l.from_ts <= coalesce(o.until, l.from_ts)
-		AND coalesce(e.from_ns, 0) <= a.ns
+		AND coalesce(l.from_ns, 0) <= a.ns
 ),
-opened AS (
+opened AS MATERIALIZED (
 	SELECT DISTINCT a.id AS process, f.path
 	FROM (SELECT DISTINCT file FROM crypto_files(NULL, NULL, '*')
 		WHERE :extensions OR NOT is_extension) AS k
@@ -57,16 +56,25 @@ opened AS (
 	JOIN alive AS a ON a.id = d.process
 	WHERE coalesce(d.from_ns, 0) <= a.ns AND (d.to_ns IS NULL OR d.to_ns > a.ns)
 ),
+lists AS (
+	SELECT process, json_group_array(path) AS paths, what
+	FROM (
+		SELECT process, 'loaded' AS what,
+			CASE typeof(path) WHEN 'blob' THEN 'hex:' || lower(hex(path)) ELSE path END AS path
+		FROM loaded
+		UNION ALL
+		SELECT process, 'opened',
+			CASE typeof(path) WHEN 'blob' THEN 'hex:' || lower(hex(path)) ELSE path END
+		FROM opened
+		ORDER BY 1, 2, 3)
+	GROUP BY process, what
+),
 listed AS MATERIALIZED (
-	SELECT a.*,
-		(SELECT json_group_array(CASE typeof(path) WHEN 'blob' THEN 'hex:' || lower(hex(path))
-				ELSE path END)
-			FROM (SELECT path FROM loaded WHERE process = a.id ORDER BY path)) AS libraries,
-		(SELECT json_group_array(CASE typeof(path) WHEN 'blob' THEN 'hex:' || lower(hex(path))
-				ELSE path END)
-			FROM (SELECT path FROM opened WHERE process = a.id ORDER BY path)) AS files
-	FROM alive AS a
-	WHERE a.id IN (SELECT process FROM loaded UNION SELECT process FROM opened)
+	SELECT a.id, a.boot, a.capture, a.ns,
+		coalesce(max(iif(l.what = 'loaded', l.paths, NULL)), '[]') AS libraries,
+		coalesce(max(iif(l.what = 'opened', l.paths, NULL)), '[]') AS files
+	FROM lists AS l JOIN alive AS a ON a.id = l.process
+	GROUP BY a.id
 ),
 described AS (
 	SELECT l.boot, p.pid, json_object(
