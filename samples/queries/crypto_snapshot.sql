@@ -16,15 +16,8 @@ alive AS MATERIALIZED (
 	FROM moment AS m CROSS JOIN process AS p ON p.boot = m.boot
 	WHERE coalesce(p.from_ns, 0) <= m.ns AND (p.to_ns IS NULL OR (NOT m.is_end AND p.to_ns > m.ns))
 ),
-library AS MATERIALIZED (
-	SELECT e.process, e.from_ts, e.from_ns, f.path
-	FROM (SELECT DISTINCT library FROM crypto_libraries(NULL, NULL, NULL)
-		WHERE :extensions OR NOT is_extension) AS k
-	CROSS JOIN file AS f ON f.path = k.library AND f.kind = 'file'
-	CROSS JOIN edge AS e ON e.file = f.id AND e.kind = 'map'
-),
 -- The images whose maps a process has: what it runs, and if it was only forked, its parent's by then.
-owner(id, process, since, until, how) AS (
+owner(id, process, since, until, how) AS MATERIALIZED (
 	SELECT a.id, i.process, i.from_ts, NULL, i.how
 	FROM alive AS a
 	JOIN image AS i ON i.id = (SELECT j.id FROM image AS j
@@ -39,6 +32,15 @@ owner(id, process, since, until, how) AS (
 		ORDER BY j.from_ts DESC LIMIT 1)
 	WHERE o.how = 'fork'
 ),
+library AS MATERIALIZED (
+	SELECT e.process, e.from_ts, e.from_ns, f.path
+	FROM (SELECT DISTINCT process FROM owner) AS o
+	JOIN process AS p ON p.id = o.process
+	CROSS JOIN crypto_libraries(p.pid, NULL, NULL) AS k ON k.process = p.id
+	CROSS JOIN file AS f ON f.path = k.library AND f.kind = 'file'
+	CROSS JOIN edge AS e ON e.process = p.id AND e.file = f.id AND e.kind = 'map'
+	WHERE :extensions OR NOT k.is_extension
+),
 loaded AS MATERIALIZED (
 	SELECT DISTINCT o.id AS process, l.path
 	FROM owner AS o
@@ -49,12 +51,13 @@ loaded AS MATERIALIZED (
 ),
 opened AS MATERIALIZED (
 	SELECT DISTINCT a.id AS process, f.path
-	FROM (SELECT DISTINCT file FROM crypto_files(NULL, NULL, '*')
-		WHERE :extensions OR NOT is_extension) AS k
+	FROM alive AS a
+	JOIN process AS p ON p.id = a.id
+	CROSS JOIN crypto_files(p.pid, NULL, '*') AS k ON k.process = a.id
 	CROSS JOIN file AS f ON f.path = k.file AND f.kind = 'file'
-	CROSS JOIN fd AS d ON d.file = f.id
-	JOIN alive AS a ON a.id = d.process
+	CROSS JOIN fd AS d ON d.process = a.id AND d.file = f.id
 	WHERE coalesce(d.from_ns, 0) <= a.ns AND (d.to_ns IS NULL OR d.to_ns > a.ns)
+		AND (:extensions OR NOT k.is_extension)
 ),
 lists AS (
 	SELECT process, json_group_array(path) AS paths, what
