@@ -285,7 +285,9 @@ static int set_of_field(struct reel_row *r, const struct render_field *f, struct
 		return 0;
 	}
 	if (f->form != FORM_ADDR) {
-		set_integer(ret, (int64_t)reel_event_number(r->ev, f->field));
+		uint64_t value = reel_event_number(r->ev, f->field);
+
+		set_integer(ret, f->form == FORM_BOOL ? value != 0 : (int64_t)value);
 		return 0;
 	}
 	o = room_for(r, SHORT_BYTES);
