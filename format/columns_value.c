@@ -225,6 +225,10 @@ static bool is_text(const uint8_t *at, size_t n)
 				continue;
 			}
 		}
+		if (at[i] - 1u < 0x7f) {
+			i++;
+			continue;
+		}
 		length = out_utf8_next(at + i, n - i, &character, &invalid);
 		if (!length || !character)
 			return false;
