@@ -6,7 +6,6 @@
  */
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/unit/capture.h"
@@ -209,4 +208,35 @@ TEST(and_so_it_is_with_a_thread)
 	signal(SIGXFSZ, SIG_IGN);
 	for (unsigned room = ROOM_FIRST; room < ROOM_LAST; room += ROOM_STEP)
 		check_room(room, false, 1 + room % 300);
+}
+
+/* A segment that cannot be retired, since somebody has removed it: the disk has room, but no more is
+ * written, and what is refused from then on is told all the same. */
+TEST(what_fails_beside_the_tape_is_an_end_too)
+{
+	struct reel_writer_options w = options("gone.reel");
+	static struct offer o;
+	struct told told;
+	uint64_t gone;
+	const char *oldest = "gone.reel/host-000001-20231114T221320Z.rls";
+
+	w.block_bytes = 4 << 10;
+	w.segment_bytes = 16 << 10;
+	w.keep_bytes = 64 << 10;
+	begin(&o.t, &w);
+	while (reel_writer_segment_number(o.t.w) < 2) {
+		offer_event(&o, EV_open);
+		CHECK_EQ(reel_writer_tick(o.t.w, o.t.ts, &o.t.err), 0);
+	}
+	gone = o.taken;
+	CHECK_EQ(unlink(oldest), 0);
+	offer_all(&o, 200);
+	CHECK(o.refused > 0);
+	say_refused(&o);
+	CHECK_EQ(reel_writer_close(o.t.w, &o.t.err), o.failed);
+	told = read_back(w.directory);
+	CHECK(told.disk >= o.refused && gone > 0);
+	CHECK_EQ(told.malformed, o.malformed);
+	CHECK_EQ(told.ring, o.ring_lost);
+	CHECK_EQ(gone + told.events + told.disk, o.taken + o.refused);
 }
