@@ -74,8 +74,8 @@ int reel_writer_open(const struct reel_writer_options *o, struct reel_writer **r
  *
  * 0: the record is taken. It will be on tape, or be counted in the writer's last words. An error:
  * it is not taken, and what becomes of it is the caller's to tell; the tape cannot be written any
- * more. So a failure to write what was taken is not this record's: it is remembered, and returned by
- * each tick, flush and rotate from then on, by close, and by an append that needs a new buffer.
+ * more. So a failure to write what was taken is not this record's: it is remembered, and returned
+ * by each tick, flush and rotate from then on, by close, and by an append that needs a new buffer.
  */
 int reel_writer_append(struct reel_writer *w, const void *record, size_t length,
 		       struct reel_err *err);

@@ -210,8 +210,8 @@ TEST(and_so_it_is_with_a_thread)
 		check_room(room, false, 1 + room % 300);
 }
 
-/* A segment that cannot be retired, since somebody has removed it: the disk has room, but no more is
- * written, and what is refused from then on is told all the same. */
+/* A segment that cannot be retired, since somebody has removed it: the disk has room, but no more
+ * is written, and what is refused from then on is told all the same. */
 TEST(what_fails_beside_the_tape_is_an_end_too)
 {
 	struct reel_writer_options w = options("gone.reel");
