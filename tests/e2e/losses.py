@@ -189,8 +189,8 @@ def full_disk(name="full disk", size="4m", more=(), rounds="20000", niceness=0):
 
 def full_disk_and_rings():
     """Both at once: what tells of the losses of the rings comes too late for the disk as well."""
-    for size in ("1600k", "1800k", "2m"):
-        full_disk(f"full disk and rings, {size}", size, ("--ring", "1"), "6000", 19)
+    for size in ("1300k", "1400k", "1500k"):
+        full_disk(f"full disk and rings, {size}", size, ("--ring", "1"), "20000", 19)
 
 
 suite = Suite()
