@@ -239,4 +239,5 @@ TEST(what_fails_beside_the_tape_is_an_end_too)
 	CHECK_EQ(told.malformed, o.malformed);
 	CHECK_EQ(told.ring, o.ring_lost);
 	CHECK_EQ(gone + told.events + told.disk, o.taken + o.refused);
+	remove_capture(w.directory);
 }
