@@ -30,7 +30,8 @@ def boottime():
 
 
 def load(name, *args):
-    return [program("count"), "-w", f"{name}.d", *args]
+    """What it prints must not be among what is lost: it rests before."""
+    return [program("count"), "-w", f"{name}.d", "-a", "3", *args]
 
 
 def started(options, command=(), **more):
