@@ -278,7 +278,7 @@
 	C(R, num, peer, "REFERENCES connection", "the other end, where it was on this machine")	\
 	C(R, num, sent_bytes, "", "") C(R, num, received_bytes, "", "")				\
 	C(R, num, ret, "", "what the call returned")						\
-	C(R, text, errno, "", "name of the error, where it failed; EINPROGRESS is none")	\
+	C(R, text, error, "", "name of the errno, where it failed; EINPROGRESS is none")	\
 	C(R, text, event, "", "")
 
 #define COLUMNS_mount(C, R)									\
