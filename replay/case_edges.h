@@ -31,13 +31,14 @@
  * or they lie in a stretch shorter than CASE_EDGE_SPAN_NS. So it shows all that went out of s from t
  * on, and nothing that did not from t - CASE_EDGE_SPAN_NS on.
  *
- * - An event of many calls in one (a fold) may have carried anything at any time in it: it is a row
- *   from its first call to its last, put together with nothing.
+ * - An event of many calls in one (a fold) that extends a row is one at its last call: nothing new
+ *   has come to u meanwhile. Any other may have carried anything at any time: its row goes from its
+ *   first call to its last, and a slice may show more, never less, than the calls would.
  * - Events with the same ns count in the order in which they are given. Between processes order is
  *   no evidence below 100 us, because an event has the time of its call's end: a slice allows as
  *   much where two processes meet, and this may show more, never less, than the events would.
  *
- * Memory: CASE_EDGES_OPEN rows and twice as many nodes, CASE_EDGES_BYTES in all. The row that was
+ * Memory: CASE_EDGES_OPEN rows and twice as many nodes, in all less than CASE_EDGES_BYTES. The row that was
  * extended least recently makes place for a new one; an event that would have extended it begins
  * another. Linked files are remembered one by one up to CASE_EDGES_LINKED; from then on every file
  * is held to be one.
@@ -60,11 +61,13 @@ enum {
 	CASE_EDGE_EVENT_BYTES = 48, /* the longest id of an event */
 };
 
+/* clang-format off */
 /* X(name, 1: out of the process) */
-#define CASE_EDGE_KINDS(X)                                                                      \
-	X(write, 1)                                                                             \
-	X(create, 1) X(rename, 1) X(link, 1) X(truncate, 1) X(fork, 1) X(send, 1) X(connect, 1) \
-		X(read, 0) X(exec, 0) X(map, 0) X(recv, 0) X(accept, 0)
+#define CASE_EDGE_KINDS(X)							\
+	X(write, 1) X(create, 1) X(rename, 1) X(link, 1) X(truncate, 1)		\
+	X(fork, 1) X(send, 1) X(connect, 1)					\
+	X(read, 0) X(exec, 0) X(map, 0) X(recv, 0) X(accept, 0)
+/* clang-format on */
 
 enum edge_kind {
 #define X(name, is_out) EDGE_##name,
