@@ -432,8 +432,8 @@
 	X(connection, "process") X(connection, "addr, port") X(connection, "from_ns")		\
 	X(connection, "peer") X(connection, "boot, from_ts")									\
 	X(mount, "boot, from_ts") X(dns, "question") X(dns, "data") X(dns, "ns") X(dns, "process") \
-	X(edge, "process, from_ts") X(edge, "file, from_ts") X(edge, "child")			\
-	X(edge, "connection, from_ts") X(edge, "old_file")					\
+	X(edge, "process, is_out, boot, from_ts") X(edge, "file, is_out, boot, from_ts")	\
+	X(edge, "connection, is_out, boot, from_ts") X(edge, "child") X(edge, "old_file")	\
 	X(rule, "replay") X(verdict, "replay") X(blind, "verdict")				\
 	X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
 	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")			\

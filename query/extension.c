@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "format/version.h"
+#include "query/slice.h"
 
 #ifdef REEL_LOADABLE
 SQLITE_EXTENSION_INIT1
@@ -19,9 +20,13 @@ static void version(sqlite3_context *context, int n, sqlite3_value **values)
 
 int reel_extension_register(sqlite3 *db)
 {
-	return sqlite3_create_function(db, "reel_version", 0,
-				       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
-				       version, NULL, NULL);
+	int ret = sqlite3_create_function(db, "reel_version", 0,
+					  SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+					  NULL, version, NULL, NULL);
+
+	if (ret == SQLITE_OK)
+		ret = slice_register(db);
+	return ret;
 }
 
 #ifdef REEL_LOADABLE
