@@ -238,12 +238,14 @@ static int64_t now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static int count_damages(struct case_writer *w, int64_t capture, int64_t *ret, struct reel_err *err)
+/* The answer to a question about a capture. */
+static int ask(struct case_writer *w, const char *sql, int64_t capture, int64_t *ret,
+	       struct reel_err *err)
 {
 	sqlite3_stmt *s;
-	int result = prepare(w, "SELECT count(*) FROM gap WHERE capture = ? AND kind <> 'lost'", &s,
-			     err);
+	int result = prepare(w, sql, &s, err);
 
+	*ret = 0;
 	if (result < 0)
 		return result;
 	sqlite3_bind_int64(s, 1, capture);
@@ -287,7 +289,8 @@ static int put_capture(struct case_writer *w, const struct reel_summary *s, int6
 	row.is_cut = s->is_cut;
 	row.loaded_ns = now_ns();
 	row.loaded_by = text_of("reel " REEL_VERSION);
-	result = count_damages(w, id, &row.damages, err);
+	result = ask(w, "SELECT count(*) FROM gap WHERE capture = ? AND kind <> 'lost'", id,
+		     &row.damages, err);
 	return result < 0 ? result : case_write(w, CASE_capture, &row, err);
 }
 
@@ -351,6 +354,21 @@ int case_captures_end(struct case_writer *w, const struct reel_reader *r,
 		result = find_old_boots(w, err);
 	reel_summary_free(list, r);
 	free(health);
+	return result;
+}
+
+int case_captures_lost(struct case_writer *w, const struct case_captures *c, uint64_t *ret,
+		       struct reel_err *err)
+{
+	int result = 0;
+
+	*ret = 0;
+	for (unsigned i = 0; result == 0 && i < c->n; i++) {
+		int64_t lost;
+
+		result = ask(w, "SELECT lost FROM capture WHERE id = ?", c->ids[i], &lost, err);
+		*ret += (uint64_t)lost;
+	}
 	return result;
 }
 
