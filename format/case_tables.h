@@ -74,6 +74,7 @@
 	C(R, num, segments, "NOT NULL", "")							\
 	C(R, num, bytes, "NOT NULL", "on tape")							\
 	C(R, num, events, "NOT NULL", "")							\
+	C(R, num, events_loaded, "", "that are in the table event; NULL: nobody asked for it")	\
 	C(R, num, lost, "NOT NULL", "events that were wanted and are not on tape")		\
 	C(R, num, damages, "NOT NULL", "places that could not be read, missing blocks included") \
 	C(R, text, ending, "NOT NULL", "complete, unclean, torn or damaged")			\

@@ -10,6 +10,7 @@
 #include "format/outcome.h"
 #include "format/summary.h"
 #include "format/version.h"
+#include "replay/case_events.h"
 #include "replay/report.h"
 
 /* Small statements ----------------------------------------------------------------------------- */
@@ -66,6 +67,12 @@ static struct case_text text_of(const char *s)
 
 /* What is there ------------------------------------------------------------------------------- */
 
+/* What the case has of a capture. */
+struct state {
+	int64_t id; /* CASE_NONE: nothing */
+	bool is_same, is_alone, has_events;
+};
+
 /* By which column the rows of a capture are found. */
 static const struct {
 	const char *table, *where;
@@ -85,7 +92,7 @@ static const struct {
  * capture has lost that boot. Where a capture is alone in the case its tables are emptied, which is
  * much faster than taking out all of their rows.
  */
-static int take_out(struct case_writer *w, int64_t id, bool is_alone, struct reel_err *err)
+static int take_out(struct case_writer *w, const struct state *was, struct reel_err *err)
 {
 	int result = case_writer_exec(w,
 				      "CREATE TABLE IF NOT EXISTS temp.old_boot AS "
@@ -95,22 +102,24 @@ static int take_out(struct case_writer *w, int64_t id, bool is_alone, struct ree
 	if (result == 0)
 		result = run(w,
 			     "INSERT INTO temp.old_boot SELECT * FROM main.boot WHERE capture = ?",
-			     id, err);
+			     was->id, err);
 	if (result == 0)
 		result = run(w, "UPDATE finding SET process = NULL, image = NULL WHERE " OF_BOOT,
-			     id, err);
+			     was->id, err);
+	if (result == 0)
+		result = case_events_take_out(w, was->id, err);
 	for (size_t i = 0; result == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
 		char sql[256];
 
 		snprintf(sql, sizeof(sql), "DELETE FROM %s%s%s", parts[i].table,
-			 is_alone ? "" : " WHERE ", is_alone ? "" : parts[i].where);
-		result = run(w, sql, id, err);
+			 was->is_alone ? "" : " WHERE ", was->is_alone ? "" : parts[i].where);
+		result = run(w, sql, was->id, err);
 	}
 	return result;
 }
 
 static int look_up(struct case_writer *w, const struct reel_source *source, const char *hash,
-		   int64_t *ret_id, bool *ret_is_same, bool *ret_is_alone, struct reel_err *err)
+		   struct state *ret, struct reel_err *err)
 {
 	char id[2 * TAPE_ID_BYTES + 1];
 	sqlite3_stmt *s;
@@ -120,16 +129,17 @@ static int look_up(struct case_writer *w, const struct reel_source *source, cons
 			"WHERE capture_id = ?1",
 			&s, err);
 
-	*ret_id = CASE_NONE;
+	*ret = (struct state){ .id = CASE_NONE };
 	if (result < 0)
 		return result;
 	reel_id_format(source->capture, id);
 	sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC);
 	sqlite3_bind_text(s, 2, hash, -1, SQLITE_STATIC);
 	if (sqlite3_step(s) == SQLITE_ROW) {
-		*ret_id = sqlite3_column_int64(s, 0);
-		*ret_is_same = sqlite3_column_int(s, 1);
-		*ret_is_alone = sqlite3_column_int(s, 2);
+		ret->id = sqlite3_column_int64(s, 0);
+		ret->is_same = sqlite3_column_int(s, 1);
+		ret->is_alone = sqlite3_column_int(s, 2);
+		ret->has_events = sqlite3_column_int(s, 3);
 	}
 	if (sqlite3_finalize(s) != SQLITE_OK)
 		return case_writer_error(w, "cannot read it", err);
@@ -142,7 +152,27 @@ static void put_digits(const uint8_t hash[32], char ret[65])
 		snprintf(ret + (size_t)2 * i, 3, "%02x", hash[i]);
 }
 
-int case_captures_begin(struct case_writer *w, const struct reel_reader *r,
+static int begin_one(struct case_writer *w, const struct reel_reader *r, unsigned i,
+		     bool with_events, struct case_captures *c, struct reel_err *err)
+{
+	struct state was;
+	uint8_t hash[32];
+	int result;
+
+	(void)report_hash_source(r, i, hash);
+	put_digits(hash, c->hashes[i]);
+	result = look_up(w, &r->sources[i], c->hashes[i], &was, err);
+	if (result == 0 && was.id != CASE_NONE && !was.is_same)
+		result = take_out(w, &was, err);
+	c->ids[i] = was.id == CASE_NONE ? case_new_id(w, CASE_capture) : was.id;
+	c->to_load[i] = was.is_same ? CASE_NONE : c->ids[i];
+	c->wants_events[i] = was.is_same ? with_events && !was.has_events :
+					   with_events || was.has_events;
+	c->n_to_load += !was.is_same;
+	return result;
+}
+
+int case_captures_begin(struct case_writer *w, const struct reel_reader *r, bool with_events,
 			struct case_captures *ret, struct reel_err *err)
 {
 	struct case_captures c = { .n = r->n_sources };
@@ -150,24 +180,12 @@ int case_captures_begin(struct case_writer *w, const struct reel_reader *r,
 
 	c.ids = calloc(c.n, sizeof(*c.ids));
 	c.to_load = calloc(c.n, sizeof(*c.to_load));
+	c.wants_events = calloc(c.n, sizeof(*c.wants_events));
 	c.hashes = calloc(c.n, sizeof(*c.hashes));
-	if (!c.ids || !c.to_load || !c.hashes)
+	if (!c.ids || !c.to_load || !c.wants_events || !c.hashes)
 		result = reel_err_set(err, -ENOMEM, "no memory for the captures of a case");
-	for (unsigned i = 0; result == 0 && i < c.n; i++) {
-		bool is_same = false, is_alone = false;
-		uint8_t hash[32];
-
-		(void)report_hash_source(r, i, hash);
-		put_digits(hash, c.hashes[i]);
-		result = look_up(w, &r->sources[i], c.hashes[i], &c.ids[i], &is_same, &is_alone,
-				 err);
-		if (result == 0 && c.ids[i] == CASE_NONE)
-			c.ids[i] = case_new_id(w, CASE_capture);
-		else if (result == 0 && !is_same)
-			result = take_out(w, c.ids[i], is_alone, err);
-		c.to_load[i] = is_same ? CASE_NONE : c.ids[i];
-		c.n_to_load += !is_same;
-	}
+	for (unsigned i = 0; result == 0 && i < c.n; i++)
+		result = begin_one(w, r, i, with_events, &c, err);
 	if (result < 0)
 		case_captures_done(&c);
 	*ret = c;
@@ -178,6 +196,7 @@ void case_captures_done(struct case_captures *c)
 {
 	free(c->ids);
 	free(c->to_load);
+	free(c->wants_events);
 	free(c->hashes);
 	memset(c, 0, sizeof(*c));
 }

@@ -15,10 +15,13 @@ struct case_captures {
 	unsigned n, n_to_load;
 	int64_t *ids;	  /* in the table capture */
 	int64_t *to_load; /* the same, or CASE_NONE: it is there already */
+	bool *wants_events;
 	char (*hashes)[65];
 };
 
-int case_captures_begin(struct case_writer *w, const struct reel_reader *r,
+/* WITH_EVENTS: they are to be in the table event, where they are not. Those that were there of a
+ * capture that is loaded again will be again. */
+int case_captures_begin(struct case_writer *w, const struct reel_reader *r, bool with_events,
 			struct case_captures *ret, struct reel_err *err);
 void case_captures_done(struct case_captures *c);
 

@@ -75,13 +75,12 @@ int replay_case_begin(struct replay *r)
 	r->output = c;
 	result = case_writer_open(r->options.output, &c->writer, &err);
 	if (result == 0)
-		result = case_captures_begin(c->writer, r->reader, &c->captures, &err);
+		result = case_captures_begin(c->writer, r->reader, r->options.load_events,
+					     &c->captures, &err);
 	if (result == 0 && c->captures.n_to_load)
 		result = load(r, c, &err);
 	if (result == 0)
-		result = case_events_write(c->writer, r->reader, c->captures.ids,
-					   c->captures.to_load, r->options.load_events,
-					   &replay_stop, &err);
+		result = case_events_write(c->writer, r->reader, &c->captures, &replay_stop, &err);
 	if (result == 0)
 		result = case_writer_index(c->writer, &err);
 	if (result == -EINTR)
