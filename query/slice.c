@@ -7,15 +7,24 @@
 
 #include "query/slice_impl.h"
 
+static bool is_child(const struct slice_work *w, uint32_t parent, uint64_t key)
+{
+	uint32_t i = w->nodes[parent].first_child;
+
+	while (i != SLICE_NONE && w->nodes[i].key != key)
+		i = w->nodes[i].next_sibling;
+	return i != SLICE_NONE;
+}
+
 /* A line that says where the node is, but none for a way back to where one came from. */
 static int add_copy(struct slice_work *w, const struct slice_step *step, uint32_t of)
 {
-	uint32_t i;
+	uint32_t i = step->parent;
 	int result;
 
-	if (step->parent == SLICE_NONE)
+	if (i == SLICE_NONE || (w->nodes[i].is_again && is_child(w, i, step->to)))
 		return 0;
-	for (i = step->parent; i != SLICE_NONE; i = w->nodes[i].via.parent)
+	for (; i != SLICE_NONE; i = w->nodes[i].via.parent)
 		if (w->nodes[i].key == step->to)
 			return 0;
 	if (w->n_copies == w->q->nodes) {
@@ -39,6 +48,35 @@ static int expand(struct slice_work *w, uint32_t node)
 	return result;
 }
 
+/* It was not followed where it stands, but could be from here: then this is where it stands. */
+static bool is_better(const struct slice_work *w, const struct slice_step *step, uint32_t of)
+{
+	const struct slice_node *n = &w->nodes[of];
+
+	return step->parent != SLICE_NONE && !n->is_expanded && !step->is_leaf &&
+	       w->nodes[step->parent].depth + 1 < w->q->steps;
+}
+
+/*
+ * By the slack between processes a way that is found later can lead to an earlier moment. Then what
+ * is behind the node is looked for once more; it stays where it is.
+ */
+static int reach_again(struct slice_work *w, const struct slice_step *step, uint32_t of)
+{
+	struct slice_node *n = &w->nodes[of];
+	int c = slice_compare(step->at, n->via.at);
+	int result = add_copy(w, step, of);
+
+	n = &w->nodes[of];
+	if (result || n->is_root || !n->is_expanded || step->is_leaf ||
+	    (w->q->is_backward ? c <= 0 : c >= 0))
+		return result;
+	n->via.at = step->at;
+	n->is_again = true;
+	n->cut = (struct slice_cut){ 0 };
+	return expand(w, of);
+}
+
 static int walk(struct slice_work *w)
 {
 	struct slice_step step;
@@ -51,17 +89,22 @@ static int walk(struct slice_work *w)
 		result = slice_know(w, step.to, &k);
 		if (result)
 			break;
-		if (k->node != SLICE_NONE) {
-			result = add_copy(w, &step, k->node);
+		if (k->node != SLICE_NONE && !is_better(w, &step, k->node)) {
+			result = reach_again(w, &step, k->node);
 			continue;
 		}
-		if (step.parent != SLICE_NONE && w->n_nodes - w->n_copies >= w->q->nodes) {
+		if (k->node == SLICE_NONE && step.parent != SLICE_NONE &&
+		    w->n_nodes - w->n_copies >= w->q->nodes) {
 			w->nodes[step.parent].cut.limit++;
 			continue;
 		}
 		result = slice_add_node(w, &step, &i);
 		if (result)
 			break;
+		if (k->node != SLICE_NONE) {
+			w->nodes[k->node].copy_of = i;
+			w->n_copies++;
+		}
 		k->node = i;
 		if (w->nodes[i].depth < w->q->steps && !step.is_leaf)
 			result = expand(w, i);

@@ -382,7 +382,7 @@ static int judge(struct slice_work *w, struct slice_node *n, struct slice_step *
 	if (to != SLICE_PROCESS)
 		return 0;
 	result = slice_know(w, step->to, &k);
-	if (result || k->node != SLICE_NONE)
+	if (result || (k->node != SLICE_NONE && w->nodes[k->node].is_expanded))
 		return result;
 	if (from == SLICE_PROCESS) {
 		result = judge_fork(w, n, step, ret_shown);

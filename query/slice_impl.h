@@ -37,6 +37,7 @@ struct slice_node {
 	uint32_t line;	  /* where it stands in the answer */
 	uint32_t first_child, last_child, next_sibling;
 	bool is_root, is_expanded;
+	bool is_again; /* expanded more than once */
 	struct slice_cut cut;
 };
 
