@@ -126,6 +126,7 @@
 
 #define COLUMNS_gap(C, R)									\
 	C(R, key, id, "", "")									\
+	C(R, num, capture, "NOT NULL REFERENCES capture", "")					\
 	C(R, num, boot, "REFERENCES boot", "")							\
 	CASE_LIFE(C, R)										\
 	C(R, text, kind, "NOT NULL", "lost: events found no room; damaged, missing, torn: of the tape") \
@@ -264,6 +265,7 @@
 
 #define COLUMNS_connection(C, R)								\
 	C(R, key, id, "", "")									\
+	C(R, num, boot, "NOT NULL REFERENCES boot", "")						\
 	C(R, num, process, "REFERENCES process", "NULL: a socket of a keyframe whose owner is not known") \
 	CASE_LIFE(C, R)										\
 	C(R, text, kind, "NOT NULL", "connect, accept, listen, bind, or send and recv where nothing else was seen") \
@@ -428,13 +430,13 @@
 	X(file, "path") X(file, "dev, inode")							\
 	X(fd, "process, fd, from_ts") X(fd, "file") X(fd, "connection")				\
 	X(connection, "process") X(connection, "addr, port") X(connection, "from_ns")		\
-	X(connection, "peer")									\
+	X(connection, "peer") X(connection, "boot, from_ts")									\
 	X(mount, "boot, from_ts") X(dns, "question") X(dns, "data") X(dns, "ns") X(dns, "process") \
 	X(edge, "process, from_ts") X(edge, "file, from_ts") X(edge, "child")			\
 	X(edge, "connection, from_ts") X(edge, "old_file")					\
 	X(rule, "replay") X(verdict, "replay") X(blind, "verdict")				\
 	X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
-	X(evidence, "event") X(gap, "boot, from_ts") X(clock, "boot, ts")			\
+	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")			\
 	X(coverage, "boot") X(container, "boot") X(session, "boot, sid") X(user, "capture, number") \
 	X(source, "boot") X(replayed, "capture") X(note, "finding")
 
