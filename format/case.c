@@ -104,7 +104,7 @@ static void put_index_name(struct reel_out *o, const struct case_index *x)
 void case_put_indexes(struct reel_out *o)
 {
 	for (const struct case_index *x = case_indexes; x->table; x++) {
-		out_str(o, "CREATE INDEX ");
+		out_str(o, "CREATE INDEX IF NOT EXISTS ");
 		put_index_name(o, x);
 		out_str(o, " ON ");
 		out_str(o, x->table);

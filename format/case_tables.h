@@ -54,7 +54,7 @@
 	T(rule, "UNIQUE (replay, name)", "a rule of that run")					\
 	T(verdict, "", "what the captures say of a rule")					\
 	T(blind, "", "a time in which a rule could not have seen everything")			\
-	T(finding, "UNIQUE (replay, key)", "what a rule found")					\
+	T(finding, "", "what a rule found")							\
 	T(evidence, "PRIMARY KEY (finding, match, n)", "an event that a finding rests on")	\
 	T(note, "", "what an examiner has to say; no command of reel ever changes one")
 
@@ -74,6 +74,7 @@
 	C(R, num, segments, "NOT NULL", "")							\
 	C(R, num, bytes, "NOT NULL", "on tape")							\
 	C(R, num, events, "NOT NULL", "")							\
+	C(R, num, events_loaded, "", "that are in the table event; NULL: nobody asked for it")	\
 	C(R, num, lost, "NOT NULL", "events that were wanted and are not on tape")		\
 	C(R, num, damages, "NOT NULL", "places that could not be read, missing blocks included") \
 	C(R, text, ending, "NOT NULL", "complete, unclean, torn or damaged")			\
@@ -435,7 +436,7 @@
 	X(edge, "process, from_ts") X(edge, "file, from_ts") X(edge, "child")			\
 	X(edge, "connection, from_ts") X(edge, "old_file")					\
 	X(rule, "replay") X(verdict, "replay") X(blind, "verdict")				\
-	X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
+	X(finding, "replay, key") X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
 	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")			\
 	X(coverage, "boot") X(container, "boot") X(session, "boot, sid") X(user, "capture, number") \
 	X(source, "boot") X(replayed, "capture") X(note, "finding")

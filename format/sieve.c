@@ -30,7 +30,7 @@ static bool touches(const struct reel_moment *from, const struct reel_moment *to
 	return to->kind != REEL_REALTIME || real_min < to->ns;
 }
 
-static bool wants_time(const struct reel_sieve *s, uint64_t ts_min, uint64_t ts_max)
+bool reel_sieve_wants_time(const struct reel_sieve *s, uint64_t ts_min, uint64_t ts_max)
 {
 	int64_t real_min, real_max;
 
@@ -48,7 +48,7 @@ bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_entry 
 
 	if (f->kinds && !(f->kinds & 1u << e->kind))
 		return false;
-	if (e->n_events == 0 || !wants_time(s, e->ts_min, e->ts_max))
+	if (e->n_events == 0 || !reel_sieve_wants_time(s, e->ts_min, e->ts_max))
 		return false;
 	if (f->some_types) {
 		for (unsigned i = 0; i < sizeof(e->types); i++)
@@ -113,7 +113,7 @@ uint64_t reel_sieve_count_lost(struct reel_sieve *s, struct reel_unpacked *u)
 				continue;
 			reel_unpacked_event(u, run, i, &ev);
 			record = reel_event_as(&ev, &scratch, sizeof(scratch));
-			if (wants_time(s, record->first, record->last))
+			if (reel_sieve_wants_time(s, record->first, record->last))
 				lost += record->count;
 		}
 	}

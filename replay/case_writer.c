@@ -18,6 +18,7 @@ struct case_writer {
 	char *open_path; /* what SQLite opens: of a new case the temporary name */
 	bool is_beside;	 /* open_path is not path, and not yet renamed */
 	bool is_fresh;	 /* there were no tables */
+	bool is_indexed;
 	uint64_t rows;
 	int64_t next_id[CASE_N_TABLES];
 	sqlite3_stmt *insert[CASE_N_TABLES];
@@ -218,14 +219,23 @@ static int make_tables(struct case_writer *w, struct reel_err *err)
 	return result < 0 ? result : case_writer_exec(w, sql, err);
 }
 
+int case_writer_count_again(struct case_writer *w, enum case_table_id table, struct reel_err *err)
+{
+	char sql[128];
+
+	w->next_id[table] = 0;
+	if (case_tables[table].columns[0].kind != CASE_KEY)
+		return 0;
+	snprintf(sql, sizeof(sql), "SELECT max(id) FROM %s", case_tables[table].name);
+	return ask(w, sql, &w->next_id[table], err);
+}
+
 static int prepare(struct case_writer *w, struct reel_err *err)
 {
 	struct reel_out o;
 	int result = out_init_mem(&o);
 
 	for (int t = 0; result == 0 && t < CASE_N_TABLES; t++) {
-		char sql[128];
-
 		out_reset(&o);
 		case_put_insert(&o, (enum case_table_id)t);
 		result = out_error(&o);
@@ -236,11 +246,7 @@ static int prepare(struct case_writer *w, struct reel_err *err)
 			result = case_writer_error(w, "cannot write to its tables", err);
 			break;
 		}
-		w->next_id[t] = 0;
-		if (case_tables[t].columns[0].kind != CASE_KEY)
-			continue;
-		snprintf(sql, sizeof(sql), "SELECT max(id) FROM %s", case_tables[t].name);
-		result = ask(w, sql, &w->next_id[t], err);
+		result = case_writer_count_again(w, (enum case_table_id)t, err);
 	}
 	out_done(&o);
 	if (result == -ENOMEM)
@@ -401,6 +407,19 @@ int case_write(struct case_writer *w, enum case_table_id table, const void *row,
 	return 0;
 }
 
+void case_boot_text(const uint8_t id[16], char ret[CASE_BOOT_TEXT])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < 16; i++) {
+		*ret++ = digits[id[i] >> 4];
+		*ret++ = digits[id[i] & 15];
+		if (i == 3 || i == 5 || i == 7 || i == 9)
+			*ret++ = '-';
+	}
+	*ret = '\0';
+}
+
 /* The end -------------------------------------------------------------------------------------- */
 
 static int check_keys(struct case_writer *w, struct reel_err *err)
@@ -480,12 +499,18 @@ static int put_in_place(struct case_writer *w, struct reel_err *err)
 	return 0;
 }
 
+int case_writer_index(struct case_writer *w, struct reel_err *err)
+{
+	if (!w->is_fresh || w->is_indexed)
+		return 0;
+	w->is_indexed = true;
+	return put_and_run(w, case_put_indexes, err);
+}
+
 int case_writer_commit(struct case_writer *w, struct reel_err *err)
 {
-	int result = 0;
+	int result = case_writer_index(w, err);
 
-	if (w->is_fresh)
-		result = put_and_run(w, case_put_indexes, err);
 	if (result == 0 && w->is_fresh)
 		result = put_and_run(w, case_put_views, err);
 	if (result == 0)

@@ -39,6 +39,12 @@ int64_t case_new_id(struct case_writer *w, enum case_table_id table);
 int case_write(struct case_writer *w, enum case_table_id table, const void *row,
 	       struct reel_err *err);
 
+/* Ids that were given out and whose rows were deleted again are free. */
+int case_writer_count_again(struct case_writer *w, enum case_table_id table, struct reel_err *err);
+
+/* Makes the indexes of a new case, which the commit does otherwise: for questions before it. */
+int case_writer_index(struct case_writer *w, struct reel_err *err);
+
 /* Nothing can be written afterwards. */
 int case_writer_commit(struct case_writer *w, struct reel_err *err);
 
@@ -58,5 +64,9 @@ int case_writer_exec(struct case_writer *w, const char *sql, struct reel_err *er
 
 /* Bytes as SQLite has to be told them; static until the row is written. NULL: NULL. */
 int case_bind_bytes(sqlite3_stmt *s, int n, const void *bytes, size_t length);
+
+/* The id of a boot as the kernel writes it. */
+enum { CASE_BOOT_TEXT = 37 };
+void case_boot_text(const uint8_t id[16], char ret[CASE_BOOT_TEXT]);
 
 #endif
