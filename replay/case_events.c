@@ -44,7 +44,6 @@ int case_events_take_out(struct case_writer *w, int64_t capture, struct reel_err
 	return case_writer_exec(w, sql, err);
 }
 
-/* The text of the time is not kept, since it is as long as half of the rest. */
 static void put_table(struct reel_out *o, const struct reel_columns *c)
 {
 	out_str(o, "CREATE TABLE event (");
@@ -54,11 +53,6 @@ static void put_table(struct reel_out *o, const struct reel_columns *c)
 		out_str(o, column->name);
 		out_char(o, ' ');
 		out_str(o, reel_column_strict_type(column));
-		if (column->id == REEL_COLUMN_TIME)
-			out_str(o, " GENERATED ALWAYS AS (CASE WHEN time_ns > 0 THEN "
-				   "strftime('%Y-%m-%dT%H:%M:%S', time_ns / 1000000000, "
-				   "'unixepoch') || printf('.%09dZ', time_ns % 1000000000) END) "
-				   "VIRTUAL");
 		out_str(o, ", ");
 	}
 	out_str(o, "capture INTEGER NOT NULL REFERENCES capture) STRICT;");
@@ -97,8 +91,7 @@ static int prepare_insert(struct job *j, struct reel_err *err)
 {
 	char sql[256] = "INSERT INTO event VALUES (?";
 
-	/* A generated column has no value. */
-	for (unsigned i = 1; i < j->columns->n; i++)
+	for (unsigned i = 0; i < j->columns->n; i++)
 		strcat(sql, ",?");
 	strcat(sql, ")");
 	if (sqlite3_prepare_v3(case_writer_db(j->w), sql, -1, SQLITE_PREPARE_PERSISTENT, &j->insert,
@@ -130,20 +123,19 @@ static int put_event(struct job *j, const struct reel_event *ev,
 {
 	const unsigned source = ev->segment->source;
 	int64_t realtime = reel_walk_realtime(j->walk, ev);
-	int n = 0, code = SQLITE_OK;
+	int code = SQLITE_OK;
 
 	reel_row_begin(j->row, ev, realtime < 0 ? 0 : realtime, beside, n_beside);
 	for (unsigned i = 0; code == SQLITE_OK && i < j->columns->n; i++) {
 		struct reel_value value;
 
-		if (j->columns->list[i].id == REEL_COLUMN_TIME)
-			continue;
 		if (reel_row_value(j->row, i, &value) < 0)
 			return reel_err_set(err, -ENOMEM, "no memory for rows");
-		code = bind(j->insert, ++n, &value);
+		code = bind(j->insert, (int)i + 1, &value);
 	}
 	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(j->insert, ++n, j->captures->ids[source]);
+		code = sqlite3_bind_int64(j->insert, (int)j->columns->n + 1,
+					  j->captures->ids[source]);
 	if (code == SQLITE_OK)
 		code = sqlite3_step(j->insert);
 	if (code != SQLITE_DONE) {
