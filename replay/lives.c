@@ -93,6 +93,8 @@ static int get(struct lives *l, struct model_process *p, struct life **ret)
 static void free_life(struct lives *l, struct life *of)
 {
 	lives_fd_free_all(l, of);
+	if (l->tell.freed)
+		l->tell.freed(l->tell.context, of);
 	of->process->user = NULL;
 	model_unref(l->m, of->process);
 	free(of);
@@ -122,6 +124,8 @@ int lives_ended(struct lives *l, uint64_t serial, uint64_t ts)
 	*(l->dead_newest ? &l->dead_newest->newer : &l->dead_oldest) = of;
 	l->dead_newest = of;
 	r = lives_fd_end_all(l, of, ts);
+	if (r == 0 && l->tell.over)
+		r = l->tell.over(l->tell.context, of);
 	if (++l->n_dead <= LIVES_DEAD || r < 0)
 		return r;
 	of = l->dead_oldest;

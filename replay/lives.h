@@ -57,7 +57,7 @@ struct life_file {
 	bool is_hidden; /* another one has its path now */
 	/* The reader's, zero at first; whoever forgets the file is told. */
 	struct {
-		int64_t row;
+		int64_t row, boot;
 		int64_t first_ns, last_ns, created_ns, removed_ns;
 		uint32_t writers, readers, executions;
 		bool is_met, has_hash;
@@ -88,7 +88,8 @@ struct life_connection {
 	struct life_event event;
 	/* The reader's: */
 	int64_t row, process_row, peer_row;
-	void *name;
+	struct model_text *name;
+	bool is_sent, is_received;
 };
 
 struct life_socket {
@@ -163,7 +164,9 @@ struct life_mount {
 struct lives_tell {
 	void *context;
 	int (*begun)(void *context, struct life *l);
-	int (*ended)(void *context, struct life *l); /* behind its descriptors */
+	int (*over)(void *context, struct life *l);  /* he has just ended */
+	int (*ended)(void *context, struct life *l); /* and is told, behind his descriptors */
+	void (*freed)(void *context, struct life *l);
 	int (*fd)(void *context, struct life *l, struct life_fd *fd);
 	/* L is NULL for what a keyframe tells; PEER, if it was found, is the other end. */
 	int (*connected)(void *context, struct life *l, struct life_connection *c,
@@ -182,6 +185,9 @@ int life_files_end(struct life_files *f);
 void life_files_free(struct life_files *f);
 /* By its path; KIND is LIFE_FILE, or as the path tells. NULL: no memory. */
 struct life_file *life_file(struct life_files *f, uint32_t boot, const void *path, size_t length);
+void life_file_ref(struct life_file *f);
+void life_file_unref(struct life_file *f);
+void life_file_is_at(struct life_files *f, struct life_file *file, uint32_t dev, uint64_t inode);
 /* The last that was met with that device and inode; NULL: none. */
 struct life_file *life_file_by_inode(struct life_files *f, uint32_t boot, uint32_t dev,
 				     uint64_t inode);
@@ -202,6 +208,10 @@ int lives_ended(struct lives *l, uint64_t serial, uint64_t ts);
 int lives_end(struct lives *l);
 void lives_free(struct lives *l);
 
+/* What a path in the event says, made whole by where BY is. NULL: it is empty, or no memory. */
+struct life_file *lives_event_path(struct lives *l, const struct reel_event *ev, struct life *by,
+				   uint16_t offset);
+
 /*
  * The event with a fixed part that is as long as this build's, in SCRATCH where the capture's is
  * shorter, so that each of its strings can be asked for.
@@ -217,6 +227,8 @@ static inline struct life *lives_of(const struct model_process *p)
 }
 /* NULL: not known. */
 struct life_fd *lives_fd(const struct life *of, int32_t fd);
+/* The same that showed INODE, also one that ended just now with an exec or exit. */
+struct life_fd *lives_fd_of(const struct life *of, int32_t fd, uint64_t inode);
 struct life_socket *lives_socket(const struct lives *l, uint64_t inode);
 /* Whom it is connected with, or last was; NULL: nobody. */
 struct life_connection *lives_connection(const struct life_socket *s);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "replay/lives_impl.h"
 
@@ -570,14 +571,21 @@ static struct life_fd *over_one(const struct life *of, int32_t number)
 	return fd;
 }
 
+struct life_fd *lives_fd_of(const struct life *of, int32_t number, uint64_t inode)
+{
+	struct life_fd *fd = lives_fd(of, number);
+
+	if (!fd || fd->inode != inode)
+		fd = of ? over_one(of, number) : NULL;
+	return fd && fd->inode == inode ? fd : NULL;
+}
+
 static void add_bytes(struct lives *l, int32_t number, uint64_t inode, uint64_t read_bytes,
 		      uint64_t written_bytes)
 {
-	struct life_fd *fd = lives_fd(l->by, number);
+	struct life_fd *fd = lives_fd_of(l->by, number, inode);
 
-	if (!fd || fd->inode != inode)
-		fd = over_one(l->by, number);
-	if (!fd || fd->inode != inode)
+	if (!fd)
 		return;
 	fd->read_bytes += read_bytes;
 	fd->written_bytes += written_bytes;

@@ -372,3 +372,11 @@ struct life_file *lives_object(struct lives *l, const char *kind, uint64_t inode
 	return is_new ? life_file_new(l->files, l->boot, path, n) :
 			life_file(l->files, l->boot, path, n);
 }
+
+struct life_file *lives_event_path(struct lives *l, const struct reel_event *ev, struct life *by,
+				   uint16_t offset)
+{
+	l->ev = ev;
+	l->by = by;
+	return lives_path(l, offset);
+}

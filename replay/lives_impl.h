@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "format/reader.h"
 #include "replay/lives.h"
 
 enum {
@@ -62,9 +63,6 @@ static inline bool lives_worked(const struct reel_event *ev)
 }
 
 /* Files */
-void life_file_ref(struct life_file *f);
-void life_file_unref(struct life_file *f);
-void life_file_is_at(struct life_files *f, struct life_file *file, uint32_t dev, uint64_t inode);
 struct life_file *life_file_new(struct life_files *f, uint32_t boot, const void *path,
 				size_t length);
 /* Forgets what nobody has open, if they are too many. */
@@ -104,9 +102,15 @@ int lives_mount_frame_end(struct lives *l);
 int lives_mount_end_all(struct lives *l);
 void lives_mount_free_all(struct lives *l);
 
+static inline bool lives_is_as_built(const struct reel_event *ev, unsigned type)
+{
+	return ev->segment ? ev->segment->schema->as_built[type] :
+			     ev->type == reel_type_by_id(ev->type->id);
+}
+
 /* This build's struct of the event's type, or NULL where the capture's is another. */
-#define lives_as(l, type, scratch)                              \
-	((l)->ev->segment->schema->as_built[EV_##type] ?        \
+#define lives_as(l, type, scratch)                                                       \
+	(lives_is_as_built((l)->ev, EV_##type) ?                                         \
 		 (const struct ev_##type *)reel_event_as((l)->ev, scratch, sizeof(*(scratch))) : \
 		 NULL)
 
