@@ -141,12 +141,26 @@ static void put_end(struct reel_out *o, sqlite3_stmt *s, int addr, int port)
 	}
 }
 
+/* A name of the kernel's headers, IPPROTO_TCP or AF_UNIX, as people say it. */
+static void put_constant(struct reel_out *o, sqlite3_stmt *s, int column)
+{
+	const char *name = (const char *)sqlite3_column_text(s, column), *under;
+
+	if (!name)
+		return;
+	under = strncmp(name, "IPPROTO_", 8) == 0 || strncmp(name, "AF_", 3) == 0 ?
+			strchr(name, '_') :
+			NULL;
+	for (name = under ? under + 1 : name; *name; name++)
+		out_char(o, *name >= 'A' && *name <= 'Z' ? (char)(*name | 0x20) : *name);
+}
+
 /* family, proto, addr, port, name, unix_path, laddr, lport, peer, inode, kind */
 static void put_connection(struct reel_out *o, sqlite3_stmt *s)
 {
 	bool is_local = sqlite3_column_type(s, 8) != SQLITE_NULL;
 
-	put_name(o, s, is_there(s, 1) ? 1 : 0, 0);
+	put_constant(o, s, is_there(s, 1) ? 1 : 0);
 	if (is_there(s, 5)) {
 		out_char(o, ' ');
 		put_name(o, s, 5, 0);
