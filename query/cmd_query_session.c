@@ -184,7 +184,7 @@ int query_session(struct query *q)
 				  &err);
 	if (q->is_case) {
 		/* What is wrong with it is said by us. */
-		r = database_open(q->source, q->options.write, &q->db, &err);
+		r = database_open(q->source, q->options.write, &q->db, &q->captures, &err);
 		if (r < 0)
 			return query_fail(q, r, &err);
 		sqlite3_close(q->db);
