@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What render.c, render_json.c, render_text.c and render_csv.c share, and nobody else includes. */
+/* What render*.c and columns_value.c share, and nobody else includes. */
 #ifndef REEL_FORMAT_RENDER_PLAN_H
 #define REEL_FORMAT_RENDER_PLAN_H
 

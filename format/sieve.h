@@ -17,6 +17,9 @@ struct reel_sieve {
 void reel_sieve_init(struct reel_sieve *s, const struct reel_filter *f,
 		     const struct reel_clocks *clocks);
 
+/* Whether something between two moments, both included, may be in the time that is wanted. */
+bool reel_sieve_wants_time(const struct reel_sieve *s, uint64_t ts_min, uint64_t ts_max);
+
 /* False only if nothing in the block can be wanted. Looks at its bloom filter last. */
 bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_entry *e);
 

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The captures that a connection of SQLite has open. All tables of the connection share them: a
+ * capture is opened and indexed once, and what was found broken or lost while it was read stays with
+ * it until somebody asks.
+ *
+ * The open ones, which a table without an argument shows, are one reader, as if they had been
+ * merged; beside them those that a table was given by path, REEL_CAPTURES_KEPT of them: more are
+ * closed when nobody reads them, the one that was used longest ago first.
+ *
+ * Memory: about 100 bytes a block and 40 bytes a LOST record of each; its events stay on disk.
+ */
+#ifndef REEL_QUERY_CAPTURES_H
+#define REEL_QUERY_CAPTURES_H
+
+#include "format/reader.h"
+#include "format/walk.h"
+
+enum { REEL_CAPTURES_KEPT = 16, REEL_CAPTURE_PATHS_MAX = 1024 };
+
+/* What the LOST records of a capture say; the reader counts those that were in some question's
+ * time. */
+struct reel_loss {
+	const struct reel_boot *boot;
+	uint64_t first, last, count;
+	bool is_counted;
+};
+
+/* How much had to be read for what has been asked so far. */
+struct reel_reading {
+	uint64_t blocks;	/* of events that the questions went over, in all */
+	uint64_t unpacked;	/* that were decompressed */
+	uint64_t events;	/* looked at */
+	uint64_t rows;		/* given to SQLite */
+};
+
+struct reel_capture {
+	struct reel_capture *next;
+	char *path;		/* as it was given; NULL: the open ones */
+	struct reel_reader *reader;
+	struct reel_health health;
+	struct reel_loss *losses;	/* read when first asked for */
+	size_t n_losses;
+	bool has_losses;
+	struct reel_reading reading;
+	unsigned refs;		/* cursors, and the list it is in */
+	uint64_t used;		/* the larger, the later */
+};
+
+struct reel_captures;
+
+int reel_captures_new(struct reel_captures **ret);
+void reel_captures_ref(struct reel_captures *c);
+void reel_captures_unref(struct reel_captures *c);
+
+/* Adds these to those that are open. On an error they stay as they were. */
+int reel_captures_open(struct reel_captures *c, const char *const *paths, unsigned n,
+		       struct reel_err *err);
+/* Closes all, as soon as nobody reads them. */
+void reel_captures_close(struct reel_captures *c);
+
+/*
+ * The capture of that path, which is opened if need be; NULL: the open ones, -ENODATA if there are
+ * none. It stays until reel_capture_unref().
+ */
+int reel_captures_get(struct reel_captures *c, const char *path, struct reel_capture **ret,
+		      struct reel_err *err);
+void reel_capture_unref(struct reel_capture *c);
+
+/* For whoever wants to see all: NULL behind the last. The open ones come first. */
+struct reel_capture *reel_captures_each(struct reel_captures *c, struct reel_capture *last);
+
+/*
+ * A question about what the filter lets through begins: what was lost in its time counts from now
+ * on as met. Damage is noted by whoever meets it, in health.
+ */
+int reel_capture_ask(struct reel_capture *c, const struct reel_filter *f, struct reel_err *err);
+
+#endif
