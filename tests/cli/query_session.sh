@@ -8,11 +8,14 @@ cd "$TMP" || exit 1
 HOME=$TMP TMPDIR=$TMP/tmp
 export HOME TMPDIR
 mkdir -p tmp queries
-socket=$TMP/tmux
+socket= sockets=0
 
 start() { # words: what runs in the terminal; its status is in $TMP/status then
 	rm -f status
-	tmux -f /dev/null -S "$socket" new-session -d -x 120 -y 50 "$*; echo \$? >$TMP/status"
+	# A server that is ending still has its socket.
+	sockets=$((sockets + 1))
+	socket=$TMP/tmux$sockets
+	tmux -f /dev/null -S "$socket" new-session -d -x 120 -y 50 "$*; echo \$? >$TMP/status; sleep 60"
 }
 end() { tmux -S "$socket" kill-server 2>/dev/null; }
 trap 'end; rm -rf "$TMP"' EXIT
@@ -20,7 +23,7 @@ type_line() {
 	tmux -S "$socket" send-keys -l -- "$1 "
 	tmux -S "$socket" send-keys Enter
 }
-screen() { tmux -S "$socket" capture-pane -p; }
+screen() { tmux -S "$socket" capture-pane -p 2>/dev/null; }
 shows() { # name, regex: on the screen within 10 s
 	for _ in $(seq 100); do
 		if screen | grep -Eq -e "$2"; then
@@ -47,7 +50,7 @@ printf -- '-- title: Doubled\n-- param by integer = 2: factor\nSELECT name, n * 
 
 start "$REEL" query --queries queries "'a \"case\".db'"
 shows "it says what is there" "^reel query: a \"case\".db\."
-shows "and which queries" 'doubled\(\.\.\.\)'
+shows "and which queries" '^Named queries are tables too: .*\(\.\.\.\)'
 shows "it asks" '^sqlite> *$'
 type_line ".tables"
 shows "the case is open" '^person *$'
@@ -76,7 +79,7 @@ t_is "and is done" "$(sqlite3 'a "case".db' "SELECT n FROM person WHERE name = '
 
 start "$REEL" query "'a \"case\".db'" "\"SELECT name, printf('%0200d', n) AS wide, 5 AS five FROM person\""
 shows "rows in a terminal are a table" '^name  wide +five$'
-shows "which is cut to its width" '^日本  0+…     5$'
+shows "which is cut to its width" '^日本  0+… +5$'
 ends "and ends" 0
 
 start "PATH=/nowhere" "$REEL" query "'a \"case\".db'"
