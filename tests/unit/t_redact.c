@@ -88,7 +88,8 @@ TEST(json)
 	      "\"env\":[\"A=b\"],\"deep\":{\"argv_arg\":[\"c\",\"d\"]},\"line\":\"rm x\"}",
 	      "{\"pid\": 1, \"argv\": [\"a\", \"[arg]\"], \"content\":\"[content]\", "
 	      "\"content_hex\":\"[content]\","
-	      "\"env\":[\"A=[env]\"],\"deep\":{\"argv_arg\":[\"c\",\"[arg]\"]},\"line\":\"rm [arg]\"}");
+	      "\"env\":[\"A=[env]\"],\"deep\":{\"argv_arg\":[\"c\",\"[arg]\"]},"
+	      "\"line\":\"rm [arg]\"}");
 	check(redact_json, REDACT_ENV, "{\"argv\":[\"a\",\"b\"],\"content\":\"x\"}",
 	      "{\"argv\":[\"a\",\"b\"],\"content\":\"x\"}");
 	/* What is no JSON cannot be looked into. */
@@ -158,7 +159,8 @@ TEST(statements_do_not_see_it)
 		"SELECT group_concat(argv) FROM p",
 		"SELECT argv FROM main.p",
 		"SELECT a FROM (SELECT argv AS a FROM main.p)",
-		"WITH c(a) AS (SELECT '' UNION ALL SELECT argv FROM p) SELECT group_concat(a) FROM c",
+		"WITH c(a) AS (SELECT '' UNION ALL SELECT argv FROM p)"
+		" SELECT group_concat(a) FROM c",
 		"SELECT what FROM v",
 		"SELECT what FROM main.v",
 		"SELECT x.argv FROM p AS x NATURAL JOIN p AS y",
