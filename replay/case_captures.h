@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which captures a case has, and what becomes of them when it is written to again: one that is there
- * with the same hash stays as it is, one that has changed is taken out and loaded again under the
- * same id. Findings of earlier replays stay, and are tied to the new rows.
+ * Which captures a case has, and what becomes of them when it is written to again: one that is
+ * there with the same hash stays as it is, one that has changed is taken out and loaded again under
+ * the same id. Findings of earlier replays stay, and are tied to the new rows.
  */
 #ifndef REEL_REPLAY_CASE_CAPTURES_H
 #define REEL_REPLAY_CASE_CAPTURES_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The writer of cases: what a row becomes, what is refused, and what an end without a commit leaves. */
+/* The writer of cases: what a row becomes, what is refused, what an end without a commit leaves. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
