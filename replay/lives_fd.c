@@ -329,7 +329,7 @@ static int on_socket(struct lives *l)
 	if (!e)
 		return 0;
 	fd = opened(l, e->fd);
-	fd.flags = e->sock_type;
+	fd.flags = O_RDWR | (e->sock_type & (O_CLOEXEC | O_NONBLOCK));
 	fd.on_exec = (uint8_t)on_exec(e->sock_type, O_CLOEXEC);
 	r = e->inode ? show_socket(l, &fd, e->inode, true) : show(l, &fd, 0, 0, 0);
 	if (r == 0)
@@ -353,6 +353,7 @@ static int on_accept(struct lives *l)
 
 	if (!e || !e->inode)
 		return 0;
+	fd.flags = O_RDWR;
 	fd.on_exec = LIFE_ON_EXEC_UNKNOWN;
 	r = show_socket(l, &fd, e->inode, true);
 	return r == 0 ? put(l, l->by, &fd) : r;
