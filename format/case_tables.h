@@ -55,7 +55,7 @@
 	T(rule, "UNIQUE (replay, name)", "a rule of that run")					\
 	T(verdict, "", "what the captures say of a rule")					\
 	T(blind, "", "a time in which a rule could not have seen everything")			\
-	T(finding, "UNIQUE (replay, key)", "what a rule found")					\
+	T(finding, "", "what a rule found")							\
 	T(evidence, "PRIMARY KEY (finding, match, n)", "an event that a finding rests on")	\
 	T(note, "", "what an examiner has to say; no command of reel ever changes one")
 
@@ -75,6 +75,7 @@
 	C(R, num, segments, "NOT NULL", "")							\
 	C(R, num, bytes, "NOT NULL", "on tape")							\
 	C(R, num, events, "NOT NULL", "")							\
+	C(R, num, events_loaded, "", "that are in the table event; NULL: nobody asked for it")	\
 	C(R, num, lost, "NOT NULL", "events that were wanted and are not on tape")		\
 	C(R, num, damages, "NOT NULL", "places that could not be read, missing blocks included") \
 	C(R, text, ending, "NOT NULL", "complete, unclean, torn or damaged")			\
@@ -127,6 +128,7 @@
 
 #define COLUMNS_gap(C, R)									\
 	C(R, key, id, "", "")									\
+	C(R, num, capture, "NOT NULL REFERENCES capture", "")					\
 	C(R, num, boot, "REFERENCES boot", "")							\
 	CASE_LIFE(C, R)										\
 	C(R, text, kind, "NOT NULL", "lost: events found no room; damaged, missing, torn: of the tape") \
@@ -265,6 +267,7 @@
 
 #define COLUMNS_connection(C, R)								\
 	C(R, key, id, "", "")									\
+	C(R, num, boot, "NOT NULL REFERENCES boot", "")						\
 	C(R, num, process, "REFERENCES process", "NULL: a socket of a keyframe whose owner is not known") \
 	CASE_LIFE(C, R)										\
 	C(R, text, kind, "NOT NULL", "connect, accept, listen, bind, or send and recv where nothing else was seen") \
@@ -279,7 +282,7 @@
 	C(R, num, peer, "REFERENCES connection", "the other end, where it was on this machine")	\
 	C(R, num, sent_bytes, "", "") C(R, num, received_bytes, "", "")				\
 	C(R, num, ret, "", "what the call returned")						\
-	C(R, text, errno, "", "name of the error, where it failed; EINPROGRESS is none")	\
+	C(R, text, error, "", "name of the errno, where it failed; EINPROGRESS is none")	\
 	C(R, text, event, "", "")
 
 #define COLUMNS_mount(C, R)									\
@@ -442,14 +445,14 @@
 	X(file, "path") X(file, "dev, inode")							\
 	X(fd, "process, fd, from_ts") X(fd, "file") X(fd, "connection")				\
 	X(connection, "process") X(connection, "addr, port") X(connection, "from_ns")		\
-	X(connection, "peer")									\
+	X(connection, "peer") X(connection, "boot, from_ts")									\
 	X(mount, "boot, from_ts") X(dns, "question") X(dns, "data") X(dns, "ns") X(dns, "process") \
+	X(edge, "process, is_out, boot, from_ts") X(edge, "file, is_out, boot, from_ts")	\
+	X(edge, "connection, is_out, boot, from_ts") X(edge, "child") X(edge, "old_file")	\
 	X(crypto_call, "process, ts")								\
-	X(edge, "process, from_ts") X(edge, "file, from_ts") X(edge, "child")			\
-	X(edge, "connection, from_ts") X(edge, "old_file")					\
 	X(rule, "replay") X(verdict, "replay") X(blind, "verdict")				\
-	X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
-	X(evidence, "event") X(gap, "boot, from_ts") X(clock, "boot, ts")			\
+	X(finding, "replay, key") X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
+	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")			\
 	X(coverage, "boot") X(container, "boot") X(session, "boot, sid") X(user, "capture, number") \
 	X(source, "boot") X(replayed, "capture") X(note, "finding")
 

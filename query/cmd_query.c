@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,18 +49,22 @@ static const struct reel_option query_table[] = {
 };
 
 volatile int query_stop;
+/* What a signal ends. SQLite says that this may be done at any time while it is open. */
+static sqlite3 *volatile running;
 
 static void handle_stop(int signal_number)
 {
 	/* Whoever asks twice does not want to wait. */
-	if (query_stop)
+	if (query_stop == signal_number && signal_number != SIGALRM)
 		(void)signal(signal_number, SIG_DFL);
 	query_stop = signal_number;
+	if (running)
+		sqlite3_interrupt(running);
 }
 
 int query_fail(struct query *q, int r, const struct reel_err *err)
 {
-	if (r == -EINTR && q->timed_out) {
+	if (r == -EINTR && query_stop == SIGALRM) {
 		fputs("reel query: --timeout came before the end of the answer\n", stderr);
 		return REEL_STATUS_INCOMPLETE;
 	}
@@ -80,13 +85,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+/* An interrupt that came between two statements is forgotten by SQLite. */
 static int look_at_stop(void *context)
 {
-	struct query *q = context;
-
-	if (q->deadline_ns && now_ns() > q->deadline_ns)
-		q->timed_out = true;
-	return query_stop || q->timed_out;
+	(void)context;
+	return query_stop;
 }
 
 /* What was asked for -------------------------------------------------------------------------- */
@@ -261,7 +264,8 @@ static int prepare_connection(struct query *q)
 	struct reel_err err = { 0 };
 	int r = 0;
 
-	sqlite3_progress_handler(q->db, STEPS_BETWEEN_LOOKS, look_at_stop, q);
+	running = q->db;
+	sqlite3_progress_handler(q->db, STEPS_BETWEEN_LOOKS, look_at_stop, NULL);
 	if (q->redact.kinds)
 		r = redact_install(q->db, &q->redact, &err);
 	for (size_t i = 0; r == 0 && i < q->named.n; i++)
@@ -276,9 +280,9 @@ static int open_source(struct query *q)
 	int r;
 
 	if (q->is_case)
-		r = database_open(q->source, q->options.write, &q->db, &err);
+		r = database_open(q->source, q->options.write, &q->db, &q->captures, &err);
 	else
-		r = database_open_capture(q->source, &q->db, &err);
+		r = database_open_capture(q->source, &q->db, &q->captures, &err);
 	return r < 0 ? query_fail(q, r, &err) : prepare_connection(q);
 }
 
@@ -290,13 +294,14 @@ static int open_passing(struct query *q)
 
 	if (status != REEL_STATUS_OK)
 		return status;
+	running = NULL;
 	sqlite3_close(q->db);
 	q->db = NULL;
 	redact_done(&q->redact);
 	(void)choose_redaction(q);
-	r = database_open(q->passing.path, false, &q->db, &err);
+	r = database_open(q->passing.path, false, &q->db, &q->captures, &err);
 	if (r == 0)
-		r = database_add_capture(q->db, q->source, &err);
+		r = reel_captures_open(q->captures, &q->source, 1, &err);
 	/* What is open stays readable, and nothing is left behind, whatever ends us. */
 	passing_case_remove(&q->passing);
 	return r < 0 ? query_fail(q, r, &err) : prepare_connection(q);
@@ -431,16 +436,27 @@ static void say_line(void *context, const char *line)
 /* What the answer may lack. */
 static int conclude(struct query *q)
 {
-	struct reel_err err = { 0 };
-	int n;
+	enum reel_status of_case = REEL_STATUS_OK;
+	enum reel_status of_captures = health_of_captures(q->captures, say_line, q);
 
+	/* A passing case tells of the capture the same once more. */
 	if (q->is_case)
-		n = health_of_case(q->db, say_line, q, &err);
-	else
-		n = health_of_capture(q->source, say_line, q, &err);
-	if (n < 0)
-		return query_fail(q, n, &err);
-	return n ? REEL_STATUS_INCOMPLETE : REEL_STATUS_OK;
+		of_case = health_of_case(q->db, say_line, q);
+	return of_captures == REEL_STATUS_OK ? (int)of_case : (int)of_captures;
+}
+
+/* Again and again, since an interrupt may come between two statements. */
+static void start_timeout(const struct query *q)
+{
+	const uint64_t second = 1000000000;
+	struct itimerval timer = {
+		.it_value = { (time_t)(q->options.timeout_ns / second),
+			      (suseconds_t)(q->options.timeout_ns % second / 1000) },
+		.it_interval = { 0, 100000 },
+	};
+
+	if (q->options.timeout_ns)
+		(void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 static int answer(struct query *q)
@@ -450,8 +466,8 @@ static int answer(struct query *q)
 
 	if (status == REEL_STATUS_OK && script_check_names(&q->script, &err) < 0)
 		status = reel_command_misuse(q->self, "%s", err.msg);
-	if (q->options.timeout_ns)
-		q->deadline_ns = now_ns() + q->options.timeout_ns;
+	if (status == REEL_STATUS_OK)
+		start_timeout(q);
 	if (status == REEL_STATUS_OK && !q->is_case && q->script.query && q->script.query->needs)
 		status = open_passing(q);
 	else if (status == REEL_STATUS_OK)
@@ -471,6 +487,7 @@ static void catch_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
 }
 
 static int ask(struct query *q)
@@ -515,6 +532,7 @@ static int query_run(const struct reel_command *self, int argc, char **argv)
 	status = query_load_named(q);
 	if (status == REEL_STATUS_OK)
 		status = q->options.list ? query_list(q) : ask(q);
+	running = NULL;
 	show_free(q->show);
 	out_done(&q->out);
 	sqlite3_close(q->db);

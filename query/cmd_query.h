@@ -37,12 +37,12 @@ struct query {
 	char *text; /* the SQL, where it was read */
 	struct param_given *given;
 	sqlite3 *db;
+	struct reel_captures *captures; /* of the connection */
 	struct redact redact;
 	struct passing_case passing;
 	struct reel_out out;
 	struct show *show;
-	uint64_t deadline_ns, flushed_ns;
-	bool timed_out;
+	uint64_t flushed_ns;
 };
 
 /* A signal came. */

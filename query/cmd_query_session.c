@@ -69,7 +69,7 @@ static char *sql_command(const char *function, char *const *words, size_t n)
 	sqlite3_str_appendf(text, "SELECT 1 WHERE %s(", function);
 	for (size_t i = 0; i < n; i++)
 		sqlite3_str_appendf(text, "%s%Q", i ? ", " : "", words[i]);
-	sqlite3_str_appendall(text, ") IS NULL AND 0;");
+	sqlite3_str_appendall(text, ") < 0;");
 	sql = sqlite3_str_finish(text);
 	copy = sql ? strdup(sql) : NULL;
 	sqlite3_free(sql);
@@ -156,7 +156,10 @@ static int run(const char *program, char **argv)
 	sigaction(SIGINT, &before, NULL);
 	if (r < 0)
 		return r;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	/* sqlite3 ends with 1 if any statement was wrong, which has been seen. */
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status) > 1 ? WEXITSTATUS(status) : 0;
+	return 128 + WTERMSIG(status);
 }
 
 int query_session(struct query *q)
@@ -184,7 +187,7 @@ int query_session(struct query *q)
 				  &err);
 	if (q->is_case) {
 		/* What is wrong with it is said by us. */
-		r = database_open(q->source, q->options.write, &q->db, &err);
+		r = database_open(q->source, q->options.write, &q->db, &q->captures, &err);
 		if (r < 0)
 			return query_fail(q, r, &err);
 		sqlite3_close(q->db);

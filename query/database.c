@@ -144,7 +144,8 @@ static int check(sqlite3 *db, const char *path, struct reel_err *err)
 	return 0;
 }
 
-int database_open(const char *path, bool write, sqlite3 **ret, struct reel_err *err)
+int database_open(const char *path, bool write, sqlite3 **ret, struct reel_captures **ret_captures,
+		  struct reel_err *err)
 {
 	char *uri = write ? sqlite3_mprintf("%s", path) : uri_of(path);
 	int flags = write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
@@ -162,7 +163,7 @@ int database_open(const char *path, bool write, sqlite3 **ret, struct reel_err *
 		r = database_failed(db, path, err);
 	else
 		r = check(db, path, err);
-	if (r == 0 && reel_extension_register(db) != SQLITE_OK)
+	if (r == 0 && reel_extension_register_with(db, ret_captures) != SQLITE_OK)
 		r = database_failed(db, path, err);
 	if (r < 0) {
 		sqlite3_close(db);
@@ -172,23 +173,8 @@ int database_open(const char *path, bool write, sqlite3 **ret, struct reel_err *
 	return 0;
 }
 
-int database_add_capture(sqlite3 *db, const char *path, struct reel_err *err)
-{
-	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(db, "SELECT reel_open(?)", -1, &s, NULL), r = 0;
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(s);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		r = reel_err_set(err, (rc & 0xff) == SQLITE_NOMEM ? -ENOMEM : -EIO, "%s",
-				 sqlite3_errmsg(db));
-	sqlite3_finalize(s);
-	return r;
-}
-
-int database_open_capture(const char *path, sqlite3 **ret, struct reel_err *err)
+int database_open_capture(const char *path, sqlite3 **ret, struct reel_captures **ret_captures,
+			  struct reel_err *err)
 {
 	sqlite3 *db = NULL;
 	int r = 0;
@@ -196,10 +182,10 @@ int database_open_capture(const char *path, sqlite3 **ret, struct reel_err *err)
 	if (sqlite3_open_v2(":memory:", &db,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY,
 			    NULL) != SQLITE_OK ||
-	    reel_extension_register(db) != SQLITE_OK)
+	    reel_extension_register_with(db, ret_captures) != SQLITE_OK)
 		r = db ? database_failed(db, path, err) : reel_err_set(err, -ENOMEM, "no memory");
 	if (r == 0)
-		r = database_add_capture(db, path, err);
+		r = reel_captures_open(*ret_captures, &path, 1, err);
 	if (r < 0) {
 		sqlite3_close(db);
 		return r;

@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "query/health.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "format/outcome.h"
-#include "format/tape.h"
-#include "format/walk.h"
 
-int health_of_capture(const char *path, void (*say)(void *context, const char *line), void *context,
-		      struct reel_err *err)
+static enum reel_status health_of(const struct reel_capture *c, health_say_fn say, void *context)
 {
-	struct reel_filter filter = { .kinds = 1u << TAPE_GAP };
-	struct reel_reader *reader = NULL;
-	struct reel_walk *walk = NULL;
-	struct reel_event event;
+	const struct reel_filter all = { 0 };
+	const struct reel_health *h = &c->health;
 	char line[REEL_HEALTH_LINE];
-	int n = 0, r = reel_reader_open(path, &reader, err);
 
-	if (r == 0)
-		r = reel_walk_open(reader, &filter, &walk, err);
-	if (r == 0)
-		while ((r = reel_walk_next(walk, &event, err)) > 0)
-			;
-	if (r == 0 && reel_health_touches(reel_walk_health(walk), reader, &filter))
-		for (unsigned i = 0; reel_health_line(reel_walk_health(walk), i, line); i++) {
-			say(context, line);
-			n++;
-		}
-	reel_walk_close(walk);
-	reel_reader_close(reader);
-	return r < 0 ? r : n;
+	if (!reel_health_touches(h, c->reader, &all))
+		return REEL_STATUS_OK;
+	for (unsigned i = 0; reel_health_line(h, i, line); i++)
+		say(context, line);
+	if (h->n_damages && c->reading.blocks && !c->reading.unpacked && !c->reading.events)
+		return REEL_STATUS_UNREADABLE;
+	return REEL_STATUS_INCOMPLETE;
+}
+
+enum reel_status health_of_captures(struct reel_captures *captures, health_say_fn say,
+				    void *context)
+{
+	enum reel_status status = REEL_STATUS_OK;
+
+	for (struct reel_capture *c = reel_captures_each(captures, NULL); c;
+	     c = reel_captures_each(captures, c)) {
+		enum reel_status one = health_of(c, say, context);
+
+		if (one == REEL_STATUS_UNREADABLE || status == REEL_STATUS_OK)
+			status = one;
+	}
+	return status;
 }
 
 /* Captures that are not whole, and what is known to be missing, a line each. */
@@ -45,13 +45,11 @@ static const char gaps_sql[] =
 	" WHERE NOT EXISTS (SELECT 1 FROM capture WHERE lost OR damages OR ending <> 'complete')"
 	" HAVING count(*)";
 
-int health_of_case(sqlite3 *db, void (*say)(void *context, const char *line), void *context,
-		   struct reel_err *err)
+enum reel_status health_of_case(sqlite3 *db, health_say_fn say, void *context)
 {
 	static const char *const questions[] = { incomplete_sql, gaps_sql };
-	int n = 0;
+	enum reel_status status = REEL_STATUS_OK;
 
-	(void)err;
 	for (unsigned i = 0; i < sizeof(questions) / sizeof(*questions); i++) {
 		sqlite3_stmt *s = NULL;
 
@@ -59,9 +57,9 @@ int health_of_case(sqlite3 *db, void (*say)(void *context, const char *line), vo
 		if (sqlite3_prepare_v2(db, questions[i], -1, &s, NULL) == SQLITE_OK)
 			while (sqlite3_step(s) == SQLITE_ROW) {
 				say(context, (const char *)sqlite3_column_text(s, 0));
-				n++;
+				status = REEL_STATUS_INCOMPLETE;
 			}
 		sqlite3_finalize(s);
 	}
-	return n;
+	return status;
 }

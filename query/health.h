@@ -3,20 +3,18 @@
 #ifndef REEL_QUERY_HEALTH_H
 #define REEL_QUERY_HEALTH_H
 
-#include <stdbool.h>
-
-#include "format/err.h"
+#include "format/command.h"
+#include "query/captures.h"
 #include "query/sqlite.h"
 
-enum { HEALTH_LINE_BYTES = 1200 };
+typedef void (*health_say_fn)(void *context, const char *line);
 
 /*
- * Gives what is to be said, line by line, to SAY. Returns how many lines, or -errno. For a case
- * from its tables; for a capture from its blocks about losses.
+ * What is to be said of a case, by its tables, and of the captures that were read, line by line.
+ * Returns how the answer stands: ok, incomplete, or unreadable if no block of a capture was sound.
  */
-int health_of_case(sqlite3 *db, void (*say)(void *context, const char *line), void *context,
-		   struct reel_err *err);
-int health_of_capture(const char *path, void (*say)(void *context, const char *line), void *context,
-		      struct reel_err *err);
+enum reel_status health_of_case(sqlite3 *db, health_say_fn say, void *context);
+enum reel_status health_of_captures(struct reel_captures *captures, health_say_fn say,
+				    void *context);
 
 #endif

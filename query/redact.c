@@ -64,11 +64,12 @@ int redact_parse(const char *text, unsigned *ret_kinds, struct reel_err *err)
 			word[len] = '\0';
 			for (i = 0; i < N_KINDS; i++)
 				reel_nearest_offer(&near, kinds[i].name);
-			return reel_err_set(err, -EINVAL,
-					    "nothing to redact is called '%s'%s%s%s: home, args, "
-					    "content, env or all",
-					    word, near.best ? ", did you mean '" : "",
-					    near.best ? near.best : "", near.best ? "'?" : "");
+			return reel_err_set(
+				err, -EINVAL,
+				"nothing to redact is called '%s'%s%s%s (home, args, content, "
+				"env or all)",
+				word, near.best ? ", did you mean '" : "",
+				near.best ? near.best : "", near.best ? "'?" : "");
 		}
 		all |= kinds[i].kinds;
 		text += len;
