@@ -58,22 +58,24 @@ known AS (
 crypto AS MATERIALIZED (
 	SELECT * FROM known WHERE type IS NOT NULL
 ),
-used(process, file, action, opens, bytes, from_ts, from_ns, to_ns) AS (
-	SELECT e.process, e.file, e.kind, 0, e.bytes, e.from_ts, e.from_ns, e.to_ns
+used(process, file, action, opens, mode, bytes, from_ts, from_ns, to_ns) AS (
+	SELECT e.process, e.file, e.kind, 0, iif(e.is_out, 2, 1), e.bytes, e.from_ts, e.from_ns, e.to_ns
 	FROM crypto AS k CROSS JOIN edge AS e ON e.file = k.id
 	WHERE :pid IS NULL
 	UNION ALL
-	SELECT e.process, e.file, e.kind, 0, e.bytes, e.from_ts, e.from_ns, e.to_ns
+	SELECT e.process, e.file, e.kind, 0, iif(e.is_out, 2, 1), e.bytes, e.from_ts, e.from_ns, e.to_ns
 	FROM who CROSS JOIN edge AS e ON e.process = who.id
 	WHERE :pid IS NOT NULL AND e.file IN (SELECT id FROM crypto)
 	UNION ALL
 	SELECT d.process, d.file, CASE d.how WHEN 'keyframe' THEN 'had open' WHEN 'fork' THEN 'inherited'
-			ELSE 'open' END, d.how NOT IN ('keyframe', 'fork'), NULL, d.from_ts, d.from_ns, d.from_ns
+			ELSE 'open' END, d.how NOT IN ('keyframe', 'fork'),
+		CASE d.flags & 3 WHEN 0 THEN 1 WHEN 1 THEN 2 WHEN 2 THEN 3 END, NULL, d.from_ts, d.from_ns, d.from_ns
 	FROM crypto AS k CROSS JOIN fd AS d ON d.file = k.id
 	WHERE d.how <> 'dup' AND (:pid IS NULL OR d.process IN (SELECT id FROM who))
 ),
 by_process AS (
 	SELECT process, file, group_concat(DISTINCT action) AS actions, sum(opens) AS opens,
+		max(mode & 1) + max(mode & 2) AS mode,
 		sum(bytes) AS bytes, min(from_ts) AS from_ts, min(from_ns) AS from_ns, max(to_ns) AS to_ns
 	FROM used
 	GROUP BY process, file
@@ -87,6 +89,7 @@ SELECT p.pid,
 	f.path AS file,
 	u.actions,
 	u.opens,
+	CASE u.mode WHEN 1 THEN 'read' WHEN 2 THEN 'write' WHEN 3 THEN 'read_write' END AS mode,
 	u.bytes,
 	strftime('%Y-%m-%dT%H:%M:%S', u.from_ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', u.from_ns % 1000000000) AS first,

@@ -63,11 +63,11 @@ lists AS (
 	SELECT process, json_group_array(path) AS paths, what
 	FROM (
 		SELECT process, 'loaded' AS what,
-			CASE typeof(path) WHEN 'blob' THEN 'hex:' || lower(hex(path)) ELSE path END AS path
+			utf8_text(path) AS path
 		FROM loaded
 		UNION ALL
 		SELECT process, 'opened',
-			CASE typeof(path) WHEN 'blob' THEN 'hex:' || lower(hex(path)) ELSE path END
+			utf8_text(path)
 		FROM opened
 		ORDER BY 1, 2, 3)
 	GROUP BY process, what
@@ -82,8 +82,8 @@ listed AS MATERIALIZED (
 described AS (
 	SELECT l.boot, p.pid, json_object(
 		'pid', p.pid,
-		'name', CASE typeof(p.comm) WHEN 'blob' THEN 'hex:' || lower(hex(p.comm)) ELSE p.comm END,
-		'exe', (SELECT CASE typeof(i.exe) WHEN 'blob' THEN 'hex:' || lower(hex(i.exe)) ELSE i.exe END
+		'name', utf8_text(p.comm),
+		'exe', (SELECT utf8_text(i.exe)
 			FROM image AS i
 			WHERE i.process = p.id AND coalesce(i.from_ns, 0) <= l.ns
 			ORDER BY i.from_ts DESC LIMIT 1),
