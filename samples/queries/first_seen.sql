@@ -31,7 +31,7 @@ WITH met(kind, what, capture, ns, process, how, times, event) AS (
 	FROM connection AS n
 	JOIN process AS p ON p.id = n.process
 	JOIN boot AS b ON b.id = p.boot
-	WHERE n.kind = 'listen' AND n.errno IS NULL
+	WHERE n.kind = 'listen' AND n.error IS NULL
 	GROUP BY b.capture, n.proto, n.unix_path, n.laddr, n.lport
 	UNION ALL
 	SELECT 'name', d.question, b.capture, min(coalesce(d.ns, -1)), d.process, NULL, count(*), d.event

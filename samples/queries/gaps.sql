@@ -62,6 +62,5 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', g.from_ns / 1000000000, 'unixepoch') ||
 		ORDER BY p.rank)) AS programs,
 	c.host
 FROM missing AS g
-LEFT JOIN boot AS b ON b.id = g.boot
-LEFT JOIN capture AS c ON c.id = b.capture
+JOIN capture AS c ON c.id = g.capture
 ORDER BY coalesce(g.count, 9223372036854775807) DESC, g.from_ts, g.id

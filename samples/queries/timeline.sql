@@ -56,8 +56,8 @@ happened(ns, ts, capture, process, kind, what, event) AS (
 	WHERE :pid IS NULL AND f.removed_ns IS NOT NULL AND f.kind = 'file'
 	UNION ALL
 	SELECT n.from_ns, n.from_ts, w.capture, n.process, 'network',
-		CASE WHEN n.errno IS NOT NULL THEN 'fails to ' ELSE '' END ||
-		CASE n.kind WHEN 'connect' THEN iif(n.errno IS NULL, 'connects to ', 'connect to ')
+		CASE WHEN n.error IS NOT NULL THEN 'fails to ' ELSE '' END ||
+		CASE n.kind WHEN 'connect' THEN iif(n.error IS NULL, 'connects to ', 'connect to ')
 			WHEN 'accept' THEN 'accepts a connection from '
 			WHEN 'listen' THEN 'listens on ' WHEN 'send' THEN 'sends to '
 			WHEN 'recv' THEN 'receives from ' ELSE n.kind || ' ' END ||
@@ -65,7 +65,7 @@ happened(ns, ts, capture, process, kind, what, event) AS (
 			WHEN n.kind = 'listen' THEN
 				iif(instr(n.laddr, ':'), '[' || n.laddr || ']', n.laddr) || ':' || n.lport
 			ELSE iif(instr(n.addr, ':'), '[' || n.addr || ']', n.addr) || ':' || n.port END ||
-		coalesce(' (' || n.name || ')', '') || coalesce(': ' || n.errno, ''),
+		coalesce(' (' || n.name || ')', '') || coalesce(': ' || n.error, ''),
 		n.event
 	FROM who AS w CROSS JOIN connection AS n ON n.process = w.id
 	WHERE n.kind IN ('accept', 'listen', 'connect', 'send', 'recv')
@@ -111,11 +111,11 @@ happened(ns, ts, capture, process, kind, what, event) AS (
 	FROM container AS k JOIN boot AS b ON b.id = k.boot
 	WHERE :pid IS NULL AND k.from_ns IS NOT NULL
 	UNION ALL
-	SELECT coalesce(g.from_ns, g.to_ns), coalesce(g.from_ts, g.to_ts), b.capture, NULL, 'gap',
+	SELECT coalesce(g.from_ns, g.to_ns), coalesce(g.from_ts, g.to_ts), g.capture, NULL, 'gap',
 		CASE WHEN g.kind = 'lost' THEN coalesce(g.count, 'some') || ' events' ||
 			coalesce(' of class ' || g.class, '') || ' are lost' || coalesce(' on CPU ' || g.cpu, '')
 			ELSE 'the capture is ' || g.kind END || coalesce(': ' || g.cause, ''), NULL
-	FROM gap AS g LEFT JOIN boot AS b ON b.id = g.boot
+	FROM gap AS g
 	WHERE :pid IS NULL
 	UNION ALL
 	SELECT k.realtime_ns, k.ts, b.capture, NULL, 'clock',
