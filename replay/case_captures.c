@@ -79,12 +79,16 @@ static const struct {
 } parts[] = {
 #define OF_BOOT "boot IN (SELECT id FROM boot WHERE capture = ?1)"
 #define OF_PROCESS "process IN (SELECT id FROM process WHERE " OF_BOOT ")"
-	{ "image", OF_PROCESS },      { "credential", OF_PROCESS }, { "fd", OF_PROCESS },
-	{ "edge", OF_BOOT },	      { "connection", OF_BOOT },    { "dns", OF_BOOT },
-	{ "mount", OF_BOOT },	      { "session", OF_BOOT },	    { "process", OF_BOOT },
-	{ "container", OF_BOOT },     { "clock", OF_BOOT },	    { "coverage", OF_BOOT },
-	{ "gap", "capture = ?1" },    { "file", "capture = ?1" },   { "user", "capture = ?1" },
-	{ "source", "capture = ?1" }, { "boot", "capture = ?1" },   { "capture", "id = ?1" },
+	{ "image", OF_PROCESS },       { "credential", OF_PROCESS },
+	{ "fd", OF_PROCESS },	       { "file_change", OF_PROCESS },
+	{ "crypto_call", OF_PROCESS }, { "edge", OF_BOOT },
+	{ "connection", OF_BOOT },     { "dns", OF_BOOT },
+	{ "mount", OF_BOOT },	       { "session", OF_BOOT },
+	{ "process", OF_BOOT },	       { "container", OF_BOOT },
+	{ "clock", OF_BOOT },	       { "coverage", OF_BOOT },
+	{ "gap", "capture = ?1" },     { "file", "capture = ?1" },
+	{ "user", "capture = ?1" },    { "source", "capture = ?1" },
+	{ "boot", "capture = ?1" },    { "capture", "id = ?1" },
 };
 
 /*

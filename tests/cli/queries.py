@@ -77,7 +77,7 @@ def rows(where, query):
 
 
 def compare(where, capture, query, write):
-    got = ask(where, query)
+    got = ask(where, query, "--null", "-")
     path = os.path.join(HERE, capture + "." + re.sub(r"[^A-Za-z0-9=.:_-]", "_", query) + ".txt")
     if write:
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as f:
