@@ -57,7 +57,7 @@ void case_clear(enum case_table_id table, void *row)
 
 /* Statements ----------------------------------------------------------------------------------- */
 
-static const char *type_of(const struct case_column *c)
+const char *case_column_type(const struct case_column *c)
 {
 	static const char *const names[] = {
 		[CASE_KEY] = "INTEGER PRIMARY KEY",
@@ -82,7 +82,7 @@ void case_put_tables(struct reel_out *o)
 			out_str(o, i ? ", " : "");
 			out_str(o, c->name);
 			out_char(o, ' ');
-			out_str(o, type_of(c));
+			out_str(o, case_column_type(c));
 			out_str(o, c->constraint[0] ? " " : "");
 			out_str(o, c->constraint);
 		}
@@ -104,7 +104,7 @@ static void put_index_name(struct reel_out *o, const struct case_index *x)
 void case_put_indexes(struct reel_out *o)
 {
 	for (const struct case_index *x = case_indexes; x->table; x++) {
-		out_str(o, "CREATE INDEX ");
+		out_str(o, "CREATE INDEX IF NOT EXISTS ");
 		put_index_name(o, x);
 		out_str(o, " ON ");
 		out_str(o, x->table);
@@ -121,7 +121,7 @@ static bool is_time(const struct case_column *c)
 	return n > 2 && strcmp(c->name + n - 2, "ns") == 0 && (n == 2 || c->name[n - 3] == '_');
 }
 
-static bool has_times(const struct case_table *t)
+bool case_has_iso(const struct case_table *t)
 {
 	for (unsigned i = 0; i < t->n_columns; i++)
 		if (is_time(&t->columns[i]))
@@ -162,8 +162,15 @@ static void put_iso_view(struct reel_out *o, const struct case_table *t)
 void case_put_views(struct reel_out *o)
 {
 	for (const struct case_table *t = case_tables; t->name; t++)
-		if (has_times(t))
+		if (case_has_iso(t))
 			put_iso_view(o, t);
+	for (const struct case_view *v = case_views; v->name; v++) {
+		out_str(o, "CREATE VIEW ");
+		out_str(o, v->name);
+		out_str(o, " AS ");
+		out_str(o, v->sql);
+		out_str(o, ";\n");
+	}
 }
 
 void case_put_insert(struct reel_out *o, enum case_table_id table)

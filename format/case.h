@@ -3,6 +3,7 @@
 #ifndef REEL_FORMAT_CASE_H
 #define REEL_FORMAT_CASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,13 @@ struct case_index {
 	const char *table, *columns;
 };
 
+/* Beside TABLE_iso, which each table with times has. */
+struct case_view {
+	const char *name;
+	const char *doc;
+	const char *sql; /* a SELECT */
+};
+
 enum case_table_id {
 #define T(name, constraint, doc) CASE_##name,
 	CASE_TABLES(T)
@@ -68,8 +76,14 @@ CASE_TABLES(T)
 /* By their ids; and a last one without a name. */
 extern const struct case_table case_tables[];
 extern const struct case_index case_indexes[];
+extern const struct case_view case_views[];
 
 const struct case_table *case_table_by_name(const char *name);
+
+/* "INTEGER PRIMARY KEY", "ANY" ... */
+const char *case_column_type(const struct case_column *c);
+/* Whether there is a view TABLE_iso. */
+bool case_has_iso(const struct case_table *t);
 
 /* All columns NULL. */
 void case_clear(enum case_table_id table, void *row);
@@ -83,5 +97,10 @@ void case_put_indexes(struct reel_out *o);
 void case_put_views(struct reel_out *o);
 /* INSERT of a row of the table, its columns as ?1, ?2 ... in their order. */
 void case_put_insert(struct reel_out *o, enum case_table_id table);
+
+/* All of it for people, as an object a table and view, and as a page: what SCHEMA.md is made of. */
+void case_list_text(struct reel_out *o);
+void case_list_json(struct reel_out *o);
+void case_list_markdown(struct reel_out *o);
 
 #endif

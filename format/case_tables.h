@@ -47,6 +47,7 @@
 	T(connection, "", "a socket that a process connected, accepted or listened on")		\
 	T(mount, "", "a mount")									\
 	T(dns, "", "a name that was looked up: a row for each answer, or for a question alone")	\
+	T(crypto_call, "", "a TLS handshake that ended, or a key, file or cipher that a library was given") \
 	T(edge, "", "that something went from one to another: what slices follow")		\
 	T(replay, "UNIQUE (rules_hash, captures_hash, program_hash, options)",			\
 	  "rules that were run over captures")							\
@@ -54,7 +55,7 @@
 	T(rule, "UNIQUE (replay, name)", "a rule of that run")					\
 	T(verdict, "", "what the captures say of a rule")					\
 	T(blind, "", "a time in which a rule could not have seen everything")			\
-	T(finding, "UNIQUE (replay, key)", "what a rule found")					\
+	T(finding, "", "what a rule found")							\
 	T(evidence, "PRIMARY KEY (finding, match, n)", "an event that a finding rests on")	\
 	T(note, "", "what an examiner has to say; no command of reel ever changes one")
 
@@ -74,6 +75,7 @@
 	C(R, num, segments, "NOT NULL", "")							\
 	C(R, num, bytes, "NOT NULL", "on tape")							\
 	C(R, num, events, "NOT NULL", "")							\
+	C(R, num, events_loaded, "", "that are in the table event; NULL: nobody asked for it")	\
 	C(R, num, lost, "NOT NULL", "events that were wanted and are not on tape")		\
 	C(R, num, damages, "NOT NULL", "places that could not be read, missing blocks included") \
 	C(R, text, ending, "NOT NULL", "complete, unclean, torn or damaged")			\
@@ -126,6 +128,7 @@
 
 #define COLUMNS_gap(C, R)									\
 	C(R, key, id, "", "")									\
+	C(R, num, capture, "NOT NULL REFERENCES capture", "")					\
 	C(R, num, boot, "REFERENCES boot", "")							\
 	CASE_LIFE(C, R)										\
 	C(R, text, kind, "NOT NULL", "lost: events found no room; damaged, missing, torn: of the tape") \
@@ -264,6 +267,7 @@
 
 #define COLUMNS_connection(C, R)								\
 	C(R, key, id, "", "")									\
+	C(R, num, boot, "NOT NULL REFERENCES boot", "")						\
 	C(R, num, process, "REFERENCES process", "NULL: a socket of a keyframe whose owner is not known") \
 	CASE_LIFE(C, R)										\
 	C(R, text, kind, "NOT NULL", "connect, accept, listen, bind, or send and recv where nothing else was seen") \
@@ -278,7 +282,7 @@
 	C(R, num, peer, "REFERENCES connection", "the other end, where it was on this machine")	\
 	C(R, num, sent_bytes, "", "") C(R, num, received_bytes, "", "")				\
 	C(R, num, ret, "", "what the call returned")						\
-	C(R, text, errno, "", "name of the error, where it failed; EINPROGRESS is none")	\
+	C(R, text, error, "", "name of the errno, where it failed; EINPROGRESS is none")	\
 	C(R, text, event, "", "")
 
 #define COLUMNS_mount(C, R)									\
@@ -309,6 +313,19 @@
 	C(R, text, type, "", "")								\
 	C(R, bytes, data, "", "address, name or text that it gives")				\
 	C(R, num, ttl, "", "seconds")								\
+	C(R, text, event, "NOT NULL", "")
+
+#define COLUMNS_crypto_call(C, R)								\
+	C(R, key, id, "", "")									\
+	C(R, num, process, "NOT NULL REFERENCES process", "")					\
+	C(R, num, ns, "", "") C(R, num, ts, "NOT NULL", "")					\
+	C(R, text, kind, "NOT NULL", "handshake or setup")					\
+	C(R, bytes, library, "", "") C(R, bytes, function, "", "")				\
+	C(R, bytes, path, "", "of a setup: the file that it named")				\
+	C(R, bytes, cipher, "", "") C(R, bytes, protocol, "", "")				\
+	C(R, bytes, server_name, "", "")							\
+	C(R, text, side, "", "client or server")						\
+	C(R, num, key_bits, "", "") C(R, num, fd, "", "") C(R, num, ret, "", "")		\
 	C(R, text, event, "NOT NULL", "")
 
 #define COLUMNS_edge(C, R)									\
@@ -428,13 +445,14 @@
 	X(file, "path") X(file, "dev, inode")							\
 	X(fd, "process, fd, from_ts") X(fd, "file") X(fd, "connection")				\
 	X(connection, "process") X(connection, "addr, port") X(connection, "from_ns")		\
-	X(connection, "peer")									\
+	X(connection, "peer") X(connection, "boot, from_ts")									\
 	X(mount, "boot, from_ts") X(dns, "question") X(dns, "data") X(dns, "ns") X(dns, "process") \
-	X(edge, "process, from_ts") X(edge, "file, from_ts") X(edge, "child")			\
-	X(edge, "connection, from_ts") X(edge, "old_file")					\
+	X(edge, "process, is_out, boot, from_ts") X(edge, "file, is_out, boot, from_ts")	\
+	X(edge, "connection, is_out, boot, from_ts") X(edge, "child") X(edge, "old_file")	\
+	X(crypto_call, "process, ts")								\
 	X(rule, "replay") X(verdict, "replay") X(blind, "verdict")				\
-	X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
-	X(evidence, "event") X(gap, "boot, from_ts") X(clock, "boot, ts")			\
+	X(finding, "replay, key") X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
+	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")			\
 	X(coverage, "boot") X(container, "boot") X(session, "boot, sid") X(user, "capture, number") \
 	X(source, "boot") X(replayed, "capture") X(note, "finding")
 

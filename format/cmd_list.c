@@ -4,13 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/case.h"
 #include "format/command.h"
 #include "format/out.h"
 #include "format/render.h"
 #include "format/tape.h"
 #include "format/types.h"
 
-enum { LIST_TEXT, LIST_JSON };
+enum { LIST_TEXT, LIST_JSON, LIST_MARKDOWN };
 
 struct list_options {
 	struct reel_strings types;
@@ -21,7 +22,8 @@ static const struct reel_option list_table[] = {
 	{ "type", 0, "NAME", REEL_OPT_LIST, offsetof(struct list_options, types),
 	  "only of this type of event, or of the one that this call ends in; may be repeated" },
 	{ "format", 0, NULL, REEL_OPT_CHOICE, offsetof(struct list_options, format),
-	  "how to print it (default: text)", .choices = "text|json" },
+	  "how to print it (default: text); markdown: of tables only",
+	  .choices = "text|json|markdown" },
 	{ "json", 0, NULL, REEL_OPT_SET, offsetof(struct list_options, format),
 	  "same as --format json", .value = LIST_JSON },
 	{ 0 },
@@ -219,14 +221,28 @@ static void list_fields(struct list *l)
 	}
 }
 
+/* Tables ------------------------------------------------------------------------------------- */
+
+static void list_tables(struct list *l)
+{
+	if (l->options.format == LIST_JSON)
+		case_list_json(&l->out);
+	else if (l->options.format == LIST_MARKDOWN)
+		case_list_markdown(&l->out);
+	else
+		case_list_text(&l->out);
+}
+
 /* The command -------------------------------------------------------------------------------- */
 
 static const struct list_topic {
 	const char *name;
 	void (*run)(struct list *l);
+	bool has_types, has_markdown;
 } topics[] = {
-	{ "events", list_events },
-	{ "fields", list_fields },
+	{ "events", list_events, true, false },
+	{ "fields", list_fields, true, false },
+	{ "tables", list_tables, false, true },
 };
 
 #define N_TOPICS (sizeof(topics) / sizeof(topics[0]))
@@ -306,8 +322,9 @@ static int list_run(const struct reel_command *self, int argc, char **argv)
 	if (!reel_command_parse(self, argc, argv, &l.options, &args, &status))
 		return status;
 	if (args.n != 1) {
-		status = reel_command_misuse(self, args.n ? "one list at a time, please" :
-							    "which list: events or fields?");
+		status = reel_command_misuse(self, args.n ?
+							   "one list at a time, please" :
+							   "which list: events, fields or tables?");
 		goto out;
 	}
 	topic = find_topic(args.v[0], &nearest);
@@ -317,8 +334,17 @@ static int list_run(const struct reel_command *self, int argc, char **argv)
 		goto out;
 	}
 	if (!topic) {
-		status = reel_command_misuse(self, "no list is called '%s': events or fields",
+		status = reel_command_misuse(self,
+					     "no list is called '%s': events, fields or tables",
 					     args.v[0]);
+		goto out;
+	}
+	if (l.options.types.n && !topic->has_types) {
+		status = reel_command_misuse(self, "tables have no --type");
+		goto out;
+	}
+	if (l.options.format == LIST_MARKDOWN && !topic->has_markdown) {
+		status = reel_command_misuse(self, "only tables are shown as markdown");
 		goto out;
 	}
 	wrong = choose_types(&l);
@@ -330,9 +356,9 @@ out:
 
 const struct reel_command reel_cmd_list = {
 	.name = "list",
-	.summary = "the types of events and their fields",
-	.usage = "events|fields",
-	.examples = { "reel list events", "reel list fields --type open" },
+	.summary = "the types of events, their fields, and the tables of a case",
+	.usage = "events|fields|tables",
+	.examples = { "reel list fields --type open", "reel list tables" },
 	.options = list_table,
 	.run = list_run,
 };

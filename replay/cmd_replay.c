@@ -31,6 +31,12 @@ static const struct reel_option replay_table[] = {
 	{ "from", 0, "TIME", REEL_OPT_STRING, AT(from),
 	  "nothing before TIME: 2026-11-21T08:00:00Z, -15m before the end, or @NS since boot" },
 	{ "to", 0, "TIME", REEL_OPT_STRING, AT(to), "nothing at or after TIME" },
+	{ "output", 'o', "CASE.db", REEL_OPT_STRING, AT(output),
+	  "write all that is known into this SQLite database, made or added to",
+	  .heading = "A case" },
+	{ "load-events", 0, NULL, REEL_OPT_FLAG, AT(load_events), "write each event into it too" },
+	{ "no-rules", 0, NULL, REEL_OPT_FLAG, AT(no_rules),
+	  "look for nothing, only write the case" },
 	{ "all", 0, NULL, REEL_OPT_FLAG, AT(all),
 	  "show each match, and those that a tune suppresses", .heading = "What to show" },
 	{ "format", 0, NULL, REEL_OPT_CHOICE, AT(format), "how to print it (default: text)",
@@ -95,8 +101,16 @@ static const char *misuse_of(const struct replay *r)
 
 	if (r->args.n == 0)
 		return "which capture?";
-	if (!o->rules.n)
+	if (o->no_rules && (!o->output || o->against.n || o->explain || o->profile))
+		return "--no-rules goes with -o alone";
+	if (!o->rules.n && !o->no_rules)
 		return "which rules? (-r)";
+	if (o->load_events && !o->output)
+		return "--load-events goes with -o";
+	if (o->output && !*o->output)
+		return "write which case? (-o)";
+	if (o->output && (o->follow || o->against.n || o->explain))
+		return "-o goes without --follow, --against and --explain";
 	if (o->against.n && (o->explain || o->profile))
 		return "--against goes without --explain and --profile-rules";
 	if (o->explain && o->profile)
@@ -129,14 +143,22 @@ static int64_t now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static void show_progress(void *context, uint64_t done, uint64_t all)
+bool replay_is_time_to_show(struct replay *r)
 {
-	struct replay *r = context;
 	int64_t now = now_ns();
 
 	if (!r->talks_progress || now - r->shown_ns < 200000000)
-		return;
+		return false;
 	r->shown_ns = now;
+	return true;
+}
+
+static void show_progress(void *context, uint64_t done, uint64_t all)
+{
+	struct replay *r = context;
+
+	if (!replay_is_time_to_show(r))
+		return;
 	fprintf(stderr, "\rreel replay: %3.0f %%, %zu findings ",
 		all ? 100.0 * (double)done / (double)all : 100.0, r->findings->n);
 	fflush(stderr);
@@ -169,6 +191,7 @@ int replay_make_engine(struct replay *r, struct reel_err *err)
 	const struct replay_options *o = &r->options;
 	const struct findings_options fo = {
 		.is_json = o->format == 1,
+		.for_case = o->output != NULL,
 		.all = o->all,
 		.tz = o->tz,
 		.color = reel_common_color(&r->args.common, STDOUT_FILENO) && o->format == 0,
@@ -279,10 +302,13 @@ void replay_say_health(struct replay *r)
 
 static int run_files(struct replay *r)
 {
-	struct reel_err err = { 0 };
-	int result = engine_replay(r->engine, r->reader, &err);
 	const struct reel_health *h = &r->engine->health;
+	struct reel_err err = { 0 };
+	int result, status = r->options.output ? replay_case_begin(r) : REEL_STATUS_OK;
 
+	if (status != REEL_STATUS_OK)
+		return status;
+	result = engine_replay(r->engine, r->reader, &err);
 	if (result < 0) {
 		replay_end_progress(r);
 		return replay_fail(r, result, &err);
@@ -297,14 +323,17 @@ static int run_files(struct replay *r)
 		reel_err_set(&err, -EBADMSG, "no block of it can be read");
 		return reel_command_fail(r->self, REEL_STATUS_UNREADABLE, &err);
 	}
-	return replay_conclude(r);
+	status = replay_conclude(r);
+	return r->output ? replay_case_end(r, status) : status;
 }
 
 static int open_and_run(struct replay *r)
 {
 	struct reel_err err = { 0 };
-	int fd, result, status = replay_load(r, &r->options.rules, &r->rules);
+	int fd, result, status = REEL_STATUS_OK;
 
+	if (!r->options.no_rules)
+		status = replay_load(r, &r->options.rules, &r->rules);
 	if (status != REEL_STATUS_OK)
 		return status;
 	result = out_init(&r->out, STDOUT_FILENO);
@@ -314,13 +343,18 @@ static int open_and_run(struct replay *r)
 	}
 	if (r->options.against.n)
 		return replay_compare(r);
-	if (!r->options.explain && (replay_is_stream(r, &fd) || r->options.follow))
+	if (!r->options.explain && (replay_is_stream(r, &fd) || r->options.follow)) {
+		if (r->options.output)
+			return reel_command_misuse(r->self, "-o needs captures that lie on disk");
 		return replay_follow(r, fd);
+	}
 	result = reel_reader_open_all(r->args.v, (unsigned)r->args.n, &r->reader, &err);
 	if (result < 0)
 		return replay_fail(r, result, &err);
 	if (r->options.explain)
 		return replay_explain(r);
+	if (r->options.no_rules)
+		return replay_case_alone(r);
 	result = replay_make_engine(r, &err);
 	if (result == -EINVAL || result == -ERANGE)
 		return replay_refuse(r, &err);
@@ -355,6 +389,7 @@ static int replay_run(const struct reel_command *self, int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	status = misuse ? reel_command_misuse(self, "%s", misuse) : open_and_run(&r);
+	replay_case_free(r.output);
 	engine_free(r.engine);
 	explain_free(r.explain);
 	findings_free(r.findings);

@@ -28,6 +28,9 @@ int findings_new(const struct findings_options *o, struct findings **ret, struct
 	}
 	if (r == 0)
 		r = reel_renderer_init(&f->renderer, &f->words, &how);
+	if (r == 0)
+		r = reel_renderer_init(&f->case_renderer, &f->words,
+				       &(struct reel_render_options){ .format = REEL_RENDER_JSON });
 	if (r < 0) {
 		findings_free(f);
 		return reel_err_set(err, r, "no memory for findings");
@@ -41,6 +44,7 @@ void findings_free(struct findings *f)
 	if (!f)
 		return;
 	reel_renderer_done(&f->renderer);
+	reel_renderer_done(&f->case_renderer);
 	out_done(&f->words);
 	if (f->file >= 0)
 		close(f->file);
@@ -190,8 +194,8 @@ static void put_arguments(struct reel_out *o, const struct model_text *t)
 	out_char(o, ']');
 }
 
-static void put_json(struct findings *f, const struct rule *rule, const struct evidence *e,
-		     const struct finding_where *where, int64_t time_ns)
+static void put_json(struct findings *f, struct reel_renderer *renderer, const struct rule *rule,
+		     const struct evidence *e, const struct finding_where *where, int64_t time_ns)
 {
 	struct reel_out *o = &f->words;
 	const struct seen *s = e->seen;
@@ -219,8 +223,7 @@ static void put_json(struct findings *f, const struct rule *rule, const struct e
 		out_char(o, '}');
 	}
 	out_str(o, ",\"event\":");
-	reel_render_event(&f->renderer, &s->event, time_ns ? time_ns : -1, where->boot_id,
-			  where->host);
+	reel_render_event(renderer, &s->event, time_ns ? time_ns : -1, where->boot_id, where->host);
 	if (o->len && o->buf[o->len - 1] == '\n')
 		o->len--;
 	out_char(o, '}');
@@ -240,23 +243,25 @@ static void shorten(struct reel_out *o, size_t line, bool color)
 }
 
 static void put_evidence(struct findings *f, const struct rule *rule, const struct evidence **list,
-			 uint32_t n, const struct finding_where *where)
+			 uint32_t n, const struct finding_where *where, bool for_case)
 {
 	struct reel_clock_cache clock = { 0 };
 	struct reel_out *o = &f->words;
+	const bool is_json = f->o.is_json || for_case;
 	size_t line = 0;
 
 	out_reset(o);
-	if (f->o.is_json)
+	if (is_json)
 		out_char(o, '[');
 	for (uint32_t i = 0; i < n; i++) {
 		int64_t time_ns =
 			reel_clocks_realtime(where->clocks, list[i]->seen->event.ts, &clock);
 
-		if (f->o.is_json) {
+		if (is_json) {
 			if (i)
 				out_char(o, ',');
-			put_json(f, rule, list[i], where, time_ns);
+			put_json(f, for_case ? &f->case_renderer : &f->renderer, rule, list[i],
+				 where, time_ns);
 		} else {
 			line = o->len;
 			out_str(o, "    ");
@@ -266,7 +271,7 @@ static void put_evidence(struct findings *f, const struct rule *rule, const stru
 				shorten(o, line, f->o.color);
 		}
 	}
-	if (f->o.is_json)
+	if (is_json)
 		out_char(o, ']');
 }
 
@@ -396,10 +401,17 @@ static int word_match(struct findings *f, const struct rule *rule, const struct 
 	to->n_evidence = evidence->depth;
 	to->time_ns = reel_clocks_realtime(where->clocks, to->ts, &clock);
 	make_id(rule, list, to->n_evidence, where->boot_id, to->id);
-	put_evidence(f, rule, list, to->n_evidence, where);
+	put_evidence(f, rule, list, to->n_evidence, where, false);
 	r = out_error(&f->words);
 	if (r == 0)
 		r = blob_put(f, f->words.buf, f->words.len, &to->evidence);
+	to->json = to->evidence;
+	if (r == 0 && f->o.for_case && !(f->o.is_json && f->o.tz.kind == REEL_TZ_UTC)) {
+		put_evidence(f, rule, list, to->n_evidence, where, true);
+		r = out_error(&f->words);
+		if (r == 0)
+			r = blob_put(f, f->words.buf, f->words.len, &to->json);
+	}
 	free(list);
 	return r;
 }

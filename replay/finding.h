@@ -32,6 +32,7 @@ struct finding_match {
 	uint32_t node;
 	uint32_t n_evidence;
 	struct blob evidence;
+	struct blob json; /* the same in JSON with times in UTC, where a case is written */
 };
 
 struct finding {
@@ -49,6 +50,7 @@ struct finding {
 
 struct findings_options {
 	bool is_json; /* how evidence is worded */
+	bool for_case; /* evidence is wanted in JSON too */
 	bool all;     /* each match is a row */
 	struct reel_tz tz;
 	bool color, host;
@@ -74,7 +76,7 @@ struct findings {
 	struct finding_counts *counts; /* by rule */
 	struct finding_counts *counts_before; /* as they were when the boot began */
 	struct reel_out words;
-	struct reel_renderer renderer;
+	struct reel_renderer renderer, case_renderer;
 	uint8_t *memory;
 	uint64_t blob_bytes;
 	size_t memory_room;

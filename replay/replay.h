@@ -9,12 +9,12 @@
 
 struct replay_options {
 	struct reel_strings rules, against, only, tags;
-	const char *from, *to, *explain, *keep, *metrics;
+	const char *from, *to, *explain, *keep, *metrics, *output;
 	int format, severity;
 	uint32_t threads;
 	uint64_t max_state, after_ns, lag_ns, memory_bytes;
 	struct reel_tz tz;
-	bool all, require_clean, profile, slow, follow;
+	bool all, require_clean, profile, slow, follow, load_events, no_rules;
 };
 
 struct replay {
@@ -31,6 +31,7 @@ struct replay {
 	struct report_hashes hashes;
 	bool talks_progress, shows_at_once;
 	struct follow *follow;		/* NULL: of files that are all there */
+	struct replay_case *output;	/* NULL: no case is written */
 	int64_t shown_ns;		/* when progress was last shown */
 };
 
@@ -50,6 +51,8 @@ int replay_load_again(struct replay *r, const struct reel_strings *paths, struct
 /* Errors always, warnings with --verbose. */
 void replay_say_notes(struct replay *r, const struct rules *rules);
 void replay_end_progress(struct replay *r);
+/* Whether it is time to show it again. */
+bool replay_is_time_to_show(struct replay *r);
 /* Where none are named: those that came with the program, if they did. */
 void replay_default_rules(struct reel_strings *rules);
 
@@ -74,5 +77,16 @@ int replay_costs(const struct engine *e, struct rule_cost **ret, struct reel_err
 void replay_profile(struct replay *r);
 int replay_explain(struct replay *r);
 int replay_compare(struct replay *r);
+
+/*
+ * The case that -o names. Begun before the rules are run, so that what is wrong with it is said at
+ * once, and it is loaded then; ended when findings have been shown. Both return an enum
+ * reel_status; the end that which was given to it, if nothing went wrong.
+ */
+int replay_case_begin(struct replay *r);
+int replay_case_end(struct replay *r, int status);
+void replay_case_free(struct replay_case *c);
+/* All of it, without rules. */
+int replay_case_alone(struct replay *r);
 
 #endif

@@ -74,7 +74,7 @@ void report_end(struct report *rp, const struct engine *e, const struct report_h
 
 /* Hashes --------------------------------------------------------------------------------------- */
 
-static const uint8_t *last_tag(const struct reel_reader *r, const struct reel_segment *s)
+const uint8_t *report_last_tag(const struct reel_reader *r, const struct reel_segment *s)
 {
 	const struct reel_entry *last = s->n_blocks ? &r->blocks[s->first_block + s->n_blocks - 1] :
 						      NULL;
@@ -90,14 +90,14 @@ static const uint8_t *last_tag(const struct reel_reader *r, const struct reel_se
 
 /* Of each segment its ids and the tag of its last block of events, which is chained to all before
  * it. */
-int report_hash_capture(const struct reel_reader *r, uint8_t ret[32])
+static int hash_segments(const struct reel_reader *r, unsigned first, unsigned n, uint8_t ret[32])
 {
 	crypto_generichash_state state;
 
 	crypto_generichash_init(&state, NULL, 0, 32);
-	for (unsigned i = 0; i < r->n_segments; i++) {
+	for (unsigned i = first; i < first + n; i++) {
 		const struct reel_segment *s = &r->segments[i];
-		const uint8_t *tag = last_tag(r, s);
+		const uint8_t *tag = report_last_tag(r, s);
 
 		crypto_generichash_update(&state, s->meta.capture, sizeof(s->meta.capture));
 		crypto_generichash_update(&state, (const uint8_t *)&s->id, sizeof(s->id));
@@ -106,6 +106,18 @@ int report_hash_capture(const struct reel_reader *r, uint8_t ret[32])
 			crypto_generichash_update(&state, tag, TAPE_TAG_BYTES);
 	}
 	return crypto_generichash_final(&state, ret, 32) == 0 ? 0 : -EINVAL;
+}
+
+int report_hash_capture(const struct reel_reader *r, uint8_t ret[32])
+{
+	return hash_segments(r, 0, r->n_segments, ret);
+}
+
+int report_hash_source(const struct reel_reader *r, unsigned source, uint8_t ret[32])
+{
+	const struct reel_source *s = &r->sources[source];
+
+	return hash_segments(r, s->first_segment, s->n_segments, ret);
 }
 
 int report_hash_program(uint8_t ret[32], struct reel_err *err)

@@ -9,7 +9,11 @@
 struct report_hashes {
 	uint8_t rules[32], capture[32], program[32];
 };
+/* Of all captures of the reader together, and of one of them. */
 int report_hash_capture(const struct reel_reader *r, uint8_t ret[32]);
+int report_hash_source(const struct reel_reader *r, unsigned source, uint8_t ret[32]);
+/* Tag of the last block of events; NULL: it has none, or that one is torn. */
+const uint8_t *report_last_tag(const struct reel_reader *r, const struct reel_segment *s);
 int report_hash_program(uint8_t ret[32], struct reel_err *err);
 
 struct report {

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "replay/case_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "format/out.h"
+
+struct case_writer {
+	sqlite3 *db;
+	char *path;	 /* as the user named it */
+	char *open_path; /* what SQLite opens: of a new case the temporary name */
+	bool is_beside;	 /* open_path is not path, and not yet renamed */
+	bool is_fresh;	 /* there were no tables */
+	bool is_indexed;
+	uint64_t rows;
+	int64_t next_id[CASE_N_TABLES];
+	sqlite3_stmt *insert[CASE_N_TABLES];
+};
+
+/* Errors --------------------------------------------------------------------------------------- */
+
+static int errno_of(sqlite3 *db, int code)
+{
+	int system = db ? sqlite3_system_errno(db) : 0;
+
+	switch (code & 0xff) {
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return -EBADMSG;
+	case SQLITE_TOOBIG:
+		return -E2BIG;
+	case SQLITE_INTERRUPT:
+		return -EINTR;
+	case SQLITE_READONLY:
+		return system > 0 ? -system : -EROFS;
+	case SQLITE_PERM:
+	case SQLITE_CANTOPEN:
+	case SQLITE_IOERR:
+		return system > 0 ? -system : -EIO;
+	default:
+		return -EINVAL;
+	}
+}
+
+int case_writer_error(struct case_writer *w, const char *what, struct reel_err *err)
+{
+	int code = w->db ? sqlite3_extended_errcode(w->db) : SQLITE_NOMEM;
+	int result = errno_of(w->db, code);
+
+	switch (code & 0xff) {
+	case SQLITE_NOTADB:
+		return reel_err_set(err, result, "%s: it is no SQLite database", w->path);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return reel_err_set(err, result, "%s: another program has locked it", w->path);
+	case SQLITE_READONLY:
+		return reel_err_set(err, result, "%s: it cannot be written to", w->path);
+	case SQLITE_FULL:
+		return reel_err_set(err, result, "%s: %s: no space left", w->path, what);
+	case SQLITE_CANTOPEN:
+	case SQLITE_IOERR:
+		return reel_err_set(err, result, "%s: %s: %s", w->path, what, strerror(-result));
+	default:
+		return reel_err_set(err, result, "%s: %s: %s", w->path, what,
+				    w->db ? sqlite3_errmsg(w->db) : sqlite3_errstr(code));
+	}
+}
+
+int case_writer_exec(struct case_writer *w, const char *sql, struct reel_err *err)
+{
+	if (sqlite3_exec(w->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return case_writer_error(w, "cannot write it", err);
+	return 0;
+}
+
+static int ask(struct case_writer *w, const char *sql, int64_t *ret, struct reel_err *err)
+{
+	sqlite3_stmt *s = NULL;
+	int code = sqlite3_prepare_v2(w->db, sql, -1, &s, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(s);
+	*ret = code == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+	if (code != SQLITE_ROW && code != SQLITE_DONE) {
+		int result = case_writer_error(w, "cannot read it", err);
+
+		sqlite3_finalize(s);
+		return result;
+	}
+	sqlite3_finalize(s);
+	return 0;
+}
+
+/* Opening -------------------------------------------------------------------------------------- */
+
+/* SQLite gives some names a meaning; none begins with a slash or a dot and a slash. */
+static char *plain_name(const char *path, const char *suffix, long number)
+{
+	char *name = NULL;
+	int n;
+
+	if (suffix)
+		n = asprintf(&name, "%s%s%s%ld", path[0] == '/' ? "" : "./", path, suffix, number);
+	else
+		n = asprintf(&name, "%s%s", path[0] == '/' ? "" : "./", path);
+	return n < 0 ? NULL : name;
+}
+
+/* Its own name says who it was for, if something ends us. */
+static int make_beside(struct case_writer *w, struct reel_err *err)
+{
+	int fd;
+
+	w->open_path = plain_name(w->path, ".new-", (long)getpid());
+	if (!w->open_path)
+		return reel_err_set(err, -ENOMEM, "no memory for the name of a case");
+	fd = open(w->open_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (fd < 0)
+		return reel_err_set(err, -errno, "%s: cannot make it: %s", w->path,
+				    strerror(errno));
+	w->is_beside = true;
+	close(fd);
+	return 0;
+}
+
+static int find_place(struct case_writer *w, struct reel_err *err)
+{
+	struct stat st;
+
+	if (lstat(w->path, &st) < 0 && errno == ENOENT)
+		return make_beside(w, err);
+	if (stat(w->path, &st) < 0)
+		return reel_err_set(err, -errno, "%s: %s", w->path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return reel_err_set(err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
+				    "%s: it is no file", w->path);
+	w->open_path = plain_name(w->path, NULL, 0);
+	return w->open_path ? 0 : reel_err_set(err, -ENOMEM, "no memory for the name of a case");
+}
+
+static int tune(struct case_writer *w, struct reel_err *err)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -%d; PRAGMA threads = 2; %s",
+		 CASE_CACHE_BYTES >> 10,
+		 w->is_beside ? "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; "
+				"PRAGMA locking_mode = EXCLUSIVE" :
+				"PRAGMA synchronous = FULL");
+	sqlite3_busy_timeout(w->db, CASE_BUSY_MS);
+	return case_writer_exec(w, sql, err);
+}
+
+/* Inside of the transaction: nobody can change it any more. */
+static int check_kind(struct case_writer *w, struct reel_err *err)
+{
+	int64_t application = 0, version = 0, tables = 0;
+	int result = ask(w, "PRAGMA application_id", &application, err);
+
+	if (result == 0)
+		result = ask(w, "PRAGMA user_version", &version, err);
+	if (result == 0)
+		result = ask(w, "SELECT count(*) FROM sqlite_schema", &tables, err);
+	if (result < 0)
+		return result;
+	w->is_fresh = tables == 0 && application == 0 && version == 0;
+	if (w->is_fresh)
+		return 0;
+	if (application != CASE_APPLICATION_ID)
+		return reel_err_set(err, -EBADMSG, "%s: it is a database, but no case of reel",
+				    w->path);
+	if (version != CASE_VERSION)
+		return reel_err_set(err, -EBADMSG,
+				    "%s: a case of version %lld; this reel has version %d", w->path,
+				    (long long)version, CASE_VERSION);
+	return 0;
+}
+
+static int put_and_run(struct case_writer *w, void (*put)(struct reel_out *o), struct reel_err *err)
+{
+	struct reel_out o;
+	int result = out_init_mem(&o);
+
+	if (result == 0) {
+		put(&o);
+		out_char(&o, '\0');
+		result = out_error(&o);
+	}
+	if (result < 0)
+		reel_err_set(err, result, "no memory for the statements of a case");
+	else
+		result = case_writer_exec(w, o.buf, err);
+	out_done(&o);
+	return result;
+}
+
+static int make_tables(struct case_writer *w, struct reel_err *err)
+{
+	char sql[128];
+	int result = put_and_run(w, case_put_tables, err);
+
+	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+		 CASE_APPLICATION_ID, CASE_VERSION);
+	return result < 0 ? result : case_writer_exec(w, sql, err);
+}
+
+int case_writer_count_again(struct case_writer *w, enum case_table_id table, struct reel_err *err)
+{
+	char sql[128];
+
+	w->next_id[table] = 0;
+	if (case_tables[table].columns[0].kind != CASE_KEY)
+		return 0;
+	snprintf(sql, sizeof(sql), "SELECT max(id) FROM %s", case_tables[table].name);
+	return ask(w, sql, &w->next_id[table], err);
+}
+
+static int prepare(struct case_writer *w, struct reel_err *err)
+{
+	struct reel_out o;
+	int result = out_init_mem(&o);
+
+	for (int t = 0; result == 0 && t < CASE_N_TABLES; t++) {
+		out_reset(&o);
+		case_put_insert(&o, (enum case_table_id)t);
+		result = out_error(&o);
+		if (result < 0)
+			break;
+		if (sqlite3_prepare_v3(w->db, o.buf, (int)o.len, SQLITE_PREPARE_PERSISTENT,
+				       &w->insert[t], NULL) != SQLITE_OK) {
+			result = case_writer_error(w, "cannot write to its tables", err);
+			break;
+		}
+		result = case_writer_count_again(w, (enum case_table_id)t, err);
+	}
+	out_done(&o);
+	if (result == -ENOMEM)
+		reel_err_set(err, result, "no memory for the statements of a case");
+	return result;
+}
+
+int case_writer_open(const char *path, struct case_writer **ret, struct reel_err *err)
+{
+	struct case_writer *w = calloc(1, sizeof(*w));
+	int result;
+
+	*ret = NULL;
+	if (!w || !(w->path = strdup(path))) {
+		free(w);
+		return reel_err_set(err, -ENOMEM, "no memory to write a case");
+	}
+	result = find_place(w, err);
+	if (result == 0 &&
+	    sqlite3_open_v2(w->open_path, &w->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+			    NULL) != SQLITE_OK)
+		result = case_writer_error(w, "cannot open it", err);
+	if (result == 0)
+		result = tune(w, err);
+	if (result == 0)
+		result = case_writer_exec(w, "BEGIN IMMEDIATE", err);
+	if (result == 0)
+		result = check_kind(w, err);
+	if (result == 0 && w->is_fresh)
+		result = make_tables(w, err);
+	if (result == 0)
+		result = prepare(w, err);
+	if (result < 0) {
+		case_writer_free(w);
+		return result;
+	}
+	*ret = w;
+	return 0;
+}
+
+/* Writing -------------------------------------------------------------------------------------- */
+
+int64_t case_new_id(struct case_writer *w, enum case_table_id table)
+{
+	return ++w->next_id[table];
+}
+
+sqlite3 *case_writer_db(struct case_writer *w)
+{
+	return w->db;
+}
+
+bool case_writer_is_new(const struct case_writer *w)
+{
+	return w->is_fresh;
+}
+
+uint64_t case_writer_rows(const struct case_writer *w)
+{
+	return w->rows;
+}
+
+static bool is_text(const uint8_t *p, size_t length)
+{
+	const uint8_t *end = p + length;
+
+	while (p < end) {
+		uint32_t character;
+		size_t invalid, n;
+		uint64_t eight;
+
+		/* Eight characters of ASCII, none of them NUL. */
+		if (end - p >= 8) {
+			memcpy(&eight, p, 8);
+			if (!((eight | (eight - 0x0101010101010101)) & 0x8080808080808080)) {
+				p += 8;
+				continue;
+			}
+		}
+		if (*p < 0x80) {
+			if (!*p++)
+				return false;
+			continue;
+		}
+		n = out_utf8_next(p, (size_t)(end - p), &character, &invalid);
+		if (!n)
+			return false;
+		p += n;
+	}
+	return true;
+}
+
+int case_bind_bytes(sqlite3_stmt *s, int n, const void *bytes, size_t length)
+{
+	if (!bytes)
+		return sqlite3_bind_null(s, n);
+	if (is_text(bytes, length))
+		return sqlite3_bind_text64(s, n, bytes, length, SQLITE_STATIC, SQLITE_UTF8);
+	return sqlite3_bind_blob64(s, n, bytes, length, SQLITE_STATIC);
+}
+
+static int bind(struct case_writer *w, enum case_table_id table, sqlite3_stmt *s, int n,
+		const struct case_column *c, const void *row)
+{
+	const void *at = (const char *)row + c->offset;
+	struct case_text text;
+	int64_t number;
+	double real;
+
+	switch ((enum case_kind)c->kind) {
+	case CASE_KEY:
+	case CASE_NUM:
+		memcpy(&number, at, sizeof(number));
+		if (number == CASE_NONE && c->kind == CASE_KEY)
+			number = case_new_id(w, table);
+		if (number == CASE_NONE)
+			return sqlite3_bind_null(s, n);
+		return sqlite3_bind_int64(s, n, number);
+	case CASE_REAL:
+		memcpy(&real, at, sizeof(real));
+		return sqlite3_bind_double(s, n, real);
+	case CASE_TEXT:
+		memcpy(&text, at, sizeof(text));
+		if (!text.bytes)
+			return sqlite3_bind_null(s, n);
+		return sqlite3_bind_text64(s, n, text.bytes, text.length, SQLITE_STATIC,
+					   SQLITE_UTF8);
+	case CASE_BYTES:
+		memcpy(&text, at, sizeof(text));
+		return case_bind_bytes(s, n, text.bytes, text.length);
+	}
+	return SQLITE_MISUSE;
+}
+
+int case_write(struct case_writer *w, enum case_table_id table, const void *row,
+	       struct reel_err *err)
+{
+	const struct case_table *t = &case_tables[table];
+	sqlite3_stmt *s = w->insert[table];
+	int code = SQLITE_OK;
+
+	for (unsigned i = 0; code == SQLITE_OK && i < t->n_columns; i++)
+		code = bind(w, table, s, (int)i + 1, &t->columns[i], row);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(s);
+	if (code != SQLITE_DONE) {
+		char what[64];
+		int result;
+
+		snprintf(what, sizeof(what), "cannot write a row of %s", t->name);
+		result = case_writer_error(w, what, err);
+		sqlite3_reset(s);
+		return result;
+	}
+	sqlite3_reset(s);
+	w->rows++;
+	return 0;
+}
+
+void case_boot_text(const uint8_t id[16], char ret[CASE_BOOT_TEXT])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < 16; i++) {
+		*ret++ = digits[id[i] >> 4];
+		*ret++ = digits[id[i] & 15];
+		if (i == 3 || i == 5 || i == 7 || i == 9)
+			*ret++ = '-';
+	}
+	*ret = '\0';
+}
+
+/* The end -------------------------------------------------------------------------------------- */
+
+static int check_keys(struct case_writer *w, struct reel_err *err)
+{
+	sqlite3_stmt *s = NULL;
+	int result = 0;
+	int code = sqlite3_prepare_v2(w->db, "PRAGMA foreign_key_check", -1, &s, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(s);
+	if (code == SQLITE_ROW)
+		result = reel_err_set(err, -EINVAL, "%s: row %lld of %s has no row of %s", w->path,
+				      (long long)sqlite3_column_int64(s, 1),
+				      sqlite3_column_text(s, 0), sqlite3_column_text(s, 2));
+	else if (code != SQLITE_DONE)
+		result = case_writer_error(w, "cannot check its keys", err);
+	sqlite3_finalize(s);
+	return result;
+}
+
+static void close_db(struct case_writer *w)
+{
+	for (int t = 0; t < CASE_N_TABLES; t++) {
+		sqlite3_finalize(w->insert[t]);
+		w->insert[t] = NULL;
+	}
+	sqlite3_close(w->db);
+	w->db = NULL;
+}
+
+static int sync_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC), result = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) < 0)
+		result = -errno;
+	close(fd);
+	return result;
+}
+
+/* Where the file system cannot rename without replacing, a second link can only be made where there
+ * is nothing. */
+static int name_it(struct case_writer *w)
+{
+	if (renameat2(AT_FDCWD, w->open_path, AT_FDCWD, w->path, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	if (link(w->open_path, w->path) < 0)
+		return -errno;
+	(void)unlink(w->open_path);
+	return 0;
+}
+
+static int put_in_place(struct case_writer *w, struct reel_err *err)
+{
+	int result = sync_file(w->open_path, O_RDONLY);
+	char *directory;
+
+	if (result < 0)
+		return reel_err_set(err, result, "%s: cannot write it: %s", w->path,
+				    strerror(-result));
+	result = name_it(w);
+	if (result == -EEXIST)
+		return reel_err_set(err, result, "%s: somebody else has made it meanwhile",
+				    w->path);
+	if (result < 0)
+		return reel_err_set(err, result, "%s: cannot give it its name: %s", w->path,
+				    strerror(-result));
+	w->is_beside = false;
+	directory = strdup(w->open_path);
+	if (directory)
+		(void)sync_file(dirname(directory), O_RDONLY | O_DIRECTORY);
+	free(directory);
+	return 0;
+}
+
+int case_writer_index(struct case_writer *w, struct reel_err *err)
+{
+	if (!w->is_fresh || w->is_indexed)
+		return 0;
+	w->is_indexed = true;
+	return put_and_run(w, case_put_indexes, err);
+}
+
+int case_writer_commit(struct case_writer *w, struct reel_err *err)
+{
+	int result = case_writer_index(w, err);
+
+	if (result == 0 && w->is_fresh)
+		result = put_and_run(w, case_put_views, err);
+	if (result == 0)
+		result = check_keys(w, err);
+	if (result == 0)
+		result = case_writer_exec(w, "PRAGMA analysis_limit = 1000; ANALYZE; COMMIT", err);
+	if (result < 0)
+		return result;
+	close_db(w);
+	return w->is_beside ? put_in_place(w, err) : 0;
+}
+
+void case_writer_free(struct case_writer *w)
+{
+	if (!w)
+		return;
+	close_db(w);
+	if (w->is_beside)
+		(void)unlink(w->open_path);
+	free(w->open_path);
+	free(w->path);
+	free(w);
+}
