@@ -253,6 +253,11 @@ t_status "noise" 3 "$REEL" query noise.rls 'SELECT count(*) FROM event'
 "$BENCH/gen" -o lossy -n 60K -s 33 --block-size 32K --loss >/dev/null
 t_status "losses" 4 "$REEL" query lossy 'SELECT count(*) FROM event'
 t_match "are said" '^reel query: [0-9]+ events were lost' "$(t_err)"
+t_is "a case is made of what has no table" \
+	"$("$REEL" query --no-header cap 'SELECT count(DISTINCT process) > 1 FROM image' 2>/dev/null)" 1
+"$REEL" replay --no-rules -o lossy.db lossy >/dev/null 2>&1
+t_status "losses in a case" 4 "$REEL" query lossy.db 'SELECT count(*) FROM process'
+t_match "are said, too" '^reel query: .*lossy: [0-9]+ events were lost' "$(t_err)"
 cat cap/*.rls >bad.rls
 block=$(grep -abo RLB1 bad.rls | sed -n 12p | cut -d: -f1)
 printf 'XXXX' | dd of=bad.rls bs=1 seek="$((block + 900))" conv=notrunc 2>/dev/null
