@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SQL over a capture, made as fuzz_segment makes its files: byte 1 chooses the statements. Tables read
- * every event in each way of scanning, and what two ways say of it must be the same.
+ * SQL over a capture, made as fuzz_segment makes its files: byte 1 chooses the statements. Tables
+ * read every event in each way of scanning, and what two ways say of it must be the same.
  */
 #include <stdio.h>
 #include <string.h>
