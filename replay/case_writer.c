@@ -21,6 +21,7 @@ struct case_writer {
 	bool is_indexed;
 	uint64_t rows;
 	int64_t next_id[CASE_N_TABLES];
+	int64_t last_old_id[CASE_N_TABLES];
 	sqlite3_stmt *insert[CASE_N_TABLES];
 };
 
@@ -247,6 +248,7 @@ static int prepare(struct case_writer *w, struct reel_err *err)
 			break;
 		}
 		result = case_writer_count_again(w, (enum case_table_id)t, err);
+		w->last_old_id[t] = w->next_id[t];
 	}
 	out_done(&o);
 	if (result == -ENOMEM)
@@ -422,21 +424,74 @@ void case_boot_text(const uint8_t id[16], char ret[CASE_BOOT_TEXT])
 
 /* The end -------------------------------------------------------------------------------------- */
 
-static int check_keys(struct case_writer *w, struct reel_err *err)
+static int key_error(struct case_writer *w, int64_t row, const char *table, const char *parent,
+		     struct reel_err *err)
+{
+	return reel_err_set(err, -EINVAL, "%s: row %lld of %s has no row of %s", w->path,
+			    (long long)row, table, parent);
+}
+
+/* Of one table, or of all. */
+static int check_all_rows(struct case_writer *w, const char *table, struct reel_err *err)
 {
 	sqlite3_stmt *s = NULL;
-	int result = 0;
-	int code = sqlite3_prepare_v2(w->db, "PRAGMA foreign_key_check", -1, &s, NULL);
+	char sql[128];
+	int code, result = 0;
 
+	snprintf(sql, sizeof(sql), "PRAGMA foreign_key_check%s%s%s", table ? "(" : "",
+		 table ? table : "", table ? ")" : "");
+	code = sqlite3_prepare_v2(w->db, sql, -1, &s, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_step(s);
 	if (code == SQLITE_ROW)
-		result = reel_err_set(err, -EINVAL, "%s: row %lld of %s has no row of %s", w->path,
-				      (long long)sqlite3_column_int64(s, 1),
-				      sqlite3_column_text(s, 0), sqlite3_column_text(s, 2));
+		result = key_error(w, sqlite3_column_int64(s, 1),
+				   (const char *)sqlite3_column_text(s, 0),
+				   (const char *)sqlite3_column_text(s, 2), err);
 	else if (code != SQLITE_DONE)
 		result = case_writer_error(w, "cannot check its keys", err);
 	sqlite3_finalize(s);
+	return result;
+}
+
+static int check_new_rows(struct case_writer *w, enum case_table_id id, struct reel_err *err)
+{
+	const struct case_table *t = &case_tables[id];
+	int result = 0;
+
+	for (unsigned i = 0; result == 0 && i < t->n_columns; i++) {
+		char parent[64], sql[512];
+		int64_t row;
+
+		if (!case_column_refers(&t->columns[i], parent, sizeof(parent)))
+			continue;
+		snprintf(sql, sizeof(sql),
+			 "SELECT id FROM %s AS t WHERE id > %lld AND %s IS NOT NULL AND "
+			 "NOT EXISTS (SELECT 1 FROM %s AS p WHERE p.id = t.%s) LIMIT 1",
+			 t->name, (long long)w->last_old_id[id], t->columns[i].name, parent,
+			 t->columns[i].name);
+		result = ask(w, sql, &row, err);
+		if (result == 0 && row)
+			result = key_error(w, row, t->name, parent, err);
+	}
+	return result;
+}
+
+/*
+ * In a case that was there: rows of a capture refer to rows of that capture only, which are all old
+ * or all new. What refers to captures from elsewhere are the tables of replays, and those are small.
+ */
+static int check_keys(struct case_writer *w, struct reel_err *err)
+{
+	int result = 0;
+
+	if (w->is_fresh)
+		return check_all_rows(w, NULL, err);
+	for (int t = 0; result == 0 && t < CASE_N_TABLES; t++) {
+		if (t < CASE_container || t >= CASE_replay)
+			result = check_all_rows(w, case_tables[t].name, err);
+		else
+			result = check_new_rows(w, (enum case_table_id)t, err);
+	}
 	return result;
 }
 
