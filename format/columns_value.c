@@ -225,6 +225,10 @@ static bool is_text(const uint8_t *at, size_t n)
 				continue;
 			}
 		}
+		if (at[i] - 1u < 0x7f) {
+			i++;
+			continue;
+		}
 		length = out_utf8_next(at + i, n - i, &character, &invalid);
 		if (!length || !character)
 			return false;
@@ -285,7 +289,9 @@ static int set_of_field(struct reel_row *r, const struct render_field *f, struct
 		return 0;
 	}
 	if (f->form != FORM_ADDR) {
-		set_integer(ret, (int64_t)reel_event_number(r->ev, f->field));
+		uint64_t value = reel_event_number(r->ev, f->field);
+
+		set_integer(ret, f->form == FORM_BOOL ? value != 0 : (int64_t)value);
 		return 0;
 	}
 	o = room_for(r, SHORT_BYTES);

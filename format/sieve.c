@@ -12,7 +12,7 @@ void reel_sieve_init(struct reel_sieve *s, const struct reel_filter *f,
 	s->f = f;
 	s->clocks = clocks;
 	s->any_time = f->from.kind == REEL_ANYTIME && f->to.kind == REEL_ANYTIME;
-	s->any_event = s->any_time && !f->some_types && !f->n_pids;
+	s->any_event = s->any_time && !f->some_types && !f->n_pids && !f->whole_state;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
 		s->type_bits[t / 8] |= (uint8_t)(f->types[t] << t % 8);
 }
@@ -30,14 +30,25 @@ static bool touches(const struct reel_moment *from, const struct reel_moment *to
 	return to->kind != REEL_REALTIME || real_min < to->ns;
 }
 
-bool reel_sieve_wants_time(const struct reel_sieve *s, uint64_t ts_min, uint64_t ts_max)
+static bool wants_moments(const struct reel_sieve *s, const struct reel_moment *from,
+			  uint64_t ts_min, uint64_t ts_max)
 {
 	int64_t real_min, real_max;
 
-	if (s->any_time)
+	if (from->kind == REEL_ANYTIME && s->f->to.kind == REEL_ANYTIME)
 		return true;
 	reel_clocks_range(s->clocks, ts_min, ts_max, &real_min, &real_max);
-	return touches(&s->f->from, &s->f->to, ts_min, ts_max, real_min, real_max);
+	return touches(from, &s->f->to, ts_min, ts_max, real_min, real_max);
+}
+
+bool reel_sieve_wants_time(const struct reel_sieve *s, uint64_t ts_min, uint64_t ts_max)
+{
+	return wants_moments(s, &s->f->from, ts_min, ts_max);
+}
+
+static bool is_state(unsigned kind)
+{
+	return kind == TAPE_STATE || kind == TAPE_GAP;
 }
 
 bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_entry *e)
@@ -46,6 +57,8 @@ bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_entry 
 	uint8_t common = 0;
 	struct tape_header h;
 
+	if (f->whole_state && is_state(e->kind))
+		return e->n_events && wants_moments(s, &f->state_from, e->ts_min, e->ts_max);
 	if (f->kinds && !(f->kinds & 1u << e->kind))
 		return false;
 	if (e->n_events == 0 || !reel_sieve_wants_time(s, e->ts_min, e->ts_max))
@@ -86,6 +99,10 @@ bool reel_sieve_wants_slowly(struct reel_sieve *s, const struct reel_merge_event
 	uint64_t ts = e->u->ts[e->i];
 	int64_t real;
 
+	if (f->whole_state && is_state(e->u->schema->types[e->u->type[e->i]]->stream)) {
+		real = reel_clocks_realtime(s->clocks, ts, &s->clock);
+		return touches(&f->state_from, &f->to, ts, ts, real, real);
+	}
 	if (f->some_types && !f->types[e->u->type[e->i]])
 		return false;
 	if (!wants_pid(f, e->u->pid[e->i]))

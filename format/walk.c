@@ -45,12 +45,29 @@ static int by_ts_min(const void *a, const void *b)
 	return x->block < y->block ? -1 : x->block > y->block;
 }
 
+/* Whether the caller is asked about blocks of the kind, or types of such blocks. */
+static const struct reel_picker *picker_of(const struct indexed *x, unsigned kind)
+{
+	const struct reel_filter *f = &x->walk.filter;
+
+	return f->whole_state && (kind == TAPE_STATE || kind == TAPE_GAP) ? NULL : f->pick;
+}
+
+static int picks_block(const struct indexed *x, const struct reel_segment *s,
+		       const struct reel_entry *e, struct reel_err *err)
+{
+	const struct reel_picker *pick = picker_of(x, e->kind);
+
+	return pick && pick->block ? pick->block(pick->context, s, e, err) : 1;
+}
+
 /* Lists the blocks of the lane's next boot that may hold something wanted. */
 static int enter_boot(struct indexed *x, struct lane *l, struct reel_err *err)
 {
 	const struct reel_reader *r = x->r;
 	struct order *list;
 	uint32_t room = 0;
+	int wanted;
 
 	l->boot = &r->boots[l->source->first_boot + l->next_boot++];
 	for (unsigned i = 0; i < l->source->n_segments; i++) {
@@ -73,7 +90,14 @@ static int enter_boot(struct indexed *x, struct lane *l, struct reel_err *err)
 		for (uint32_t b = 0; s->boot == l->boot && b < s->n_blocks; b++) {
 			const struct reel_entry *e = &r->blocks[s->first_block + b];
 
-			if (reel_sieve_wants_block(&l->sieve, e))
+			if (!reel_sieve_wants_block(&l->sieve, e))
+				continue;
+			wanted = picks_block(x, s, e, err);
+			if (wanted < 0) {
+				free(list);
+				return wanted;
+			}
+			if (wanted)
 				list[l->n++] = (struct order){ e->ts_min, s->first_block + b };
 		}
 	}
@@ -89,6 +113,7 @@ static int load_block(struct indexed *x, struct lane *l, struct reel_err *err)
 	const struct reel_entry *e = &x->r->blocks[l->order[l->next]];
 	const struct reel_segment *s = &x->r->segments[e->segment];
 	struct reel_merge_slot *slot = reel_merge_slot(&l->merge);
+	const struct reel_picker *pick;
 	struct reel_err why = { 0 };
 	int r;
 
@@ -104,7 +129,12 @@ static int load_block(struct indexed *x, struct lane *l, struct reel_err *err)
 		return 0;
 	}
 	x->walk.stats.unpacked++;
-	return reel_merge_add(&l->merge, slot, err);
+	pick = picker_of(x, e->kind);
+	r = pick && pick->unpacked ? pick->unpacked(pick->context, &slot->u, err) : 1;
+	if (r > 0)
+		return reel_merge_add(&l->merge, slot, err);
+	reel_merge_drop(&l->merge, slot);
+	return r;
 }
 
 /* Finds the lane's next wanted event. */
@@ -241,7 +271,8 @@ int reel_walk_open(const struct reel_reader *r, const struct reel_filter *f, str
 	if (!x->lanes)
 		result = reel_err_set(err, -ENOMEM, "no memory for a walk");
 	x->n_lanes = r->n_sources;
-	count_losses(x);
+	if (!x->walk.filter.no_losses)
+		count_losses(x);
 	for (unsigned i = 0; result == 0 && i < x->n_lanes; i++) {
 		x->lanes[i].source = &r->sources[i];
 		result = advance(x, &x->lanes[i], err);

@@ -21,6 +21,19 @@ struct reel_moment {
 	int64_t ns;
 };
 
+/*
+ * What a caller knows of blocks besides. Each returns 1: the block may hold something wanted; 0: it
+ * is passed over; -errno ends the walk. Not asked about blocks of STATE and GAP of a whole_state.
+ */
+struct reel_picker {
+	/* Of a block that has not been touched; while a boot is entered. */
+	int (*block)(void *context, const struct reel_segment *s, const struct reel_entry *e,
+		     struct reel_err *err);
+	/* Of one that has been decompressed; also the place to end a long walk. */
+	int (*unpacked)(void *context, struct reel_unpacked *u, struct reel_err *err);
+	void *context;
+};
+
 struct reel_filter {
 	struct reel_moment from;	/* the first moment that is wanted */
 	struct reel_moment to;		/* the first that is not */
@@ -30,6 +43,12 @@ struct reel_filter {
 	uint32_t pids[REEL_FILTER_PIDS];
 	uint32_t kinds;			/* bits 1 << enum tape_kind; 0: all */
 	bool beyond_cut;	/* of a cut also what lies around its range, for the state */
+	/* STATE and GAP from state_from on are given whole, whatever else is asked for, so that a
+	 * model can be told; who walks tells apart what he wanted. */
+	bool whole_state;
+	struct reel_moment state_from;
+	bool no_losses;		/* losses need not be counted: the caller does, or knows them */
+	const struct reel_picker *pick; /* NULL: nobody; of files only */
 };
 
 struct reel_walk;

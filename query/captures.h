@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The captures that a connection of SQLite has open. All tables of the connection share them: a
- * capture is opened and indexed once, and what was found broken or lost while it was read stays with
- * it until somebody asks.
+ * capture is opened and indexed once, and what was found broken or lost while it was read stays
+ * with it until somebody asks.
  *
  * The open ones, which a table without an argument shows, are one reader, as if they had been
  * merged; beside them those that a table was given by path, REEL_CAPTURES_KEPT of them: more are

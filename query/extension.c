@@ -4,24 +4,40 @@
 
 #include <stddef.h>
 
-#include "format/version.h"
+#include "query/at_table.h"
+#include "query/event_table.h"
+#include "query/functions.h"
+#include "query/health_table.h"
 
 #ifdef REEL_LOADABLE
 SQLITE_EXTENSION_INIT1
 #endif
 
-static void version(sqlite3_context *context, int n, sqlite3_value **values)
+int reel_extension_register_with(sqlite3 *db, struct reel_captures **ret)
 {
-	(void)n;
-	(void)values;
-	sqlite3_result_text(context, "reel " REEL_VERSION, -1, SQLITE_STATIC);
+	struct reel_captures *captures;
+	int r;
+
+	if (reel_captures_new(&captures) < 0)
+		return SQLITE_NOMEM;
+	r = reel_functions_register(db, captures);
+	if (r == SQLITE_OK)
+		r = reel_event_tables_register(db, captures);
+	if (r == SQLITE_OK)
+		r = reel_health_tables_register(db, captures);
+	if (r == SQLITE_OK)
+		r = reel_at_tables_register(db, captures);
+	*ret = captures;
+	/* The functions and tables have it now. */
+	reel_captures_unref(captures);
+	return r;
 }
 
 int reel_extension_register(sqlite3 *db)
 {
-	return sqlite3_create_function(db, "reel_version", 0,
-				       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
-				       version, NULL, NULL);
+	struct reel_captures *captures;
+
+	return reel_extension_register_with(db, &captures);
 }
 
 #ifdef REEL_LOADABLE

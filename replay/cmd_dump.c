@@ -171,18 +171,6 @@ static int choose_eras(struct dump *d, const struct reel_moment *at, struct reel
 	return 0;
 }
 
-/* Where to begin to know all processes of a boot at its first event that is wanted. */
-static uint64_t state_from(const struct dump *d, const struct reel_boot *boot)
-{
-	const struct reel_moment *from = &d->filter.from;
-	uint64_t ts = (uint64_t)from->ns, begin = 0;
-
-	if (from->kind == REEL_REALTIME && !reel_moment_ts(boot, from->ns, &ts))
-		return 0;
-	(void)reel_keyframe_before(d->reader, boot, ts, &begin);
-	return begin;
-}
-
 /*
  * Whose events are, is known by what came before, and by events of others. A cut has it around its
  * range.
@@ -190,18 +178,10 @@ static uint64_t state_from(const struct dump *d, const struct reel_boot *boot)
 static int choose_context(struct dump *d, struct reel_err *err)
 {
 	struct reel_filter *f = &d->walked;
-	uint64_t from = UINT64_MAX;
 
-	for (unsigned i = 0; d->reader && i < d->reader->n_boots && !d->eras; i++) {
-		uint64_t begin = f->from.kind ? state_from(d, &d->reader->boots[i]) : 0;
-
-		if (begin < from)
-			from = begin;
-	}
 	if (!d->eras)
-		f->from = (struct reel_moment){ 0 };
-	if (!d->eras && from != UINT64_MAX && from)
-		f->from = (struct reel_moment){ REEL_BOOTTIME, (int64_t)from };
+		f->from = d->reader ? context_from(d->reader, &d->filter.from) :
+				      (struct reel_moment){ 0 };
 	if (f->kinds)
 		f->kinds |= 1u << TAPE_GAP;
 	f->n_pids = 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/moment.h"
 #include "format/reader.h"
 #include "replay/model.h"
 
@@ -62,6 +63,34 @@ void context_types(bool types[EV_MAX_TYPES])
 	for (const struct reel_type *t = reel_types; t->name; t++)
 		if (t->stream == TAPE_STATE || t->id == EV_lost)
 			types[t->id] = true;
+}
+
+static uint64_t begin_of(const struct reel_reader *r, const struct reel_boot *boot,
+			 const struct reel_moment *moment)
+{
+	uint64_t ts = (uint64_t)moment->ns, begin = 0;
+
+	if (moment->kind == REEL_ANYTIME)
+		return 0;
+	if (moment->kind == REEL_REALTIME && !reel_moment_ts(boot, moment->ns, &ts))
+		return 0;
+	(void)reel_keyframe_before(r, boot, ts, &begin);
+	return begin;
+}
+
+struct reel_moment context_from(const struct reel_reader *r, const struct reel_moment *moment)
+{
+	uint64_t from = UINT64_MAX;
+
+	for (unsigned i = 0; i < r->n_boots; i++) {
+		uint64_t begin = begin_of(r, &r->boots[i], moment);
+
+		if (begin < from)
+			from = begin;
+	}
+	if (from == UINT64_MAX || !from)
+		return (struct reel_moment){ REEL_ANYTIME, 0 };
+	return (struct reel_moment){ REEL_BOOTTIME, (int64_t)from };
 }
 
 static int model_of(struct context *c, const struct reel_segment *segment, struct model **ret,

@@ -9,6 +9,7 @@
 #include "format/err.h"
 #include "format/event.h"
 #include "format/render.h"
+#include "format/walk.h"
 #include "replay/model.h"
 
 enum { CONTEXT_VALUES_MAX = 4 };
@@ -28,6 +29,10 @@ void context_want_names(struct context *c);
 /* Of the last event; NULL: nobody's. */
 struct model *context_model(const struct context *c);
 struct model_process *context_process(const struct context *c);
+
+/* Where to begin to read so as to know everybody at a moment, whichever boot it is in: at the last
+ * keyframe before it. */
+struct reel_moment context_from(const struct reel_reader *r, const struct reel_moment *moment);
 
 /* Types that have to be given, besides those that values are wanted for. */
 void context_types(bool types[EV_MAX_TYPES]);

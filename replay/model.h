@@ -150,6 +150,9 @@ bool model_is_placed(const struct model *m, const struct model_process *p);
  * it is told. */
 void model_doubt(struct model_process *p);
 
+/* All who live; NULL: the first, and behind the last. */
+struct model_process *model_next(const struct model *m, const struct model_process *before);
+
 void model_ref(struct model_process *p);
 void model_unref(struct model *m, struct model_process *p);
 
@@ -180,6 +183,7 @@ const struct model_file *model_file(struct model *m, uint32_t dev, uint64_t inod
 
 /* A text of the model; NULL: no memory. Give it back with model_text_unref(). */
 struct model_text *model_text(struct model *m, const struct reel_string *s);
+void model_text_ref(struct model_text *t); /* which may be NULL */
 void model_text_unref(struct model *m, struct model_text *t);
 
 struct model_stats {

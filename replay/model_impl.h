@@ -151,7 +151,6 @@ void model_new_user_space(struct node *n);
 /* Texts */
 int model_texts_new(struct model *m);
 void model_texts_free(struct model *m);
-void model_text_ref(struct model_text *t);
 /* Puts it into *at in place of what stands there; an empty one, or one that could not be read, is
  * NULL. */
 int model_take_string(struct told *t, uint16_t offset, struct model_text **at);

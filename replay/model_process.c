@@ -113,6 +113,11 @@ void model_hear(struct model *m, struct node *n)
 	enter_list(m, &n->p);
 }
 
+struct model_process *model_next(const struct model *m, const struct model_process *before)
+{
+	return before ? before->newer : m->oldest;
+}
+
 /* References */
 
 void model_ref(struct model_process *p)
