@@ -134,7 +134,7 @@ struct life {
 	struct life_fd **fds;	/* by rising number */
 	uint32_t n_fds, room;
 	struct life_fd *over;	/* ended with its exec or exit: what they had read may still come */
-	uint64_t frame;		/* keyframe that told its descriptors last */
+	uint64_t frame;		/* the keyframe that told of him last */
 	uint32_t mnt_ns;	/* as it was before the event */
 	uint64_t to_ts;		/* 0: it lives */
 	struct life *next_by_serial;

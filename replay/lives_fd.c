@@ -190,6 +190,9 @@ int lives_fd_frame_end(struct lives *l)
 {
 	int r = 0;
 
+	/* None at all: they are not recorded. */
+	if (!l->frame_has_fds)
+		return 0;
 	for (struct life *of = l->oldest; of && r == 0; of = of->newer)
 		for (uint32_t i = of->n_fds; of->frame == l->frame && i-- > 0 && r == 0;)
 			if (of->fds[i]->told_ts < l->frame_from_ts)
@@ -328,7 +331,7 @@ static int on_socket(struct lives *l)
 
 	if (!e)
 		return 0;
-	fd = opened(l, e->fd);
+	fd = opened(l, e->fd2 < 0 ? l->ev->ret : e->fd);
 	fd.flags = O_RDWR | (e->sock_type & (O_CLOEXEC | O_NONBLOCK));
 	fd.on_exec = (uint8_t)on_exec(e->sock_type, O_CLOEXEC);
 	r = e->inode ? show_socket(l, &fd, e->inode, true) : show(l, &fd, 0, 0, 0);
@@ -544,7 +547,8 @@ static int met(struct lives *l, int32_t number, uint32_t dev, uint64_t inode, bo
 		fd.event = known->event;
 		fd.flags = known->flags;
 		fd.from_ts = known->from_ts;
-	} else if (!known && l->by->process->known_by != MODEL_FORK) {
+	} else if (!known && !l->by->frame && l->by->process->known_by != MODEL_FORK) {
+		/* No keyframe has told what he had. */
 		fd.from_ts = 0;
 	}
 	r = is_socket ? show_socket(l, &fd, inode, false) : show(l, &fd, dev, inode, offset);
@@ -703,6 +707,7 @@ static int on_fd(struct lives *l)
 
 	if (!e || l->by->process->is_dead)
 		return 0;
+	l->frame_has_fds = true;
 	l->by->frame = l->frame;
 	known = lives_fd(l->by, e->fd);
 	fd = opened(l, e->fd);

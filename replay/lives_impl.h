@@ -40,7 +40,7 @@ struct lives {
 	struct life_mount *mounts;
 	/* Keyframes */
 	uint64_t frame, frame_from_ts;
-	bool frame_is_open;
+	bool frame_is_open, frame_has_fds;
 	/* Until when something was lost: of all that descriptors, sockets, mounts are made by. */
 	uint64_t fds_lost_ts, mounts_lost_ts;
 	bool any_lost;
