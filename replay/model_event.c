@@ -167,7 +167,7 @@ int model_on_exit(struct told *t, const void *fixed)
 {
 	const struct ev_exit *e = fixed;
 
-	/* A keyframe that saw him alive may tell it after this: it has to be known that it is he. */
+	/* A keyframe that saw him alive may still tell him: it has to be known who he is. */
 	if (t->by && !t->by->p.start_ns)
 		t->by->p.start_ns = e->start;
 	return t->by ? model_die(t->m, t->by) : 0;

@@ -210,7 +210,10 @@ def compare_with_case(name, capture, tmp):
     first, last = db.execute("SELECT min(from_ns), max(to_ns) FROM boot").fetchone()
     draw = random.Random(name)
     moments = [draw.randint(first, last) for _ in range(MOMENTS)]
+    # Keyframes that were made up do not tell every descriptor.
     for what, (at, lives) in SAME.items():
+        if name == "made up" and what in ("descriptors", "sockets"):
+            continue
         wrong = []
         for t in moments:
             now = collections.Counter(db.execute(at, {"t": t, "c": capture}))
