@@ -29,16 +29,11 @@ static struct life_file *unknown_file(struct lives *l)
 
 static int show_socket(struct lives *l, struct life_fd *fd, uint64_t inode, bool is_new)
 {
-	int r;
-
+	/* Of the device of their file system few events tell. */
 	fd->dev = 0;
 	fd->inode = inode;
 	fd->file = lives_object(l, "socket", inode, is_new);
-	if (!fd->file)
-		return -ENOMEM;
-	r = lives_sock_open(l, inode, is_new, &fd->socket);
-	/* Its inode belongs to the file system of sockets, which has a device that few events tell. */
-	return r;
+	return fd->file ? lives_sock_open(l, inode, is_new, &fd->socket) : -ENOMEM;
 }
 
 /* By its path where there is one (OFFSET not 0), else by its identity. */

@@ -29,16 +29,6 @@ struct lives {
 	struct life *dead_oldest, *dead_newest; /* by `newer` */
 	uint32_t n_dead;
 	/* Descriptors */
-	enum lives_when { LIVES_AT_ONCE, LIVES_LATER };
-	/* Which of the process's it is, or would be. */
-	uint32_t lives_fd_place(const struct life *of, int32_t fd);
-	/* The one at place I is over at TO_TS. Its socket may end with it. */
-	int lives_fd_end(struct lives *l, struct life *of, uint32_t i, uint64_t to_ts,
-			 enum lives_when when);
-	/* In place of what it showed before, whose close was not seen. */
-	int lives_fd_put(struct lives *l, struct life *of, const struct life_fd *like);
-	/* It has ended with an exec or exit, and is still to be told. */
-	bool lives_fd_is_over(const struct life *of, int32_t fd);
 	struct life_fd *spare;
 	uint64_t n_fds, n_sockets, n_mounts, n_processes, evicted;
 	/* Sockets */
