@@ -13,6 +13,7 @@
 /* By the reader's sources. */
 struct case_captures {
 	unsigned n, n_to_load;
+	int64_t n_events; /* that were written into the table event */
 	int64_t *ids;	  /* in the table capture */
 	int64_t *to_load; /* the same, or CASE_NONE: it is there already */
 	bool *wants_events;
