@@ -332,6 +332,7 @@ static int new_show(struct query *q)
 		.format = terminal ? SHOW_TABLE : SHOW_TEXT,
 		.null = q->options.null,
 		.no_header = q->options.no_header,
+		.omit_nulls = q->script.query && q->script.query->omits_nulls,
 		.redact = q->redact.kinds & REDACT_HOME ? &q->redact : NULL,
 	};
 	struct reel_err err = { 0 };

@@ -161,6 +161,50 @@ bool json_text_is_nested(const char *text, size_t len)
 	return len >= 2 && (text[0] == '[' || text[0] == '{') && json_text_value(text, len) == len;
 }
 
+static void new_line(struct reel_out *o, unsigned depth)
+{
+	out_char(o, '\n');
+	while (depth--)
+		out_str(o, "  ");
+}
+
+static size_t string_length(const char *s, const char *end)
+{
+	struct cursor c = { s, end, 0 };
+
+	return string(&c) ? (size_t)(c.s - s) : 1;
+}
+
+void json_text_put_pretty(struct reel_out *o, const char *text, size_t len, unsigned depth)
+{
+	const char *end = text + len;
+	bool opened = false;
+
+	for (const char *s = text; s < end; s++) {
+		size_t n;
+
+		if (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r')
+			continue;
+		if (*s == ']' || *s == '}') {
+			depth--;
+			if (!opened)
+				new_line(o, depth);
+		} else if (opened) {
+			new_line(o, depth);
+		}
+		opened = *s == '[' || *s == '{';
+		n = *s == '"' ? string_length(s, end) : 1;
+		out_mem(o, s, n);
+		s += n - 1;
+		if (opened)
+			depth++;
+		else if (*s == ',' && n == 1)
+			new_line(o, depth);
+		else if (*s == ':' && n == 1)
+			out_char(o, ' ');
+	}
+}
+
 bool json_text_is_column(const char *name)
 {
 	static const char *const names[] = {

@@ -161,6 +161,10 @@ static int read_line(struct header *h, const char *s)
 		return set_once(h, &h->q->title, s);
 	if (begins(&s, "shape:"))
 		return set_once(h, &h->q->shape, s);
+	if (begins(&s, "nulls:")) {
+		h->q->omits_nulls = true;
+		return strcmp(s, "omitted") == 0 ? 0 : wrong(h, "nulls can be omitted, not", s);
+	}
 	if (begins(&s, "needs:")) {
 		if (strcmp(s, "case") != 0)
 			return wrong(h, "what a query may need is a case, not", s);

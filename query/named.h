@@ -8,13 +8,15 @@
  *	-- param limit integer = 100: how many rows at most
  *	-- shape: table
  *	-- needs: case
+ *	-- nulls: omitted
  *	--
  *	-- Free text.
  *	SELECT ... WHERE path GLOB :path LIMIT :limit
  *
  * Every parameter of the statement is declared. A default is a number, null or 'text'; without one
  * the parameter has to be given. shape names the format in which the answer is best shown.
- * What needs a case is not asked of a capture before one is made of it.
+ * What needs a case is not asked of a capture before one is made of it. Where nulls are omitted,
+ * objects of JSON have no member for a column that is NULL.
  */
 #ifndef REEL_QUERY_NAMED_H
 #define REEL_QUERY_NAMED_H
@@ -43,6 +45,7 @@ struct named_query {
 	char *title;
 	char *shape; /* NULL: none is named */
 	char *needs; /* "case", or NULL */
+	bool omits_nulls;
 	char *text;  /* the free comment, lines with newlines; may be empty */
 	struct named_param params[NAMED_PARAMS_MAX];
 	unsigned n_params;

@@ -42,6 +42,7 @@ struct show_options {
 	enum show_format format;
 	const char *null;	     /* how NULL is shown; NULL: as the format does */
 	bool no_header;
+	bool omit_nulls; /* in JSON */
 	bool ascii;		     /* trees without line drawing characters */
 	unsigned columns;	     /* cut lines to this width; 0: never */
 	const struct redact *redact; /* NULL: everything is shown */
