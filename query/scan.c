@@ -40,7 +40,7 @@ int scan_next(struct scan *s, struct reel_err *err)
 	return s->ops->next(s, err);
 }
 
-const struct scan_event *scan_event(struct scan *s)
+const struct scan_event *scan_current(struct scan *s)
 {
 	if (!s->has_event)
 		s->ops->event(s);
