@@ -29,7 +29,8 @@ ASKED = {
         "who_touched path=/tmp/.u", "who_touched path=/var/spool/*", "peers", "listening", "dropped",
         "deleted", "privileges", "persistence", "crypto_libraries", "crypto_files", "top_talkers",
         "rare", "first_seen kind=[^e]*", "gaps", "findings severity=medium", "verdicts", "attack",
-        "crypto_profile pid=264", "crypto_snapshot at=2026-11-21T14:08:04Z", "crypto"),
+        "crypto_profile pid=264", "crypto_snapshot at=2026-11-21T14:08:04Z", "crypto",
+        "forward path=/tmp/.u", "backward addr=203.0.113.66:4444 steps=3"),
     "incident": (
         "tree", "tree pid=200", "timeline", "timeline writes=1 pid=220", "ancestry pid=230",
         "touched pid=220", "touched pid=200 family=1", "who_touched path=/tmp/k",
@@ -46,7 +47,8 @@ ASKED = {
 }
 
 # What needs our extension: events, its functions, or other named queries.
-NEEDS_EXTENSION = {"crypto", "crypto_profile", "crypto_snapshot", "types", "type_times", "events_of"}
+NEEDS_EXTENSION = {"crypto", "crypto_profile", "crypto_snapshot", "types", "type_times", "events_of",
+                   "forward", "backward"}
 
 number = failed = 0
 

@@ -170,6 +170,8 @@ TEST(statements_do_not_see_it)
 		"SELECT max(argv) OVER () FROM p",
 		"SELECT (SELECT argv FROM main.p LIMIT 1)",
 		"SELECT quote(argv) || quote(fields) FROM main.p",
+		"SELECT group_concat(value) FROM p, json_each(argv)",
+		"SELECT group_concat(atom) FROM main.p, json_tree(p.fields)",
 	};
 	struct redact r = { .kinds = REDACT_ARGS };
 	sqlite3 *db = NULL;
@@ -194,6 +196,9 @@ TEST(statements_do_not_see_it)
 	}
 	text = ask(db, "SELECT what FROM v");
 	CHECK_STR(text, "[\"a\",\"[arg]\"]!");
+	free(text);
+	text = ask(db, "SELECT group_concat(value) FROM p, json_each(argv)");
+	CHECK_STR(text, "a,[arg]");
 	free(text);
 	CHECK_EQ(sqlite3_exec(db, "CREATE TEMP TABLE x AS SELECT argv FROM main.p", NULL, NULL,
 			      NULL),
