@@ -114,6 +114,10 @@ static int look(struct case_load *c, const struct model_change *change)
 		r = case_file_event(c);
 	if (r == 0)
 		r = case_net_event(c);
+	if (r == 0)
+		r = case_crypto_event(c);
+	if (r == 0)
+		r = case_change_event(c);
 	return r == 0 && c->ev->type->id == EV_dns ? case_dns_event(c) : r;
 }
 

@@ -217,6 +217,12 @@ int case_dns_event(struct case_load *c);
 /* What the address was last called; NULL: not known. */
 struct model_text *case_name_of(struct case_load *c, const uint8_t addr[16]);
 
+/* Files, beside what is in them: file_change */
+int case_change_event(struct case_load *c);
+
+/* Cryptography: crypto_call */
+int case_crypto_event(struct case_load *c);
+
 /* Edges */
 struct case_edge case_edge_now(struct case_load *c, enum edge_kind kind);
 int case_edge_add(struct case_load *c, struct case_edge *e);
