@@ -85,8 +85,8 @@ static const char *const common_sql[S_STATEMENTS] = {
 	/* In the order of enum slice_file_way. */
 	[S_FILE_WAY] =
 		"SELECT CASE WHEN kind IN ('pipe', 'socket', 'anon') THEN 2 "
-		"WHEN path IN ('/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom',"
-		" '/dev/console', '/dev/ptmx') OR path GLOB '/dev/tty*' OR path GLOB '/dev/pts/*' "
+		"WHEN path IN ('/dev/null', '/dev/zero', '/dev/full', '/dev/random', "
+		"'/dev/urandom', '/dev/console', '/dev/ptmx') OR path GLOB '/dev/tty*' OR path GLOB '/dev/pts/*' "
 		"THEN 3 WHEN path GLOB '/proc/*' OR path GLOB '/sys/*' THEN 4 ELSE 1 END "
 		"FROM file WHERE id = ?1",
 	/* 1: founded a family; 2: init or a thread of the kernel. */
