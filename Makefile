@@ -290,6 +290,7 @@ install: all ## install under DESTDIR/PREFIX (/usr/local)
 	install -D -m 755 $(O)/reel-record $(DESTDIR)$(PREFIX)/bin/reel-record
 	install -D -m 644 $(O)/reel.so $(DESTDIR)$(PREFIX)/lib/reel/reel.so
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/reel/policies samples/policies/*.policy
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/reel/queries samples/queries/*.sql
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,/usr/local/,$(PREFIX)/,' record/reel.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/reel.service
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/reel.service

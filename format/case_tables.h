@@ -47,6 +47,7 @@
 	T(connection, "", "a socket that a process connected, accepted or listened on")		\
 	T(mount, "", "a mount")									\
 	T(dns, "", "a name that was looked up: a row for each answer, or for a question alone")	\
+	T(crypto_call, "", "a TLS handshake that ended, or a key, file or cipher that a library was given") \
 	T(edge, "", "that something went from one to another: what slices follow")		\
 	T(replay, "UNIQUE (rules_hash, captures_hash, program_hash, options)",			\
 	  "rules that were run over captures")							\
@@ -314,6 +315,19 @@
 	C(R, num, ttl, "", "seconds")								\
 	C(R, text, event, "NOT NULL", "")
 
+#define COLUMNS_crypto_call(C, R)								\
+	C(R, key, id, "", "")									\
+	C(R, num, process, "NOT NULL REFERENCES process", "")					\
+	C(R, num, ns, "", "") C(R, num, ts, "NOT NULL", "")					\
+	C(R, text, kind, "NOT NULL", "handshake or setup")					\
+	C(R, bytes, library, "", "") C(R, bytes, function, "", "")				\
+	C(R, bytes, path, "", "of a setup: the file that it named")				\
+	C(R, bytes, cipher, "", "") C(R, bytes, protocol, "", "")				\
+	C(R, bytes, server_name, "", "")							\
+	C(R, text, side, "", "client or server")						\
+	C(R, num, key_bits, "", "") C(R, num, fd, "", "") C(R, num, ret, "", "")		\
+	C(R, text, event, "NOT NULL", "")
+
 #define COLUMNS_edge(C, R)									\
 	C(R, key, id, "", "")									\
 	C(R, num, boot, "NOT NULL REFERENCES boot", "")						\
@@ -433,8 +447,9 @@
 	X(connection, "process") X(connection, "addr, port") X(connection, "from_ns")		\
 	X(connection, "peer") X(connection, "boot, from_ts")									\
 	X(mount, "boot, from_ts") X(dns, "question") X(dns, "data") X(dns, "ns") X(dns, "process") \
-	X(edge, "process, from_ts") X(edge, "file, from_ts") X(edge, "child")			\
-	X(edge, "connection, from_ts") X(edge, "old_file")					\
+	X(edge, "process, is_out, boot, from_ts") X(edge, "file, is_out, boot, from_ts")	\
+	X(edge, "connection, is_out, boot, from_ts") X(edge, "child") X(edge, "old_file")	\
+	X(crypto_call, "process, ts")								\
 	X(rule, "replay") X(verdict, "replay") X(blind, "verdict")				\
 	X(finding, "replay, key") X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
 	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")			\

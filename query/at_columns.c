@@ -313,109 +313,109 @@ static int collect_mounts(struct at_machine *m, struct at_rows *rows)
 
 #define NUMBER(is_known, value) put_number(x, is_known, (uint64_t)(value))
 
-#define PROCESS_COLUMNS(X)                                                            \
-	X(host, TEXT, put_string(x, m->host))                                         \
-	X(pid, INTEGER, NUMBER(true, p->pid))                                         \
-	X(ppid, INTEGER, NUMBER(p->known_by >= MODEL_FORK, p->ppid))                  \
-	X(vpid, INTEGER, NUMBER(p->vpid, p->vpid))                                    \
-	X(from_ns, INTEGER, put_time(x, m, p->start_ns))                              \
-	X(from_ts, INTEGER, NUMBER(p->start_ns, p->start_ns))                         \
-	X(known_by, TEXT, put_string(x, known_names[p->known_by & 3]))                \
-	X(certain, INTEGER, NUMBER(true, model_is_certain(m->model, p)))              \
-	X(sid, INTEGER, NUMBER(p->sid, p->sid))                                       \
-	X(pgid, INTEGER, NUMBER(p->pgid, p->pgid))                                    \
-	X(loginuid, INTEGER, NUMBER(p->loginuid != UINT32_MAX, p->loginuid))          \
-	X(tty, INTEGER, NUMBER(p->tty, p->tty))                                       \
-	X(container_id, TEXT, put_text(x, p->container ? p->container->id : NULL))    \
-	X(container, TEXT, put_text(x, p->container ? p->container->name : NULL))     \
-	X(comm, TEXT, put_text(x, p->comm))                                           \
-	X(exe, TEXT, put_text(x, p->exe))                                             \
-	X(argv, TEXT, put_args(x, p->argv))                                           \
-	X(cwd, TEXT, put_text(x, p->cwd))                                             \
-	X(root, TEXT, put_text(x, root_of(p)))                                        \
-	X(exec_ns, INTEGER, put_time(x, m, p->exec_ns))                               \
-	X(user, TEXT, put_text(x, p->has_ids ? model_user(m->model, p->ids.uid) : NULL)) \
-	X(uid, INTEGER, NUMBER(p->has_ids, p->ids.uid))                               \
-	X(euid, INTEGER, NUMBER(p->has_ids, p->ids.euid))                             \
-	X(suid, INTEGER, NUMBER(p->has_ids, p->ids.suid))                             \
-	X(fsuid, INTEGER, NUMBER(p->has_ids, p->ids.fsuid))                           \
-	X(gid, INTEGER, NUMBER(p->has_ids, p->ids.gid))                               \
-	X(egid, INTEGER, NUMBER(p->has_ids, p->ids.egid))                             \
-	X(sgid, INTEGER, NUMBER(p->has_ids, p->ids.sgid))                             \
-	X(fsgid, INTEGER, NUMBER(p->has_ids, p->ids.fsgid))                           \
-	X(cap_effective, INTEGER, NUMBER(p->has_caps, p->caps.effective))             \
-	X(cap_effective_names, TEXT, put_name(x, p->has_caps, "caps", p->caps.effective)) \
-	X(cap_permitted, INTEGER, NUMBER(p->has_caps, p->caps.permitted))             \
-	X(cap_inheritable, INTEGER, NUMBER(p->has_caps, p->caps.inheritable))         \
-	X(cap_bounding, INTEGER, NUMBER(p->has_bounding, p->caps.bounding))           \
-	X(cap_ambient, INTEGER, NUMBER(p->has_caps, p->caps.ambient))                 \
-	X(no_new_privs, INTEGER, NUMBER(p->has_spaces, p->no_new_privs))              \
+#define PROCESS_COLUMNS(X)                                                                 \
+	X(host, TEXT, put_string(x, m->host))                                              \
+	X(pid, INTEGER, NUMBER(true, p->pid))                                              \
+	X(ppid, INTEGER, NUMBER(p->known_by >= MODEL_FORK, p->ppid))                       \
+	X(vpid, INTEGER, NUMBER(p->vpid, p->vpid))                                         \
+	X(from_ns, INTEGER, put_time(x, m, p->start_ns))                                   \
+	X(from_ts, INTEGER, NUMBER(p->start_ns, p->start_ns))                              \
+	X(known_by, TEXT, put_string(x, known_names[p->known_by & 3]))                     \
+	X(certain, INTEGER, NUMBER(true, model_is_certain(m->model, p)))                   \
+	X(sid, INTEGER, NUMBER(p->sid, p->sid))                                            \
+	X(pgid, INTEGER, NUMBER(p->pgid, p->pgid))                                         \
+	X(loginuid, INTEGER, NUMBER(p->loginuid != UINT32_MAX, p->loginuid))               \
+	X(tty, INTEGER, NUMBER(p->tty, p->tty))                                            \
+	X(container_id, TEXT, put_text(x, p->container ? p->container->id : NULL))         \
+	X(container, TEXT, put_text(x, p->container ? p->container->name : NULL))          \
+	X(comm, TEXT, put_text(x, p->comm))                                                \
+	X(exe, TEXT, put_text(x, p->exe))                                                  \
+	X(argv, TEXT, put_args(x, p->argv))                                                \
+	X(cwd, TEXT, put_text(x, p->cwd))                                                  \
+	X(root, TEXT, put_text(x, root_of(p)))                                             \
+	X(exec_ns, INTEGER, put_time(x, m, p->exec_ns))                                    \
+	X(user, TEXT, put_text(x, p->has_ids ? model_user(m->model, p->ids.uid) : NULL))   \
+	X(uid, INTEGER, NUMBER(p->has_ids, p->ids.uid))                                    \
+	X(euid, INTEGER, NUMBER(p->has_ids, p->ids.euid))                                  \
+	X(suid, INTEGER, NUMBER(p->has_ids, p->ids.suid))                                  \
+	X(fsuid, INTEGER, NUMBER(p->has_ids, p->ids.fsuid))                                \
+	X(gid, INTEGER, NUMBER(p->has_ids, p->ids.gid))                                    \
+	X(egid, INTEGER, NUMBER(p->has_ids, p->ids.egid))                                  \
+	X(sgid, INTEGER, NUMBER(p->has_ids, p->ids.sgid))                                  \
+	X(fsgid, INTEGER, NUMBER(p->has_ids, p->ids.fsgid))                                \
+	X(cap_effective, INTEGER, NUMBER(p->has_caps, p->caps.effective))                  \
+	X(cap_effective_names, TEXT, put_name(x, p->has_caps, "caps", p->caps.effective))  \
+	X(cap_permitted, INTEGER, NUMBER(p->has_caps, p->caps.permitted))                  \
+	X(cap_inheritable, INTEGER, NUMBER(p->has_caps, p->caps.inheritable))              \
+	X(cap_bounding, INTEGER, NUMBER(p->has_bounding, p->caps.bounding))                \
+	X(cap_ambient, INTEGER, NUMBER(p->has_caps, p->caps.ambient))                      \
+	X(no_new_privs, INTEGER, NUMBER(p->has_spaces, p->no_new_privs))                   \
 	X(seccomp, TEXT, put_string(x, p->has_spaces ? modes[p->seccomp_mode & 3] : NULL)) \
-	X(user_ns, INTEGER, NUMBER(p->spaces.user, p->spaces.user))                   \
-	X(pid_ns, INTEGER, NUMBER(p->spaces.pid, p->spaces.pid))                      \
-	X(mnt_ns, INTEGER, NUMBER(p->spaces.mnt, p->spaces.mnt))                      \
-	X(net_ns, INTEGER, NUMBER(p->spaces.net, p->spaces.net))                      \
-	X(uts_ns, INTEGER, NUMBER(p->spaces.uts, p->spaces.uts))                      \
-	X(ipc_ns, INTEGER, NUMBER(p->spaces.ipc, p->spaces.ipc))                      \
-	X(cgroup_ns, INTEGER, NUMBER(p->spaces.cgroup, p->spaces.cgroup))             \
+	X(user_ns, INTEGER, NUMBER(p->spaces.user, p->spaces.user))                        \
+	X(pid_ns, INTEGER, NUMBER(p->spaces.pid, p->spaces.pid))                           \
+	X(mnt_ns, INTEGER, NUMBER(p->spaces.mnt, p->spaces.mnt))                           \
+	X(net_ns, INTEGER, NUMBER(p->spaces.net, p->spaces.net))                           \
+	X(uts_ns, INTEGER, NUMBER(p->spaces.uts, p->spaces.uts))                           \
+	X(ipc_ns, INTEGER, NUMBER(p->spaces.ipc, p->spaces.ipc))                           \
+	X(cgroup_ns, INTEGER, NUMBER(p->spaces.cgroup, p->spaces.cgroup))                  \
 	X(kernel_thread, INTEGER, NUMBER(p->known_by >= MODEL_FORK, p->kernel_thread))
 
-#define FILE_COLUMNS(X)                                                               \
-	X(host, TEXT, put_string(x, m->host))                                         \
-	X(pid, INTEGER, NUMBER(true, p->pid))                                         \
-	X(comm, TEXT, put_text(x, p->comm))                                           \
-	X(exe, TEXT, put_text(x, p->exe))                                             \
-	X(fd, INTEGER, sqlite3_result_int(x, f->fd))                                  \
-	X(path, TEXT, put_bytes(x, f->file->path, f->file->length))                   \
-	X(kind, TEXT, put_string(x, file_kinds[f->file->kind]))                       \
-	X(dev, INTEGER, NUMBER(f->inode && !f->socket, f->dev))                       \
-	X(inode, INTEGER, NUMBER(f->inode, f->inode))                                 \
-	X(flags, INTEGER, NUMBER(true, f->flags))                                     \
-	X(flags_names, TEXT, put_name(x, true, "open_flags", f->flags))               \
-	X(how, TEXT, put_type(x, f->how, EV_fd))                                      \
-	X(from_ns, INTEGER, put_time(x, m, f->from_ts))                               \
-	X(from_ts, INTEGER, NUMBER(f->from_ts, f->from_ts))                           \
-	X(read_bytes, INTEGER, NUMBER(true, f->read_bytes))                           \
-	X(written_bytes, INTEGER, NUMBER(true, f->written_bytes))                     \
+#define FILE_COLUMNS(X)                                                 \
+	X(host, TEXT, put_string(x, m->host))                           \
+	X(pid, INTEGER, NUMBER(true, p->pid))                           \
+	X(comm, TEXT, put_text(x, p->comm))                             \
+	X(exe, TEXT, put_text(x, p->exe))                               \
+	X(fd, INTEGER, sqlite3_result_int(x, f->fd))                    \
+	X(path, TEXT, put_bytes(x, f->file->path, f->file->length))     \
+	X(kind, TEXT, put_string(x, file_kinds[f->file->kind]))         \
+	X(dev, INTEGER, NUMBER(f->inode && !f->socket, f->dev))         \
+	X(inode, INTEGER, NUMBER(f->inode, f->inode))                   \
+	X(flags, INTEGER, NUMBER(true, f->flags))                       \
+	X(flags_names, TEXT, put_name(x, true, "open_flags", f->flags)) \
+	X(how, TEXT, put_type(x, f->how, EV_fd))                        \
+	X(from_ns, INTEGER, put_time(x, m, f->from_ts))                 \
+	X(from_ts, INTEGER, NUMBER(f->from_ts, f->from_ts))             \
+	X(read_bytes, INTEGER, NUMBER(true, f->read_bytes))             \
+	X(written_bytes, INTEGER, NUMBER(true, f->written_bytes))       \
 	X(certain, INTEGER, NUMBER(true, lives_fd_is_certain(m->lives, f)))
 
-#define SOCKET_COLUMNS(X)                                                             \
-	X(host, TEXT, put_string(x, m->host))                                         \
-	X(pid, INTEGER, NUMBER(c->pid, c->pid))                                       \
-	X(comm, TEXT, put_text(x, p ? p->comm : NULL))                                \
-	X(exe, TEXT, put_text(x, p ? p->exe : NULL))                                  \
-	X(kind, TEXT, put_type(x, c->kind, EV_sock))                                  \
-	X(family, TEXT, put_family(x, c->family))                                     \
-	X(proto, TEXT, put_proto(x, c))                                               \
-	X(laddr, TEXT, put_addr(x, is_inet(c), c->laddr))                             \
-	X(lport, INTEGER, NUMBER(is_inet(c), c->lport))                               \
-	X(addr, TEXT, put_addr(x, has_peer(c), c->addr))                              \
-	X(port, INTEGER, NUMBER(has_peer(c), c->port))                                \
-	X(unix_path, TEXT, put_path(x, c->unix_path))                                 \
-	X(inode, INTEGER, NUMBER(c->socket->inode, c->socket->inode))                 \
-	X(net_ns, INTEGER, NUMBER(c->net_ns, c->net_ns))                              \
-	X(from_ns, INTEGER, put_time(x, m, c->from_ts))                               \
-	X(from_ts, INTEGER, NUMBER(c->from_ts, c->from_ts))                           \
-	X(sent_bytes, INTEGER, NUMBER(true, c->sent_bytes))                           \
-	X(received_bytes, INTEGER, NUMBER(true, c->received_bytes))                   \
+#define SOCKET_COLUMNS(X)                                             \
+	X(host, TEXT, put_string(x, m->host))                         \
+	X(pid, INTEGER, NUMBER(c->pid, c->pid))                       \
+	X(comm, TEXT, put_text(x, p ? p->comm : NULL))                \
+	X(exe, TEXT, put_text(x, p ? p->exe : NULL))                  \
+	X(kind, TEXT, put_type(x, c->kind, EV_sock))                  \
+	X(family, TEXT, put_family(x, c->family))                     \
+	X(proto, TEXT, put_proto(x, c))                               \
+	X(laddr, TEXT, put_addr(x, is_inet(c), c->laddr))             \
+	X(lport, INTEGER, NUMBER(is_inet(c), c->lport))               \
+	X(addr, TEXT, put_addr(x, has_peer(c), c->addr))              \
+	X(port, INTEGER, NUMBER(has_peer(c), c->port))                \
+	X(unix_path, TEXT, put_path(x, c->unix_path))                 \
+	X(inode, INTEGER, NUMBER(c->socket->inode, c->socket->inode)) \
+	X(net_ns, INTEGER, NUMBER(c->net_ns, c->net_ns))              \
+	X(from_ns, INTEGER, put_time(x, m, c->from_ts))               \
+	X(from_ts, INTEGER, NUMBER(c->from_ts, c->from_ts))           \
+	X(sent_bytes, INTEGER, NUMBER(true, c->sent_bytes))           \
+	X(received_bytes, INTEGER, NUMBER(true, c->received_bytes))   \
 	X(certain, INTEGER, NUMBER(true, lives_connection_is_certain(m->lives, c)))
 
-#define MOUNT_COLUMNS(X)                                                              \
-	X(host, TEXT, put_string(x, m->host))                                         \
-	X(mnt_ns, INTEGER, NUMBER(n->mnt_ns, n->mnt_ns))                              \
-	X(mount_id, INTEGER, NUMBER(n->mount_id, n->mount_id))                        \
-	X(parent_id, INTEGER, NUMBER(n->parent_id, n->parent_id))                     \
-	X(path, TEXT, put_string(x, n->path))                                         \
-	X(source, TEXT, put_string(x, n->source))                                     \
-	X(root, TEXT, put_string(x, n->root))                                         \
-	X(fstype, TEXT, put_string(x, n->fstype))                                     \
-	X(options, TEXT, put_string(x, n->options))                                   \
-	X(flags, INTEGER, NUMBER(n->has_flags, n->flags))                             \
-	X(flags_names, TEXT, put_name(x, n->has_flags, "mount_flags", n->flags))      \
-	X(pid, INTEGER, NUMBER(n->pid, n->pid))                                       \
-	X(how, TEXT, put_type(x, n->how, EV_mounted))                                 \
-	X(from_ns, INTEGER, put_time(x, m, n->from_ts))                               \
-	X(from_ts, INTEGER, NUMBER(n->from_ts, n->from_ts))                           \
+#define MOUNT_COLUMNS(X)                                                         \
+	X(host, TEXT, put_string(x, m->host))                                    \
+	X(mnt_ns, INTEGER, NUMBER(n->mnt_ns, n->mnt_ns))                         \
+	X(mount_id, INTEGER, NUMBER(n->mount_id, n->mount_id))                   \
+	X(parent_id, INTEGER, NUMBER(n->parent_id, n->parent_id))                \
+	X(path, TEXT, put_string(x, n->path))                                    \
+	X(source, TEXT, put_string(x, n->source))                                \
+	X(root, TEXT, put_string(x, n->root))                                    \
+	X(fstype, TEXT, put_string(x, n->fstype))                                \
+	X(options, TEXT, put_string(x, n->options))                              \
+	X(flags, INTEGER, NUMBER(n->has_flags, n->flags))                        \
+	X(flags_names, TEXT, put_name(x, n->has_flags, "mount_flags", n->flags)) \
+	X(pid, INTEGER, NUMBER(n->pid, n->pid))                                  \
+	X(how, TEXT, put_type(x, n->how, EV_mounted))                            \
+	X(from_ns, INTEGER, put_time(x, m, n->from_ts))                          \
+	X(from_ts, INTEGER, NUMBER(n->from_ts, n->from_ts))                      \
 	X(certain, INTEGER, NUMBER(true, lives_mount_is_certain(m->lives, n)))
 
 static const char *const known_names[] = { "guess", "exec", "fork", "keyframe" };
@@ -449,9 +449,9 @@ static const struct at_column file_columns[] = { FILE_COLUMNS(COLUMN){ 0 } };
 static const struct at_column socket_columns[] = { SOCKET_COLUMNS(COLUMN){ 0 } };
 static const struct at_column mount_columns[] = { MOUNT_COLUMNS(COLUMN){ 0 } };
 
-#define PUT(of, name, put)  \
-	case of##_##name: \
-		put;      \
+#define PUT(of, name, put) \
+	case of##_##name:  \
+		put;       \
 		break;
 #define PROCESS_PUT(name, affinity, put) PUT(PROCESS, name, put)
 #define FILE_PUT(name, affinity, put) PUT(FILE, name, put)

@@ -43,8 +43,7 @@ static const struct reel_boot *boot_at(const struct reel_reader *r, const struct
 	return NULL;
 }
 
-static int tell(struct at_machine *m, const struct reel_event *ev,
-		struct reel_err *err)
+static int tell(struct at_machine *m, const struct reel_event *ev, struct reel_err *err)
 {
 	struct model_change change = { 0 };
 	struct model_process *by = NULL;

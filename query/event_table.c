@@ -245,7 +245,7 @@ static int cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
 		return SQLITE_OK;
 	}
 	if (!c->has_row) {
-		const struct scan_event *e = scan_event(c->scan);
+		const struct scan_event *e = scan_current(c->scan);
 
 		reel_row_begin(c->row, &e->ev, e->realtime_ns, e->beside, e->n_beside);
 		c->has_row = true;

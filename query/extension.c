@@ -8,6 +8,8 @@
 #include "query/event_table.h"
 #include "query/functions.h"
 #include "query/health_table.h"
+#include "query/named.h"
+#include "query/slice.h"
 
 #ifdef REEL_LOADABLE
 SQLITE_EXTENSION_INIT1
@@ -27,6 +29,10 @@ int reel_extension_register_with(sqlite3 *db, struct reel_captures **ret)
 		r = reel_health_tables_register(db, captures);
 	if (r == SQLITE_OK)
 		r = reel_at_tables_register(db, captures);
+	if (r == SQLITE_OK)
+		r = named_register_function(db);
+	if (r == SQLITE_OK)
+		r = slice_register(db);
 	*ret = captures;
 	/* The functions and tables have it now. */
 	reel_captures_unref(captures);

@@ -66,6 +66,6 @@ struct scan_event {
 	struct reel_render_value beside[4]; /* of replay/context.h */
 	unsigned n_beside;
 };
-const struct scan_event *scan_event(struct scan *s);
+const struct scan_event *scan_current(struct scan *s);
 
 #endif

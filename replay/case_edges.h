@@ -92,7 +92,7 @@ struct case_edge {
 
 /* Rows go to the writer, which has to live as long. */
 int case_edges_new(struct case_writer *writer, struct case_edges **ret, struct reel_err *err);
-/* In the order of ts. Edges of different boots may follow each other, but not mix. */
+/* In the order of events; only a fold is told of later than its ts. Boots do not mix. */
 int case_edges_add(struct case_edges *e, const struct case_edge *edge, struct reel_err *err);
 /* Writes what is open. Needed at the end, and at the end of each boot. */
 int case_edges_flush(struct case_edges *e, struct reel_err *err);

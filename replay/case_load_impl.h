@@ -16,7 +16,7 @@ enum {
 	CASE_BUCKETS = 1 << 12,
 	CASE_CGROUPS_MAX = 1 << 16,
 	CASE_USERS_MAX = 1 << 18,
-	CASE_NAMES_MAX = 1 << 18, /* addresses with names from dns */
+	CASE_NAMES_MAX = 1 << 18,   /* addresses with names from dns */
 	CASE_TOUCHED_MAX = 1 << 16, /* files that one process is known to have read and written */
 	CASE_TEXTS = 4,
 };
@@ -127,7 +127,7 @@ struct case_load {
 	struct model_process *process;
 	struct life *by; /* NULL: nobody */
 	int64_t ns;
-	uint64_t now_ts; /* the latest of all */
+	uint64_t now_ts;    /* the latest of all */
 	uint8_t change_how; /* type of the event that is looked at */
 	/* Texts of the row that is being written. */
 	struct reel_out texts;
@@ -146,12 +146,12 @@ static inline int64_t case_ts(uint64_t ts)
 {
 	return ts ? (int64_t)ts : CASE_NONE;
 }
-#define CASE_LIFE_OF(c, row, from, to)                    \
-	do {                                              \
-		(row)->from_ts = case_ts(from);           \
-		(row)->to_ts = case_ts(to);               \
-		(row)->from_ns = case_ns(c, from);        \
-		(row)->to_ns = case_ns(c, to);            \
+#define CASE_LIFE_OF(c, row, from, to)             \
+	do {                                       \
+		(row)->from_ts = case_ts(from);    \
+		(row)->to_ts = case_ts(to);        \
+		(row)->from_ns = case_ns(c, from); \
+		(row)->to_ns = case_ns(c, to);     \
 	} while (0)
 
 static inline struct case_text case_str(const char *text)

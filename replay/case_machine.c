@@ -238,7 +238,8 @@ static bool was_written(struct case_load *c, uint64_t hash, int *ret)
 		c->users = list;
 		c->users_room = room;
 	}
-	for (i = (uint32_t)hash & (c->users_room - 1); c->users[i]; i = (i + 1) & (c->users_room - 1))
+	for (i = (uint32_t)hash & (c->users_room - 1); c->users[i];
+	     i = (i + 1) & (c->users_room - 1))
 		if (c->users[i] == hash)
 			return true;
 	if (c->n_users >= CASE_USERS_MAX)
@@ -440,10 +441,10 @@ static int on_container(struct case_load *c)
 				r = take_string(c, &k->name, offsetof(struct ev_container, name));
 			if (r == 0)
 				r = take_string(c, &k->image, offsetof(struct ev_container, image));
-			k->runtime = ((const struct ev_container *)(const void *)c->ev->fixed)
-					     ->runtime;
-			k->privileged =
-				((const struct ev_container *)(const void *)c->ev->fixed)->privileged;
+			k->runtime =
+				((const struct ev_container *)(const void *)c->ev->fixed)->runtime;
+			k->privileged = ((const struct ev_container *)(const void *)c->ev->fixed)
+						->privileged;
 		}
 	}
 	return r;
@@ -490,12 +491,14 @@ int case_machine_event(struct case_load *c)
 	case EV_account:
 		return on_account(c);
 	case EV_cgroup:
-		return name_cgroup(c, ((const struct ev_cgroup *)(const void *)c->ev->fixed)->cgroup,
+		return name_cgroup(c,
+				   ((const struct ev_cgroup *)(const void *)c->ev->fixed)->cgroup,
 				   offsetof(struct ev_cgroup, path));
 	case EV_cgroup_move:
-		return name_cgroup(
-			c, ((const struct ev_cgroup_move *)(const void *)c->ev->fixed)->cgroup,
-			offsetof(struct ev_cgroup_move, path));
+		return name_cgroup(c,
+				   ((const struct ev_cgroup_move *)(const void *)c->ev->fixed)
+					   ->cgroup,
+				   offsetof(struct ev_cgroup_move, path));
 	case EV_container:
 		return on_container(c);
 	}

@@ -234,10 +234,12 @@ int case_net_event(struct case_load *c)
 		return 0;
 	switch (id) {
 	case EV_connect:
-		return on_connected(c, ((const struct ev_connect *)(const void *)c->ev->fixed)->inode,
+		return on_connected(c,
+				    ((const struct ev_connect *)(const void *)c->ev->fixed)->inode,
 				    EDGE_connect);
 	case EV_accept:
-		return on_connected(c, ((const struct ev_accept *)(const void *)c->ev->fixed)->inode,
+		return on_connected(c,
+				    ((const struct ev_accept *)(const void *)c->ev->fixed)->inode,
 				    EDGE_accept);
 	case EV_send:
 		return on_data(c, EDGE_send);

@@ -63,8 +63,8 @@ static void leave_session(struct case_load *c, struct case_process *p)
 	p->session = NULL;
 }
 
-static int enter_session(struct case_load *c, struct case_process *p,
-			 const struct model_process *m, bool is_new)
+static int enter_session(struct case_load *c, struct case_process *p, const struct model_process *m,
+			 bool is_new)
 {
 	struct case_session *s = *session_slot(c, m->sid);
 	bool is_leader = m->sid == m->pid;
@@ -357,7 +357,8 @@ static bool is_more_of(const struct case_rights *known, const struct case_rights
 	       (!known->has_caps || (known->caps.effective == now->caps.effective &&
 				     known->caps.permitted == now->caps.permitted &&
 				     known->caps.inheritable == now->caps.inheritable)) &&
-	       (!known->has_spaces || memcmp(&known->spaces, &now->spaces, sizeof(now->spaces)) == 0);
+	       (!known->has_spaces ||
+		memcmp(&known->spaces, &now->spaces, sizeof(now->spaces)) == 0);
 }
 
 static int settle_rights(struct case_load *c, struct case_process *p, const struct model_process *m)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the command share. */
+#ifndef REEL_QUERY_CMD_QUERY_H
+#define REEL_QUERY_CMD_QUERY_H
+
+#include "format/command.h"
+#include "format/outcome.h"
+#include "query/database.h"
+#include "query/health.h"
+#include "query/passing_case.h"
+#include "query/redact.h"
+#include "query/script.h"
+#include "query/show.h"
+#include "query/suggest.h"
+
+enum {
+	QUERY_STATUS_INTERRUPTED = 130, /* as a shell has it of SIGINT */
+	QUERY_SQL_BYTES_MAX = 16 << 20,
+};
+
+struct query_options {
+	const char *file, *null;
+	struct reel_strings directories, redact;
+	uint64_t timeout_ns;
+	int format;
+	bool write, header, no_header, list;
+};
+
+struct query {
+	const struct reel_command *self;
+	struct query_options options;
+	struct reel_args args;
+	const char *source; /* the case or capture */
+	bool is_case;
+	struct named_queries named;
+	struct script script;
+	char *text; /* the SQL, where it was read */
+	struct param_given *given;
+	sqlite3 *db;
+	struct reel_captures *captures; /* of the connection */
+	struct redact redact;
+	struct passing_case passing;
+	struct reel_out out;
+	struct show *show;
+	uint64_t flushed_ns;
+};
+
+/* A signal came. */
+extern volatile int query_stop;
+
+int query_fail(struct query *q, int r, const struct reel_err *err);
+int query_load_named(struct query *q);
+int query_list(struct query *q);
+int query_explain(struct query *q, const struct named_query *named);
+int query_session(struct query *q);
+/* Makes the passing case of the capture, with a line about it on a terminal. */
+int query_make_case(struct query *q);
+
+/* A file beside the program, or where it is installed: 0, or -ENOENT. */
+int query_find_beside(const char *const *candidates, char *ret, size_t size);
+
+#endif
