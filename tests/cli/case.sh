@@ -134,10 +134,20 @@ t_is "and has processes of now" \
 		WHERE p.pid = f.pid AND p.boot = f.boot')" "$(ask g.db 'SELECT count(*) FROM finding')"
 whole "then" g.db
 "$REEL" replay -q --no-rules grow -o fresh.db >/dev/null
-for table in process image file fd connection edge gap clock; do
+for table in $("$REEL" list tables --json | jq -r .table | sed '/^replay$/,$d'); do
 	t_is "$table is what it is in a new case" "$(ask g.db "SELECT count(*) FROM $table")" \
 		"$(ask fresh.db "SELECT count(*) FROM $table")"
 done
+cp -r gen grow2
+find grow2 -name '*.rls' | sort | tail -n +2 | xargs rm
+"$REEL" replay -q --no-rules "$shell" grow2 -o beside.db >/dev/null
+"$REEL" replay -q --no-rules "$shell" gen -o beside.db >/dev/null
+"$REEL" replay -q --no-rules "$shell" gen -o both.db >/dev/null
+for table in $("$REEL" list tables --json | jq -r .table | sed '/^replay$/,$d'); do
+	t_is "$table too where another capture is beside it" "$(ask beside.db "SELECT count(*) FROM $table")" \
+		"$(ask both.db "SELECT count(*) FROM $table")"
+done
+whole "then" beside.db
 rm -r grow
 mkdir grow
 cp "$(find gen -name '*.rls' | sort | tail -n 1)" grow/
