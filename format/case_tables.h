@@ -47,6 +47,7 @@
 	T(connection, "", "a socket that a process connected, accepted or listened on")		\
 	T(mount, "", "a mount")									\
 	T(dns, "", "a name that was looked up: a row for each answer, or for a question alone")	\
+	T(file_change, "", "what was done to a file beside what is in it: removed, other rights or times") \
 	T(crypto_call, "", "a TLS handshake that ended, or a key, file or cipher that a library was given") \
 	T(edge, "", "that something went from one to another: what slices follow")		\
 	T(replay, "UNIQUE (rules_hash, captures_hash, program_hash, options)",			\
@@ -316,6 +317,16 @@
 	C(R, num, ttl, "", "seconds")								\
 	C(R, text, event, "NOT NULL", "")
 
+#define COLUMNS_file_change(C, R)								\
+	C(R, key, id, "", "")									\
+	C(R, num, file, "NOT NULL REFERENCES file", "")						\
+	C(R, num, process, "NOT NULL REFERENCES process", "")					\
+	C(R, num, ns, "", "") C(R, num, ts, "NOT NULL", "")					\
+	C(R, text, kind, "NOT NULL", "unlink, rmdir, chmod, chown, setxattr, utimes or setflags") \
+	C(R, bytes, detail, "", "mode, owner:group, attribute, flags; of utimes now or left, if no time was given")\
+	C(R, num, mtime_ns, "", "of utimes: the time that the file was given")	\
+	C(R, text, event, "NOT NULL", "")
+
 #define COLUMNS_crypto_call(C, R)								\
 	C(R, key, id, "", "")									\
 	C(R, num, process, "NOT NULL REFERENCES process", "")					\
@@ -448,9 +459,10 @@
 	X(connection, "process") X(connection, "addr, port") X(connection, "from_ns")		\
 	X(connection, "peer") X(connection, "boot, from_ts")									\
 	X(mount, "boot, from_ts") X(dns, "question") X(dns, "data") X(dns, "ns") X(dns, "process") \
-	X(crypto_call, "process, ts")								\
 	X(edge, "process, is_out, boot, from_ts") X(edge, "file, is_out, boot, from_ts")	\
 	X(edge, "connection, is_out, boot, from_ts") X(edge, "child") X(edge, "old_file")	\
+	X(file_change, "file, ts") X(file_change, "process, ts")				\
+	X(crypto_call, "process, ts")								\
 	X(rule, "replay") X(verdict, "replay") X(blind, "verdict")				\
 	X(finding, "replay, key") X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
 	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")			\

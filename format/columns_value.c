@@ -426,11 +426,9 @@ static int set_of_type(struct reel_row *r, unsigned column, struct reel_value *r
 static void set_host(const struct reel_row *r, struct reel_value *ret)
 {
 	const char *host = r->ev->segment->meta.host;
-	struct reel_string s = { (const uint8_t *)host, 0, 0 };
+	const uint32_t length = (uint32_t)strlen(host);
+	const struct reel_string s = { (const uint8_t *)host, length, length };
 
-	if (!host)
-		return;
-	s.length = (uint32_t)strlen(host);
 	set_string(ret, &s);
 }
 

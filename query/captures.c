@@ -35,6 +35,8 @@ void reel_capture_unref(struct reel_capture *c)
 		return;
 	reel_reader_close(c->reader);
 	free(c->losses);
+	free(c->ids);
+	free(c->ids_at);
 	free(c->path);
 	free(c);
 }

@@ -23,8 +23,13 @@ static int pick_block(void *context, const struct reel_segment *s, const struct 
 		      struct reel_err *err)
 {
 	const struct ordered *o = context;
+	const struct scan_question *q = o->scan.q;
+	const struct reel_capture *c = o->scan.capture;
 
 	(void)err;
+	if (q->has_id &&
+	    !reel_capture_may_have(c, (uint32_t)(e - c->reader->blocks), q->cpu, q->seq))
+		return 0;
 	return !o->lives || scan_lives_may_be_in(o->lives, s, e);
 }
 

@@ -130,7 +130,7 @@ int slice_sql_error(struct slice_work *w);
 /* slice_start.c: nodes that the slice starts at. */
 int slice_start(struct slice_work *w);
 
-/* slice_follow.c: what can be reached from a node, in found, by time; and what is not, in its cut. */
+/* slice_follow.c: what is reached from a node goes into found, what is left out into its cut. */
 int slice_follow(struct slice_work *w, uint32_t node);
 
 /* slice_label.c */

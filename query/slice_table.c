@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table `slice`: SELECT * FROM slice('forward', 'path', '/tmp/x'), or backward; from a path, pid
- * or addr, or the id of a process, file or connection of the case. Behind these, each NULL if it
- * shall be as always: at (wall time in ns or ISO 8601: forwards from then on, backwards until then),
- * steps, nodes, width, unwritten (1: files that nobody had written are shown, too).
+ * The table `slice`: SELECT * FROM slice('forward', 'path', '/tmp/x'), or backward; from a path, a
+ * pid or an addr, or the id of a process, file or connection of the case. Behind these, each NULL
+ * if it shall be as always: at (wall time in ns or ISO 8601: forwards from then on, backwards until
+ * then), steps, nodes, width, unwritten (1: files that nobody had written are shown, too).
  */
 #include <errno.h>
 #include <stdlib.h>

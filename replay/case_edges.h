@@ -1,47 +1,47 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Edges of a case: events that carried something from one to another, put together into rows as far
- * as no slice can tell the difference.
+ * Edges of a case: events that carried something from one to another, put together into rows as
+ * far as no slice can tell the difference.
  *
- * A node is a process, a file or a connection; an event u -> v at t hands on all that had come to u
- * until t. rename and link carry two ways at once: from the process and from the old file.
+ * A node is a process, a file or a connection; an event u -> v at t hands on all that had come to
+ * u until t. rename and link carry two ways at once: from the process and from the old file.
  *
- * The rule. Each new row into a node gives it a new version. An event u -> v of a kind extends the
- * row (u, v, kind), so that to_ts, count and bytes grow, if since that row was last extended
+ * The rule. Each new row into a node gives it a new version. An event u -> v of a kind extends
+ * the row (u, v, kind), so that to_ts, count and bytes grow, if since that row was last extended
  *   (a) u has no new version, but for rows that came from v itself: v has all that is in them; and
  *   (b) nothing has gone out of v, or the row's first extension for which that was not so lies less
  *       than CASE_EDGE_SPAN_NS back.
  * Everything else begins a new row. The rows out of a file that has a second name by link() are
  * never extended: what is written under one name can be read under the other without an event.
  *
- * What a slice does with a row [from, to] is: forwards it follows it if `to` is not before a(u), when
- * u was reached, and reaches v at max(from, a(u)). Backwards it follows it if `from` is not after
- * b(v), the last moment that counts for v, and reaches u with min(to, b(v)).
+ * What a slice does with a row [from, to] is: forwards it follows it if `to` is not before a(u),
+ * when u was reached, and reaches v at max(from, a(u)). Backwards it follows it if `from` is not
+ * after b(v), the last moment that counts for v, and reaches u with min(to, b(v)).
  *
- * Nothing is lost: every event lies in its row, so that wherever it can be followed so can the row,
- * and to no worse a time.
- * Nothing is added: take rows r1 ... rn, one behind the other, each node once, that can be followed.
- * If from(i+1) < from(i), then to(i+1) >= from(i), and the node between them was given a version by
- * r(i) while r(i+1) was open: by (a) only if r(i) comes from where r(i+1) goes, and then a node is
- * there twice. So from(1) <= from(2) ..., and these are times of real events: there is a path in
- * time over events as well. It ends early enough for any end of a backward slice, and a forward
- * slice from the first moment reaches each node at the same time.
- * A forward slice from node s at time t is the same but for a first row with from < t <= to. By (b)
- * nothing left its v between the events of the row, so that it does not matter which of them counts;
- * or they lie in a stretch shorter than CASE_EDGE_SPAN_NS. So it shows all that went out of s from t
- * on, and nothing that did not from t - CASE_EDGE_SPAN_NS on.
+ * Nothing is lost: every event lies in its row, so that wherever it can be followed so can the
+ * row, and to no worse a time.
+ * Nothing is added: take rows r1 ... rn, one behind the other, each node once, that can be
+ * followed. If from(i+1) < from(i), then to(i+1) >= from(i), and the node between them was given
+ * a version by r(i) while r(i+1) was open: by (a) only if r(i) comes from where r(i+1) goes, and
+ * then a node is there twice. So from(1) <= from(2) ..., and these are times of real events:
+ * there is a path in time over events as well. It ends early enough for any end of a backward
+ * slice, and a forward slice from the first moment reaches each node at the same time.
+ * A forward slice from node s at time t is the same but for a first row with from < t <= to. By
+ * (b) nothing left its v between the events of the row, so that it does not matter which of them
+ * counts; or they lie in a stretch shorter than CASE_EDGE_SPAN_NS. So it shows all that went out
+ * of s from t on, and nothing that did not from t - CASE_EDGE_SPAN_NS on.
  *
- * - An event of many calls in one (a fold) that extends a row is one at its last call: nothing new
- *   has come to u meanwhile. Any other may have carried anything at any time: its row goes from its
- *   first call to its last, and a slice may show more, never less, than the calls would.
- * - Events with the same ns count in the order in which they are given. Between processes order is
- *   no evidence below 100 us, because an event has the time of its call's end: a slice allows as
- *   much where two processes meet, and this may show more, never less, than the events would.
+ * - An event of many calls in one (a fold) that extends a row is one at its last call: nothing
+ *   new has come to u meanwhile. Any other may have carried anything at any time: its row goes
+ *   from its first call to its last, and a slice may show more, never less, than the calls would.
+ * - Events with the same ns count in the order in which they are given. Between processes order
+ *   is no evidence below 100 us, because an event has the time of its call's end: a slice allows
+ *   as much where two processes meet, and this may show more, never less, than the events would.
  *
- * Memory: CASE_EDGES_OPEN rows and twice as many nodes, in all less than CASE_EDGES_BYTES. The row that was
- * extended least recently makes place for a new one; an event that would have extended it begins
- * another. Linked files are remembered one by one up to CASE_EDGES_LINKED; from then on every file
- * is held to be one.
+ * Memory: CASE_EDGES_OPEN rows and twice as many nodes, in all less than CASE_EDGES_BYTES. The
+ * row that was extended least recently makes place for a new one; an event that would have
+ * extended it begins another. Linked files are remembered one by one up to CASE_EDGES_LINKED;
+ * from then on every file is held to be one.
  */
 #ifndef REEL_REPLAY_CASE_EDGES_H
 #define REEL_REPLAY_CASE_EDGES_H
@@ -76,7 +76,7 @@ enum edge_kind {
 		EDGE_N_KINDS
 };
 
-/* What happened between a process and one of file, child and connection; the others are CASE_NONE. */
+/* What happened between a process and a file, a child or a connection; the others are CASE_NONE. */
 struct case_edge {
 	int64_t boot, process;
 	enum edge_kind kind;

@@ -114,16 +114,11 @@ static int look(struct case_load *c, const struct model_change *change)
 		r = case_file_event(c);
 	if (r == 0)
 		r = case_net_event(c);
-	if (r < 0)
-		return r;
-	switch (c->ev->type->id) {
-	case EV_dns:
-		return case_dns_event(c);
-	case EV_tls:
-	case EV_tls_setup:
-		return case_crypto_event(c);
-	}
-	return 0;
+	if (r == 0)
+		r = case_crypto_event(c);
+	if (r == 0)
+		r = case_change_event(c);
+	return r == 0 && c->ev->type->id == EV_dns ? case_dns_event(c) : r;
 }
 
 static int ended(struct case_load *c, const struct model_change *change)

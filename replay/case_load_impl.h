@@ -219,7 +219,10 @@ int case_dns_event(struct case_load *c);
 /* What the address was last called; NULL: not known. */
 struct model_text *case_name_of(struct case_load *c, const uint8_t addr[16]);
 
-/* Crypto: crypto_call */
+/* Files, beside what is in them: file_change */
+int case_change_event(struct case_load *c);
+
+/* Cryptography: crypto_call */
 int case_crypto_event(struct case_load *c);
 
 /* Edges */

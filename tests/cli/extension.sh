@@ -139,6 +139,12 @@ for how in "= '$path'" "GLOB '$path*'" "LIKE '$path%'"; do
 	fi
 done
 t_is "an id" "$(sql cap "SELECT ts FROM event WHERE id = '$id'")" "$ts"
+t_is "an id, whose it is, in order" \
+	"$(sql cap "SELECT ts FROM event WHERE id = '$id' AND pid >= 0 AND coalesce(exe, '') >= '' ORDER BY ts")" "$ts"
+ids="SELECT id FROM event WHERE ts < $ts ORDER BY ts LIMIT 300"
+t_is "many ids" "$(sql cap "SELECT count(*) FROM event WHERE id IN ($ids)")" 300
+t_match "read all once, and then only what has it" "^$((total + 1))\$|^$((total + 2))\$" \
+	"$(blocks "SELECT 1 FROM event WHERE id = '$id'" | sed 's/|.*//')"
 t_is "no id" "$(sql cap "SELECT ts FROM event WHERE id IN ('x', '00000000-0-1', '$id ')")" ""
 
 # The plan says so.

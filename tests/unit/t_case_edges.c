@@ -59,7 +59,8 @@ static int keep_row(void *ctx, const struct row_edge *row, struct reel_err *err)
 	part.to = row->is_out ? other : process;
 	if (row->old_file != CASE_NONE)
 		part.old = PROCESSES + (int)row->old_file - 1;
-	part.is_link = row->kind.length == 4 && memcmp(row->kind.bytes, "link", 4) == 0;
+	part.is_link = part.old >= 0 && row->kind.length == 4 &&
+		       memcmp(row->kind.bytes, "link", 4) == 0;
 	part.count = row->count;
 	put(p, part);
 	return 0;
