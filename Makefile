@@ -77,7 +77,7 @@ e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
 .PHONY: all programs clang asan fuzzers deps test test-built test-quick test-kernel lint fuzz bench \
-	bench-format bench-replay bench-record demo install clean help
+	bench-format bench-query bench-replay bench-case bench-record demo install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
@@ -269,6 +269,12 @@ bench-format: bench ## measure writing and reading captures
 
 bench-replay: bench ## measure replaying rules over captures
 	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) $(PYTHON) tests/bench/replay.py
+
+bench-case: bench ## measure writing cases
+	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench $(PYTHON) tests/bench/case.py
+
+bench-query: bench $(O)/reel.so ## measure asking SQL of captures
+	$(Q)BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) $(PYTHON) tests/bench/query.py
 
 bench-record: $(O)/reel $(record_bench:%=$(O)/bench/%) ## measure what recording costs
 	$(Q)BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) tests/bench/record.sh

@@ -191,9 +191,6 @@ static int change_segment(struct reel_archive *a, struct reel_err *err)
 	if (r == 0 && a->reserve_is_used && make_room(a, err) < 0)
 		r = reel_err_set(err, -ENOSPC, "cannot go on after segment %llu: %s",
 				 (unsigned long long)a->meta.number - 1, strerror(ENOSPC));
-	/* What comes now cannot be kept, but there is a segment to say so in. */
-	if (r < 0)
-		a->is_full = true;
 	return r;
 }
 
@@ -213,14 +210,31 @@ static void count_lost(struct reel_archive *a, const struct reel_pack *p)
 	}
 }
 
+/* What is in it is lost, but for what it tells of other losses and counts. */
+static void lose_pack(struct reel_archive *a, const struct reel_pack *p)
+{
+	if (p->kind == TAPE_GAP && a->n_held < REEL_WRITER_BUFFERS)
+		a->held[a->n_held++] = p;
+	else
+		count_lost(a, p);
+}
+
+/* The first failure is the end. */
+static int ended_by(struct reel_archive *a, int r)
+{
+	if (r < 0)
+		a->is_over = true;
+	return r;
+}
+
 int reel_archive_put(struct reel_archive *a, const struct reel_pack *p, uint64_t settled, int level,
 		     struct reel_err *err)
 {
 	uint64_t before = a->segment.totals.stored_bytes;
 	int r;
 
-	if (a->is_full) {
-		count_lost(a, p);
+	if (a->is_over) {
+		lose_pack(a, p);
 		return 0;
 	}
 	if (settled < a->settled)
@@ -231,9 +245,8 @@ int reel_archive_put(struct reel_archive *a, const struct reel_pack *p, uint64_t
 			break;
 	}
 	if (r < 0) {
-		a->is_full = true;
-		count_lost(a, p);
-		return r;
+		lose_pack(a, p);
+		return ended_by(a, r);
 	}
 	a->settled = settled; /* not before, since RETIRED may have come between */
 	a->stats.events += p->n_events;
@@ -243,22 +256,23 @@ int reel_archive_put(struct reel_archive *a, const struct reel_pack *p, uint64_t
 	if (a->sync == REEL_SYNC_BLOCK ||
 	    (a->sync == REEL_SYNC_SECONDS && a->segment.unsynced_bytes >= SYNC_BYTES))
 		r = reel_segment_sync(&a->segment, err);
-	return r < 0 ? r : retire(a, err);
+	return ended_by(a, r < 0 ? r : retire(a, err));
 }
 
 int reel_archive_rotate(struct reel_archive *a, struct reel_err *err)
 {
 	int r;
 
-	if (a->is_full)
+	if (a->is_over)
 		return 0;
+	/* If it fails, what comes now cannot be kept, but there is a segment to say so in. */
 	r = change_segment(a, err);
-	return r < 0 ? r : retire(a, err);
+	return ended_by(a, r < 0 ? r : retire(a, err));
 }
 
 int reel_archive_sync(struct reel_archive *a, struct reel_err *err)
 {
-	return a->is_full ? 0 : reel_segment_sync(&a->segment, err);
+	return a->is_over ? 0 : ended_by(a, reel_segment_sync(&a->segment, err));
 }
 
 uint64_t reel_archive_own_seq(struct reel_archive *a)
@@ -334,11 +348,26 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 	return r < 0 ? r : begin_segment(a, err);
 }
 
-/* The last words after the disk was full: what did not get on tape, and END. */
-static int put_last_words(struct reel_archive *a, int failed, struct reel_err *err)
+/* One for which there is no room is counted, since smaller words may still find some. */
+static int put_held(struct reel_archive *a, struct reel_err *err)
 {
-	if (a->has_directory)
-		reel_directory_free_reserve(&a->directory);
+	int r = 0;
+
+	for (unsigned i = 0; i < a->n_held && r == 0; i++) {
+		r = reel_segment_put_pack(&a->segment, a->held[i], a->settled, a->level, err);
+		if (r == 0)
+			a->stats.events += a->held[i]->n_events;
+		if (!is_no_room(r))
+			continue;
+		count_lost(a, a->held[i]);
+		r = 0;
+	}
+	return r;
+}
+
+/* What did not get on tape. */
+static int put_lost(struct reel_archive *a, int failed, struct reel_err *err)
+{
 	for (unsigned c = 0; c < EV_MAX_TYPES; c++) {
 		struct reel_record record;
 		struct ev_lost *lost;
@@ -380,6 +409,20 @@ static int put_callers_words(struct reel_archive *a, const struct reel_words *wo
 	return r;
 }
 
+static int put_last_words(struct reel_archive *a, int failed, const struct reel_words *words,
+			  struct reel_err *err)
+{
+	int r;
+
+	if (a->has_directory)
+		reel_directory_free_reserve(&a->directory);
+	a->reserve_is_used = true;
+	r = put_held(a, err);
+	if (r == 0)
+		r = put_callers_words(a, words, err);
+	return r < 0 ? r : put_lost(a, failed, err);
+}
+
 int reel_archive_end(struct reel_archive *a, int failed, const struct reel_words *words,
 		     struct reel_err *err)
 {
@@ -387,12 +430,10 @@ int reel_archive_end(struct reel_archive *a, int failed, const struct reel_words
 
 	if (a->segment.fd < 0 || a->segment.is_torn)
 		return 0;
-	if (a->is_full)
-		r = put_callers_words(a, words, err);
-	if (a->is_full && r == 0)
-		r = put_last_words(a, failed, err);
+	if (a->is_over)
+		r = put_last_words(a, failed, words, err);
 	if (r == 0)
-		r = end_segment(a, a->is_full ? TAPE_DISK_FULL : TAPE_ENDED, err);
+		r = end_segment(a, a->is_over ? TAPE_DISK_FULL : TAPE_ENDED, err);
 	return r;
 }
 

@@ -35,11 +35,14 @@ struct reel_archive {
 	char name[REEL_SEGMENT_NAME_MAX];
 	struct reel_pack own; /* for what it has to say itself */
 	uint64_t settled;
-	bool is_full;	      /* the disk: only the last words are written */
+	bool is_over;	      /* something has failed: only the last words are written */
 	bool reserve_is_used; /* since the disk was full */
 	struct {
 		uint64_t count, first_ns, last_ns;
-	} lost[EV_MAX_TYPES]; /* by class, after is_full */
+	} lost[EV_MAX_TYPES]; /* by class, after is_over */
+	/* GAP packs that came too late. What they tell belongs to the last words. */
+	const struct reel_pack *held[REEL_WRITER_BUFFERS];
+	unsigned n_held;
 	struct reel_writer_stats stats;
 };
 
@@ -56,7 +59,10 @@ enum reel_lost_cause {
 int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *o,
 		      uint32_t block_bytes, struct reel_err *err);
 
-/* After a failure nothing but counting what is lost is done, until the archive is closed. */
+/*
+ * The first failure ends it: what comes later is counted as lost, until the archive is closed. Then
+ * a pack must stay as it is until the end, since what it tells of losses is said there.
+ */
 int reel_archive_put(struct reel_archive *a, const struct reel_pack *p, uint64_t settled, int level,
 		     struct reel_err *err);
 int reel_archive_rotate(struct reel_archive *a, struct reel_err *err);

@@ -55,6 +55,23 @@ void case_clear(enum case_table_id table, void *row)
 	}
 }
 
+bool case_column_refers(const struct case_column *c, char *ret, size_t size)
+{
+	static const char word[] = "REFERENCES ";
+	const char *at = strstr(c->constraint, word);
+	size_t n;
+
+	if (!at)
+		return false;
+	at += sizeof(word) - 1;
+	n = strcspn(at, " ");
+	if (n >= size)
+		return false;
+	memcpy(ret, at, n);
+	ret[n] = '\0';
+	return true;
+}
+
 /* Statements ----------------------------------------------------------------------------------- */
 
 const char *case_column_type(const struct case_column *c)

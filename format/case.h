@@ -82,6 +82,8 @@ const struct case_table *case_table_by_name(const char *name);
 
 /* "INTEGER PRIMARY KEY", "ANY" ... */
 const char *case_column_type(const struct case_column *c);
+/* The table that it has keys of. */
+bool case_column_refers(const struct case_column *c, char *ret, size_t size);
 /* Whether there is a view TABLE_iso. */
 bool case_has_iso(const struct case_table *t);
 

@@ -12,18 +12,6 @@ static const char *short_type(const struct case_column *c)
 	return c->kind == CASE_KEY ? "key" : case_column_type(c);
 }
 
-/* The table that it has a key of: what follows the word, up to a blank. */
-static size_t references(const struct case_column *c, const char **ret)
-{
-	static const char word[] = "REFERENCES ";
-	const char *at = strstr(c->constraint, word);
-
-	if (!at)
-		return 0;
-	*ret = at + sizeof(word) - 1;
-	return strcspn(*ret, " ");
-}
-
 static void put_padded(struct reel_out *o, const char *text, size_t columns)
 {
 	out_str(o, text);
@@ -35,12 +23,11 @@ static void put_padded(struct reel_out *o, const char *text, size_t columns)
 /* What it refers to goes before what it says; some of them say enough by that. */
 static void put_doc(struct reel_out *o, const struct case_column *c)
 {
-	const char *table;
-	size_t n = references(c, &table);
+	char table[64];
 
-	if (n) {
+	if (case_column_refers(c, table, sizeof(table))) {
 		out_str(o, "a row of ");
-		out_mem(o, table, n);
+		out_str(o, table);
 		out_str(o, c->doc[0] ? ": " : "");
 	}
 	out_str(o, c->doc);
@@ -94,8 +81,7 @@ static void put_string(struct reel_out *o, const char *key, const char *value)
 
 static void put_column_json(struct reel_out *o, const struct case_column *c)
 {
-	const char *table;
-	size_t n = references(c, &table);
+	char table[64];
 
 	put_string(o, "{\"name\":", c->name);
 	put_string(o, ",\"type\":", c->kind == CASE_KEY ? "INTEGER" : case_column_type(c));
@@ -104,8 +90,8 @@ static void put_column_json(struct reel_out *o, const struct case_column *c)
 	out_str(o, ",\"null\":");
 	out_str(o, c->kind == CASE_KEY || strstr(c->constraint, "NOT NULL") ? "false" : "true");
 	out_str(o, ",\"references\":");
-	if (n)
-		(void)out_json_string(o, table, n);
+	if (case_column_refers(c, table, sizeof(table)))
+		(void)out_json_string(o, table, strlen(table));
 	else
 		out_str(o, "null");
 	put_string(o, ",\"doc\":", c->doc);

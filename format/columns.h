@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Events as rows of SQL: which columns they have, and what each says. The tables that read a capture
- * and those that events are copied into are both made from here. Nothing here knows SQLite.
+ * Events as rows of SQL: which columns they have, and what each says. The tables that read a
+ * capture and those that events are copied into are both made from here. Nothing here knows SQLite.
  *
  * `event` has the common columns, `path`, what is known of the process, and `fields`: the type's
  * own as JSON. The table of a type lacks `path` and `fields` and has the type's own fields instead:
  *  - One with the name of a common column is called TYPE_NAME: "open_flags".
- *  - Numbers are INTEGER; what exceeds 63 bits is negative, as SQLite has no other. Where the hint
- *    gives names to values a further column NAME_name has them: "signal_name".
+ *  - Numbers are INTEGER; what exceeds 63 bits is negative, as SQLite has no other; "bool" is 0 or
+ *    1. Where the hint gives names to values a further column NAME_name has them: "signal_name".
  *  - Addresses are text. Lists of arguments are a JSON array; of one that is not UTF-8 `fields` of
  *    `event` has the bytes too, as argv_hex. Bytes with the hint "hex" are digits, with "u32" a
  *    JSON array of numbers.
- *  - Other strings are TEXT, or BLOB where they are not UTF-8 or hold a NUL, which would end a TEXT.
- *    An optional one that says nothing is NULL.
+ *  - Other strings are TEXT, or BLOB where they are not UTF-8 or hold a NUL, which would end a
+ *    TEXT. An optional one that says nothing is NULL.
  *  - A field that the capture's own schema lacks, or has of another kind, is NULL.
  */
 #ifndef REEL_FORMAT_COLUMNS_H
@@ -44,7 +44,7 @@ enum reel_column_id {
 	REEL_COLUMN_ABI,
 	REEL_COLUMN_FLAGS,
 	REEL_COLUMN_PATH,	/* of `event` only */
-	REEL_COLUMN_PPID,	/* these four: what is known besides the event, see reel_row_begin */
+	REEL_COLUMN_PPID,	/* these four: what is known besides, see reel_row_begin */
 	REEL_COLUMN_COMM,
 	REEL_COLUMN_EXE,
 	REEL_COLUMN_UID,

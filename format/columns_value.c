@@ -225,6 +225,10 @@ static bool is_text(const uint8_t *at, size_t n)
 				continue;
 			}
 		}
+		if (at[i] - 1u < 0x7f) {
+			i++;
+			continue;
+		}
 		length = out_utf8_next(at + i, n - i, &character, &invalid);
 		if (!length || !character)
 			return false;
@@ -285,7 +289,9 @@ static int set_of_field(struct reel_row *r, const struct render_field *f, struct
 		return 0;
 	}
 	if (f->form != FORM_ADDR) {
-		set_integer(ret, (int64_t)reel_event_number(r->ev, f->field));
+		uint64_t value = reel_event_number(r->ev, f->field);
+
+		set_integer(ret, f->form == FORM_BOOL ? value != 0 : (int64_t)value);
 		return 0;
 	}
 	o = room_for(r, SHORT_BYTES);
@@ -420,11 +426,9 @@ static int set_of_type(struct reel_row *r, unsigned column, struct reel_value *r
 static void set_host(const struct reel_row *r, struct reel_value *ret)
 {
 	const char *host = r->ev->segment->meta.host;
-	struct reel_string s = { (const uint8_t *)host, 0, 0 };
+	const uint32_t length = (uint32_t)strlen(host);
+	const struct reel_string s = { (const uint8_t *)host, length, length };
 
-	if (!host)
-		return;
-	s.length = (uint32_t)strlen(host);
 	set_string(ret, &s);
 }
 

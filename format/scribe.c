@@ -95,7 +95,7 @@ static void tell_progress(struct reel_scribe *s)
 	s->segment_blocks = s->archive.segment.n_rows;
 }
 
-/* Called with the lock held. The first error is the one that is told. */
+/* Called with the lock held. The first error is the one that is told, before its pack is free. */
 static void finish_job(struct reel_scribe *s, const struct job *job, int r,
 		       const struct reel_err *err)
 {
@@ -136,7 +136,7 @@ static void *scribe_thread(void *arg)
 	return NULL;
 }
 
-static int tell_failure(struct reel_scribe *s, struct reel_err *err)
+int reel_scribe_failure(struct reel_scribe *s, struct reel_err *err)
 {
 	int r;
 
@@ -164,7 +164,7 @@ static int give_job(struct reel_scribe *s, struct job job, struct reel_err *err)
 		pthread_cond_signal(&s->work);
 		pthread_mutex_unlock(&s->lock);
 	}
-	return tell_failure(s, err);
+	return reel_scribe_failure(s, err);
 }
 
 int reel_scribe_take(struct reel_scribe *s, struct reel_pack **ret, struct reel_err *err)
@@ -201,7 +201,7 @@ int reel_scribe_rotate(struct reel_scribe *s, struct reel_err *err)
 int reel_scribe_sync_in_time(struct reel_scribe *s, struct reel_err *err)
 {
 	if (s->archive.sync != REEL_SYNC_SECONDS || s->archive.now_ns - s->synced_ns < SYNC_NS)
-		return tell_failure(s, err);
+		return reel_scribe_failure(s, err);
 	s->synced_ns = s->archive.now_ns;
 	return give_job(s, (struct job){ .what = JOB_SYNC }, err);
 }

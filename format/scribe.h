@@ -17,13 +17,21 @@ int reel_scribe_open(const struct reel_writer_options *o, struct reel_scribe **r
 		     struct reel_err *err);
 uint64_t reel_scribe_first_number(const struct reel_scribe *s);
 
-/* An empty pack; waits until there is one. Fails when nothing can be written any more. */
+/*
+ * An empty pack; waits until there is one. Fails once anything has failed: the archive counts on it
+ * that no pack is used again then.
+ */
 int reel_scribe_take(struct reel_scribe *s, struct reel_pack **ret, struct reel_err *err);
-/* Gives it back, filled, to be written. settled: see tape_header. */
+/*
+ * Gives it back, filled, to be written. settled: see tape_header. It is accepted in any case; an
+ * error says that something could not be written, now or before: see reel_scribe_failure.
+ */
 int reel_scribe_give(struct reel_scribe *s, struct reel_pack *p, uint64_t settled,
 		     struct reel_err *err);
 int reel_scribe_rotate(struct reel_scribe *s, struct reel_err *err);
 int reel_scribe_sync_in_time(struct reel_scribe *s, struct reel_err *err);
+/* The first thing that failed, for good; 0: nothing has. */
+int reel_scribe_failure(struct reel_scribe *s, struct reel_err *err);
 
 uint64_t reel_scribe_own_seq(struct reel_scribe *s);
 void reel_scribe_see_time(struct reel_scribe *s, uint64_t now_ns);

@@ -43,8 +43,8 @@ struct reel_filter {
 	uint32_t pids[REEL_FILTER_PIDS];
 	uint32_t kinds;			/* bits 1 << enum tape_kind; 0: all */
 	bool beyond_cut;	/* of a cut also what lies around its range, for the state */
-	/* STATE and GAP from state_from on are given whole, whatever else is asked for, so that a model
-	 * can be told; who walks tells apart what he wanted. */
+	/* STATE and GAP from state_from on are given whole, whatever else is asked for, so that a
+	 * model can be told; who walks tells apart what he wanted. */
 	bool whole_state;
 	struct reel_moment state_from;
 	bool no_losses;		/* losses need not be counted: the caller does, or knows them */

@@ -17,7 +17,7 @@
  * follows is dated by them, and state before the events that it explains. */
 static const uint8_t streams[] = { TAPE_CLOCK, TAPE_GAP, TAPE_STATE, TAPE_EVENTS };
 
-enum { LAST_WORDS_BYTES = 256 << 10 };
+enum { LAST_WORDS_BYTES = 256 << 10, OWN_WORD_BYTES = 256 };
 
 struct reel_writer {
 	struct reel_scribe *scribe;
@@ -73,28 +73,23 @@ static uint64_t settled_after(const struct reel_writer *w, unsigned kind)
 	return settled;
 }
 
-static int close_pack(struct reel_writer *w, unsigned kind, struct reel_err *err)
+/* The scribe takes it also after a failure, which it remembers: what it does not get is not counted
+ * as lost. */
+static void close_pack(struct reel_writer *w, unsigned kind)
 {
 	struct reel_pack *p = w->packs[kind];
 
 	if (!p)
-		return 0;
+		return;
 	w->packs[kind] = NULL;
-	return reel_scribe_give(w->scribe, p, settled_after(w, kind), err);
+	(void)reel_scribe_give(w->scribe, p, settled_after(w, kind), NULL);
 }
 
 int reel_writer_flush(struct reel_writer *w, struct reel_err *err)
 {
-	int result = 0;
-
-	/* Also after an error: what was not given to the scribe is not counted as lost. */
-	for (unsigned i = 0; i < sizeof(streams); i++) {
-		int r = close_pack(w, streams[i], result < 0 ? NULL : err);
-
-		if (result == 0)
-			result = r;
-	}
-	return result;
+	for (unsigned i = 0; i < sizeof(streams); i++)
+		close_pack(w, streams[i]);
+	return reel_scribe_failure(w->scribe, err);
 }
 
 static int open_pack(struct reel_writer *w, unsigned kind, struct reel_err *err)
@@ -112,20 +107,16 @@ static int open_pack(struct reel_writer *w, unsigned kind, struct reel_err *err)
 }
 
 /* Full: the streams that must come first go first. */
-static int close_full(struct reel_writer *w, unsigned kind, struct reel_err *err)
+static void close_full(struct reel_writer *w, unsigned kind)
 {
-	int first = 0, r;
-
 	if (kind == TAPE_STATE || kind == TAPE_EVENTS) {
-		first = close_pack(w, TAPE_CLOCK, err);
-		r = close_pack(w, TAPE_GAP, first < 0 ? NULL : err);
-		if (first == 0)
-			first = r;
+		close_pack(w, TAPE_CLOCK);
+		close_pack(w, TAPE_GAP);
 	}
-	r = close_pack(w, kind, first < 0 ? NULL : err);
-	return first < 0 ? first : r;
+	close_pack(w, kind);
 }
 
+/* Fails only if the record is in no pack: who fails to close one must not say so here. */
 static int add(struct reel_writer *w, const struct ev_header *h, const uint8_t *payload,
 	       struct reel_err *err)
 {
@@ -142,7 +133,9 @@ static int add(struct reel_writer *w, const struct ev_header *h, const uint8_t *
 	w->events++;
 	if (h->type == EV_keyframe && payload[offsetof(struct ev_keyframe, edge)] == 0)
 		w->packs[kind]->keyframe = true;
-	return reel_pack_is_full(w->packs[kind]) ? close_full(w, kind, err) : 0;
+	if (reel_pack_is_full(w->packs[kind]))
+		close_full(w, kind);
+	return 0;
 }
 
 /* Every length in a record is checked here, where it comes from the kernel. Others may trust it. */
@@ -209,11 +202,39 @@ int reel_writer_append_own(struct reel_writer *w, struct ev_header *record, size
 	return reel_writer_append(w, record, length, err);
 }
 
-/* What was refused is a loss like any other, and goes on tape. */
-static int tell_malformed(struct reel_writer *w, struct reel_err *err)
+static int put_word(struct reel_writer *w, struct reel_record *record, size_t most_bytes)
+{
+	size_t bytes = reel_record_end(record);
+	struct reel_words *words = &w->words;
+
+	if (words->used + bytes > most_bytes || record->type->stream != TAPE_GAP)
+		return -ENOSPC;
+	if (words->used + bytes > words->room) {
+		uint8_t *larger = realloc(words->bytes, LAST_WORDS_BYTES + OWN_WORD_BYTES);
+
+		if (!larger)
+			return -ENOMEM;
+		words->bytes = larger;
+		words->room = LAST_WORDS_BYTES + OWN_WORD_BYTES;
+	}
+	memcpy(words->bytes + words->used, &record->header, sizeof(record->header));
+	memcpy(words->bytes + words->used + sizeof(record->header), record->payload,
+	       record->header.length);
+	words->used += bytes;
+	return 0;
+}
+
+int reel_writer_last_word(struct reel_writer *w, struct reel_record *record)
+{
+	return put_word(w, record, LAST_WORDS_BYTES);
+}
+
+/* What was refused is a loss like any other, and goes on tape: at last with the last words. */
+static int tell_malformed(struct reel_writer *w, bool is_last, struct reel_err *err)
 {
 	struct reel_record record;
 	struct ev_lost *lost;
+	int r;
 
 	if (w->malformed == w->malformed_told)
 		return 0;
@@ -224,8 +245,12 @@ static int tell_malformed(struct reel_writer *w, struct reel_err *err)
 	lost->lost_cpu = EV_NO_CPU;
 	lost->cause = REEL_LOST_MALFORMED;
 	record.header.ts = w->now_ns;
-	w->malformed_told = w->malformed;
-	return reel_writer_append_own(w, &record.header, reel_record_end(&record), err);
+	r = reel_writer_append_own(w, &record.header, reel_record_end(&record), err);
+	if (r < 0 && is_last)
+		(void)put_word(w, &record, LAST_WORDS_BYTES + OWN_WORD_BYTES);
+	if (r == 0)
+		w->malformed_told = w->malformed;
+	return r;
 }
 
 void reel_writer_settle(struct reel_writer *w, uint64_t ts)
@@ -257,7 +282,7 @@ int reel_writer_tick(struct reel_writer *w, uint64_t now_ns, struct reel_err *er
 	if (now_ns > w->now_ns)
 		w->now_ns = now_ns;
 	reel_scribe_see_time(w->scribe, w->now_ns);
-	r = tell_malformed(w, err);
+	r = tell_malformed(w, false, err);
 	if (r < 0)
 		return r;
 	if (reel_scribe_segment_is_full(w->scribe, w->segment_bytes) ||
@@ -296,7 +321,7 @@ int reel_writer_end(struct reel_writer *w, struct reel_writer_stats *ret, struct
 
 	if (!w)
 		return 0;
-	r = tell_malformed(w, err);
+	r = tell_malformed(w, true, err);
 	flushed = reel_writer_flush(w, r < 0 ? &ignored : err);
 	if (r == 0)
 		r = flushed;
@@ -309,28 +334,6 @@ int reel_writer_end(struct reel_writer *w, struct reel_writer_stats *ret, struct
 	free(w->words.bytes);
 	free(w);
 	return r < 0 ? r : end;
-}
-
-int reel_writer_last_word(struct reel_writer *w, struct reel_record *record)
-{
-	size_t bytes = reel_record_end(record);
-	struct reel_words *words = &w->words;
-
-	if (words->used + bytes > LAST_WORDS_BYTES || record->type->stream != TAPE_GAP)
-		return -ENOSPC;
-	if (words->used + bytes > words->room) {
-		uint8_t *larger = realloc(words->bytes, LAST_WORDS_BYTES);
-
-		if (!larger)
-			return -ENOMEM;
-		words->bytes = larger;
-		words->room = LAST_WORDS_BYTES;
-	}
-	memcpy(words->bytes + words->used, &record->header, sizeof(record->header));
-	memcpy(words->bytes + words->used + sizeof(record->header), record->payload,
-	       record->header.length);
-	words->used += bytes;
-	return 0;
 }
 
 void reel_writer_abandon(struct reel_writer *w)

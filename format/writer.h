@@ -70,7 +70,12 @@ int reel_writer_open(const struct reel_writer_options *o, struct reel_writer **r
 
 /*
  * A record, header and payload, as it lies in the ring. One whose lengths do not add up is counted
- * and put on tape as lost. Fails only when the tape cannot be written any more.
+ * and put on tape as lost.
+ *
+ * 0: the record is taken. It will be on tape, or be counted in the writer's last words. An error:
+ * it is not taken, and what becomes of it is the caller's to tell; the tape cannot be written any
+ * more. So a failure to write what was taken is not this record's: it is remembered, and returned
+ * by each tick, flush and rotate from then on, by close, and by an append that needs a new buffer.
  */
 int reel_writer_append(struct reel_writer *w, const void *record, size_t length,
 		       struct reel_err *err);
@@ -83,7 +88,8 @@ int reel_writer_append_own(struct reel_writer *w, struct ev_header *record, size
 void reel_writer_settle(struct reel_writer *w, uint64_t ts);
 
 /*
- * Once a round: closes blocks by age and segments by age and size. After a new segment has begun
+ * Once a round: closes blocks by age and segments by age and size. Fails if anything has failed so
+ * far. After a new segment has begun
  * (its number has risen) the caller appends a clock record, then a keyframe.
  */
 int reel_writer_tick(struct reel_writer *w, uint64_t now_ns, struct reel_err *err);
@@ -101,8 +107,8 @@ int reel_writer_close(struct reel_writer *w, struct reel_err *err);
 int reel_writer_end(struct reel_writer *w, struct reel_writer_stats *ret, struct reel_err *err);
 
 /*
- * After appending has failed: a record of GAP, such as the counters, that goes on tape with the
- * last words if the disk was full. 256 KiB of them at most: -ENOSPC.
+ * After a failure: a record of GAP, such as the counters, that goes on tape with the last words, if
+ * there is room for any. 256 KiB of them at most: -ENOSPC.
  */
 struct reel_record;
 int reel_writer_last_word(struct reel_writer *w, struct reel_record *record);

@@ -35,6 +35,8 @@ void reel_capture_unref(struct reel_capture *c)
 		return;
 	reel_reader_close(c->reader);
 	free(c->losses);
+	free(c->ids);
+	free(c->ids_at);
 	free(c->path);
 	free(c);
 }
@@ -150,8 +152,8 @@ int reel_captures_get(struct reel_captures *c, const char *path, struct reel_cap
 	if (!path) {
 		if (!found || found->path)
 			return reel_err_set(err, -ENODATA,
-					    "no capture is open: call reel_open('PATH'), or name it, "
-					    "as in reel_event('PATH')");
+					    "no capture is open: call reel_open('PATH'), or name "
+					    "it, as in reel_event('PATH')");
 	} else {
 		while (found && (!found->path || strcmp(found->path, path) != 0))
 			found = found->next;

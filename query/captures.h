@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The captures that a connection of SQLite has open. All tables of the connection share them: a
- * capture is opened and indexed once, and what was found broken or lost while it was read stays with
- * it until somebody asks.
+ * capture is opened and indexed once, and what was found broken or lost while it was read stays
+ * with it until somebody asks.
  *
  * The open ones, which a table without an argument shows, are one reader, as if they had been
  * merged; beside them those that a table was given by path, REEL_CAPTURES_KEPT of them: more are
  * closed when nobody reads them, the one that was used longest ago first.
  *
- * Memory: about 100 bytes a block and 40 bytes a LOST record of each; its events stay on disk.
+ * Memory: about 100 bytes a block and 40 bytes a LOST record of each, and once events are asked for
+ * by their ids 24 bytes for each CPU of a block, REEL_IDS_MAX of them; its events stay on disk.
  */
 #ifndef REEL_QUERY_CAPTURES_H
 #define REEL_QUERY_CAPTURES_H
@@ -16,7 +17,7 @@
 #include "format/reader.h"
 #include "format/walk.h"
 
-enum { REEL_CAPTURES_KEPT = 16, REEL_CAPTURE_PATHS_MAX = 1024 };
+enum { REEL_CAPTURES_KEPT = 16, REEL_CAPTURE_PATHS_MAX = 1024, REEL_IDS_MAX = 4 << 20 };
 
 /* What the LOST records of a capture say; the reader counts those that were in some question's
  * time. */
@@ -24,6 +25,12 @@ struct reel_loss {
 	const struct reel_boot *boot;
 	uint64_t first, last, count;
 	bool is_counted;
+};
+
+/* The numbers that the events of a CPU have in a block, the least and the greatest. */
+struct reel_id_range {
+	uint64_t first, last;
+	uint16_t cpu;
 };
 
 /* How much had to be read for what has been asked so far. */
@@ -42,6 +49,11 @@ struct reel_capture {
 	struct reel_loss *losses;	/* read when first asked for */
 	size_t n_losses;
 	bool has_losses;
+	/* Made when an event is first asked for by its id, for which all blocks are read once:
+	 * those of block i begin at ids_at[i]. NULL: not made, or more than the most. */
+	struct reel_id_range *ids;
+	uint32_t *ids_at;
+	bool has_tried_ids;
 	struct reel_reading reading;
 	unsigned refs;		/* cursors, and the list it is in */
 	uint64_t used;		/* the larger, the later */
@@ -75,5 +87,11 @@ struct reel_capture *reel_captures_each(struct reel_captures *c, struct reel_cap
  * on as met. Damage is noted by whoever meets it, in health.
  */
 int reel_capture_ask(struct reel_capture *c, const struct reel_filter *f, struct reel_err *err);
+
+/* Makes ids, if they are not there. STOP, asked before each block, ends it with -ECANCELED. */
+int reel_capture_number(struct reel_capture *c, bool (*stop)(void *context), void *context,
+			struct reel_err *err);
+/* Whether the event may be in block i. */
+bool reel_capture_may_have(const struct reel_capture *c, uint32_t i, uint16_t cpu, uint64_t seq);
 
 #endif

@@ -144,6 +144,16 @@ static int check(sqlite3 *db, const char *path, struct reel_err *err)
 	return 0;
 }
 
+/* Views and triggers of a file that somebody else has made may do nothing but show its tables. */
+static int be_careful(sqlite3 *db, const char *path, struct reel_err *err)
+{
+	if (sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
+	    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
+	    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL) != SQLITE_OK)
+		return database_failed(db, path, err);
+	return 0;
+}
+
 int database_open(const char *path, bool write, sqlite3 **ret, struct reel_captures **ret_captures,
 		  struct reel_err *err)
 {
@@ -163,6 +173,8 @@ int database_open(const char *path, bool write, sqlite3 **ret, struct reel_captu
 		r = database_failed(db, path, err);
 	else
 		r = check(db, path, err);
+	if (r == 0)
+		r = be_careful(db, path, err);
 	if (r == 0 && reel_extension_register_with(db, ret_captures) != SQLITE_OK)
 		r = database_failed(db, path, err);
 	if (r < 0) {

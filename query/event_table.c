@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/case.h"
 #include "query/plan.h"
 
 /* What a module reads. */
@@ -322,7 +323,8 @@ int reel_event_tables_register(sqlite3 *db, struct reel_captures *captures)
 
 		snprintf(name, sizeof(name), "event_%s", t->name);
 		r = add_table(db, captures, t, name);
-		if (r == SQLITE_OK)
+		/* What a case has a table of is that table, also where there is none yet. */
+		if (r == SQLITE_OK && !case_table_by_name(t->name))
 			r = add_table(db, captures, t, t->name);
 	}
 	return r;

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "query/at_table.h"
 #include "query/event_table.h"
 #include "query/functions.h"
 #include "query/health_table.h"
@@ -26,6 +27,8 @@ int reel_extension_register_with(sqlite3 *db, struct reel_captures **ret)
 		r = reel_event_tables_register(db, captures);
 	if (r == SQLITE_OK)
 		r = reel_health_tables_register(db, captures);
+	if (r == SQLITE_OK)
+		r = reel_at_tables_register(db, captures);
 	if (r == SQLITE_OK)
 		r = named_register_function(db);
 	if (r == SQLITE_OK)

@@ -143,6 +143,39 @@ static void call_size_text(sqlite3_context *context, int n, sqlite3_value **valu
 	put_text(context, text, reel_size_format((uint64_t)sqlite3_value_int64(values[0]), text));
 }
 
+/* Bytes that a machine called something, for where only text will do: in JSON. */
+static void call_utf8_text(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	const uint8_t *bytes;
+	struct reel_out out;
+	size_t len, invalid;
+	uint32_t c;
+
+	if (any_null(n, values))
+		return;
+	bytes = sqlite3_value_blob(values[0]);
+	len = (size_t)sqlite3_value_bytes(values[0]);
+	if (out_init_mem(&out) < 0) {
+		sqlite3_result_error_nomem(context);
+		return;
+	}
+	for (size_t at = 0, took; at < len; at += took) {
+		took = out_utf8_next(bytes + at, len - at, &c, &invalid);
+		if (took && c) {
+			out_mem(&out, bytes + at, took);
+			continue;
+		}
+		took = took ? took : invalid;
+		out_str(&out, "\xef\xbf\xbd");
+	}
+	if (out_error(&out) < 0)
+		sqlite3_result_error_nomem(context);
+	else
+		sqlite3_result_text64(context, out.buf ? out.buf : "", out.len, SQLITE_TRANSIENT,
+				      SQLITE_UTF8);
+	out_done(&out);
+}
+
 /* Names -------------------------------------------------------------------------------------- */
 
 static void put_name(sqlite3_context *context, const char *name)
@@ -358,6 +391,8 @@ const struct reel_function reel_functions[] = {
 	{ "duration_text", "ns", "a duration for people: 2m05s, 450ms", 1, PURE,
 	  call_duration_text },
 	{ "size_text", "bytes", "a size for people: 12.3 MiB", 1, PURE, call_size_text },
+	{ "utf8_text", "bytes", "as text, with U+FFFD for what is not UTF-8", 1, PURE,
+	  call_utf8_text },
 	{ "errno_name", "n", "ENOENT for 2 or -2; NULL for what has no name", 1, PURE,
 	  call_errno_name },
 	{ "signal_name", "n", "SIGKILL for 9", 1, PURE, call_signal_name },

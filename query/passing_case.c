@@ -4,6 +4,7 @@
 /* Before <errno.h>: it has a column of that name. */
 #include "format/case.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -173,15 +174,16 @@ int passing_case_make(struct passing_case *c, const char *program, const char *c
 
 void passing_case_remove(struct passing_case *c)
 {
-	static const char *const beside[] = { "", "-journal", "-wal", "-shm", ".tmp" };
-	char path[sizeof(c->path) + 16];
+	DIR *dir = c->directory[0] ? opendir(c->directory) : NULL;
+	const struct dirent *e;
 
-	if (!c->directory[0])
-		return;
-	for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
-		snprintf(path, sizeof(path), "%s%s", c->path, beside[i]);
-		(void)unlink(path);
-	}
-	(void)rmdir(c->directory);
+	/* Whatever a replay that was ended leaves beside the case: it is all ours. */
+	while (dir && (e = readdir(dir)))
+		if (e->d_name[0] != '.' || e->d_name[1 + (e->d_name[1] == '.')] != '\0')
+			(void)unlinkat(dirfd(dir), e->d_name, 0);
+	if (dir)
+		closedir(dir);
+	if (c->directory[0])
+		(void)rmdir(c->directory);
 	c->directory[0] = '\0';
 }

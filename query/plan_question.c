@@ -76,7 +76,7 @@ void plan_question_done(struct plan_question *p)
 
 /* Times -------------------------------------------------------------------------------------- */
 
-/* Later of two where both say the same clock; else the first stays, and SQLite asks for the other. */
+/* The later of two by the same clock; else the first stays, and SQLite asks for the other. */
 static void set_from(struct plan_question *p, enum reel_moment_kind kind, int64_t ns)
 {
 	struct reel_moment *from = &p->q.filter.from;
@@ -156,8 +156,8 @@ static int compare_time(struct reel_timefmt *f, uint64_t ns, const uint8_t *text
 }
 
 /*
- * The first moment whose text is not before what was given (IS_AFTER: the first that is after it). All
- * texts are of one length, so that they are in the order of the moments. -1: there is none.
+ * The first moment whose text is not before what was given (IS_AFTER: the first that is after it).
+ * All texts are of one length, so that they are in the order of the moments. -1: there is none.
  */
 static int64_t first_moment(const uint8_t *text, size_t length, bool is_after)
 {

@@ -39,6 +39,7 @@ static const struct {
 	{ "dns", "data", 0 }, /* of a case: an address or name */
 	{ NULL, "data", REDACT_CONTENT },
 	{ NULL, "value", REDACT_CONTENT },
+	{ NULL, "params", REDACT_CONTENT }, /* of a kernel module */
 	{ NULL, "character", REDACT_CONTENT },
 };
 

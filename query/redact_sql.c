@@ -75,12 +75,16 @@ static int sql_error(sqlite3 *db, struct reel_err *err)
 	return reel_err_set(err, -EINVAL, "cannot redact: %s", sqlite3_errmsg(db));
 }
 
-/* A view of the table's columns, without those that are only arguments. */
+/*
+ * A view of the table's columns, without those that are only arguments. A table that is asked with
+ * arguments cannot have one: what it would hide is NULL. A capture as an argument is left out.
+ */
 static int cover(sqlite3 *db, struct redact *r, const char *table, struct reel_err *err)
 {
 	sqlite3_str *text = sqlite3_str_new(db);
 	sqlite3_stmt *s = NULL;
 	unsigned n = 0, n_hidden = 0;
+	bool has_arguments = false;
 	char *sql;
 	int result = 0;
 
@@ -93,8 +97,12 @@ static int cover(sqlite3 *db, struct redact *r, const char *table, struct reel_e
 	while (result == 0 && sqlite3_step(s) == SQLITE_ROW) {
 		const char *column = (const char *)sqlite3_column_text(s, 0);
 
-		if (!column || sqlite3_column_int(s, 1) == 1)
+		if (!column)
 			continue;
+		if (sqlite3_column_int(s, 1) == 1) {
+			has_arguments |= strcmp(column, "capture") != 0;
+			continue;
+		}
 		if (is_hidden(r, table, column)) {
 			sqlite3_str_appendf(text, "%sreel_redact(\"%w\", %u, %u) AS \"%w\"",
 					    n ? ", " : "", column, redact_column(table, column),
@@ -111,7 +119,7 @@ static int cover(sqlite3 *db, struct redact *r, const char *table, struct reel_e
 	if (result == 0 && !sql)
 		result = reel_err_set(err, -ENOMEM, "no memory");
 	if (result == 0 && n_hidden) {
-		if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		if (!has_arguments && sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
 			result = sql_error(db, err);
 		else if (add_text(&r->tables, &r->n_tables, table) < 0)
 			result = reel_err_set(err, -ENOMEM, "no memory");
@@ -139,7 +147,8 @@ static const char list_sql[] =
 	"SELECT name, CASE type WHEN 'view' THEN sql END FROM main.sqlite_schema"
 	" WHERE type IN ('table', 'view')"
 	" UNION ALL SELECT name, NULL FROM pragma_module_list"
-	" WHERE name NOT GLOB 'pragma_*' AND name NOT IN (SELECT name FROM main.sqlite_schema)"
+	" WHERE name NOT GLOB 'pragma_*' AND name NOT IN ('json_each', 'json_tree')"
+	" AND name NOT IN (SELECT name FROM main.sqlite_schema)"
 	" AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE sql LIKE"
 	" 'CREATE VIRTUAL TABLE % USING ' || pragma_module_list.name || '%')";
 

@@ -20,7 +20,8 @@ static void put_arg(struct reel_out *o, const char *s, size_t len, bool first)
 {
 	size_t n;
 
-	if (first) {
+	/* What is set is no program. */
+	if (first && !memchr(s, '=', len)) {
 		for (n = 0; n < len && s[n] != ' ' && s[n] != '\\' && s[n] != '\t' && s[n] != '\n';)
 			n++;
 		out_mem(o, s, n);

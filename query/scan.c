@@ -12,6 +12,8 @@ int scan_open(struct reel_capture *c, const struct scan_question *q, struct scan
 {
 	int r = reel_capture_ask(c, &q->filter, err);
 
+	if (r == 0 && q->has_id)
+		r = reel_capture_number(c, q->is_interrupted, q->context, err);
 	if (r < 0)
 		return r;
 	if (q->with_context || q->exe || q->way == SCAN_IN_ORDER)

@@ -74,7 +74,8 @@ static int read_block(struct scan_blocks *b, uint32_t i, struct reel_err *err)
 		b->boot = s->boot;
 		reel_sieve_init(b->sieve, &q->filter, &s->boot->clocks);
 	}
-	if (!is_of_boot(q, s->boot) || !reel_sieve_wants_block(b->sieve, e))
+	if (!is_of_boot(q, s->boot) || !reel_sieve_wants_block(b->sieve, e) ||
+	    (q->has_id && !reel_capture_may_have(c, i, q->cpu, q->seq)))
 		return 0;
 	r = scan_interrupted(q, err);
 	if (r < 0)

@@ -88,7 +88,7 @@ int scan_open_lying(struct reel_capture *c, const struct scan_question *q, struc
 
 /* Counted ------------------------------------------------------------------------------------ */
 
-/* So many events of a type. A type of another schema is another one, but mostly of the same name. */
+/* So many events of a type. Another schema has another one, but mostly of the same name. */
 struct tally {
 	const struct reel_segment *segment; /* one that has it */
 	const struct reel_type *type;

@@ -23,8 +23,13 @@ static int pick_block(void *context, const struct reel_segment *s, const struct 
 		      struct reel_err *err)
 {
 	const struct ordered *o = context;
+	const struct scan_question *q = o->scan.q;
+	const struct reel_capture *c = o->scan.capture;
 
 	(void)err;
+	if (q->has_id &&
+	    !reel_capture_may_have(c, (uint32_t)(e - c->reader->blocks), q->cpu, q->seq))
+		return 0;
 	return !o->lives || scan_lives_may_be_in(o->lives, s, e);
 }
 
@@ -66,6 +71,19 @@ static bool is_of_id(const struct scan_question *q, const struct reel_event *ev)
 	return !q->has_id || (ev->cpu == q->cpu && ev->seq == q->seq && first == q->boot8);
 }
 
+/* Text or blob, it has these bytes. */
+static bool is_of_exe(const struct scan_question *q, const struct scan_event *e)
+{
+	for (unsigned i = 0; i < e->n_beside; i++) {
+		const struct reel_string *s = &e->beside[i].string;
+
+		if (strcmp(e->beside[i].name, "exe") == 0)
+			return s->length == q->exe_length &&
+			       memcmp(s->bytes, q->exe, s->length) == 0;
+	}
+	return false;
+}
+
 static int ordered_next(struct scan *s, struct reel_err *err)
 {
 	struct ordered *o = (struct ordered *)s;
@@ -81,8 +99,8 @@ static int ordered_next(struct scan *s, struct reel_err *err)
 			r = context_event(o->context, &e->ev, e->beside, &e->n_beside, err);
 			if (r < 0)
 				return r;
-			/* Whoever lets the rows go by is not asked by the blocks. */
-			if (!is_asked_for(q, &e->ev, e->realtime_ns))
+			if (!is_asked_for(q, &e->ev, e->realtime_ns) ||
+			    (q->exe && !is_of_exe(q, e)))
 				continue;
 		}
 		if (is_of_id(q, &e->ev) && (!q->string.field || scan_event_has(&q->string, &e->ev)))

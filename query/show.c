@@ -100,14 +100,22 @@ void show_plain(struct show *s, struct reel_out *to, const struct show_cell *c)
 void show_cells_free(struct show_cell *row, unsigned n)
 {
 	for (unsigned i = 0; row && i < n; i++)
-		free(row[i].text);
+		if (!row[i].is_borrowed)
+			free(row[i].text);
 	free(row);
 }
 
 static int read_text(struct show *s, const char *text, size_t len, struct show_cell *c)
 {
 	const struct redact *redact = s->options.redact;
+	bool is_kept = s->options.format == SHOW_TABLE || s->options.format == SHOW_TREE;
 
+	if (!redact && !is_kept) {
+		c->text = (char *)(uintptr_t)(text ? text : "");
+		c->len = len;
+		c->is_borrowed = true;
+		return 0;
+	}
 	if (redact) {
 		out_reset(&s->scratch_redacted);
 		redact_shown(redact, &s->scratch_redacted, text, len);

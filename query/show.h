@@ -52,8 +52,9 @@ struct show_cell {
 	int type;
 	sqlite3_int64 integer;
 	double real;
-	char *text; /* of TEXT and BLOB, owned */
+	char *text; /* of TEXT and BLOB */
 	size_t len;
+	bool is_borrowed; /* of the statement, until its next step */
 };
 
 struct show;

@@ -193,10 +193,17 @@ static const struct ev_header *choose_env(struct session *s, const struct ev_hea
 	return copy;
 }
 
-static void drop(struct session *s, const struct ev_header *record)
+/* The record is lost, but not what it tells of others. */
+static void drop(struct session *s, const struct ev_header *record, size_t bytes)
 {
 	const struct reel_type *t = reel_type_by_id(record->type);
 	unsigned class_id = t ? t->class_id % CLASSES : 0;
+	struct ev_lost lost;
+
+	if (record->type == EV_lost && bytes >= sizeof(*record) + sizeof(lost)) {
+		memcpy(&lost, record + 1, sizeof(lost));
+		sums_untell(s->sums, &lost);
+	}
 
 	if (!s->dropped[class_id].count++)
 		s->dropped[class_id].first_ns = record->ts;
@@ -232,7 +239,7 @@ int session_take(void *arg, const struct ev_header *record, size_t bytes, struct
 	}
 	r = reel_writer_append(s->writer, record, bytes, err);
 	if (r < 0)
-		drop(s, record);
+		drop(s, record, bytes);
 	return r;
 }
 
@@ -243,13 +250,15 @@ int session_drop(void *arg, const struct ev_header *record, size_t bytes, struct
 	(void)err;
 	if (bytes >= sizeof(*record)) {
 		sums_keep(s->sums, record);
-		drop(s, record);
+		drop(s, record, bytes);
 	}
 	return 0;
 }
 
-void session_put_dropped(struct session *s)
+void session_put_dropped(struct session *s, int failed)
 {
+	bool is_no_room = failed == -ENOSPC || failed == -EDQUOT;
+
 	for (unsigned class_id = 0; class_id < CLASSES; class_id++) {
 		struct ev_lost *e;
 
@@ -261,7 +270,7 @@ void session_put_dropped(struct session *s)
 		e->last = s->dropped[class_id].last_ns;
 		e->lost_cpu = EV_NO_CPU;
 		e->lost_class = (uint8_t)class_id;
-		e->cause = LOSS_DISK_FULL;
+		e->cause = is_no_room ? LOSS_DISK_FULL : LOSS_WRITE_ERROR;
 		(void)session_put_last(s, &s->record, NULL);
 	}
 }

@@ -491,14 +491,14 @@ static int finish(struct session *s, struct reel_err *err)
 }
 
 /* The tape cannot be written, but what was seen adds up all the same. */
-static void account_for_the_rest(struct session *s)
+static void account_for_the_rest(struct session *s, int failed)
 {
 	struct round round = { .records = 1 };
 
 	programs_detach(s->programs);
 	for (int i = 0; round.records && i < DRAIN_ROUNDS_MAX; i++)
 		(void)rings_round(s->rings, session_drop, s, &round, NULL);
-	session_put_dropped(s);
+	session_put_dropped(s, failed);
 	(void)sums_put_untold(s->sums, s->since_ns, &s->last, NULL);
 	(void)sums_put(s->sums, &s->last, NULL);
 }
@@ -567,7 +567,7 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 		 * The writer has its last words also after an error, and the accounts go with them.
 		 */
 		if (ended < 0)
-			account_for_the_rest(s);
+			account_for_the_rest(s, ended);
 		r2 = reel_writer_end(s->writer, &s->state.written, ended < 0 ? NULL : &last);
 		s->writer = NULL;
 		ended = ended < 0 ? ended : r2;

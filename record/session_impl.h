@@ -75,7 +75,7 @@ int session_take(void *arg, const struct ev_header *record, size_t bytes, struct
 int session_put_own(void *arg, struct reel_record *record, struct reel_err *err);
 /* For what is still in the rings after an error; and then the accounts of it. */
 int session_drop(void *arg, const struct ev_header *record, size_t bytes, struct reel_err *err);
-void session_put_dropped(struct session *s);
+void session_put_dropped(struct session *s, int failed);
 int session_put_last(void *arg, struct reel_record *record, struct reel_err *err);
 int session_put_helped(void *arg, struct reel_record *record, struct reel_err *err);
 int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct reel_err *err);

@@ -8,19 +8,29 @@
 #include "record/calls.h"
 #include "record/now.h"
 
+/* Of a CPU and class. */
+struct telling {
+	uint64_t told;		     /* of what the programs count as untold */
+	uint64_t count, first, last; /* untold again */
+};
+
 struct sums {
 	const struct programs *programs;
 	struct reel_record *record;
 	uint8_t class_of_slot[SLOTS];
 	uint8_t class_of_type[EV_MAX_TYPES];
 	unsigned n_cpus;
-	uint64_t kept[][CLASSES];
+	uint64_t missed_told;
+	struct {
+		uint64_t kept[CLASSES];
+		struct telling telling[CLASSES];
+	} cpus[];
 };
 
 int sums_new(const struct programs *p, struct sums **ret, struct reel_err *err)
 {
 	unsigned n_cpus = programs_n_cpus(p);
-	struct sums *s = calloc(1, sizeof(*s) + n_cpus * sizeof(s->kept[0]));
+	struct sums *s = calloc(1, sizeof(*s) + n_cpus * sizeof(s->cpus[0]));
 
 	if (s)
 		s->record = malloc(sizeof(*s->record));
@@ -49,14 +59,28 @@ void sums_free(struct sums *s)
 void sums_keep(struct sums *s, const struct ev_header *record)
 {
 	if (record->cpu < s->n_cpus)
-		s->kept[record->cpu][s->class_of_type[record->type] % CLASSES]++;
+		s->cpus[record->cpu].kept[s->class_of_type[record->type] % CLASSES]++;
+}
+
+void sums_untell(struct sums *s, const struct ev_lost *lost)
+{
+	struct telling *t;
+
+	if (lost->lost_cpu >= s->n_cpus || !lost->count)
+		return;
+	t = &s->cpus[lost->lost_cpu].telling[lost->lost_class % CLASSES];
+	if (!t->count || lost->first < t->first)
+		t->first = lost->first;
+	if (lost->last > t->last)
+		t->last = lost->last;
+	t->count += lost->count;
 }
 
 struct sum sums_get(const struct sums *s, unsigned cpu, unsigned class_id)
 {
 	const struct cpu_counts *c = programs_counts(s->programs, cpu);
 	struct sum sum = {
-		.kept = s->kept[cpu][class_id],
+		.kept = s->cpus[cpu].kept[class_id],
 		.folded = c->folded[class_id],
 		.filtered = c->filtered[class_id],
 		.lost = c->lost[class_id],
@@ -159,24 +183,45 @@ static int put_lost(const struct sums *s, unsigned cpu, unsigned class_id, enum 
 	return record_put(sink, s->record, err);
 }
 
-int sums_put_untold(const struct sums *s, uint64_t since_ns, const struct record_sink *sink,
+static int put_untold(struct sums *s, unsigned cpu, unsigned k, const struct record_sink *sink,
+		      struct reel_err *err)
+{
+	const struct cpu_counts *c = programs_counts(s->programs, cpu);
+	struct telling *t = &s->cpus[cpu].telling[k];
+	unsigned class_id = k == CLASS_SOFTIRQ ? EV_CLASS_net : k;
+	uint64_t now = c->lost_now[k].count;
+	int r = 0;
+
+	if (now > t->told) {
+		r = put_lost(s, cpu, class_id, LOSS_RING_FULL, c->lost_now[k].first,
+			     c->lost_now[k].last, now - t->told, sink, err);
+		if (r == 0)
+			t->told = now;
+	}
+	if (r == 0 && t->count) {
+		r = put_lost(s, cpu, class_id, LOSS_RING_FULL, t->first, t->last, t->count, sink,
+			     err);
+		if (r == 0)
+			t->count = t->last = 0;
+	}
+	return r;
+}
+
+int sums_put_untold(struct sums *s, uint64_t since_ns, const struct record_sink *sink,
 		    struct reel_err *err)
 {
 	uint64_t missed = sums_of_all(s).missed;
 	int r = 0;
 
-	for (unsigned cpu = 0; cpu < s->n_cpus && r == 0; cpu++) {
-		const struct cpu_counts *c = programs_counts(s->programs, cpu);
-
+	for (unsigned cpu = 0; cpu < s->n_cpus && r == 0; cpu++)
 		for (unsigned k = 0; k < CLASSES && r == 0; k++)
-			if (c->lost_now[k].count)
-				r = put_lost(s, cpu, k == CLASS_SOFTIRQ ? EV_CLASS_net : k,
-					     LOSS_RING_FULL, c->lost_now[k].first,
-					     c->lost_now[k].last, c->lost_now[k].count, sink, err);
-	}
+			r = put_untold(s, cpu, k, sink, err);
 	/* Of which CPU and class they would have been nobody knows. */
-	if (missed && r == 0)
-		r = put_lost(s, EV_NO_CPU, 0, LOSS_MISSED_RUN, since_ns, now_boottime_ns(), missed,
-			     sink, err);
+	if (r == 0 && missed > s->missed_told) {
+		r = put_lost(s, EV_NO_CPU, 0, LOSS_MISSED_RUN, since_ns, now_boottime_ns(),
+			     missed - s->missed_told, sink, err);
+		if (r == 0)
+			s->missed_told = missed;
+	}
 	return r;
 }

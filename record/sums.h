@@ -15,7 +15,13 @@
 #include "record/sink.h"
 
 /* As lost.cause has them. */
-enum loss_cause { LOSS_RING_FULL, LOSS_MISSED_RUN, LOSS_MALFORMED, LOSS_DISK_FULL };
+enum loss_cause {
+	LOSS_RING_FULL,
+	LOSS_MISSED_RUN,
+	LOSS_MALFORMED,
+	LOSS_DISK_FULL,
+	LOSS_WRITE_ERROR,
+};
 
 struct sum {
 	uint64_t seen, kept, folded, filtered, lost, missed;
@@ -28,6 +34,8 @@ void sums_free(struct sums *s);
 
 /* A record that came out of a ring. */
 void sums_keep(struct sums *s, const struct ev_header *record);
+/* A program's own record of a loss that does not get on tape: what it tells is untold again. */
+void sums_untell(struct sums *s, const struct ev_lost *lost);
 
 /* The counts as they are now. */
 struct sum sums_get(const struct sums *s, unsigned cpu, unsigned class_id);
@@ -37,8 +45,11 @@ struct sum sums_of_all(const struct sums *s);
 /* As counters records: for each CPU and class that has any. */
 int sums_put(const struct sums *s, const struct record_sink *sink, struct reel_err *err);
 
-/* After the end: losses that no program had the occasion to tell any more, and missed runs. */
-int sums_put_untold(const struct sums *s, uint64_t since_ns, const struct record_sink *sink,
+/*
+ * After the end: losses that no program had the occasion to tell any more, and missed runs. What
+ * the sink has taken is told, and is not put again when this is called again.
+ */
+int sums_put_untold(struct sums *s, uint64_t since_ns, const struct record_sink *sink,
 		    struct reel_err *err);
 
 #endif

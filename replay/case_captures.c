@@ -123,11 +123,10 @@ static int look_up(struct case_writer *w, const struct reel_source *source, cons
 {
 	char id[2 * TAPE_ID_BYTES + 1];
 	sqlite3_stmt *s;
-	int result =
-		prepare(w,
-			"SELECT id, hash = ?2, (SELECT count(*) FROM capture) = 1 FROM capture "
-			"WHERE capture_id = ?1",
-			&s, err);
+	int result = prepare(w,
+			     "SELECT id, hash = ?2, (SELECT count(*) FROM capture) = 1, "
+			     "events_loaded IS NOT NULL FROM capture WHERE capture_id = ?1",
+			     &s, err);
 
 	*ret = (struct state){ .id = CASE_NONE };
 	if (result < 0)
@@ -337,8 +336,8 @@ static int find_old_boots(struct case_writer *w, struct reel_err *err)
 		w,
 		MOVE("finding") MOVE(
 			"blind") "INSERT INTO main.boot "
-				 "SELECT * FROM temp.old_boot WHERE id IN (SELECT boot FROM finding "
-				 "UNION SELECT boot FROM blind); DROP TABLE temp.old_boot",
+				 "SELECT * FROM temp.old_boot WHERE id IN (SELECT boot FROM "
+				 "finding UNION SELECT boot FROM blind); DROP TABLE temp.old_boot",
 		err);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which captures a case has, and what becomes of them when it is written to again: one that is there
- * with the same hash stays as it is, one that has changed is taken out and loaded again under the
- * same id. Findings of earlier replays stay, and are tied to the new rows.
+ * Which captures a case has, and what becomes of them when it is written to again: one that is
+ * there with the same hash stays as it is, one that has changed is taken out and loaded again under
+ * the same id. Findings of earlier replays stay, and are tied to the new rows.
  */
 #ifndef REEL_REPLAY_CASE_CAPTURES_H
 #define REEL_REPLAY_CASE_CAPTURES_H
@@ -13,6 +13,7 @@
 /* By the reader's sources. */
 struct case_captures {
 	unsigned n, n_to_load;
+	int64_t n_events; /* that were written into the table event */
 	int64_t *ids;	  /* in the table capture */
 	int64_t *to_load; /* the same, or CASE_NONE: it is there already */
 	bool *wants_events;

@@ -85,9 +85,15 @@ static void put_view(struct reel_out *o, const struct reel_columns *c)
 /* Tables and other views go before; they are all there by now. */
 static bool is_taken(struct case_writer *w, const char *name)
 {
-	return case_table_by_name(name) ||
-	       sqlite3_table_column_metadata(case_writer_db(w), "main", name, NULL, NULL, NULL,
-					     NULL, NULL, NULL) == SQLITE_OK;
+	sqlite3_stmt *s = NULL;
+	bool taken;
+
+	sqlite3_prepare_v2(case_writer_db(w), "SELECT 1 FROM sqlite_schema WHERE name = ?", -1, &s,
+			   NULL);
+	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+	taken = sqlite3_step(s) == SQLITE_ROW;
+	sqlite3_finalize(s);
+	return taken || case_table_by_name(name);
 }
 
 static int put_type(struct case_writer *w, const struct reel_type *t, struct reel_out *o,

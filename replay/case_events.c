@@ -6,21 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/columns.h"
-#include "format/walk.h"
+#include "replay/case_event_rows.h"
 #include "replay/case_event_views.h"
-#include "replay/context.h"
-
-enum { EVENTS_BETWEEN_LOOKS = 4096 };
 
 struct job {
 	struct case_writer *w;
 	const struct reel_reader *reader;
 	const struct case_captures *captures;
 	struct reel_columns *columns;
-	struct reel_row *row;
-	struct context *context;
-	struct reel_walk *walk;
+	struct event_rows *rows;
 	sqlite3_stmt *insert;
 	int64_t *n_events;	 /* by source */
 	bool seen[EV_MAX_TYPES]; /* types that are there */
@@ -76,13 +70,15 @@ static int make_table(struct job *j, struct reel_err *err)
 	return result;
 }
 
-static int make_indexes(struct case_writer *w, struct reel_err *err)
+int case_events_index(struct case_writer *w, const struct case_captures *c, struct reel_err *err)
 {
+	if (!c->n_events)
+		return 0;
 	return case_writer_exec(
 		w,
 		"CREATE INDEX IF NOT EXISTS event_by_ts ON event (ts);"
 		"CREATE INDEX IF NOT EXISTS event_by_pid_ts ON event (pid, ts);"
-		"CREATE INDEX IF NOT EXISTS event_by_type_ts ON event (type, ts);"
+		"CREATE INDEX IF NOT EXISTS event_by_type ON event (type);"
 		"CREATE INDEX IF NOT EXISTS event_by_path ON event (path) WHERE path IS NOT NULL",
 		err);
 }
@@ -117,25 +113,16 @@ static int bind(sqlite3_stmt *s, int n, const struct reel_value *v)
 	return sqlite3_bind_null(s, n);
 }
 
-static int put_event(struct job *j, const struct reel_event *ev,
-		     const struct reel_render_value *beside, unsigned n_beside,
-		     struct reel_err *err)
+static int put_row(struct job *j, const struct reel_value *values, unsigned source,
+		   struct reel_err *err)
 {
-	const unsigned source = ev->segment->source;
-	int64_t realtime = reel_walk_realtime(j->walk, ev);
+	const unsigned n = j->columns->n;
 	int code = SQLITE_OK;
 
-	reel_row_begin(j->row, ev, realtime < 0 ? 0 : realtime, beside, n_beside);
-	for (unsigned i = 0; code == SQLITE_OK && i < j->columns->n; i++) {
-		struct reel_value value;
-
-		if (reel_row_value(j->row, i, &value) < 0)
-			return reel_err_set(err, -ENOMEM, "no memory for rows");
-		code = bind(j->insert, (int)i + 1, &value);
-	}
+	for (unsigned i = 0; code == SQLITE_OK && i < n; i++)
+		code = bind(j->insert, (int)i + 1, &values[i]);
 	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(j->insert, (int)j->columns->n + 1,
-					  j->captures->ids[source]);
+		code = sqlite3_bind_int64(j->insert, (int)n + 1, j->captures->ids[source]);
 	if (code == SQLITE_OK)
 		code = sqlite3_step(j->insert);
 	if (code != SQLITE_DONE) {
@@ -145,31 +132,28 @@ static int put_event(struct job *j, const struct reel_event *ev,
 		return result;
 	}
 	sqlite3_reset(j->insert);
-	j->n_events[source]++;
-	j->seen[ev->type->id] = true;
 	return 0;
 }
 
 static int put_events(struct job *j, const volatile int *stop, struct reel_err *err)
 {
-	struct reel_render_value beside[CONTEXT_VALUES_MAX];
-	const struct reel_filter everything = { 0 };
-	struct reel_event ev;
-	unsigned n_beside;
-	int result = reel_walk_open(j->reader, &everything, &j->walk, err);
+	const struct event_batch *b = NULL;
+	int result =
+		event_rows_new(j->reader, j->captures->wants_events, j->columns, &j->rows, err);
 
 	if (result < 0)
 		return result;
-	for (uint64_t n = 1; (result = reel_walk_next(j->walk, &ev, err)) > 0; n++) {
-		if (!j->captures->wants_events[ev.segment->source])
-			continue;
-		result = context_event(j->context, &ev, beside, &n_beside, err);
-		if (result == 0)
-			result = put_event(j, &ev, beside, n_beside, err);
-		if (result == 0 && n % EVENTS_BETWEEN_LOOKS == 0 && *stop)
-			result = reel_err_set(err, -EINTR, "interrupted");
-		if (result < 0)
-			return result;
+	while ((result = event_rows_next(j->rows, &b, err)) > 0) {
+		for (unsigned i = 0; i < b->n; i++) {
+			result = put_row(j, b->values + (size_t)i * j->columns->n, b->sources[i],
+					 err);
+			if (result < 0)
+				return result;
+			j->n_events[b->sources[i]]++;
+			j->seen[b->types[i]] = true;
+		}
+		if (*stop)
+			return reel_err_set(err, -EINTR, "interrupted");
 	}
 	return result;
 }
@@ -203,10 +187,6 @@ static int write_all(struct job *j, const volatile int *stop, struct reel_err *e
 {
 	int result = reel_columns_new(NULL, &j->columns, err);
 
-	if (result == 0)
-		result = reel_row_new(j->columns, &j->row, err);
-	if (result == 0)
-		result = context_new(&j->context, err);
 	if (result == 0 && !has_table(j->w))
 		result = make_table(j, err);
 	if (result == 0)
@@ -214,14 +194,12 @@ static int write_all(struct job *j, const volatile int *stop, struct reel_err *e
 	if (result == 0)
 		result = put_events(j, stop, err);
 	if (result == 0)
-		result = make_indexes(j->w, err);
-	if (result == 0)
 		result = case_event_views(j->w, j->seen, err);
 	return result < 0 ? result : note_counts(j, err);
 }
 
-int case_events_write(struct case_writer *w, const struct reel_reader *r,
-		      const struct case_captures *c, const volatile int *stop, struct reel_err *err)
+int case_events_write(struct case_writer *w, const struct reel_reader *r, struct case_captures *c,
+		      const volatile int *stop, struct reel_err *err)
 {
 	struct job j = { .w = w, .reader = r, .captures = c };
 	int result = 0;
@@ -233,10 +211,10 @@ int case_events_write(struct case_writer *w, const struct reel_reader *r,
 		return reel_err_set(err, -ENOMEM, "no memory for events");
 	result = write_all(&j, stop, err);
 	sqlite3_finalize(j.insert);
-	reel_walk_close(j.walk);
-	context_free(j.context);
-	reel_row_free(j.row);
+	event_rows_free(j.rows);
 	reel_columns_free(j.columns);
+	for (unsigned i = 0; i < c->n; i++)
+		c->n_events += j.n_events[i];
 	free(j.n_events);
 	return result;
 }

@@ -15,8 +15,9 @@
 int case_events_take_out(struct case_writer *w, int64_t capture, struct reel_err *err);
 
 /* Those of the captures that have `wants_events`. -EINTR when *STOP is set. */
-int case_events_write(struct case_writer *w, const struct reel_reader *r,
-		      const struct case_captures *c, const volatile int *stop,
-		      struct reel_err *err);
+int case_events_write(struct case_writer *w, const struct reel_reader *r, struct case_captures *c,
+		      const volatile int *stop, struct reel_err *err);
+/* When they are written. */
+int case_events_index(struct case_writer *w, const struct case_captures *c, struct reel_err *err);
 
 #endif

@@ -146,8 +146,7 @@ int case_fd_ended(void *context, struct life *of, struct life_fd *fd)
 	row.how = case_str(fd->how == EV_fd ? "keyframe" : how->name);
 	if (fd->flags || fd->how == EV_open) {
 		row.flags = fd->flags;
-		case_put_names(&c->texts, fd->how == EV_socket ? "sock_type" : "open_flags",
-			       fd->flags);
+		case_put_names(&c->texts, "open_flags", fd->flags);
 		row.flags_names = case_text_taken(c, 0);
 	}
 	row.read_bytes = (int64_t)fd->read_bytes;

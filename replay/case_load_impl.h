@@ -16,7 +16,7 @@ enum {
 	CASE_BUCKETS = 1 << 12,
 	CASE_CGROUPS_MAX = 1 << 16,
 	CASE_USERS_MAX = 1 << 18,
-	CASE_NAMES_MAX = 1 << 18, /* addresses with names from dns */
+	CASE_NAMES_MAX = 1 << 18,   /* addresses with names from dns */
 	CASE_TOUCHED_MAX = 1 << 16, /* files that one process is known to have read and written */
 	CASE_TEXTS = 4,
 };
@@ -127,7 +127,7 @@ struct case_load {
 	struct model_process *process;
 	struct life *by; /* NULL: nobody */
 	int64_t ns;
-	uint64_t now_ts; /* the latest of all */
+	uint64_t now_ts;    /* the latest of all */
 	uint8_t change_how; /* type of the event that is looked at */
 	/* Texts of the row that is being written. */
 	struct reel_out texts;
@@ -146,12 +146,12 @@ static inline int64_t case_ts(uint64_t ts)
 {
 	return ts ? (int64_t)ts : CASE_NONE;
 }
-#define CASE_LIFE_OF(c, row, from, to)                    \
-	do {                                              \
-		(row)->from_ts = case_ts(from);           \
-		(row)->to_ts = case_ts(to);               \
-		(row)->from_ns = case_ns(c, from);        \
-		(row)->to_ns = case_ns(c, to);            \
+#define CASE_LIFE_OF(c, row, from, to)             \
+	do {                                       \
+		(row)->from_ts = case_ts(from);    \
+		(row)->to_ts = case_ts(to);        \
+		(row)->from_ns = case_ns(c, from); \
+		(row)->to_ns = case_ns(c, to);     \
 	} while (0)
 
 static inline struct case_text case_str(const char *text)
@@ -180,6 +180,7 @@ int case_damages(struct case_load *c, const struct reel_health *h, const struct 
 int case_container_of(struct case_load *c, const struct model_process *p, int64_t *ret);
 int case_container_ended(struct case_load *c, uint64_t serial);
 int case_machine_end(struct case_load *c); /* of a boot */
+void case_machine_free(struct case_load *c);
 struct model_text *case_cgroup_path(struct case_load *c, uint64_t id);
 
 /* Processes: process, image, credential, session */
@@ -189,6 +190,7 @@ int case_process_ended(void *context, struct life *of);
 void case_process_freed(void *context, struct life *of);
 int case_process_event(struct case_load *c, const struct model_change *change);
 int case_sessions_end(struct case_load *c);
+void case_sessions_free(struct case_load *c);
 
 /* Files: file, fd; and edges to them */
 int case_fd_ended(void *context, struct life *of, struct life_fd *fd);
@@ -216,6 +218,12 @@ void case_names_free(struct case_load *c);
 int case_dns_event(struct case_load *c);
 /* What the address was last called; NULL: not known. */
 struct model_text *case_name_of(struct case_load *c, const uint8_t addr[16]);
+
+/* Files, beside what is in them: file_change */
+int case_change_event(struct case_load *c);
+
+/* Cryptography: crypto_call */
+int case_crypto_event(struct case_load *c);
 
 /* Edges */
 struct case_edge case_edge_now(struct case_load *c, enum edge_kind kind);

@@ -238,7 +238,8 @@ static bool was_written(struct case_load *c, uint64_t hash, int *ret)
 		c->users = list;
 		c->users_room = room;
 	}
-	for (i = (uint32_t)hash & (c->users_room - 1); c->users[i]; i = (i + 1) & (c->users_room - 1))
+	for (i = (uint32_t)hash & (c->users_room - 1); c->users[i];
+	     i = (i + 1) & (c->users_room - 1))
 		if (c->users[i] == hash)
 			return true;
 	if (c->n_users >= CASE_USERS_MAX)
@@ -377,6 +378,16 @@ int case_container_of(struct case_load *c, const struct model_process *p, int64_
 	return 0;
 }
 
+static void free_container(struct case_load *c, struct case_container *k)
+{
+	model_text_unref(c->m, k->id);
+	model_text_unref(c->m, k->name);
+	model_text_unref(c->m, k->image);
+	model_text_unref(c->m, k->labels);
+	model_text_unref(c->m, k->mounts);
+	free(k);
+}
+
 static int write_container(struct case_load *c, struct case_container *k, uint64_t to_ts)
 {
 	static const char *const runtimes[] = { "unknown", "docker", "podman", "containerd",
@@ -398,12 +409,7 @@ static int write_container(struct case_load *c, struct case_container *k, uint64
 	row.labels = case_model_text(k->labels);
 	row.mounts = case_model_text(k->mounts);
 	r = case_write(c->w, CASE_container, &row, c->err);
-	model_text_unref(c->m, k->id);
-	model_text_unref(c->m, k->name);
-	model_text_unref(c->m, k->image);
-	model_text_unref(c->m, k->labels);
-	model_text_unref(c->m, k->mounts);
-	free(k);
+	free_container(c, k);
 	return r;
 }
 
@@ -440,10 +446,10 @@ static int on_container(struct case_load *c)
 				r = take_string(c, &k->name, offsetof(struct ev_container, name));
 			if (r == 0)
 				r = take_string(c, &k->image, offsetof(struct ev_container, image));
-			k->runtime = ((const struct ev_container *)(const void *)c->ev->fixed)
-					     ->runtime;
-			k->privileged =
-				((const struct ev_container *)(const void *)c->ev->fixed)->privileged;
+			k->runtime =
+				((const struct ev_container *)(const void *)c->ev->fixed)->runtime;
+			k->privileged = ((const struct ev_container *)(const void *)c->ev->fixed)
+						->privileged;
 		}
 	}
 	return r;
@@ -460,6 +466,19 @@ int case_machine_end(struct case_load *c)
 			c->containers[i] = k->next;
 			r = write_container(c, k, 0);
 		}
+	}
+	return r;
+}
+
+void case_machine_free(struct case_load *c)
+{
+	for (unsigned i = 0; i < CASE_BUCKETS; i++) {
+		while (c->containers[i]) {
+			struct case_container *k = c->containers[i];
+
+			c->containers[i] = k->next;
+			free_container(c, k);
+		}
 		while (c->cgroups[i]) {
 			struct case_cgroup *g = c->cgroups[i];
 
@@ -469,7 +488,6 @@ int case_machine_end(struct case_load *c)
 		}
 	}
 	c->n_cgroups = 0;
-	return r;
 }
 
 int case_machine_event(struct case_load *c)
@@ -490,12 +508,14 @@ int case_machine_event(struct case_load *c)
 	case EV_account:
 		return on_account(c);
 	case EV_cgroup:
-		return name_cgroup(c, ((const struct ev_cgroup *)(const void *)c->ev->fixed)->cgroup,
+		return name_cgroup(c,
+				   ((const struct ev_cgroup *)(const void *)c->ev->fixed)->cgroup,
 				   offsetof(struct ev_cgroup, path));
 	case EV_cgroup_move:
-		return name_cgroup(
-			c, ((const struct ev_cgroup_move *)(const void *)c->ev->fixed)->cgroup,
-			offsetof(struct ev_cgroup_move, path));
+		return name_cgroup(c,
+				   ((const struct ev_cgroup_move *)(const void *)c->ev->fixed)
+					   ->cgroup,
+				   offsetof(struct ev_cgroup_move, path));
 	case EV_container:
 		return on_container(c);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rows of connections, and what went over them. */
+#include <ctype.h>
 #include <string.h>
 
 #include "replay/case_load_impl.h"
@@ -35,12 +36,33 @@ static struct case_text put_addr(struct case_load *c, const uint8_t addr[16])
 	return (struct case_text){ (const void *)from, c->texts.len - from };
 }
 
-static struct case_text put_name(struct case_load *c, const char *hint, uint64_t value)
+/* As people say them: AF_INET6 is inet6, IPPROTO_TCP is tcp. */
+static struct case_text plain(struct case_load *c, size_t from)
+{
+	char *text = c->texts.buf + from, *name = memchr(text, '_', c->texts.len - from);
+
+	if (name && name + 1 < c->texts.buf + c->texts.len) {
+		from = (size_t)(name + 1 - c->texts.buf);
+		for (char *p = name + 1; p < c->texts.buf + c->texts.len; p++)
+			*p = (char)tolower((unsigned char)*p);
+	}
+	return (struct case_text){ (const void *)from, c->texts.len - from };
+}
+
+static struct case_text put_family(struct case_load *c, unsigned family)
 {
 	size_t from = case_text_begin(c);
 
-	case_put_names(&c->texts, hint, value);
-	return (struct case_text){ (const void *)from, c->texts.len - from };
+	case_put_names(&c->texts, "family", family);
+	return plain(c, from);
+}
+
+static struct case_text put_proto(struct case_load *c, unsigned family, unsigned proto)
+{
+	size_t from = case_text_begin(c);
+
+	reel_proto_put(&c->texts, family, proto);
+	return plain(c, from);
 }
 
 /* Texts may move while more of them are made: until then they are offsets. */
@@ -64,12 +86,9 @@ int case_connection_ended(void *context, struct life_connection *n)
 	row.process = n->process_row;
 	CASE_LIFE_OF(c, &row, n->from_ts, n->to_ts);
 	row.kind = case_str(n->kind == EV_sock ? "keyframe" : kind->name);
-	row.family = put_name(c, "family", n->family);
+	row.family = put_family(c, n->family);
 	if (is_inet(n)) {
-		size_t from = case_text_begin(c);
-
-		reel_proto_put(&c->texts, n->family, n->proto);
-		row.proto = (struct case_text){ (const void *)from, c->texts.len - from };
+		row.proto = put_proto(c, n->family, n->proto);
 		row.laddr = put_addr(c, n->laddr);
 		row.lport = n->lport;
 		if (n->kind != EV_listen && n->kind != EV_bind) {
@@ -215,10 +234,12 @@ int case_net_event(struct case_load *c)
 		return 0;
 	switch (id) {
 	case EV_connect:
-		return on_connected(c, ((const struct ev_connect *)(const void *)c->ev->fixed)->inode,
+		return on_connected(c,
+				    ((const struct ev_connect *)(const void *)c->ev->fixed)->inode,
 				    EDGE_connect);
 	case EV_accept:
-		return on_connected(c, ((const struct ev_accept *)(const void *)c->ev->fixed)->inode,
+		return on_connected(c,
+				    ((const struct ev_accept *)(const void *)c->ev->fixed)->inode,
 				    EDGE_accept);
 	case EV_send:
 		return on_data(c, EDGE_send);

@@ -50,6 +50,17 @@ int case_sessions_end(struct case_load *c)
 	return r;
 }
 
+void case_sessions_free(struct case_load *c)
+{
+	for (unsigned i = 0; i < CASE_BUCKETS; i++) {
+		for (struct case_session *s = c->sessions[i], *next; s; s = next) {
+			next = s->next;
+			free(s);
+		}
+		c->sessions[i] = NULL;
+	}
+}
+
 /*
  * The session row of a process stays his when he leaves it, so that a session is written at the
  * end, or when another one with its number begins.
@@ -63,8 +74,8 @@ static void leave_session(struct case_load *c, struct case_process *p)
 	p->session = NULL;
 }
 
-static int enter_session(struct case_load *c, struct case_process *p,
-			 const struct model_process *m, bool is_new)
+static int enter_session(struct case_load *c, struct case_process *p, const struct model_process *m,
+			 bool is_new)
 {
 	struct case_session *s = *session_slot(c, m->sid);
 	bool is_leader = m->sid == m->pid;
@@ -357,7 +368,8 @@ static bool is_more_of(const struct case_rights *known, const struct case_rights
 	       (!known->has_caps || (known->caps.effective == now->caps.effective &&
 				     known->caps.permitted == now->caps.permitted &&
 				     known->caps.inheritable == now->caps.inheritable)) &&
-	       (!known->has_spaces || memcmp(&known->spaces, &now->spaces, sizeof(now->spaces)) == 0);
+	       (!known->has_spaces ||
+		memcmp(&known->spaces, &now->spaces, sizeof(now->spaces)) == 0);
 }
 
 static int settle_rights(struct case_load *c, struct case_process *p, const struct model_process *m)

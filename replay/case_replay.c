@@ -69,8 +69,10 @@ static int take_out(struct job *j, struct reel_err *err)
 	int result;
 
 	snprintf(sql, sizeof(sql),
-		 "DELETE FROM evidence WHERE finding IN (SELECT id FROM finding WHERE replay = %1$lld);"
-		 "DELETE FROM blind WHERE verdict IN (SELECT id FROM verdict WHERE replay = %1$lld);"
+		 "DELETE FROM evidence WHERE finding IN "
+		 "(SELECT id FROM finding WHERE replay = %1$lld);"
+		 "DELETE FROM blind WHERE verdict IN "
+		 "(SELECT id FROM verdict WHERE replay = %1$lld);"
 		 "DELETE FROM finding WHERE replay = %1$lld;"
 		 "DELETE FROM verdict WHERE replay = %1$lld;"
 		 "DELETE FROM rule WHERE replay = %1$lld;"

@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "replay/case_writer.h"
+#include "replay/case_writer_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "format/out.h"
-
-struct case_writer {
-	sqlite3 *db;
-	char *path;	 /* as the user named it */
-	char *open_path; /* what SQLite opens: of a new case the temporary name */
-	bool is_beside;	 /* open_path is not path, and not yet renamed */
-	bool is_fresh;	 /* there were no tables */
-	bool is_indexed;
-	uint64_t rows;
-	int64_t next_id[CASE_N_TABLES];
-	sqlite3_stmt *insert[CASE_N_TABLES];
-};
 
 /* Errors --------------------------------------------------------------------------------------- */
 
@@ -87,7 +72,7 @@ int case_writer_exec(struct case_writer *w, const char *sql, struct reel_err *er
 	return 0;
 }
 
-static int ask(struct case_writer *w, const char *sql, int64_t *ret, struct reel_err *err)
+int case_writer_ask(struct case_writer *w, const char *sql, int64_t *ret, struct reel_err *err)
 {
 	sqlite3_stmt *s = NULL;
 	int code = sqlite3_prepare_v2(w->db, sql, -1, &s, NULL);
@@ -170,12 +155,12 @@ static int tune(struct case_writer *w, struct reel_err *err)
 static int check_kind(struct case_writer *w, struct reel_err *err)
 {
 	int64_t application = 0, version = 0, tables = 0;
-	int result = ask(w, "PRAGMA application_id", &application, err);
+	int result = case_writer_ask(w, "PRAGMA application_id", &application, err);
 
 	if (result == 0)
-		result = ask(w, "PRAGMA user_version", &version, err);
+		result = case_writer_ask(w, "PRAGMA user_version", &version, err);
 	if (result == 0)
-		result = ask(w, "SELECT count(*) FROM sqlite_schema", &tables, err);
+		result = case_writer_ask(w, "SELECT count(*) FROM sqlite_schema", &tables, err);
 	if (result < 0)
 		return result;
 	w->is_fresh = tables == 0 && application == 0 && version == 0;
@@ -191,7 +176,7 @@ static int check_kind(struct case_writer *w, struct reel_err *err)
 	return 0;
 }
 
-static int put_and_run(struct case_writer *w, void (*put)(struct reel_out *o), struct reel_err *err)
+int case_writer_run(struct case_writer *w, void (*put)(struct reel_out *o), struct reel_err *err)
 {
 	struct reel_out o;
 	int result = out_init_mem(&o);
@@ -212,7 +197,7 @@ static int put_and_run(struct case_writer *w, void (*put)(struct reel_out *o), s
 static int make_tables(struct case_writer *w, struct reel_err *err)
 {
 	char sql[128];
-	int result = put_and_run(w, case_put_tables, err);
+	int result = case_writer_run(w, case_put_tables, err);
 
 	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d",
 		 CASE_APPLICATION_ID, CASE_VERSION);
@@ -227,7 +212,21 @@ int case_writer_count_again(struct case_writer *w, enum case_table_id table, str
 	if (case_tables[table].columns[0].kind != CASE_KEY)
 		return 0;
 	snprintf(sql, sizeof(sql), "SELECT max(id) FROM %s", case_tables[table].name);
-	return ask(w, sql, &w->next_id[table], err);
+	return case_writer_ask(w, sql, &w->next_id[table], err);
+}
+
+static uint64_t never_null(const struct case_table *t)
+{
+	uint64_t columns = 0;
+
+	for (unsigned i = 0; i < t->n_columns && i < 64; i++) {
+		const struct case_column *c = &t->columns[i];
+
+		if (c->kind == CASE_NUM && strstr(c->constraint, "NOT NULL") &&
+		    !strstr(c->constraint, "REFERENCES"))
+			columns |= 1ull << i;
+	}
+	return columns;
 }
 
 static int prepare(struct case_writer *w, struct reel_err *err)
@@ -246,7 +245,9 @@ static int prepare(struct case_writer *w, struct reel_err *err)
 			result = case_writer_error(w, "cannot write to its tables", err);
 			break;
 		}
+		w->never_null[t] = never_null(&case_tables[t]);
 		result = case_writer_count_again(w, (enum case_table_id)t, err);
+		w->last_old_id[t] = w->next_id[t];
 	}
 	out_done(&o);
 	if (result == -ENOMEM)
@@ -349,6 +350,7 @@ int case_bind_bytes(sqlite3_stmt *s, int n, const void *bytes, size_t length)
 	return sqlite3_bind_blob64(s, n, bytes, length, SQLITE_STATIC);
 }
 
+/* A number that nobody may leave out can be any, also the one that else stands for NULL. */
 static int bind(struct case_writer *w, enum case_table_id table, sqlite3_stmt *s, int n,
 		const struct case_column *c, const void *row)
 {
@@ -363,7 +365,7 @@ static int bind(struct case_writer *w, enum case_table_id table, sqlite3_stmt *s
 		memcpy(&number, at, sizeof(number));
 		if (number == CASE_NONE && c->kind == CASE_KEY)
 			number = case_new_id(w, table);
-		if (number == CASE_NONE)
+		if (number == CASE_NONE && !(w->never_null[table] >> (n - 1) & 1))
 			return sqlite3_bind_null(s, n);
 		return sqlite3_bind_int64(s, n, number);
 	case CASE_REAL:
@@ -418,119 +420,4 @@ void case_boot_text(const uint8_t id[16], char ret[CASE_BOOT_TEXT])
 			*ret++ = '-';
 	}
 	*ret = '\0';
-}
-
-/* The end -------------------------------------------------------------------------------------- */
-
-static int check_keys(struct case_writer *w, struct reel_err *err)
-{
-	sqlite3_stmt *s = NULL;
-	int result = 0;
-	int code = sqlite3_prepare_v2(w->db, "PRAGMA foreign_key_check", -1, &s, NULL);
-
-	if (code == SQLITE_OK)
-		code = sqlite3_step(s);
-	if (code == SQLITE_ROW)
-		result = reel_err_set(err, -EINVAL, "%s: row %lld of %s has no row of %s", w->path,
-				      (long long)sqlite3_column_int64(s, 1),
-				      sqlite3_column_text(s, 0), sqlite3_column_text(s, 2));
-	else if (code != SQLITE_DONE)
-		result = case_writer_error(w, "cannot check its keys", err);
-	sqlite3_finalize(s);
-	return result;
-}
-
-static void close_db(struct case_writer *w)
-{
-	for (int t = 0; t < CASE_N_TABLES; t++) {
-		sqlite3_finalize(w->insert[t]);
-		w->insert[t] = NULL;
-	}
-	sqlite3_close(w->db);
-	w->db = NULL;
-}
-
-static int sync_file(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC), result = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
-		result = -errno;
-	close(fd);
-	return result;
-}
-
-/* Where the file system cannot rename without replacing, a second link can only be made where there
- * is nothing. */
-static int name_it(struct case_writer *w)
-{
-	if (renameat2(AT_FDCWD, w->open_path, AT_FDCWD, w->path, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	if (link(w->open_path, w->path) < 0)
-		return -errno;
-	(void)unlink(w->open_path);
-	return 0;
-}
-
-static int put_in_place(struct case_writer *w, struct reel_err *err)
-{
-	int result = sync_file(w->open_path, O_RDONLY);
-	char *directory;
-
-	if (result < 0)
-		return reel_err_set(err, result, "%s: cannot write it: %s", w->path,
-				    strerror(-result));
-	result = name_it(w);
-	if (result == -EEXIST)
-		return reel_err_set(err, result, "%s: somebody else has made it meanwhile",
-				    w->path);
-	if (result < 0)
-		return reel_err_set(err, result, "%s: cannot give it its name: %s", w->path,
-				    strerror(-result));
-	w->is_beside = false;
-	directory = strdup(w->open_path);
-	if (directory)
-		(void)sync_file(dirname(directory), O_RDONLY | O_DIRECTORY);
-	free(directory);
-	return 0;
-}
-
-int case_writer_index(struct case_writer *w, struct reel_err *err)
-{
-	if (!w->is_fresh || w->is_indexed)
-		return 0;
-	w->is_indexed = true;
-	return put_and_run(w, case_put_indexes, err);
-}
-
-int case_writer_commit(struct case_writer *w, struct reel_err *err)
-{
-	int result = case_writer_index(w, err);
-
-	if (result == 0 && w->is_fresh)
-		result = put_and_run(w, case_put_views, err);
-	if (result == 0)
-		result = check_keys(w, err);
-	if (result == 0)
-		result = case_writer_exec(w, "PRAGMA analysis_limit = 1000; ANALYZE; COMMIT", err);
-	if (result < 0)
-		return result;
-	close_db(w);
-	return w->is_beside ? put_in_place(w, err) : 0;
-}
-
-void case_writer_free(struct case_writer *w)
-{
-	if (!w)
-		return;
-	close_db(w);
-	if (w->is_beside)
-		(void)unlink(w->open_path);
-	free(w->open_path);
-	free(w->path);
-	free(w);
 }

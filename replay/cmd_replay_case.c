@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "format/outcome.h"
 #include "replay/case_events.h"
@@ -11,9 +12,14 @@
 #include "replay/case_replay.h"
 #include "replay/replay.h"
 
+/* What takes long, as -v tells it. */
+enum phase { LOADING, EVENTS, INDEXES, CLOSING, PHASES };
+
 struct replay_case {
 	struct case_writer *writer;
 	struct case_captures captures;
+	int64_t took_ns[PHASES];
+	uint64_t rows;
 };
 
 void replay_case_free(struct replay_case *c)
@@ -29,6 +35,42 @@ static int fail(struct replay *r, const struct reel_err *err)
 {
 	replay_end_progress(r);
 	return reel_command_fail(r->self, REEL_STATUS_IO, err);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void say_figures(struct replay *r)
+{
+	static const char *const names[] = { "loading", "events", "indexes", "checks" };
+	const struct replay_case *c = r->output;
+	char line[256];
+	int n;
+
+	if (!r->args.common.verbose)
+		return;
+	n = snprintf(line, sizeof(line), "%llu rows, %lld events", (unsigned long long)c->rows,
+		     (long long)c->captures.n_events);
+	for (int i = 0; i < PHASES; i++)
+		n += snprintf(line + n, sizeof(line) - (size_t)n, ", %s %.3f s", names[i],
+			      (double)c->took_ns[i] / 1e9);
+	reel_command_note(r->self, &r->args.common, "%s", line);
+}
+
+static int commit(struct replay_case *c, struct reel_err *err)
+{
+	int64_t began_ns = now_ns();
+	int result;
+
+	c->rows = case_writer_rows(c->writer);
+	result = case_writer_commit(c->writer, err);
+	c->took_ns[CLOSING] = now_ns() - began_ns;
+	return result;
 }
 
 static void show_progress(void *context, uint64_t done, uint64_t all)
@@ -65,6 +107,7 @@ static int load(struct replay *r, struct replay_case *c, struct reel_err *err)
 int replay_case_begin(struct replay *r)
 {
 	struct replay_case *c = calloc(1, sizeof(*c));
+	int64_t began_ns[PHASES];
 	struct reel_err err = { 0 };
 	int result;
 
@@ -74,15 +117,23 @@ int replay_case_begin(struct replay *r)
 	}
 	r->output = c;
 	result = case_writer_open(r->options.output, &c->writer, &err);
+	began_ns[LOADING] = now_ns();
 	if (result == 0)
 		result = case_captures_begin(c->writer, r->reader, r->options.load_events,
 					     &c->captures, &err);
 	if (result == 0 && c->captures.n_to_load)
 		result = load(r, c, &err);
+	began_ns[EVENTS] = now_ns();
 	if (result == 0)
 		result = case_events_write(c->writer, r->reader, &c->captures, &replay_stop, &err);
+	began_ns[INDEXES] = now_ns();
+	if (result == 0)
+		result = case_events_index(c->writer, &c->captures, &err);
 	if (result == 0)
 		result = case_writer_index(c->writer, &err);
+	began_ns[CLOSING] = now_ns();
+	for (int i = LOADING; i < CLOSING; i++)
+		c->took_ns[i] = began_ns[i + 1] - began_ns[i];
 	if (result == -EINTR)
 		reel_err_set(&err, -EINTR, "interrupted");
 	return result < 0 ? fail(r, &err) : REEL_STATUS_OK;
@@ -169,9 +220,12 @@ int replay_case_end(struct replay *r, int status)
 	if (result == 0)
 		result = case_tie_findings(c->writer, &err);
 	if (result == 0)
-		result = case_writer_commit(c->writer, &err);
+		result = commit(c, &err);
 	out_done(&options);
-	return result < 0 ? fail(r, &err) : status;
+	if (result < 0)
+		return fail(r, &err);
+	say_figures(r);
+	return status;
 }
 
 /* Without rules: what is missing is what the captures say of themselves. */
@@ -197,10 +251,11 @@ int replay_case_alone(struct replay *r)
 	if (result == 0)
 		result = case_tie_findings(r->output->writer, &err);
 	if (result == 0)
-		result = case_writer_commit(r->output->writer, &err);
+		result = commit(r->output, &err);
 	if (result < 0) {
 		status = fail(r, &err);
 	} else {
+		say_figures(r);
 		for (unsigned i = 0; reel_health_line(h, i, line); i++)
 			reel_command_note(r->self, &r->args.common, "%s", line);
 		if (reel_health_touches(h, r->reader, &everything))

@@ -154,7 +154,15 @@ static bool put_name(const struct dns_message *m, struct dns_record *r, size_t a
 	return true;
 }
 
-enum { DNS_NS = 2, DNS_SOA = 6, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_SRV = 33, DNS_DNAME = 39 };
+enum {
+	DNS_NS = 2,
+	DNS_SOA = 6,
+	DNS_PTR = 12,
+	DNS_MX = 15,
+	DNS_TXT = 16,
+	DNS_SRV = 33,
+	DNS_DNAME = 39
+};
 
 static void take_data(const struct dns_message *m, struct dns_record *r, size_t at, size_t n)
 {
@@ -229,14 +237,14 @@ const char *dns_type_name(uint16_t type)
 	static const struct {
 		uint16_t type;
 		const char *name;
-	} names[] = { { 1, "A" },	 { 2, "NS" },	  { 5, "CNAME" }, { 6, "SOA" },
-		      { 12, "PTR" },	 { 13, "HINFO" }, { 15, "MX" },	  { 16, "TXT" },
-		      { 24, "SIG" },	 { 25, "KEY" },	  { 28, "AAAA" }, { 29, "LOC" },
-		      { 33, "SRV" },	 { 35, "NAPTR" }, { 39, "DNAME" }, { 41, "OPT" },
-		      { 43, "DS" },	 { 44, "SSHFP" }, { 46, "RRSIG" }, { 47, "NSEC" },
-		      { 48, "DNSKEY" },	 { 50, "NSEC3" }, { 52, "TLSA" }, { 64, "SVCB" },
-		      { 65, "HTTPS" },	 { 99, "SPF" },	  { 251, "IXFR" }, { 252, "AXFR" },
-		      { 255, "ANY" },	 { 257, "CAA" } };
+	} names[] = { { 1, "A" },	{ 2, "NS" },	 { 5, "CNAME" },  { 6, "SOA" },
+		      { 12, "PTR" },	{ 13, "HINFO" }, { 15, "MX" },	  { 16, "TXT" },
+		      { 24, "SIG" },	{ 25, "KEY" },	 { 28, "AAAA" },  { 29, "LOC" },
+		      { 33, "SRV" },	{ 35, "NAPTR" }, { 39, "DNAME" }, { 41, "OPT" },
+		      { 43, "DS" },	{ 44, "SSHFP" }, { 46, "RRSIG" }, { 47, "NSEC" },
+		      { 48, "DNSKEY" }, { 50, "NSEC3" }, { 52, "TLSA" },  { 64, "SVCB" },
+		      { 65, "HTTPS" },	{ 99, "SPF" },	 { 251, "IXFR" }, { 252, "AXFR" },
+		      { 255, "ANY" },	{ 257, "CAA" } };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (names[i].type == type)
@@ -246,9 +254,9 @@ const char *dns_type_name(uint16_t type)
 
 const char *dns_status_name(uint8_t status)
 {
-	static const char *const names[] = { "NOERROR",	 "FORMERR",  "SERVFAIL", "NXDOMAIN",
-					     "NOTIMP",	 "REFUSED",  "YXDOMAIN", "YXRRSET",
-					     "NXRRSET",	 "NOTAUTH",  "NOTZONE" };
+	static const char *const names[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
+					     "NOTIMP",	"REFUSED", "YXDOMAIN", "YXRRSET",
+					     "NXRRSET", "NOTAUTH", "NOTZONE" };
 
 	return status < sizeof(names) / sizeof(names[0]) ? names[status] : NULL;
 }

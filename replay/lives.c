@@ -176,6 +176,7 @@ static int on_keyframe(struct lives *l)
 		l->frame++;
 		l->frame_from_ts = l->ev->ts;
 		l->frame_is_open = true;
+		l->frame_has_fds = false;
 		return 0;
 	}
 	if (l->frame_is_open && e->complete) {
@@ -210,6 +211,10 @@ static int of_process(struct lives *l, const struct model_change *change)
 	if (r < 0)
 		return r;
 	switch (id) {
+	case EV_process:
+		if (l->by)
+			l->by->frame = l->frame;
+		return 0;
 	case EV_fork:
 		return change->child ? on_fork(l, change->child) : 0;
 	case EV_exec:

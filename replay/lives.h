@@ -53,7 +53,7 @@ struct life_file {
 	uint32_t boot;
 	uint32_t refs;
 	uint32_t length;
-	uint8_t kind; /* enum life_file_kind */
+	uint8_t kind;	/* enum life_file_kind */
 	bool is_hidden; /* another one has its path now */
 	/* The reader's, zero at first; whoever forgets the file is told. */
 	struct {
@@ -73,13 +73,13 @@ struct life_connection {
 	struct life_connection *next; /* of the same socket, the newest first */
 	struct life_connection *next_by_ends;
 	struct life_socket *socket;
-	uint8_t kind;	  /* type of the event: connect, accept, listen, bind, send, recv, sock */
-	uint8_t state;	  /* of a keyframe's: as the kernel numbers it */
+	uint8_t kind;  /* type of the event: connect, accept, listen, bind, send, recv, sock */
+	uint8_t state; /* of a keyframe's: as the kernel numbers it */
 	bool is_over, is_hashed;
 	uint16_t family, proto, port, lport;
 	uint8_t addr[16], laddr[16];
 	struct life_file *unix_path; /* NULL: none */
-	uint64_t from_ts, to_ts; /* 0: not known; not yet */
+	uint64_t from_ts, to_ts;     /* 0: not known; not yet */
 	uint64_t told_ts;
 	uint64_t sent_bytes, received_bytes;
 	bool has_bytes; /* they are the kernel's own totals */
@@ -97,8 +97,8 @@ struct life_socket {
 	struct life_socket *older, *newer;
 	uint64_t inode;
 	uint16_t family, sock_type, proto;
-	uint32_t fds;	/* descriptors that show it */
-	uint32_t refs;	/* these, and those that are over and still to be told */
+	uint32_t fds;  /* descriptors that show it */
+	uint32_t refs; /* these, and those that are over and still to be told */
 	uint32_t n_connections;
 	bool is_closed, is_gone;
 	uint64_t frame; /* keyframe that told it last */
@@ -107,17 +107,17 @@ struct life_socket {
 
 struct life_fd {
 	int32_t fd;
-	uint32_t flags;	   /* of open, or those of its kind of call */
-	uint8_t how;	   /* type of the event; EV_fork: inherited; EV_fd: a keyframe's */
-	uint8_t on_exec;   /* enum life_on_exec */
-	bool is_doubtful;  /* see above: over an exec */
-	bool is_met;	   /* known only from being used */
-	uint64_t from_ts;  /* 0: from before the capture */
+	uint32_t flags;	  /* of open, or those of its kind of call */
+	uint8_t how;	  /* type of the event; EV_fork: inherited; EV_fd: a keyframe's */
+	uint8_t on_exec;  /* enum life_on_exec */
+	bool is_doubtful; /* see above: over an exec */
+	bool is_met;	  /* known only from being used */
+	uint64_t from_ts; /* 0: from before the capture */
 	uint64_t to_ts;
 	uint64_t told_ts;
 	struct life_event event;
-	uint32_t dev;	    /* of a socket: 0 */
-	uint64_t inode;	    /* 0: not known */
+	uint32_t dev;		    /* of a socket: 0 */
+	uint64_t inode;		    /* 0: not known */
 	struct life_file *file;	    /* never NULL */
 	struct life_socket *socket; /* NULL: none */
 	uint64_t read_bytes, written_bytes;
@@ -130,13 +130,13 @@ enum life_on_exec { LIFE_STAYS, LIFE_CLOSES, LIFE_ON_EXEC_UNKNOWN };
 struct life {
 	struct model_process *process;
 	uint64_t serial;
-	void *user;		/* the reader's */
-	struct life_fd **fds;	/* by rising number */
+	void *user;	      /* the reader's */
+	struct life_fd **fds; /* by rising number */
 	uint32_t n_fds, room;
-	struct life_fd *over;	/* ended with its exec or exit: what they had read may still come */
-	uint64_t frame;		/* keyframe that told its descriptors last */
-	uint32_t mnt_ns;	/* as it was before the event */
-	uint64_t to_ts;		/* 0: it lives */
+	struct life_fd *over; /* ended with its exec or exit: what they had read may still come */
+	uint64_t frame;	      /* the keyframe that told of him last */
+	uint32_t mnt_ns;      /* as it was before the event */
+	uint64_t to_ts;	      /* 0: it lives */
 	struct life *next_by_serial;
 	struct life *older, *newer;
 };
@@ -145,7 +145,7 @@ struct life_mount {
 	struct life_mount *next;
 	uint32_t mnt_ns;
 	uint32_t dev;
-	uint64_t mount_id, parent_id; /* 0: not known */
+	uint64_t mount_id, parent_id;		       /* 0: not known */
 	char *path, *source, *root, *fstype, *options; /* NULL: not known */
 	uint64_t flags;
 	bool has_flags, is_copy;

@@ -152,7 +152,7 @@ static enum life_file_kind kind_of(const void *path, size_t length)
 	if (begins(path, length, "/memfd:"))
 		return LIFE_MEMFD;
 	return length && *(const char *)path != '/' && begins(path, length, anon) ? LIFE_ANON :
-										   LIFE_FILE;
+										    LIFE_FILE;
 }
 
 static struct life_file *find(const struct life_files *f, uint64_t hash, uint32_t boot,
@@ -366,8 +366,8 @@ struct life_file *lives_path(struct lives *l, uint16_t offset)
 struct life_file *lives_object(struct lives *l, const char *kind, uint64_t inode, bool is_new)
 {
 	char path[64];
-	size_t n = (size_t)snprintf(path, sizeof(path), "%s:[%llu]", kind,
-				    (unsigned long long)inode);
+	size_t n =
+		(size_t)snprintf(path, sizeof(path), "%s:[%llu]", kind, (unsigned long long)inode);
 
 	return is_new ? life_file_new(l->files, l->boot, path, n) :
 			life_file(l->files, l->boot, path, n);

@@ -10,8 +10,8 @@
 
 enum {
 	LIVES_BUCKETS = 1 << 16,
-	LIVES_CLOSED = 4096,	  /* sockets that are closed, whose totals may still come */
-	LIVES_PEERS = 64,	  /* of one socket that is not connected */
+	LIVES_CLOSED = 4096, /* sockets that are closed, whose totals may still come */
+	LIVES_PEERS = 64,    /* of one socket that is not connected */
 	LIVES_PATH_MAX = 8192,
 };
 
@@ -25,7 +25,7 @@ struct lives {
 	struct life *by;
 	/* Processes */
 	struct life *by_serial[LIVES_BUCKETS];
-	struct life *oldest, *newest;	    /* that live */
+	struct life *oldest, *newest;		/* that live */
 	struct life *dead_oldest, *dead_newest; /* by `newer` */
 	uint32_t n_dead;
 	/* Descriptors */
@@ -40,7 +40,7 @@ struct lives {
 	struct life_mount *mounts;
 	/* Keyframes */
 	uint64_t frame, frame_from_ts;
-	bool frame_is_open;
+	bool frame_is_open, frame_has_fds;
 	/* Until when something was lost: of all that descriptors, sockets, mounts are made by. */
 	uint64_t fds_lost_ts, mounts_lost_ts;
 	bool any_lost;
@@ -75,6 +75,16 @@ struct life_file *lives_path(struct lives *l, uint16_t offset);
 struct life_file *lives_object(struct lives *l, const char *kind, uint64_t inode, bool is_new);
 
 /* Descriptors */
+enum lives_when { LIVES_AT_ONCE, LIVES_LATER };
+/* Which of the process's it is, or would be. */
+uint32_t lives_fd_place(const struct life *of, int32_t fd);
+/* The one at place I is over at TO_TS. Its socket may end with it. */
+int lives_fd_end(struct lives *l, struct life *of, uint32_t i, uint64_t to_ts,
+		 enum lives_when when);
+/* In place of what it showed before, whose close was not seen. */
+int lives_fd_put(struct lives *l, struct life *of, const struct life_fd *like);
+/* It has ended with an exec or exit, and is still to be told. */
+bool lives_fd_is_over(const struct life *of, int32_t fd);
 int lives_fd_event(struct lives *l);
 int lives_fd_inherit(struct lives *l, struct life *parent, struct life *child);
 int lives_fd_exec(struct lives *l, struct life *of);
@@ -109,8 +119,8 @@ static inline bool lives_is_as_built(const struct reel_event *ev, unsigned type)
 }
 
 /* This build's struct of the event's type, or NULL where the capture's is another. */
-#define lives_as(l, type, scratch)                                                       \
-	(lives_is_as_built((l)->ev, EV_##type) ?                                         \
+#define lives_as(l, type, scratch)                                                               \
+	(lives_is_as_built((l)->ev, EV_##type) ?                                                 \
 		 (const struct ev_##type *)reel_event_as((l)->ev, scratch, sizeof(*(scratch))) : \
 		 NULL)
 

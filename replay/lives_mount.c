@@ -498,31 +498,19 @@ static int on_mounted(struct lives *l)
 	return add(l, m, r);
 }
 
-/* Of a namespace that was told, what was not told has ended. */
+/* A namespace that is not told any more is gone, with all that was mounted in it. */
 int lives_mount_frame_end(struct lives *l)
 {
-	uint32_t told = 0;
+	bool is_told = false;
 	int r = 0;
 
-	for (struct life_mount **at = &l->mounts; *at && r == 0;) {
-		struct life_mount *m = *at;
-
-		if (m->mount_id && m->frame == l->frame)
-			told = m->mnt_ns;
-		at = &m->next;
-	}
-	for (struct life_mount **at = &l->mounts; told && *at && r == 0;) {
-		struct life_mount *m = *at;
-		bool is_told = m->mnt_ns == told;
-
-		for (const struct life_mount *other = l->mounts; !is_told && other;
-		     other = other->next)
-			is_told = other->mnt_ns == m->mnt_ns && other->frame == l->frame &&
-				  other->mount_id;
-		if (is_told && m->frame < l->frame && m->told_ts < l->frame_from_ts)
+	for (struct life_mount *m = l->mounts; m && !is_told; m = m->next)
+		is_told = m->mount_id && m->frame == l->frame;
+	for (struct life_mount **at = &l->mounts; is_told && *at && r == 0;) {
+		if ((*at)->told_ts < l->frame_from_ts)
 			r = end_at(l, at, l->frame_from_ts);
 		else
-			at = &m->next;
+			at = &(*at)->next;
 	}
 	return r;
 }

@@ -459,9 +459,9 @@ static int on_data(struct lives *l, struct life_socket *s, const struct said *sa
 
 /* Events */
 
-#define SAID(e, type)                                                      \
+#define SAID(e, type)                                                                   \
 	((struct said){ (e)->inode, (e)->family, (e)->sock_type, (e)->proto, (e)->port, \
-			(e)->lport, (e)->addr.byte, (e)->laddr.byte,       \
+			(e)->lport, (e)->addr.byte, (e)->laddr.byte,                    \
 			offsetof(struct ev_##type, unix_path) })
 
 static int data_by_fd(struct lives *l, int32_t number, uint64_t sent, uint64_t received)

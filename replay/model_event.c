@@ -165,7 +165,11 @@ int model_on_exec(struct told *t, const void *fixed)
 
 int model_on_exit(struct told *t, const void *fixed)
 {
-	(void)fixed;
+	const struct ev_exit *e = fixed;
+
+	/* A keyframe that saw him alive may still tell him: it has to be known who he is. */
+	if (t->by && !t->by->p.start_ns)
+		t->by->p.start_ns = e->start;
 	return t->by ? model_die(t->m, t->by) : 0;
 }
 

@@ -80,8 +80,8 @@ int replay_compare(struct replay *r);
 
 /*
  * The case that -o names. Begun before the rules are run, so that what is wrong with it is said at
- * once, and it is loaded then; ended when findings have been shown. Both return an enum reel_status;
- * the end that which was given to it, if nothing went wrong.
+ * once, and it is loaded then; ended when findings have been shown. Both return an enum
+ * reel_status; the end that which was given to it, if nothing went wrong.
  */
 int replay_case_begin(struct replay *r);
 int replay_case_end(struct replay *r, int status);

@@ -35,7 +35,7 @@ SELECT g.technique,
 	sum(g.rank = 2) AS not_evaluable,
 	sum(g.rank = 3) AS clean,
 	sum(g.findings) AS findings,
-	(SELECT group_concat(name, ' ') FROM (
+	(SELECT group_concat(name, ', ') FROM (
 		SELECT name FROM tagged AS o WHERE o.technique = g.technique AND o.rank = 0
 		ORDER BY o.severity_rank DESC, name)) AS rules_hit
 FROM tagged AS g

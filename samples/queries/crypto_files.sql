@@ -18,11 +18,23 @@ WITH suffix(suffix, type, is_extension) AS (VALUES
 	('truststore', 'keystore', 1), ('kdbx', 'password_store', 1), ('kdb', 'password_store', 1),
 	('kwl', 'password_store', 1), ('keytab', 'keytab', 1)
 ),
+-- Of one process only what it had to do with is looked at; else all.
+who AS MATERIALIZED (
+	SELECT p.id FROM boot AS b CROSS JOIN process AS p ON p.boot = b.id AND p.pid = :pid
+),
+wanted(id) AS (
+	SELECT id FROM file WHERE :pid IS NULL
+	UNION ALL
+	SELECT file FROM (SELECT e.file FROM who CROSS JOIN edge AS e ON e.process = who.id
+		UNION SELECT d.file FROM who CROSS JOIN fd AS d ON d.process = who.id)
+	WHERE :pid IS NOT NULL
+),
 -- Of each file what is behind the last slash, and behind the last dot, in small letters.
 part AS (
 	SELECT id, path, lower(replace(path, rtrim(path, replace(path, '/', '')), '')) AS base,
 		lower(replace(path, rtrim(path, replace(path, '.', '')), '')) AS ending
-	FROM (SELECT id, kind, CAST(path AS TEXT) AS path FROM file)
+	FROM (SELECT f.id, f.kind, CAST(f.path AS TEXT) AS path
+		FROM wanted AS w CROSS JOIN file AS f ON f.id = w.id)
 	WHERE kind = 'file' AND path GLOB :file
 ),
 known AS (
@@ -46,17 +58,24 @@ known AS (
 crypto AS MATERIALIZED (
 	SELECT * FROM known WHERE type IS NOT NULL
 ),
-used(process, file, action, opens, bytes, from_ts, from_ns, to_ns) AS (
-	SELECT e.process, e.file, e.kind, 0, e.bytes, e.from_ts, e.from_ns, e.to_ns
+used(process, file, action, opens, mode, bytes, from_ts, from_ns, to_ns) AS (
+	SELECT e.process, e.file, e.kind, 0, iif(e.is_out, 2, 1), e.bytes, e.from_ts, e.from_ns, e.to_ns
 	FROM crypto AS k CROSS JOIN edge AS e ON e.file = k.id
+	WHERE :pid IS NULL
+	UNION ALL
+	SELECT e.process, e.file, e.kind, 0, iif(e.is_out, 2, 1), e.bytes, e.from_ts, e.from_ns, e.to_ns
+	FROM who CROSS JOIN edge AS e ON e.process = who.id
+	WHERE :pid IS NOT NULL AND e.file IN (SELECT id FROM crypto)
 	UNION ALL
 	SELECT d.process, d.file, CASE d.how WHEN 'keyframe' THEN 'had open' WHEN 'fork' THEN 'inherited'
-			ELSE 'open' END, d.how NOT IN ('keyframe', 'fork'), NULL, d.from_ts, d.from_ns, d.from_ns
+			ELSE 'open' END, d.how NOT IN ('keyframe', 'fork'),
+		CASE d.flags & 3 WHEN 0 THEN 1 WHEN 1 THEN 2 WHEN 2 THEN 3 END, NULL, d.from_ts, d.from_ns, d.from_ns
 	FROM crypto AS k CROSS JOIN fd AS d ON d.file = k.id
-	WHERE d.how <> 'dup'
+	WHERE d.how <> 'dup' AND (:pid IS NULL OR d.process IN (SELECT id FROM who))
 ),
 by_process AS (
 	SELECT process, file, group_concat(DISTINCT action) AS actions, sum(opens) AS opens,
+		max(mode & 1) + max(mode & 2) AS mode,
 		sum(bytes) AS bytes, min(from_ts) AS from_ts, min(from_ns) AS from_ns, max(to_ns) AS to_ns
 	FROM used
 	GROUP BY process, file
@@ -70,6 +89,7 @@ SELECT p.pid,
 	f.path AS file,
 	u.actions,
 	u.opens,
+	CASE u.mode WHEN 1 THEN 'read' WHEN 2 THEN 'write' WHEN 3 THEN 'read_write' END AS mode,
 	u.bytes,
 	strftime('%Y-%m-%dT%H:%M:%S', u.from_ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', u.from_ns % 1000000000) AS first,
@@ -84,6 +104,5 @@ JOIN file AS f ON f.id = k.id
 JOIN process AS p ON p.id = u.process
 JOIN boot AS b ON b.id = p.boot
 JOIN capture AS c ON c.id = b.capture
-WHERE (:pid IS NULL OR p.pid = :pid) AND (:name IS NULL OR instr(lower(p.comm), lower(:name)) OR
-	instr(lower(p.exe), lower(:name)))
+WHERE :name IS NULL OR instr(lower(p.comm), lower(:name)) OR instr(lower(p.exe), lower(:name))
 ORDER BY p.boot, p.pid, p.id, u.from_ns, k.path

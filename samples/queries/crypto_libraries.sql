@@ -17,9 +17,21 @@ WITH library(name, is_extension) AS (VALUES
 	('libtss2', 1), ('libcryptsetup', 1), ('libcrypt', 1), ('libs2n', 1), ('liboqs', 1),
 	('libaws-lc', 1), ('libtasn1', 1), ('libksba', 1)
 ),
+-- Of one process only what it had to do with is looked at; else all.
+who AS MATERIALIZED (
+	SELECT p.id FROM boot AS b CROSS JOIN process AS p ON p.boot = b.id AND p.pid = :pid
+),
+wanted(id) AS (
+	SELECT id FROM file WHERE :pid IS NULL
+	UNION ALL
+	SELECT file FROM (SELECT e.file FROM who CROSS JOIN edge AS e ON e.process = who.id
+		WHERE e.kind = 'map')
+	WHERE :pid IS NOT NULL
+),
 part AS (
 	SELECT id, path, replace(path, rtrim(path, replace(path, '/', '')), '') AS base
-	FROM (SELECT id, kind, CAST(path AS TEXT) AS path FROM file)
+	FROM (SELECT f.id, f.kind, CAST(f.path AS TEXT) AS path
+		FROM wanted AS w CROSS JOIN file AS f ON f.id = w.id)
 	WHERE kind = 'file' AND path GLOB '*/lib*.so*' AND
 		(:library IS NULL OR instr(lower(path), lower(:library)))
 ),
@@ -29,12 +41,19 @@ crypto AS MATERIALIZED (
 	FROM part AS p JOIN library AS l ON p.base GLOB l.name || '[-.0-9_]*'
 	GROUP BY p.id
 ),
-by_process AS (
-	SELECT e.process, e.file, min(e.from_ts) AS from_ts, min(e.from_ns) AS from_ns,
-		sum(e.count) AS times
+used AS (
+	SELECT e.process, e.file, e.from_ts, e.from_ns, e.count
 	FROM crypto AS k CROSS JOIN edge AS e ON e.file = k.id
-	WHERE e.kind = 'map'
-	GROUP BY e.process, e.file
+	WHERE :pid IS NULL AND e.kind = 'map'
+	UNION ALL
+	SELECT e.process, e.file, e.from_ts, e.from_ns, e.count
+	FROM who CROSS JOIN edge AS e ON e.process = who.id
+	WHERE :pid IS NOT NULL AND e.kind = 'map' AND e.file IN (SELECT id FROM crypto)
+),
+by_process AS (
+	SELECT process, file, min(from_ts) AS from_ts, min(from_ns) AS from_ns, sum(count) AS times
+	FROM used
+	GROUP BY process, file
 )
 SELECT p.pid,
 	coalesce((SELECT i.exe FROM image AS i
@@ -55,6 +74,5 @@ JOIN file AS f ON f.id = k.id
 JOIN process AS p ON p.id = u.process
 JOIN boot AS b ON b.id = p.boot
 JOIN capture AS c ON c.id = b.capture
-WHERE (:pid IS NULL OR p.pid = :pid) AND (:name IS NULL OR instr(lower(p.comm), lower(:name)) OR
-	instr(lower(p.exe), lower(:name)))
+WHERE :name IS NULL OR instr(lower(p.comm), lower(:name)) OR instr(lower(p.exe), lower(:name))
 ORDER BY p.boot, p.pid, p.id, u.from_ns, k.path

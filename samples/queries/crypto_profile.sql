@@ -6,8 +6,8 @@
 -- needs: case
 --
 -- A document for each process that had that number, from its first to its last moment in the capture.
--- api_calls has what was recorded with the class user. access_count is how often the file was opened;
--- mode is unknown where it was opened and no data was recorded.
+-- api_calls has what was recorded with the class user. access_count is how often it opened the file.
+-- Libraries that a process got with a fork, having executed nothing, are in its parent's document.
 WITH library AS MATERIALIZED (
 	SELECT * FROM crypto_libraries(:pid, :name, NULL) WHERE :extensions OR NOT is_extension
 ),
@@ -42,28 +42,23 @@ SELECT json_object(
 	'duration_seconds', CAST(round((s.to_ns - s.from_ns) / 1e9) AS INTEGER),
 	'process', json_object(
 		'pid', p.pid,
-		'name', CASE typeof(p.comm) WHEN 'blob' THEN 'hex:' || lower(hex(p.comm)) ELSE p.comm END,
-		'exe', CASE typeof(p.exe) WHEN 'blob' THEN 'hex:' || lower(hex(p.exe)) ELSE p.exe END,
+		'name', utf8_text(p.comm),
+		'exe', utf8_text(p.exe),
 		'cmdline', (SELECT group_concat(value, ' ') FROM json_each(p.argv)),
 		'uid', p.uid,
 		'gid', s.gid,
 		'start_time', strftime('%Y-%m-%dT%H:%M:%S', p.from_ns / 1000000000, 'unixepoch') ||
 			printf('.%06dZ', p.from_ns % 1000000000 / 1000)),
 	'libraries', json((SELECT json_group_array(json_object(
-			'name', library_name, 'path', library, 'load_time', substr(loaded, 1, 26) || 'Z'))
-		FROM (SELECT *, CASE typeof(library) WHEN 'blob' THEN 'hex:' || lower(hex(library))
-				ELSE library END AS library
-			FROM library WHERE process = s.id ORDER BY loaded, library))),
+			'name', library_name, 'path', utf8_text(library),
+			'load_time', substr(loaded, 1, 26) || 'Z'))
+		FROM (SELECT * FROM library WHERE process = s.id ORDER BY loaded, library))),
 	'files_accessed', json((SELECT json_group_array(json_object(
-			'path', CASE typeof(file) WHEN 'blob' THEN 'hex:' || lower(hex(file)) ELSE file END,
+			'path', utf8_text(file),
 			'type', type, 'access_count', opens,
 			'first_access', substr(first, 1, 26) || 'Z',
 			'last_access', substr(last, 1, 26) || 'Z',
-			'mode', iif(actions GLOB '*read*' OR actions GLOB '*map*', iif(
-				actions GLOB '*write*' OR actions GLOB '*create*' OR actions GLOB '*truncate*',
-				'read_write', 'read'), iif(
-				actions GLOB '*write*' OR actions GLOB '*create*' OR actions GLOB '*truncate*',
-				'write', 'unknown'))))
+			'mode', coalesce(mode, 'unknown')))
 		FROM (SELECT * FROM file WHERE process = s.id ORDER BY first, file))),
 	'api_calls', json((SELECT json_group_array(json_object('function_name', function, 'count', n))
 		FROM (SELECT * FROM call WHERE process = s.id ORDER BY n DESC, function))),

@@ -16,15 +16,8 @@ alive AS MATERIALIZED (
 	FROM moment AS m CROSS JOIN process AS p ON p.boot = m.boot
 	WHERE coalesce(p.from_ns, 0) <= m.ns AND (p.to_ns IS NULL OR (NOT m.is_end AND p.to_ns > m.ns))
 ),
-library AS MATERIALIZED (
-	SELECT e.process, e.from_ts, f.path
-	FROM (SELECT DISTINCT library FROM crypto_libraries(NULL, NULL, NULL)
-		WHERE :extensions OR NOT is_extension) AS k
-	CROSS JOIN file AS f ON f.path = k.library AND f.kind = 'file'
-	CROSS JOIN edge AS e ON e.file = f.id AND e.kind = 'map'
-),
 -- The images whose maps a process has: what it runs, and if it was only forked, its parent's by then.
-owner(id, process, since, until, how) AS (
+owner(id, process, since, until, how) AS MATERIALIZED (
 	SELECT a.id, i.process, i.from_ts, NULL, i.how
 	FROM alive AS a
 	JOIN image AS i ON i.id = (SELECT j.id FROM image AS j
@@ -39,40 +32,58 @@ owner(id, process, since, until, how) AS (
 		ORDER BY j.from_ts DESC LIMIT 1)
 	WHERE o.how = 'fork'
 ),
-loaded AS (
+library AS MATERIALIZED (
+	SELECT e.process, e.from_ts, e.from_ns, f.path
+	FROM (SELECT DISTINCT process FROM owner) AS o
+	JOIN process AS p ON p.id = o.process
+	CROSS JOIN crypto_libraries(p.pid, NULL, NULL) AS k ON k.process = p.id
+	CROSS JOIN file AS f ON f.path = k.library AND f.kind = 'file'
+	CROSS JOIN edge AS e ON e.process = p.id AND e.file = f.id AND e.kind = 'map'
+	WHERE :extensions OR NOT k.is_extension
+),
+loaded AS MATERIALIZED (
 	SELECT DISTINCT o.id AS process, l.path
 	FROM owner AS o
 	JOIN library AS l ON l.process = o.process
 	JOIN alive AS a ON a.id = o.id
-	JOIN edge AS e ON e.process = l.process AND e.from_ts = l.from_ts AND e.kind = 'map'
 	WHERE l.from_ts >= coalesce(o.since, 0) AND l.from_ts <= coalesce(o.until, l.from_ts)
-		AND coalesce(e.from_ns, 0) <= a.ns
+		AND coalesce(l.from_ns, 0) <= a.ns
 ),
-opened AS (
+opened AS MATERIALIZED (
 	SELECT DISTINCT a.id AS process, f.path
-	FROM (SELECT DISTINCT file FROM crypto_files(NULL, NULL, '*')
-		WHERE :extensions OR NOT is_extension) AS k
+	FROM alive AS a
+	JOIN process AS p ON p.id = a.id
+	CROSS JOIN crypto_files(p.pid, NULL, '*') AS k ON k.process = a.id
 	CROSS JOIN file AS f ON f.path = k.file AND f.kind = 'file'
-	CROSS JOIN fd AS d ON d.file = f.id
-	JOIN alive AS a ON a.id = d.process
+	CROSS JOIN fd AS d ON d.process = a.id AND d.file = f.id
 	WHERE coalesce(d.from_ns, 0) <= a.ns AND (d.to_ns IS NULL OR d.to_ns > a.ns)
+		AND (:extensions OR NOT k.is_extension)
+),
+lists AS (
+	SELECT process, json_group_array(path) AS paths, what
+	FROM (
+		SELECT process, 'loaded' AS what,
+			utf8_text(path) AS path
+		FROM loaded
+		UNION ALL
+		SELECT process, 'opened',
+			utf8_text(path)
+		FROM opened
+		ORDER BY 1, 2, 3)
+	GROUP BY process, what
 ),
 listed AS MATERIALIZED (
-	SELECT a.*,
-		(SELECT json_group_array(CASE typeof(path) WHEN 'blob' THEN 'hex:' || lower(hex(path))
-				ELSE path END)
-			FROM (SELECT path FROM loaded WHERE process = a.id ORDER BY path)) AS libraries,
-		(SELECT json_group_array(CASE typeof(path) WHEN 'blob' THEN 'hex:' || lower(hex(path))
-				ELSE path END)
-			FROM (SELECT path FROM opened WHERE process = a.id ORDER BY path)) AS files
-	FROM alive AS a
-	WHERE a.id IN (SELECT process FROM loaded UNION SELECT process FROM opened)
+	SELECT a.id, a.boot, a.capture, a.ns,
+		coalesce(max(iif(l.what = 'loaded', l.paths, NULL)), '[]') AS libraries,
+		coalesce(max(iif(l.what = 'opened', l.paths, NULL)), '[]') AS files
+	FROM lists AS l JOIN alive AS a ON a.id = l.process
+	GROUP BY a.id
 ),
 described AS (
 	SELECT l.boot, p.pid, json_object(
 		'pid', p.pid,
-		'name', CASE typeof(p.comm) WHEN 'blob' THEN 'hex:' || lower(hex(p.comm)) ELSE p.comm END,
-		'exe', (SELECT CASE typeof(i.exe) WHEN 'blob' THEN 'hex:' || lower(hex(i.exe)) ELSE i.exe END
+		'name', utf8_text(p.comm),
+		'exe', (SELECT utf8_text(i.exe)
 			FROM image AS i
 			WHERE i.process = p.id AND coalesce(i.from_ns, 0) <= l.ns
 			ORDER BY i.from_ts DESC LIMIT 1),

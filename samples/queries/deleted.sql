@@ -1,26 +1,32 @@
--- title: Executables without a file: deleted ones, and in memory only
+-- title: Executables and scripts that were deleted, or in memory only
 -- needs: case
 --
 -- how: "in memory only" was a memfd; "deleted before" had no name any more when it was executed;
 -- "deleted while it ran" and "deleted afterwards" lost it then, and have not got it back.
-WITH gone AS (
-	SELECT i.id,
+WITH ran(id, path) AS (
+	SELECT id, exe FROM image WHERE how <> 'fork'
+	UNION
+	SELECT id, path FROM image WHERE how <> 'fork' AND path IS NOT NULL
+),
+gone AS (
+	SELECT i.id, r.path,
 		CASE WHEN i.memfd THEN 'in memory only'
 			WHEN i.deleted THEN 'deleted before'
 			WHEN f.removed_ns < coalesce(i.from_ns, 0) THEN NULL
 			WHEN i.to_ns IS NULL OR f.removed_ns < i.to_ns THEN 'deleted while it ran'
 			ELSE 'deleted afterwards' END AS how,
 		f.removed_ns
-	FROM image AS i
+	FROM ran AS r
+	JOIN image AS i ON i.id = r.id
 	JOIN process AS p ON p.id = i.process
 	JOIN boot AS b ON b.id = p.boot
-	LEFT JOIN file AS f ON f.path = i.exe AND f.capture = b.capture AND f.kind = 'file'
-	WHERE i.how <> 'fork' AND (i.memfd OR i.deleted OR f.removed_ns IS NOT NULL)
+	LEFT JOIN file AS f ON f.path = r.path AND f.capture = b.capture AND f.kind = 'file'
+	WHERE (r.path = i.exe AND (i.memfd OR i.deleted)) OR f.removed_ns IS NOT NULL
 )
 SELECT strftime('%Y-%m-%dT%H:%M:%S', i.from_ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', i.from_ns % 1000000000) AS executed,
 	g.how,
-	i.exe,
+	g.path,
 	p.pid,
 	coalesce((SELECT name FROM user AS u WHERE u.capture = b.capture AND u.kind = 'user'
 		AND u.number = coalesce(r.euid, p.uid)), r.euid, p.uid) AS user,

@@ -23,7 +23,7 @@ made AS (
 	SELECT o.run, e.id, min(e.from_ts) AS ts
 	FROM origin AS o
 	CROSS JOIN edge AS e ON e.file = o.file
-	WHERE e.is_out AND e.from_ts <= o.until
+	WHERE e.is_out = 1 AND e.from_ts <= o.until
 	GROUP BY o.run
 )
 SELECT strftime('%Y-%m-%dT%H:%M:%S', r.from_ns / 1000000000, 'unixepoch') ||

@@ -16,7 +16,7 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', e.ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', e.ns % 1000000000) AS time,
 	r.severity,
 	r.name AS rule,
-	r.title,
+	nullif(r.title, r.name) AS title,
 	f.pid,
 	f.exe,
 	f.line AS command,
@@ -26,7 +26,11 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', e.ns / 1000000000, 'unixepoch') ||
 	e.n,
 	e.type,
 	e.pid AS event_pid,
-	coalesce(json_extract(e.json, '$.path'), json_extract(e.json, '$.unix_path'),
+	coalesce(CASE e.type WHEN 'setuid' THEN 'euid ' || json_extract(e.json, '$.euid')
+			WHEN 'setgid' THEN 'egid ' || json_extract(e.json, '$.egid')
+			WHEN 'dup' THEN 'fd ' || json_extract(e.json, '$.fd') || ' to ' ||
+				json_extract(e.json, '$.newfd') END,
+		json_extract(e.json, '$.path'), json_extract(e.json, '$.unix_path'),
 		CASE WHEN json_extract(e.json, '$.addr') IS NOT NULL THEN
 			iif(instr(json_extract(e.json, '$.addr'), ':'), '[' || json_extract(e.json, '$.addr') || ']',
 			json_extract(e.json, '$.addr')) || ':' || json_extract(e.json, '$.port') END,

@@ -31,10 +31,11 @@ WITH met(kind, what, capture, ns, process, how, times, event) AS (
 	FROM connection AS n
 	JOIN process AS p ON p.id = n.process
 	JOIN boot AS b ON b.id = p.boot
-	WHERE n.kind = 'listen' AND n.errno IS NULL
+	WHERE n.kind = 'listen' AND n.error IS NULL
 	GROUP BY b.capture, n.proto, n.unix_path, n.laddr, n.lport
 	UNION ALL
-	SELECT 'name', d.question, b.capture, min(coalesce(d.ns, -1)), d.process, NULL, count(*), d.event
+	SELECT 'name', d.question, b.capture, min(coalesce(d.ns, -1)), d.process, NULL,
+		sum(d.direction = 'sent'), d.event
 	FROM dns AS d
 	JOIN boot AS b ON b.id = d.boot
 	WHERE d.question IS NOT NULL

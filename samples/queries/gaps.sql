@@ -52,7 +52,7 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', g.from_ns / 1000000000, 'unixepoch') ||
 	g.class,
 	g.count,
 	(SELECT count(*) FROM hidden AS h WHERE h.gap = g.id) AS rules_blind,
-	(SELECT group_concat(name, ' ') FROM (
+	(SELECT group_concat(name, ', ') FROM (
 		SELECT name FROM hidden AS h WHERE h.gap = g.id ORDER BY severity_rank DESC, name)) AS rules,
 	(SELECT count(*) FROM present AS p WHERE p.gap = g.id) AS lived,
 	(SELECT sum(began) FROM present AS p WHERE p.gap = g.id) AS began_in_it,
@@ -62,6 +62,5 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', g.from_ns / 1000000000, 'unixepoch') ||
 		ORDER BY p.rank)) AS programs,
 	c.host
 FROM missing AS g
-LEFT JOIN boot AS b ON b.id = g.boot
-LEFT JOIN capture AS c ON c.id = b.capture
+JOIN capture AS c ON c.id = g.capture
 ORDER BY coalesce(g.count, 9223372036854775807) DESC, g.from_ts, g.id

@@ -29,9 +29,9 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', n.from_ns / 1000000000, 'unixepoch') ||
 	n.event
 FROM connection AS n
 LEFT JOIN process AS p ON p.id = n.process
-LEFT JOIN boot AS b ON b.id = p.boot
-LEFT JOIN capture AS c ON c.id = b.capture
+JOIN boot AS b ON b.id = n.boot
+JOIN capture AS c ON c.id = b.capture
 WHERE (n.kind = 'listen' OR (n.kind = 'bind' AND n.proto IN ('udp', 'udplite') AND n.lport > 0))
-	AND n.errno IS NULL
+	AND n.error IS NULL
 	AND (:at IS NULL OR (coalesce(n.from_ns, :at) <= :at AND (n.to_ns IS NULL OR n.to_ns >= :at)))
 ORDER BY n.family, n.lport, n.unix_path, n.from_ns

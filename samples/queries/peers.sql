@@ -21,7 +21,7 @@ SELECT m.direction,
 		SELECT DISTINCT question FROM dns WHERE data = m.addr ORDER BY 1)),
 		max(m.name)) AS names,
 	count(*) AS connections,
-	count(m.errno) AS failed,
+	count(m.error) AS failed,
 	sum(m.sent_bytes) AS sent,
 	sum(m.received_bytes) AS received,
 	strftime('%Y-%m-%dT%H:%M:%S', min(m.from_ns) / 1000000000, 'unixepoch') ||

@@ -146,7 +146,7 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', e.from_ns / 1000000000, 'unixepoch') ||
 	e.event
 FROM hit AS h
 JOIN file AS f ON f.id = h.id
-CROSS JOIN edge AS e ON e.file = f.id AND e.is_out
+CROSS JOIN edge AS e ON e.file = f.id AND e.is_out = 1
 JOIN process AS p ON p.id = e.process
 JOIN capture AS c ON c.id = f.capture
 LEFT JOIN credential AS r ON r.id = (SELECT k.id FROM credential AS k

@@ -50,7 +50,7 @@ change AS (
 			iif(s.old_gid <> s.gid, ' gid=' || s.old_gid, '') ||
 			iif(s.old_egid <> s.egid, ' egid=' || s.old_egid, '') ||
 			iif(s.old_effective <> s.cap_effective,
-				' capabilities=' || coalesce(nullif(s.old_names, ''), 'none'), '') ||
+				' capabilities=' || iif(s.old_effective, s.old_names, 'none'), '') ||
 			iif(s.old_permitted <> s.cap_permitted, printf(' permitted=0x%x', s.old_permitted), '') ||
 			iif(s.old_seccomp <> s.seccomp, ' seccomp=' || s.old_seccomp, '') ||
 			iif(s.old_no_new_privs <> s.no_new_privs,
@@ -70,7 +70,7 @@ change AS (
 			iif(s.old_gid <> s.gid, ' gid=' || s.gid, '') ||
 			iif(s.old_egid <> s.egid, ' egid=' || s.egid, '') ||
 			iif(s.old_effective <> s.cap_effective,
-				' capabilities=' || coalesce(nullif(s.cap_effective_names, ''), 'none'), '') ||
+				' capabilities=' || iif(s.cap_effective, s.cap_effective_names, 'none'), '') ||
 			iif(s.old_permitted <> s.cap_permitted, printf(' permitted=0x%x', s.cap_permitted), '') ||
 			iif(s.old_seccomp <> s.seccomp, ' seccomp=' || s.seccomp, '') ||
 			iif(s.old_no_new_privs <> s.no_new_privs,

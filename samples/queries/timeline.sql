@@ -5,7 +5,7 @@
 -- param writes integer = 0: 1: also each file that a process wrote to
 -- needs: case
 --
--- Programs that ran, files made, renamed, cut and removed, connections, names looked up, changes of
+-- Programs that ran, files made, renamed, cut, changed and removed, connections, names looked up, changes of
 -- privileges, mounts, containers, findings, and where the capture itself has a hole. Ordinary ends of
 -- processes and reads are left out.
 WITH who AS MATERIALIZED (
@@ -49,15 +49,23 @@ happened(ns, ts, capture, process, kind, what, event) AS (
 	FROM who AS w CROSS JOIN edge AS e ON e.process = w.id
 	JOIN file AS f ON f.id = e.file
 	WHERE (e.kind IN ('create', 'rename', 'link', 'truncate') OR (:writes AND e.kind = 'write'))
-		AND f.kind IN ('file', 'memfd')
+		AND f.kind IN ('file', 'memfd') AND f.path NOT IN ('/dev/null', '/dev/tty')
 	UNION ALL
-	SELECT f.removed_ns, NULL, f.capture, NULL, 'file', f.path || ' is removed', NULL
-	FROM file AS f
-	WHERE :pid IS NULL AND f.removed_ns IS NOT NULL AND f.kind = 'file'
+	SELECT k.ns, k.ts, w.capture, k.process, 'file',
+		CASE k.kind WHEN 'unlink' THEN 'removes ' WHEN 'rmdir' THEN 'removes '
+			WHEN 'utimes' THEN 'sets the time of ' ELSE 'changes ' END || f.path ||
+		CASE k.kind WHEN 'chmod' THEN ' to mode ' || k.detail
+			WHEN 'chown' THEN ' to owner ' || k.detail
+			WHEN 'utimes' THEN ' to ' || coalesce(strftime('%Y-%m-%dT%H:%M:%S',
+				k.mtime_ns / 1000000000, 'unixepoch') || printf('.%09dZ', k.mtime_ns % 1000000000), k.detail, '?')
+			WHEN 'setxattr' THEN ': attribute ' || k.detail
+			WHEN 'setflags' THEN ': flags ' || k.detail ELSE '' END, k.event
+	FROM who AS w CROSS JOIN file_change AS k ON k.process = w.id
+	JOIN file AS f ON f.id = k.file
 	UNION ALL
 	SELECT n.from_ns, n.from_ts, w.capture, n.process, 'network',
-		CASE WHEN n.errno IS NOT NULL THEN 'fails to ' ELSE '' END ||
-		CASE n.kind WHEN 'connect' THEN iif(n.errno IS NULL, 'connects to ', 'connect to ')
+		CASE WHEN n.error IS NOT NULL THEN 'fails to ' ELSE '' END ||
+		CASE n.kind WHEN 'connect' THEN iif(n.error IS NULL, 'connects to ', 'connect to ')
 			WHEN 'accept' THEN 'accepts a connection from '
 			WHEN 'listen' THEN 'listens on ' WHEN 'send' THEN 'sends to '
 			WHEN 'recv' THEN 'receives from ' ELSE n.kind || ' ' END ||
@@ -65,7 +73,7 @@ happened(ns, ts, capture, process, kind, what, event) AS (
 			WHEN n.kind = 'listen' THEN
 				iif(instr(n.laddr, ':'), '[' || n.laddr || ']', n.laddr) || ':' || n.lport
 			ELSE iif(instr(n.addr, ':'), '[' || n.addr || ']', n.addr) || ':' || n.port END ||
-		coalesce(' (' || n.name || ')', '') || coalesce(': ' || n.errno, ''),
+		coalesce(' (' || n.name || ')', '') || coalesce(': ' || n.error, ''),
 		n.event
 	FROM who AS w CROSS JOIN connection AS n ON n.process = w.id
 	WHERE n.kind IN ('accept', 'listen', 'connect', 'send', 'recv')
@@ -99,7 +107,7 @@ happened(ns, ts, capture, process, kind, what, event) AS (
 	FROM mount AS m JOIN who AS w ON w.id = m.process
 	UNION ALL
 	SELECT f.ns, f.ts, b.capture, f.process, 'finding',
-		r.severity || ': ' || coalesce(r.title, r.name) || ' (' || r.name || ')',
+		r.severity || ': ' || r.name || coalesce(': ' || nullif(r.title, r.name), ''),
 		(SELECT e.event FROM evidence AS e WHERE e.finding = f.id ORDER BY e.match, e.n DESC LIMIT 1)
 	FROM finding AS f JOIN rule AS r ON r.id = f.rule JOIN boot AS b ON b.id = f.boot
 	WHERE f.replay IN (SELECT max(replay) FROM replayed GROUP BY capture) AND NOT f.suppressed
@@ -111,11 +119,11 @@ happened(ns, ts, capture, process, kind, what, event) AS (
 	FROM container AS k JOIN boot AS b ON b.id = k.boot
 	WHERE :pid IS NULL AND k.from_ns IS NOT NULL
 	UNION ALL
-	SELECT coalesce(g.from_ns, g.to_ns), coalesce(g.from_ts, g.to_ts), b.capture, NULL, 'gap',
+	SELECT coalesce(g.from_ns, g.to_ns), coalesce(g.from_ts, g.to_ts), g.capture, NULL, 'gap',
 		CASE WHEN g.kind = 'lost' THEN coalesce(g.count, 'some') || ' events' ||
 			coalesce(' of class ' || g.class, '') || ' are lost' || coalesce(' on CPU ' || g.cpu, '')
 			ELSE 'the capture is ' || g.kind END || coalesce(': ' || g.cause, ''), NULL
-	FROM gap AS g LEFT JOIN boot AS b ON b.id = g.boot
+	FROM gap AS g
 	WHERE :pid IS NULL
 	UNION ALL
 	SELECT k.realtime_ns, k.ts, b.capture, NULL, 'clock',
@@ -143,4 +151,4 @@ FROM happened AS h
 LEFT JOIN capture AS c ON c.id = h.capture
 LEFT JOIN process AS p ON p.id = h.process
 WHERE h.ns IS NOT NULL AND (:from IS NULL OR h.ns >= :from) AND (:to IS NULL OR h.ns < :to)
-ORDER BY h.ns, h.ts, h.event, h.what
+ORDER BY h.ns, h.ts, h.kind = 'finding', h.event, h.what

@@ -23,10 +23,15 @@ touch AS (
 	FROM who CROSS JOIN edge AS e ON e.process = who.id
 	GROUP BY e.process, e.kind, e.file, e.old_file, e.connection, e.child
 	UNION ALL
+	SELECT k.process, k.kind || coalesce(' ' || k.detail, ''), k.file, NULL, NULL, NULL,
+		min(k.ts), min(k.ns), max(k.ns), count(*), NULL, k.event
+	FROM who CROSS JOIN file_change AS k ON k.process = who.id
+	GROUP BY k.process, k.kind, k.detail, k.file
+	UNION ALL
 	SELECT d.process, 'open', d.file, NULL, NULL, NULL,
 		min(d.from_ts), min(d.from_ns), max(d.from_ns), count(*), NULL, min(d.event)
-	FROM who CROSS JOIN fd AS d ON d.process = who.id
-	WHERE d.file IS NOT NULL AND d.how NOT IN ('fork', 'keyframe', 'dup', 'pipe')
+	FROM who CROSS JOIN fd AS d ON d.process = who.id JOIN file AS f ON f.id = d.file
+	WHERE f.kind <> 'socket' AND d.how NOT IN ('fork', 'keyframe', 'dup', 'pipe')
 		AND NOT EXISTS (SELECT 1 FROM edge AS e WHERE e.process = d.process AND e.file = d.file)
 	GROUP BY d.process, d.file
 )

@@ -24,7 +24,11 @@ walk(id, depth, boot, ts) AS (
 	FROM walk AS w
 	CROSS JOIN process AS child ON child.parent = w.id
 	JOIN alive AS a ON a.id = child.id
-	ORDER BY 2 DESC, 3, 4, 1
+	-- The deepest first: that is preorder. Without a limit the order is taken to be of no use.
+	ORDER BY 2 DESC, 3, 4, 1 LIMIT -1
+),
+row AS MATERIALIZED (
+	SELECT *, row_number() OVER () AS n FROM walk
 )
 SELECT w.depth,
 	coalesce((SELECT group_concat(value, ' ') FROM json_each(p.argv)), p.exe, p.comm,
@@ -42,6 +46,7 @@ SELECT w.depth,
 		ORDER BY from_ts)
 	HAVING count(*) > 1) AS ran,
 	CASE WHEN p.known_by NOT IN ('fork', 'keyframe') THEN p.known_by END AS known_by
-FROM walk AS w
+FROM row AS w
 CROSS JOIN process AS p ON p.id = w.id
 JOIN boot AS b ON b.id = p.boot
+ORDER BY w.n

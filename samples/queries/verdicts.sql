@@ -13,7 +13,7 @@ WITH run(id) AS MATERIALIZED (
 SELECT v.verdict,
 	r.severity,
 	r.name AS rule,
-	r.title,
+	nullif(r.title, r.name) AS title,
 	v.findings,
 	v.suppressed,
 	v.matches,

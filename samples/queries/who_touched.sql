@@ -26,6 +26,10 @@ touch AS (
 		e.count AS times, e.bytes, e.event
 	FROM same CROSS JOIN edge AS e ON e.file = same.id
 	UNION ALL
+	SELECT k.process, k.kind || coalesce(' ' || k.detail, ''), k.file, NULL, k.ts, k.ns, k.ns, 1, NULL,
+		k.event
+	FROM same CROSS JOIN file_change AS k ON k.file = same.id
+	UNION ALL
 	SELECT d.process, 'open', d.file, NULL, d.from_ts, d.from_ns, d.from_ns, 1, NULL, d.event
 	FROM same CROSS JOIN fd AS d ON d.file = same.id
 	WHERE d.how NOT IN ('fork', 'keyframe', 'dup')

@@ -118,11 +118,16 @@ static int open_writer(const struct options *o, struct reel_writer **ret, struct
 	return reel_writer_open(&w, ret, err);
 }
 
+/* What was taken: the number of the last event, and how many clocks. */
+struct taken {
+	uint64_t number, clocks;
+};
+
 /*
  * A round: a batch of events, then what the recorder does at the end of each. With sure all of it
  * is in the kernel's hands at the end: a batch fits a block, so it is known how many there will be.
  */
-static int write_round(struct reel_writer *w, uint64_t *number, bool sure, uint64_t *random,
+static int write_round(struct reel_writer *w, struct taken *taken, bool sure, uint64_t *random,
 		       struct reel_err *err)
 {
 	static uint64_t segment, blocks;
@@ -132,15 +137,16 @@ static int write_round(struct reel_writer *w, uint64_t *number, bool sure, uint6
 
 	if (segment != reel_writer_segment_number(w)) {
 		r = append_clock(w, err);
+		taken->clocks += r == 0;
 		blocks++;
 	}
 	segment = reel_writer_segment_number(w);
 	blocks++;
 	for (unsigned i = 0; r == 0 && i < BATCH; i++) {
-		size_t length = make_event(&rec, *number + 1, random);
+		size_t length = make_event(&rec, taken->number + 1, random);
 
 		r = reel_writer_append(w, &rec, length, err);
-		*number += r == 0;
+		taken->number += r == 0;
 	}
 	reel_writer_settle(w, clock_ns(CLOCK_BOOTTIME));
 	if (r == 0 && sure)
@@ -153,9 +159,22 @@ static int write_round(struct reel_writer *w, uint64_t *number, bool sure, uint6
 	return r;
 }
 
+/* After a failure some more is offered, as by a caller who hears of it late. */
+static void offer_more(struct reel_writer *w, struct taken *taken, uint64_t *random)
+{
+	struct reel_record rec;
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		size_t length = make_event(&rec, taken->number + 1, random);
+
+		taken->number += reel_writer_append(w, &rec, length, NULL) == 0;
+	}
+}
+
 static int fill(const struct options *o)
 {
-	uint64_t number = 0, random = 88172645463325252ull;
+	struct taken taken = { 0 };
+	uint64_t random = 88172645463325252ull;
 	struct reel_writer_stats stats = { 0 };
 	struct reel_err err = { 0 }, ignored;
 	struct reel_writer *w;
@@ -164,16 +183,19 @@ static int fill(const struct options *o)
 	signal(SIGPIPE, SIG_IGN);
 	r = open_writer(o, &w, &err);
 	if (r == 0) {
-		while (r == 0 && number < o->n)
-			r = write_round(w, &number, false, &random, &err);
+		while (r == 0 && taken.number < o->n)
+			r = write_round(w, &taken, false, &random, &err);
+		if (r < 0)
+			offer_more(w, &taken, &random);
 		reel_writer_stats(w, &stats);
 		if (r < 0)
 			reel_writer_close(w, &ignored);
 		else
 			r = reel_writer_close(w, &err);
 	}
-	fprintf(stderr, "appended=%llu retired=%llu\n", (unsigned long long)stats.events,
-		(unsigned long long)stats.retired);
+	fprintf(stderr, "appended=%llu taken=%llu clocks_taken=%llu retired=%llu\n",
+		(unsigned long long)stats.events, (unsigned long long)taken.number,
+		(unsigned long long)taken.clocks, (unsigned long long)stats.retired);
 	if (r < 0)
 		fprintf(stderr, "crash_writer: %s\n", err.msg);
 	return r < 0;
@@ -313,16 +335,17 @@ struct progress {
 static void write_until_killed(const struct options *o, uint64_t number, uint64_t until,
 			       struct progress *p)
 {
+	struct taken taken = { .number = number };
 	uint64_t random = o->seed + number + 1;
 	struct reel_err err = { 0 };
 	struct reel_writer *w;
 	int r = open_writer(o, &w, &err);
 
 	p->is_open = r == 0;
-	while (r == 0 && number < until) {
-		r = write_round(w, &number, true, &random, &err);
+	while (r == 0 && taken.number < until) {
+		r = write_round(w, &taken, true, &random, &err);
 		if (r == 0)
-			p->sure = number;
+			p->sure = taken.number;
 	}
 	if (r == 0)
 		r = reel_writer_close(w, &err);

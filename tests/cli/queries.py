@@ -25,10 +25,10 @@ QUERIES = os.path.join(SRC, "samples", "queries")
 # Of each capture what is asked: a query with its parameters. All come in a case with findings.
 ASKED = {
     "web-shell": (
-        "tree", "timeline", "ancestry pid=315", "touched pid=315", "touched pid=310 family=1",
+        "tree", "timeline", "ancestry pid=325", "touched pid=325", "touched pid=322 family=1",
         "who_touched path=/tmp/.u", "who_touched path=/var/spool/*", "peers", "listening", "dropped",
         "deleted", "privileges", "persistence", "crypto_libraries", "crypto_files", "top_talkers",
-        "rare", "first_seen kind=[!e]*", "gaps", "findings severity=medium", "verdicts", "attack",
+        "rare", "first_seen kind=[^e]*", "gaps", "findings severity=medium", "verdicts", "attack",
         "crypto_profile pid=264", "crypto_snapshot at=2026-11-21T14:08:04Z", "crypto",
         "forward path=/tmp/.u", "backward addr=203.0.113.66:4444 steps=3"),
     "incident": (
@@ -116,7 +116,7 @@ def in_python(db, query, given):
 def same_rows(got, want):
     def plain(row):
         return {k: v for k, v in row.items() if not isinstance(v, bytes) and not k.endswith("_hex") and
-                not (isinstance(v, str) and ("\ufffd" in v or "\\x" in v or "\udcff" in v))}
+                not (isinstance(v, str) and ("\ufffd" in v or "\\x" in v or re.search("[\udc80-\udcff]", v)))}
 
     wrong = [] if len(got) == len(want) else [f"{len(got)} rows, not {len(want)}"]
     for g, w in zip(got, want):
@@ -139,7 +139,7 @@ def full_scans(db, query):
     return scanned & {"edge", "fd"}
 
 
-# crypto-tracer's documented keys, with their types.
+# crypto-tracer's documented keys, with their types. No time is known of what was there before.
 EVENT_KEYS = {
     "file_open": {"file": str, "file_type": str, "flags": str, "result": int, "exe": str},
     "lib_load": {"library": str, "library_name": str, "exe": str},
@@ -154,9 +154,9 @@ PROFILE = {
     "profile_version": str, "generated_at": str, "duration_seconds": int,
     "process": {"pid": int, "name": str, "exe": str, "cmdline": str, "uid": int, "gid": int,
                 "start_time": (str, type(None))},
-    "libraries": [{"name": str, "path": str, "load_time": str}],
-    "files_accessed": [{"path": str, "type": str, "access_count": int, "first_access": str,
-                        "last_access": str, "mode": str}],
+    "libraries": [{"name": str, "path": str, "load_time": (str, type(None))}],
+    "files_accessed": [{"path": str, "type": str, "access_count": int, "mode": str,
+                        "first_access": (str, type(None)), "last_access": (str, type(None))}],
     "api_calls": [{"function_name": str, "count": int}],
     "statistics": {"total_events": int, "libraries_loaded": int, "files_accessed": int,
                    "api_calls_made": int},
@@ -202,9 +202,10 @@ def check_formats(capture):
         text = text.lstrip()[end:]
         pretty.append(value)
     check("json-pretty too", [] if pretty == stream else ["it is not"])
-    summary = ask(capture, "crypto", "--format", "summary")
     counts = {t: sum(e["event_type"] == t for e in stream) for t in EVENT_KEYS}
-    check("summary counts them", [t for t, n in counts.items() if n and
+    # It has the five most frequent values of a column.
+    summary = ask(capture, "crypto type=[^p]*", "--format", "summary")
+    check("summary counts them", [t for t, n in counts.items() if not t.startswith("process") and
                                   not re.search(rf"^ +{n}  {t}$", summary, re.M)])
     check("all types of events occur", [t for t, n in counts.items() if not n])
     check("events have the documented keys and types", [w for e in stream for w in misshapen_event(e)])
@@ -296,6 +297,7 @@ def main(argv):
             run(REEL, "replay", "-q", "-r", os.path.join(SRC, "samples", "policies"), "-o", case, capture,
                 statuses=(0, 1, 4))
             db = sqlite3.connect(case)
+            db.text_factory = lambda text: text.decode(errors="surrogateescape")
             for query in ASKED[name]:
                 q, *params = query.split()
                 # Of events there is nothing in a case.

@@ -187,7 +187,10 @@ SELECT pid, exe FROM process WHERE comm = :name AND pid >= :least
 SQL
 printf -- '-- title: Mine\nSELECT 1 AS one' >home/.config/reel/queries/mine.sql
 printf 'SELECT 1' >queries/broken.sql
-t_ok "list" "$REEL" query --list --queries queries
+mkdir -p inst/bin inst/share/reel/queries
+cp "$REEL" inst/bin/reel
+cp "$SRC/samples/queries/types.sql" inst/share/reel/queries
+t_ok "list" inst/bin/reel query --list --queries queries
 t_match "has those of the directory" '^@by_comm name= \[least=\] +Processes by name$' "$(t_out)"
 t_match "one's own" '^@mine +Mine$' "$(t_out)"
 t_match "and what comes with reel" '^@types ' "$(t_out)"
@@ -235,11 +238,11 @@ t_match "names the nearest" "did you mean 'args'" "$(t_err)"
 "$BENCH/gen" -o cap -n 40K -s 41 --block-size 32K >/dev/null || exit 1
 t_ok "a capture" "$REEL" query --json cap "SELECT count(*) AS n FROM event"
 t_is "has all events" "$(jq .n "$TMP/out")" "$("$REEL" dump --json cap | wc -l)"
-t_ok "a named query of it" "$REEL" query --json cap @types
+t_ok "a named query of it" "$REEL" query --queries "$SRC/samples/queries" --json cap @types
 t_is "is what dump says" "$(jq -r '[.type, .events] | @tsv' "$TMP/out" | sort)" \
 	"$("$REEL" dump --json cap | jq -r .type | sort | uniq -c | awk '{ print $2 "\t" $1 }' | sort)"
 pid=$("$REEL" dump --json --type exec cap | jq .pid | head -n 1)
-t_ok "the events of one" "$REEL" query --json cap @events_of pid="$pid" limit=1000000
+t_ok "the events of one" "$REEL" query --queries "$SRC/samples/queries" --json cap @events_of pid="$pid" limit=1000000
 t_is "are what dump says" "$(wc -l <"$TMP/out")" "$("$REEL" dump --json --pid "$pid" cap | wc -l)"
 t_ok "redacted" "$REEL" query --redact args,env --json cap "SELECT argv, fields FROM exec JOIN event USING (id)"
 t_is "events, too" "$(jq -r '.argv[1:][], .fields.argv[1:][] | select(test("arg") | not)' "$TMP/out" | grep -v '^-' | head -n 3)" ""
@@ -250,6 +253,11 @@ t_status "noise" 3 "$REEL" query noise.rls 'SELECT count(*) FROM event'
 "$BENCH/gen" -o lossy -n 60K -s 33 --block-size 32K --loss >/dev/null
 t_status "losses" 4 "$REEL" query lossy 'SELECT count(*) FROM event'
 t_match "are said" '^reel query: [0-9]+ events were lost' "$(t_err)"
+t_is "a case is made of what has no table" \
+	"$("$REEL" query --no-header cap 'SELECT count(DISTINCT process) > 1 FROM image' 2>/dev/null)" 1
+"$REEL" replay --no-rules -o lossy.db lossy >/dev/null 2>&1
+t_status "losses in a case" 4 "$REEL" query lossy.db 'SELECT count(*) FROM process'
+t_match "are said, too" '^reel query: .*lossy: [0-9]+ events were lost' "$(t_err)"
 cat cap/*.rls >bad.rls
 block=$(grep -abo RLB1 bad.rls | sed -n 12p | cut -d: -f1)
 printf 'XXXX' | dd of=bad.rls bs=1 seek="$((block + 900))" conv=notrunc 2>/dev/null

@@ -27,12 +27,15 @@ fill() {
 	echo $? >"$TMP/status"
 }
 
-# is_whole: all verifies, and every event that was accepted is on tape or counted as lost
+# is_whole: all verifies, and every event that was accepted is on tape or counted as lost; so it is
+# with those of which an append said that it was taken
 is_whole() {
 	found=$("$BENCH/crash_writer" check "$capture" 2>&1) || return 1
 	[ "$(value damages "$found")" = 0 ] && [ "$(value ending "$found")" = complete ] &&
 		[ "$(value appended "$(cat "$TMP/fill")")" = \
-			$(($(value events "$found") + $(value clocks "$found") + $(value lost "$found"))) ]
+			$(($(value events "$found") + $(value clocks "$found") + $(value lost "$found"))) ] &&
+		[ "$(value appended "$(cat "$TMP/fill")")" = \
+			$(($(value taken "$(cat "$TMP/fill")") + $(value clocks_taken "$(cat "$TMP/fill")"))) ]
 }
 
 fill 6144 -n 1000000

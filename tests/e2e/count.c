@@ -4,12 +4,13 @@
  * its threads made which, with which result:
  *
  *	count [-p PROCESSES] [-t THREADS] [-r ROUNDS] [-c CPUS] [-s STEP,...] [-w DIR]
- *	      [-T SECONDS] [-g MICROSECONDS] [-i]
+ *	      [-T SECONDS] [-g MICROSECONDS] [-a SECONDS] [-i]
  *
  * Each process has THREADS threads, which run ROUNDS rounds of the steps side by side, or as many
  * as there is time for, with a rest (-g) after each. With -c they are pinned to CPU 0, 1, ... in
  * turn, so that it is also known which CPU made the call. -i waits for the end of standard input
- * first. Needs root.
+ * first, -a before anything is printed, which are calls too, and none of those that are counted: a
+ * recorder that lags must have caught up by then. Needs root.
  *
  * A line of output is an object: {"worker": ...} with the calls of a thread as "type call error"
  * and how often; {"child": ...} a process that a worker made; {"process": ...} one of workers.
@@ -70,7 +71,7 @@ static const char *const type_names[EV_MAX_TYPES] = {
 struct options {
 	int processes, threads, cpus;
 	uint64_t rounds;
-	unsigned seconds, rest_us;
+	unsigned seconds, rest_us, after_s;
 	bool waits;
 	const char *dir, *steps;
 };
@@ -257,7 +258,7 @@ static void parse(struct shared *s, int argc, char **argv)
 	int c;
 
 	*o = (struct options){ .processes = 2, .threads = 2, .rounds = 20, .dir = "count.d" };
-	while ((c = getopt(argc, argv, "p:t:r:c:s:w:T:g:i")) != -1) {
+	while ((c = getopt(argc, argv, "p:t:r:c:s:w:T:g:a:i")) != -1) {
 		switch (c) {
 		case 'p':
 			o->processes = atoi(optarg);
@@ -277,6 +278,9 @@ static void parse(struct shared *s, int argc, char **argv)
 			break;
 		case 'g':
 			o->rest_us = (unsigned)atoi(optarg);
+			break;
+		case 'a':
+			o->after_s = (unsigned)atoi(optarg);
 			break;
 		case 'i':
 			o->waits = true;
@@ -345,8 +349,10 @@ int main(int argc, char **argv)
 	for (int i = 0; i < s->options.processes; i++) {
 		need(waitpid(pids[i], &status, 0), "waitpid");
 		failed |= status;
-		printf("{\"process\":%d,\"threads\":%d}\n", pids[i], s->options.threads);
 	}
+	sleep(s->options.after_s);
+	for (int i = 0; i < s->options.processes; i++)
+		printf("{\"process\":%d,\"threads\":%d}\n", pids[i], s->options.threads);
 	for (int i = 0; i < s->options.processes * s->options.threads; i++)
 		print_worker(&s->workers[i]);
 	return failed ? 1 : 0;

@@ -17,7 +17,8 @@ import time
 
 sys.dont_write_bytecode = True
 from suite import CLASSES, REEL, SCALE, Suite, output, program, run, scaled
-from tally import (Tape, Truth, compare_gaps, compare_lives, compare_rest, compare_sums, lost)
+from tally import (Tape, Truth, compare_gaps, compare_lives, compare_rest, compare_sums,
+                   compare_told, lost)
 
 STOP_S = max(5, int(5 * SCALE))
 STEPS = "io,descriptors,signals,fork"
@@ -29,7 +30,8 @@ def boottime():
 
 
 def load(name, *args):
-    return [program("count"), "-w", f"{name}.d", *args]
+    """What it prints must not be among what is lost: it rests before."""
+    return [program("count"), "-w", f"{name}.d", "-a", "3", *args]
 
 
 def started(options, command=(), **more):
@@ -158,28 +160,38 @@ def slow_disk():
     info("slow disk", "slow.rls", "lost")
 
 
-def full_disk():
-    """A disk of 4 MiB: the recording ends, or goes on without the rest, but says what is missing."""
-    os.mkdir("disk")
-    if run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", "disk"]).returncode:
-        suite.skip("full disk", "a tmpfs cannot be mounted")
+def full_disk(name="full disk", size="4m", more=(), rounds="20000", niceness=0):
+    """A small disk: the recording ends, or goes on without the rest, but says what is missing."""
+    os.makedirs("disk", exist_ok=True)
+    shutil.rmtree("full.d", ignore_errors=True)
+    if run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", "disk"]).returncode:
+        suite.skip(name, "a tmpfs cannot be mounted")
         return
     try:
-        child = started(("-o", "disk/full.reel", "-e", CLASSES, "--io", "all"),
-                        load("full", "-r", "20000", "-p", "2", "-t", "1", "-s", STEPS))
+        child = started(("-o", "disk/full.reel", "-e", CLASSES, "--io", "all", *more),
+                        load("full", "-r", rounds, "-p", "2", "-t", "1", "-s", STEPS))
+        if niceness:
+            os.setpriority(os.PRIO_PROCESS, child.pid, niceness)
         done = ended(child)
         said = done.stderr.decode("utf-8", "replace")
-        suite.say("No space left" in said or "full" in said, "full disk: is said", output(done))
-        suite.say(done.returncode != 0, "full disk: is in the status", output(done))
+        suite.say("No space left" in said or "full" in said, f"{name}: is said", output(done))
+        suite.say(done.returncode != 0, f"{name}: is in the status", output(done))
         verified = run([REEL, "verify", "disk/full.reel"])
-        suite.say(verified.returncode == 0, "full disk: what is there is whole", output(verified))
+        suite.say(verified.returncode == 0, f"{name}: what is there is whole", output(verified))
         tape = Tape("disk/full.reel")
-        suite.say(lost(tape, cause="disk full") > 0, "full disk: the rest is told as lost",
+        suite.say(lost(tape, cause="disk full") > 0, f"{name}: the rest is told as lost",
                   str({e["cause"]: e["count"] for e in tape.lost}))
-        suite.none("full disk: sums by CPU and class", compare_sums(tape))
-        info("full disk", "disk/full.reel", "disk full")
+        suite.none(f"{name}: sums by CPU and class", compare_sums(tape))
+        suite.none(f"{name}: what was lost before is told too", compare_told(tape))
+        info(name, "disk/full.reel", "disk full")
     finally:
         run(["umount", "disk"])
+
+
+def full_disk_and_rings():
+    """Both at once: what tells of the losses of the rings comes too late for the disk as well."""
+    for size in ("1300k", "1400k", "1500k"):
+        full_disk(f"full disk and rings, {size}", size, ("--ring", "1"), "20000", 19)
 
 
 suite = Suite()
@@ -187,7 +199,7 @@ suite.need_recorder()
 if not os.path.exists(program("count")):
     suite.say(False, f"{program('count')} is built")
     suite.done()
-for test in (stopped, overrun, slow_disk, full_disk):
+for test in (stopped, overrun, slow_disk, full_disk, full_disk_and_rings):
     test()
     for left in os.listdir("."):
         if os.path.isdir(left) and left != "disk":

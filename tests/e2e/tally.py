@@ -182,6 +182,11 @@ def compare_gaps(tape):
                    if e["lost_cpu"] == cpu and e["id"].split("-")[1] != "r")
         if told != tape.missing[cpu]:
             yield f"CPU {cpu}: {tape.missing[cpu]} numbers are missing, {told} are told as lost"
+    yield from compare_told(tape)
+
+
+def compare_told(tape):
+    """The LOST records tell of each CPU and class what the counters count, also at the worst of times."""
     for (cpu, name), c in sorted(tape.counters.items()):
         told = lost(tape, lost_cpu=cpu, lost_class=name)
         if told != c["lost"]:

@@ -12,4 +12,7 @@ rm -rf tests/fuzz/corpus/fuzz_block tests/fuzz/corpus/fuzz_schema tests/fuzz/cor
 mkdir -p tests/fuzz/corpus
 cd tests/fuzz/corpus
 "../../../$out/make_corpus"
+# The same files, read by SQL.
+rm -rf fuzz_query
+cp -R fuzz_segment fuzz_query
 du -sb .

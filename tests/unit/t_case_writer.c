@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The writer of cases: what a row becomes, what is refused, and what an end without a commit leaves. */
+/* The writer of cases: what a row becomes, what is refused, what an end without a commit leaves. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -201,6 +201,37 @@ TEST(a_key_that_points_to_nothing_ends_the_commit)
 	CHECK(strstr(err.msg, "row 1 of user has no row of capture"));
 	case_writer_free(w);
 	CHECK(access("keys.db", F_OK) < 0);
+}
+
+TEST(in_a_case_that_is_there_new_keys_are_checked)
+{
+	struct case_writer *w = opened("more.db");
+	struct reel_err err = { 0 };
+	struct row_file f;
+	struct row_fd d;
+
+	REQUIRE(w);
+	put_capture(w, "one");
+	committed(w);
+	w = opened("more.db");
+	REQUIRE(w);
+	case_clear(CASE_file, &f);
+	f.capture = 1;
+	f.path = text("/etc/passwd");
+	f.kind = text("file");
+	f.writers = f.readers = f.executions = 0;
+	CHECK_EQ(case_write(w, CASE_file, &f, &err), 0);
+	case_clear(CASE_fd, &d);
+	d.process = 4711;
+	d.fd = 3;
+	d.file = 1;
+	d.how = text("open");
+	CHECK_EQ(case_write(w, CASE_fd, &d, &err), 0);
+	CHECK_EQ(case_writer_commit(w, &err), -EINVAL);
+	CHECK(strstr(err.msg, "row 1 of fd has no row of process"));
+	case_writer_free(w);
+	CHECK_STR(answer("more.db", "SELECT count(*) FROM file"), "0");
+	unlink("more.db");
 }
 
 TEST(a_row_that_breaks_a_constraint_is_an_error)

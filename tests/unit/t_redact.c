@@ -88,7 +88,8 @@ TEST(json)
 	      "\"env\":[\"A=b\"],\"deep\":{\"argv_arg\":[\"c\",\"d\"]},\"line\":\"rm x\"}",
 	      "{\"pid\": 1, \"argv\": [\"a\", \"[arg]\"], \"content\":\"[content]\", "
 	      "\"content_hex\":\"[content]\","
-	      "\"env\":[\"A=[env]\"],\"deep\":{\"argv_arg\":[\"c\",\"[arg]\"]},\"line\":\"rm [arg]\"}");
+	      "\"env\":[\"A=[env]\"],\"deep\":{\"argv_arg\":[\"c\",\"[arg]\"]},"
+	      "\"line\":\"rm [arg]\"}");
 	check(redact_json, REDACT_ENV, "{\"argv\":[\"a\",\"b\"],\"content\":\"x\"}",
 	      "{\"argv\":[\"a\",\"b\"],\"content\":\"x\"}");
 	/* What is no JSON cannot be looked into. */
@@ -158,7 +159,8 @@ TEST(statements_do_not_see_it)
 		"SELECT group_concat(argv) FROM p",
 		"SELECT argv FROM main.p",
 		"SELECT a FROM (SELECT argv AS a FROM main.p)",
-		"WITH c(a) AS (SELECT '' UNION ALL SELECT argv FROM p) SELECT group_concat(a) FROM c",
+		"WITH c(a) AS (SELECT '' UNION ALL SELECT argv FROM p)"
+		" SELECT group_concat(a) FROM c",
 		"SELECT what FROM v",
 		"SELECT what FROM main.v",
 		"SELECT x.argv FROM p AS x NATURAL JOIN p AS y",
@@ -168,6 +170,8 @@ TEST(statements_do_not_see_it)
 		"SELECT max(argv) OVER () FROM p",
 		"SELECT (SELECT argv FROM main.p LIMIT 1)",
 		"SELECT quote(argv) || quote(fields) FROM main.p",
+		"SELECT group_concat(value) FROM p, json_each(argv)",
+		"SELECT group_concat(atom) FROM main.p, json_tree(p.fields)",
 	};
 	struct redact r = { .kinds = REDACT_ARGS };
 	sqlite3 *db = NULL;
@@ -192,6 +196,9 @@ TEST(statements_do_not_see_it)
 	}
 	text = ask(db, "SELECT what FROM v");
 	CHECK_STR(text, "[\"a\",\"[arg]\"]!");
+	free(text);
+	text = ask(db, "SELECT group_concat(value) FROM p, json_each(argv)");
+	CHECK_STR(text, "a,[arg]");
 	free(text);
 	CHECK_EQ(sqlite3_exec(db, "CREATE TEMP TABLE x AS SELECT argv FROM main.p", NULL, NULL,
 			      NULL),
