@@ -260,7 +260,7 @@
 	CASE_LIFE(C, R)										\
 	C(R, num, file, "REFERENCES file", "")							\
 	C(R, num, connection, "REFERENCES connection", "")					\
-	C(R, text, how, "NOT NULL", "name of the event that opened it; fork: inherited; keyframe: it was there") \
+	C(R, text, how, "NOT NULL", "name of the event that opened it; fork: inherited; keyframe: it was there; else that it was first seen in use by") \
 	C(R, num, flags, "", "") C(R, text, flags_names, "", "")				\
 	C(R, num, read_bytes, "", "as far as it was recorded")					\
 	C(R, num, written_bytes, "", "")							\
@@ -271,7 +271,7 @@
 	C(R, num, boot, "NOT NULL REFERENCES boot", "")						\
 	C(R, num, process, "REFERENCES process", "NULL: a socket of a keyframe whose owner is not known") \
 	CASE_LIFE(C, R)										\
-	C(R, text, kind, "NOT NULL", "connect, accept, listen, bind, or send and recv where nothing else was seen") \
+	C(R, text, kind, "NOT NULL", "connect, accept, listen, bind; send and recv where nothing else was seen; keyframe: it was there") \
 	C(R, text, family, "NOT NULL", "inet, inet6, unix ...")					\
 	C(R, text, proto, "", "tcp, udp ...")							\
 	C(R, text, laddr, "", "") C(R, num, lport, "", "")					\
@@ -296,7 +296,8 @@
 	C(R, bytes, source, "", "what is mounted")						\
 	C(R, bytes, root, "", "directory of the source that is seen there")			\
 	C(R, bytes, fstype, "", "")								\
-	C(R, num, flags, "", "") C(R, text, flags_names, "", "")				\
+	C(R, num, flags, "", "")								\
+	C(R, text, flags_names, "", "of a mount that a keyframe tells its options")		\
 	C(R, num, process, "REFERENCES process", "who did it")					\
 	C(R, text, event, "", "")
 

@@ -180,6 +180,7 @@ int case_damages(struct case_load *c, const struct reel_health *h, const struct 
 int case_container_of(struct case_load *c, const struct model_process *p, int64_t *ret);
 int case_container_ended(struct case_load *c, uint64_t serial);
 int case_machine_end(struct case_load *c); /* of a boot */
+void case_machine_free(struct case_load *c);
 struct model_text *case_cgroup_path(struct case_load *c, uint64_t id);
 
 /* Processes: process, image, credential, session */
@@ -189,6 +190,7 @@ int case_process_ended(void *context, struct life *of);
 void case_process_freed(void *context, struct life *of);
 int case_process_event(struct case_load *c, const struct model_change *change);
 int case_sessions_end(struct case_load *c);
+void case_sessions_free(struct case_load *c);
 
 /* Files: file, fd; and edges to them */
 int case_fd_ended(void *context, struct life *of, struct life_fd *fd);

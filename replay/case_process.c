@@ -50,6 +50,17 @@ int case_sessions_end(struct case_load *c)
 	return r;
 }
 
+void case_sessions_free(struct case_load *c)
+{
+	for (unsigned i = 0; i < CASE_BUCKETS; i++) {
+		for (struct case_session *s = c->sessions[i], *next; s; s = next) {
+			next = s->next;
+			free(s);
+		}
+		c->sessions[i] = NULL;
+	}
+}
+
 /*
  * The session row of a process stays his when he leaves it, so that a session is written at the
  * end, or when another one with its number begins.
