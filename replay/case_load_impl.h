@@ -131,6 +131,11 @@ struct case_load {
 	uint8_t change_how; /* type of the event that is looked at */
 	/* Texts of the row that is being written. */
 	struct reel_out texts;
+	/* Most descriptors are opened in one of a few ways. */
+	struct {
+		uint32_t flags, length;
+		char text[128];
+	} flags[64];
 	char event_text[CASE_TEXTS][48];
 	struct reel_err *err;
 };
