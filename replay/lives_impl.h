@@ -12,6 +12,7 @@ enum {
 	LIVES_BUCKETS = 1 << 16,
 	LIVES_CLOSED = 4096, /* sockets that are closed, whose totals may still come */
 	LIVES_PEERS = 64,    /* of one socket that is not connected */
+	LIVES_CONNECTIONS_MAX = 2 * LIVES_SOCKETS_MAX,
 	LIVES_PATH_MAX = 8192,
 };
 
@@ -31,6 +32,7 @@ struct lives {
 	/* Descriptors */
 	struct life_fd *spare;
 	uint64_t n_fds, n_sockets, n_mounts, n_processes, evicted;
+	uint64_t n_connections;
 	/* Sockets */
 	struct life_socket *sockets[LIVES_BUCKETS];
 	struct life_connection *by_ends[LIVES_BUCKETS];

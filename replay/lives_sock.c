@@ -139,17 +139,18 @@ static int tell_connection(struct lives *l, struct life_connection *c)
 	return r;
 }
 
-static void free_connection(struct life_connection *c)
+static void free_connection(struct lives *l, struct life_connection *c)
 {
 	life_file_unref(c->unix_path);
+	l->n_connections--;
 	free(c);
 }
 
-static void free_socket(struct life_socket *s)
+static void free_socket(struct lives *l, struct life_socket *s)
 {
 	for (struct life_connection *c = s->connections, *next; c; c = next) {
 		next = c->next;
-		free_connection(c);
+		free_connection(l, c);
 	}
 	free(s);
 }
@@ -171,7 +172,7 @@ static int retire(struct lives *l, struct life_socket *s)
 	l->n_sockets--;
 	s->is_gone = true;
 	if (!s->refs)
-		free_socket(s);
+		free_socket(l, s);
 	return r;
 }
 
@@ -254,9 +255,8 @@ int lives_sock_drop(struct lives *l, struct life_socket *s, uint64_t to_ts)
 
 void lives_sock_unref(struct lives *l, struct life_socket *s)
 {
-	(void)l;
 	if (--s->refs == 0 && s->is_gone)
-		free_socket(s);
+		free_socket(l, s);
 }
 
 /* Connections */
@@ -321,13 +321,16 @@ static int begin(struct lives *l, struct life_socket *s, const struct said *said
 	enter_ends(l, c);
 	if (l->tell.connected)
 		r = l->tell.connected(l->tell.context, l->by, c, peer);
-	if (r == 0 && ++s->n_connections > LIVES_PEERS) {
+	l->n_connections++;
+	s->n_connections++;
+	if (r == 0 && (s->n_connections > LIVES_PEERS ||
+		       (s->n_connections > 1 && l->n_connections > LIVES_CONNECTIONS_MAX))) {
 		while ((*at)->next)
 			at = &(*at)->next;
 		if (!(*at)->is_over)
 			(*at)->to_ts = l->ev->ts;
 		r = tell_connection(l, *at);
-		free_connection(*at);
+		free_connection(l, *at);
 		*at = NULL;
 		s->n_connections--;
 	}
