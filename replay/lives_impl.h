@@ -108,6 +108,15 @@ int lives_sock_end_all(struct lives *l);
 int lives_sock_frame_end(struct lives *l);
 void lives_sock_free_all(struct lives *l);
 
+/* Connections, by their ends where they have both. */
+bool lives_has_ends(const struct life_connection *c);
+struct life_connection *lives_ends_find(struct lives *l, const uint8_t laddr[16], uint16_t lport,
+					const uint8_t addr[16], uint16_t port, uint16_t proto);
+void lives_ends_enter(struct lives *l, struct life_connection *c);
+void lives_ends_leave(struct lives *l, struct life_connection *c);
+int lives_connection_tell(struct lives *l, struct life_connection *c);
+void lives_connection_free(struct lives *l, struct life_connection *c);
+
 /* Mounts */
 int lives_mount_event(struct lives *l);
 int lives_mount_frame_end(struct lives *l);
