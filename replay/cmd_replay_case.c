@@ -33,8 +33,10 @@ void replay_case_free(struct replay_case *c)
 
 static int fail(struct replay *r, const struct reel_err *err)
 {
+	const struct reel_err interrupted = { -EINTR, "interrupted" };
+
 	replay_end_progress(r);
-	return reel_command_fail(r->self, REEL_STATUS_IO, err);
+	return reel_command_fail(r->self, REEL_STATUS_IO, err->code == -EINTR ? &interrupted : err);
 }
 
 static int64_t now_ns(void)
@@ -117,6 +119,8 @@ int replay_case_begin(struct replay *r)
 	}
 	r->output = c;
 	result = case_writer_open(r->options.output, &c->writer, &err);
+	if (result == 0)
+		case_writer_stop_on(c->writer, &replay_stop);
 	began_ns[LOADING] = now_ns();
 	if (result == 0)
 		result = case_captures_begin(c->writer, r->reader, r->options.load_events,
@@ -134,8 +138,6 @@ int replay_case_begin(struct replay *r)
 	began_ns[CLOSING] = now_ns();
 	for (int i = LOADING; i < CLOSING; i++)
 		c->took_ns[i] = began_ns[i + 1] - began_ns[i];
-	if (result == -EINTR)
-		reel_err_set(&err, -EINTR, "interrupted");
 	return result < 0 ? fail(r, &err) : REEL_STATUS_OK;
 }
 

@@ -79,7 +79,8 @@ def rows(where, query):
 
 
 def compare(where, capture, query, write):
-    got = ask(where, query)
+    is_tree = query.split()[0] in ("tree", "forward", "backward")
+    got = ask(where, query, *(() if is_tree else ("--null", "-")))
     path = os.path.join(HERE, capture + "." + re.sub(r"[^A-Za-z0-9=.:_-]", "_", query) + ".txt")
     if write:
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as f:
