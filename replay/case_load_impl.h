@@ -14,6 +14,7 @@
 
 enum {
 	CASE_BUCKETS = 1 << 12,
+	CASE_SESSIONS_MAX = 1 << 17, /* beyond it those without a process are written */
 	CASE_CGROUPS_MAX = 1 << 16,
 	CASE_USERS_MAX = 1 << 18,
 	CASE_NAMES_MAX = 1 << 18,   /* addresses with names from dns */
@@ -118,7 +119,7 @@ struct case_load {
 	struct case_session *sessions[CASE_BUCKETS];
 	struct case_container *containers[CASE_BUCKETS];
 	struct case_cgroup *cgroups[CASE_BUCKETS];
-	uint32_t n_cgroups;
+	uint32_t n_cgroups, n_sessions, sessions_limit;
 	bool has_clock;
 	uint64_t last_clock_ts;
 	int64_t last_clock_ns;
@@ -131,6 +132,11 @@ struct case_load {
 	uint8_t change_how; /* type of the event that is looked at */
 	/* Texts of the row that is being written. */
 	struct reel_out texts;
+	/* Most descriptors are opened in one of a few ways. */
+	struct {
+		uint32_t flags, length;
+		char text[128];
+	} flags[64];
 	char event_text[CASE_TEXTS][48];
 	struct reel_err *err;
 };
