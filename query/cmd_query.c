@@ -333,6 +333,8 @@ static int new_show(struct query *q)
 		.null = q->options.null,
 		.no_header = q->options.no_header,
 		.omit_nulls = q->script.query && q->script.query->omits_nulls,
+		.hidden = q->script.query && !q->args.common.verbose ? q->script.query->verbose :
+								       NULL,
 		.redact = q->redact.kinds & REDACT_HOME ? &q->redact : NULL,
 	};
 	struct reel_err err = { 0 };
