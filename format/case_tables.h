@@ -132,7 +132,7 @@
 	C(R, num, capture, "NOT NULL REFERENCES capture", "")					\
 	C(R, num, boot, "REFERENCES boot", "")							\
 	CASE_LIFE(C, R)										\
-	C(R, text, kind, "NOT NULL", "lost: events found no room; damaged, missing, torn: of the tape") \
+	C(R, text, kind, "NOT NULL", "lost: events found no room; retired: the recorder removed its oldest; damaged, missing, torn: of the tape") \
 	C(R, text, cause, "", "of a loss: ring full, disk full ...; of damage: what and where")	\
 	C(R, num, cpu, "", "")									\
 	C(R, text, class, "", "of the events that were lost; NULL: any")			\
@@ -323,8 +323,8 @@
 	C(R, num, process, "NOT NULL REFERENCES process", "")					\
 	C(R, num, ns, "", "") C(R, num, ts, "NOT NULL", "")					\
 	C(R, text, kind, "NOT NULL", "unlink, rmdir, chmod, chown, setxattr, utimes or setflags") \
-	C(R, bytes, detail, "", "mode, owner:group, attribute, flags; of utimes now or left, if no time was given")\
-	C(R, num, mtime_ns, "", "of utimes: the time that the file was given")	\
+	C(R, bytes, detail, "", "mode, owner:group, attribute, flags; of utimes now or left, if no time was given") \
+	C(R, num, mtime_ns, "", "of utimes: the time that the file was given")			\
 	C(R, text, event, "NOT NULL", "")
 
 #define COLUMNS_crypto_call(C, R)								\
@@ -457,15 +457,15 @@
 	X(file, "path") X(file, "dev, inode")							\
 	X(fd, "process, fd, from_ts") X(fd, "file") X(fd, "connection")				\
 	X(connection, "process") X(connection, "addr, port") X(connection, "from_ns")		\
-	X(connection, "peer") X(connection, "boot, from_ts")									\
+	X(connection, "peer") X(connection, "boot, from_ts")					\
 	X(mount, "boot, from_ts") X(dns, "question") X(dns, "data") X(dns, "ns") X(dns, "process") \
 	X(edge, "process, is_out, boot, from_ts") X(edge, "file, is_out, boot, from_ts")	\
 	X(edge, "connection, is_out, boot, from_ts") X(edge, "child") X(edge, "old_file")	\
 	X(file_change, "file, ts") X(file_change, "process, ts")				\
 	X(crypto_call, "process, ts")								\
 	X(rule, "replay") X(verdict, "replay") X(blind, "verdict")				\
-	X(finding, "replay, key") X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
-	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")			\
+	X(finding, "replay, key") X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key") \
+	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")		\
 	X(coverage, "boot") X(container, "boot") X(session, "boot, sid") X(user, "capture, number") \
 	X(source, "boot") X(replayed, "capture") X(note, "finding")
 

@@ -328,8 +328,10 @@ static int put_capture(struct case_writer *w, const struct reel_summary *s, int6
 	row.is_cut = s->is_cut;
 	row.loaded_ns = now_ns();
 	row.loaded_by = text_of("reel " REEL_VERSION);
-	result = ask(w, "SELECT count(*) FROM gap WHERE capture = ? AND kind <> 'lost'", id,
-		     &row.damages, err);
+	result = ask(w,
+		     "SELECT count(*) FROM gap WHERE capture = ? "
+		     "AND kind NOT IN ('lost', 'retired')",
+		     id, &row.damages, err);
 	return result < 0 ? result : case_write(w, CASE_capture, &row, err);
 }
 
@@ -396,17 +398,20 @@ int case_captures_end(struct case_writer *w, const struct reel_reader *r,
 	return result;
 }
 
-int case_captures_lost(struct case_writer *w, const struct case_captures *c, uint64_t *ret,
-		       struct reel_err *err)
+int case_captures_missing(struct case_writer *w, const struct case_captures *c, uint64_t *ret_lost,
+			  uint64_t *ret_damages, struct reel_err *err)
 {
+	int64_t lost = 0, damages = 0;
 	int result = 0;
 
-	*ret = 0;
+	*ret_lost = *ret_damages = 0;
 	for (unsigned i = 0; result == 0 && i < c->n; i++) {
-		int64_t lost;
-
 		result = ask(w, "SELECT lost FROM capture WHERE id = ?", c->ids[i], &lost, err);
-		*ret += (uint64_t)lost;
+		if (result == 0)
+			result = ask(w, "SELECT damages FROM capture WHERE id = ?", c->ids[i],
+				     &damages, err);
+		*ret_lost += (uint64_t)lost;
+		*ret_damages += (uint64_t)damages;
 	}
 	return result;
 }

@@ -120,7 +120,7 @@ static int on_retired(struct case_load *c)
 	row.capture = c->capture;
 	row.boot = c->boot;
 	CASE_LIFE_OF(c, &row, e->first, e->last);
-	row.kind = case_str("missing");
+	row.kind = case_str("retired");
 	row.cause = case_str("removed by retention");
 	row.count = (int64_t)e->events;
 	return case_write(c->w, CASE_gap, &row, c->err);
