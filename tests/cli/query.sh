@@ -286,7 +286,7 @@ rm moved/w.rls
 t_status "and stands without" 0 "$REEL" query moved/c.db 'SELECT count(*) FROM process'
 "$REEL" replay -q --no-rules -o ring.db "$SRC/tests/golden/retired" >/dev/null 2>&1
 t_is "what retention removed is a gap" \
-	"$("$REEL" query --no-header ring.db 'SELECT DISTINCT kind FROM gap' 2>/dev/null)" retired
+	"$("$REEL" query --no-header ring.db "SELECT count(*) > 0 FROM gap WHERE kind = 'retired'" 2>/dev/null)" 1
 
 # Command lines.
 t_status "no operand" 2 "$REEL" query
