@@ -20,7 +20,7 @@ struct at_passing;
 struct at_passing *at_passing_new(uint64_t ts);
 /* For the filter of a walk over one boot's STATE. */
 const struct reel_picker *at_passing_picker(const struct at_passing *p);
-/* Of the event that the walk has just given: whether its process is passing, or begins one that is. */
+/* Of the event that the walk has just given: its process is passing, or begins one that is. */
 enum at_passing_by { AT_STAYS, AT_PASSES, AT_BEGINS_TO_PASS };
 enum at_passing_by at_passing_of(const struct at_passing *p, const struct reel_event *ev);
 /* Whom the fork begins is told after all. */
