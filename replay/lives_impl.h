@@ -113,9 +113,23 @@ bool lives_has_ends(const struct life_connection *c);
 struct life_connection *lives_ends_find(struct lives *l, const uint8_t laddr[16], uint16_t lport,
 					const uint8_t addr[16], uint16_t port, uint16_t proto);
 void lives_ends_enter(struct lives *l, struct life_connection *c);
-void lives_ends_leave(struct lives *l, struct life_connection *c);
+void lives_ends_leave(struct life_connection *c);
 int lives_connection_tell(struct lives *l, struct life_connection *c);
 void lives_connection_free(struct lives *l, struct life_connection *c);
+
+/* Ends of UNIX connections. Which of those that wait is the other end; NULL: none does. SINCE: when
+ * the name began to be listened at, as far as it is known. */
+struct life_connection *lives_unix_peer(struct lives *l, const struct life_connection *c,
+					uint64_t since);
+/* Until its other end is met. */
+void lives_unix_wait(struct lives *l, struct life_connection *c);
+/* The second of a pair, whose inode is not told, besides the first, S. */
+int lives_pair_open(struct lives *l, const struct life_socket *first, struct life_socket **ret);
+/* Its descriptor was used, and showed INODE. */
+int lives_pair_used(struct lives *l, struct life_fd *fd, uint64_t inode);
+void lives_sock_name(struct lives *l, struct life_socket *s, uint64_t inode);
+/* An entry of the table of ends; one in it leaves it by lives_ends_leave(). */
+void lives_ends_put(struct life_connection **bucket, struct life_connection *c);
 
 /* Mounts */
 int lives_mount_event(struct lives *l);

@@ -88,44 +88,47 @@ bool lives_has_ends(const struct life_connection *c)
 struct life_connection *lives_ends_find(struct lives *l, const uint8_t laddr[16], uint16_t lport,
 					const uint8_t addr[16], uint16_t port, uint16_t proto)
 {
-	struct life_connection *c = *ends_slot(l, laddr, lport, addr, port);
+	struct life_connection *c = NULL;
 
+	if (lport && port)
+		c = *ends_slot(l, laddr, lport, addr, port);
 	while (c && !(c->lport == lport && c->port == port && c->proto == proto &&
 		      memcmp(c->laddr, laddr, 16) == 0 && memcmp(c->addr, addr, 16) == 0))
 		c = c->next_by_ends;
 	return c;
 }
 
-void lives_ends_enter(struct lives *l, struct life_connection *c)
+void lives_ends_put(struct life_connection **bucket, struct life_connection *c)
 {
-	struct life_connection **at;
-
-	if (c->is_hashed || !lives_has_ends(c))
-		return;
-	at = ends_slot(l, c->laddr, c->lport, c->addr, c->port);
-	c->next_by_ends = *at;
-	*at = c;
-	c->is_hashed = true;
+	c->next_by_ends = *bucket;
+	if (c->next_by_ends)
+		c->next_by_ends->at_by_ends = &c->next_by_ends;
+	c->at_by_ends = bucket;
+	*bucket = c;
 }
 
-void lives_ends_leave(struct lives *l, struct life_connection *c)
+void lives_ends_enter(struct lives *l, struct life_connection *c)
 {
-	struct life_connection **at;
+	if (!c->at_by_ends && lives_has_ends(c))
+		lives_ends_put(ends_slot(l, c->laddr, c->lport, c->addr, c->port), c);
+}
 
-	if (!c->is_hashed)
+void lives_ends_leave(struct life_connection *c)
+{
+	if (!c->at_by_ends)
 		return;
-	at = ends_slot(l, c->laddr, c->lport, c->addr, c->port);
-	while (*at != c)
-		at = &(*at)->next_by_ends;
-	*at = c->next_by_ends;
-	c->is_hashed = false;
+	*c->at_by_ends = c->next_by_ends;
+	if (c->next_by_ends)
+		c->next_by_ends->at_by_ends = c->at_by_ends;
+	c->at_by_ends = NULL;
+	c->is_waiting = false;
 }
 
 int lives_connection_tell(struct lives *l, struct life_connection *c)
 {
 	int r = l->tell.connection ? l->tell.connection(l->tell.context, c) : 0;
 
-	lives_ends_leave(l, c);
+	lives_ends_leave(c);
 	return r;
 }
 
@@ -154,7 +157,7 @@ static int retire(struct lives *l, struct life_socket *s)
 	for (struct life_connection *c = s->connections; c && r == 0; c = c->next)
 		r = lives_connection_tell(l, c);
 	for (struct life_connection *c = s->connections; c; c = c->next)
-		lives_ends_leave(l, c);
+		lives_ends_leave(c);
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
@@ -228,6 +231,19 @@ int lives_sock_open(struct lives *l, uint64_t inode, bool is_new, struct life_so
 	}
 	*ret = s;
 	return 0;
+}
+
+void lives_sock_name(struct lives *l, struct life_socket *s, uint64_t inode)
+{
+	struct life_socket **at = slot(l, s->inode);
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	s->inode = inode;
+	s->is_unnamed = false;
+	s->next = *slot(l, inode);
+	*slot(l, inode) = s;
 }
 
 void lives_sock_hold(struct life_socket *s)
