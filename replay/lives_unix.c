@@ -50,7 +50,7 @@ struct life_connection *lives_unix_peer(struct lives *l, const struct life_conne
 		return NULL;
 	if (c->kind == EV_connect)
 		since = c->from_ts > LATE_CONNECT_NS ? c->from_ts - LATE_CONNECT_NS : 0;
-	/* What one waits for may have been lost; else all that come later would be shifted by it. */
+	/* What one waits for may have been lost, and all that come later be shifted by it. */
 	if (l->any_lost && l->fds_lost_ts >= since)
 		since = l->fds_lost_ts + 1;
 	n = l->waiting[bucket_of(c->unix_path, c->kind == EV_connect ? EV_accept : EV_connect)]
