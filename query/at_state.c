@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "format/moment.h"
+#include "query/at_fates.h"
 #include "query/at_passing.h"
 
 enum { ASK_EVENTS = 1 << 14 };
@@ -44,7 +45,13 @@ static const struct reel_boot *boot_at(const struct reel_reader *r, const struct
 	return NULL;
 }
 
-static int tell(struct at_machine *m, struct at_passing *passing, const struct reel_event *ev,
+/* Of processes, before the events are told. */
+struct known {
+	struct at_passing *passing;
+	struct at_fates *fates;
+};
+
+static int tell(struct at_machine *m, const struct known *known, const struct reel_event *ev,
 		struct reel_err *err)
 {
 	struct model_change change = { 0 };
@@ -52,17 +59,19 @@ static int tell(struct at_machine *m, struct at_passing *passing, const struct r
 	int r = 0;
 
 	/* Of a parent that is not known yet his first child tells something. */
-	switch (passing ? at_passing_of(passing, ev) : AT_STAYS) {
+	switch (known->passing ? at_passing_of(known->passing, ev) : AT_STAYS) {
 	case AT_PASSES:
 		return 0;
 	case AT_BEGINS_TO_PASS:
 		if (model_find(m->model, ev->pid))
 			return 0;
-		at_passing_keep(passing, ev);
+		at_passing_keep(known->passing, ev);
 		break;
 	case AT_STAYS:
 		break;
 	}
+	if (ev->type->stream == TAPE_EVENTS && known->fates && at_fates_is_gone(known->fates, ev))
+		return 0;
 	if (ev->type->id == EV_lost && ev->segment->schema->as_built[EV_lost]) {
 		struct ev_lost scratch;
 		const struct ev_lost *e = reel_event_as(ev, &scratch, sizeof(scratch));
@@ -127,7 +136,7 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 	struct reel_filter f = { .beyond_cut = true, .kinds = 1u << TAPE_STATE | 1u << TAPE_GAP };
 	struct reel_walk_stats stats;
 	struct reel_walk *walk = NULL;
-	struct at_passing *passing = NULL;
+	struct known known = { 0 };
 	struct reel_event ev;
 	uint64_t from, n = 0;
 	int r;
@@ -141,12 +150,12 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 		f.kinds |= 1u << TAPE_EVENTS;
 	} else {
 		choose_types(&f, asking->depth);
-		passing = at_passing_new(m->ts);
-		if (!passing) {
+		known.passing = at_passing_new(m->ts);
+		if (!known.passing) {
 			free(one);
 			return reel_err_set(err, -ENOMEM, "no memory");
 		}
-		f.pick = at_passing_picker(passing);
+		f.pick = at_passing_picker(known.passing);
 	}
 	r = reel_keyframe_before(c->reader, m->boot, m->ts, &from);
 	f.from = (struct reel_moment){ REEL_BOOTTIME, (int64_t)from };
@@ -157,13 +166,15 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 		r = life_files_new(NULL, &m->files, err);
 	if (r == 0 && m->files)
 		r = lives_new(m->model, m->files, 1, NULL, &m->lives, err);
+	if (r == 0 && asking->depth == AT_EVENTS)
+		r = at_fates_new(c->reader, m->boot, from, m->ts, &known.fates, err);
 	if (r == 0)
 		r = reel_walk_open(one, &f, &walk, err);
 	while (r == 0) {
 		r = reel_walk_next(walk, &ev, err);
 		if (r <= 0)
 			break;
-		r = ev.segment->boot == m->boot ? tell(m, passing, &ev, err) : 0;
+		r = ev.segment->boot == m->boot ? tell(m, &known, &ev, err) : 0;
 		if (r == 0 && ++n % ASK_EVENTS == 0 && asking->is_interrupted(asking->context))
 			r = -ECANCELED;
 	}
@@ -175,7 +186,8 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 		c->reading.events += stats.events;
 	}
 	reel_walk_close(walk);
-	at_passing_free(passing);
+	at_passing_free(known.passing);
+	at_fates_free(known.fates);
 	free(one);
 	return r;
 }

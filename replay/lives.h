@@ -76,7 +76,8 @@ struct life;
 /* One peer of a socket, or that it listens. */
 struct life_connection {
 	struct life_connection *next; /* of the same socket, the newest first */
-	struct life_connection *next_by_ends, **at_by_ends; /* at: NULL: not listed */
+	/* By its ends, or while it is waiting; at: NULL: not listed. */
+	struct life_connection *next_by_ends, **at_by_ends;
 	struct life_socket *socket;
 	/* Type of the event: connect, accept, listen, bind, send, recv, sock; socket: of a pair. */
 	uint8_t kind;

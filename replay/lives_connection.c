@@ -31,7 +31,7 @@ static void take_said(struct lives *l, struct life_connection *c, const struct s
 	struct life_socket *s = c->socket;
 	struct life_file *path;
 
-	lives_ends_leave(c);
+	lives_ends_leave(l, c);
 	if (said->family)
 		s->family = c->family = said->family;
 	if (said->proto)
@@ -83,7 +83,7 @@ static int begin(struct lives *l, struct life_socket *s, const struct said *said
 	else
 		peer = said->peer ? said->peer : lives_unix_peer(l, c, said->since);
 	if (peer && peer->is_waiting)
-		lives_ends_leave(peer);
+		lives_ends_leave(l, peer);
 	else if (!peer)
 		lives_unix_wait(l, c);
 	c->next = s->connections;

@@ -10,6 +10,7 @@
 
 enum {
 	LIVES_BUCKETS = 1 << 16,
+	LIVES_WAITING_BUCKETS = 1 << 12,
 	LIVES_CLOSED = 4096, /* sockets that are closed, whose totals may still come */
 	LIVES_PEERS = 64,    /* of one socket that is not connected */
 	LIVES_CONNECTIONS_MAX = 2 * LIVES_SOCKETS_MAX,
@@ -36,6 +37,10 @@ struct lives {
 	/* Sockets */
 	struct life_socket *sockets[LIVES_BUCKETS];
 	struct life_connection *by_ends[LIVES_BUCKETS];
+	/* UNIX connections whose other end is not known, by their names, the oldest first. */
+	struct {
+		struct life_connection *first, **end; /* end: NULL: none was there yet */
+	} waiting[LIVES_WAITING_BUCKETS];
 	struct life_socket *open_oldest, *open_newest, *closed_oldest, *closed_newest;
 	uint32_t n_closed;
 	/* Mounts, the newest first */
@@ -113,7 +118,7 @@ bool lives_has_ends(const struct life_connection *c);
 struct life_connection *lives_ends_find(struct lives *l, const uint8_t laddr[16], uint16_t lport,
 					const uint8_t addr[16], uint16_t port, uint16_t proto);
 void lives_ends_enter(struct lives *l, struct life_connection *c);
-void lives_ends_leave(struct life_connection *c);
+void lives_ends_leave(struct lives *l, struct life_connection *c);
 int lives_connection_tell(struct lives *l, struct life_connection *c);
 void lives_connection_free(struct lives *l, struct life_connection *c);
 
@@ -128,8 +133,7 @@ int lives_pair_open(struct lives *l, const struct life_socket *first, struct lif
 /* Its descriptor was used, and showed INODE. */
 int lives_pair_used(struct lives *l, struct life_fd *fd, uint64_t inode);
 void lives_sock_name(struct lives *l, struct life_socket *s, uint64_t inode);
-/* An entry of the table of ends; one in it leaves it by lives_ends_leave(). */
-void lives_ends_put(struct life_connection **bucket, struct life_connection *c);
+void lives_unix_leave(struct lives *l, struct life_connection *c);
 
 /* Mounts */
 int lives_mount_event(struct lives *l);

@@ -98,25 +98,26 @@ struct life_connection *lives_ends_find(struct lives *l, const uint8_t laddr[16]
 	return c;
 }
 
-void lives_ends_put(struct life_connection **bucket, struct life_connection *c)
-{
-	c->next_by_ends = *bucket;
-	if (c->next_by_ends)
-		c->next_by_ends->at_by_ends = &c->next_by_ends;
-	c->at_by_ends = bucket;
-	*bucket = c;
-}
-
 void lives_ends_enter(struct lives *l, struct life_connection *c)
 {
-	if (!c->at_by_ends && lives_has_ends(c))
-		lives_ends_put(ends_slot(l, c->laddr, c->lport, c->addr, c->port), c);
+	struct life_connection **at;
+
+	if (c->at_by_ends || !lives_has_ends(c))
+		return;
+	at = ends_slot(l, c->laddr, c->lport, c->addr, c->port);
+	c->next_by_ends = *at;
+	if (c->next_by_ends)
+		c->next_by_ends->at_by_ends = &c->next_by_ends;
+	c->at_by_ends = at;
+	*at = c;
 }
 
-void lives_ends_leave(struct life_connection *c)
+void lives_ends_leave(struct lives *l, struct life_connection *c)
 {
 	if (!c->at_by_ends)
 		return;
+	if (c->is_waiting)
+		lives_unix_leave(l, c);
 	*c->at_by_ends = c->next_by_ends;
 	if (c->next_by_ends)
 		c->next_by_ends->at_by_ends = c->at_by_ends;
@@ -128,7 +129,7 @@ int lives_connection_tell(struct lives *l, struct life_connection *c)
 {
 	int r = l->tell.connection ? l->tell.connection(l->tell.context, c) : 0;
 
-	lives_ends_leave(c);
+	lives_ends_leave(l, c);
 	return r;
 }
 
@@ -157,7 +158,7 @@ static int retire(struct lives *l, struct life_socket *s)
 	for (struct life_connection *c = s->connections; c && r == 0; c = c->next)
 		r = lives_connection_tell(l, c);
 	for (struct life_connection *c = s->connections; c; c = c->next)
-		lives_ends_leave(c);
+		lives_ends_leave(l, c);
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;

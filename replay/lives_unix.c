@@ -17,10 +17,10 @@ enum {
 /* No inode of the kernel's for sockets is as large. */
 #define MADE_UP_INODE (1ull << 63)
 
-/* By their ends where they have some, by their names where they wait: in one table. */
-static struct life_connection **bucket_of(struct lives *l, const struct life_file *name)
+/* Those that connect and those that accept wait apart. */
+static uint32_t bucket_of(const struct life_file *name, uint8_t kind)
 {
-	return &l->by_ends[lives_bucket(name->hash)];
+	return lives_bucket(name->hash + kind) % LIVES_WAITING_BUCKETS;
 }
 
 static bool can_wait(const struct lives *l, const struct life_connection *c)
@@ -35,41 +35,59 @@ static bool is_same_name(const struct life_file *a, const struct life_file *b)
 	       memcmp(a->path, b->path, a->length) == 0;
 }
 
-static bool may_be_peer(const struct lives *l, const struct life_connection *c,
-			const struct life_connection *other)
+static bool may_be_peer(const struct life_connection *c, const struct life_connection *other)
 {
-	if (!other->is_waiting || other->kind == c->kind ||
-	    !is_same_name(other->unix_path, c->unix_path))
-		return false;
-	if (other->net_ns && c->net_ns && other->net_ns != c->net_ns)
-		return false;
-	/* What it waits for may have been lost; else all that come later would be shifted by it. */
-	return !l->any_lost || other->from_ts > l->fds_lost_ts;
+	return other->kind != c->kind && is_same_name(other->unix_path, c->unix_path) &&
+	       (!other->net_ns || !c->net_ns || other->net_ns == c->net_ns);
 }
 
 struct life_connection *lives_unix_peer(struct lives *l, const struct life_connection *c,
 					uint64_t since)
 {
-	uint64_t ts = c->from_ts;
-	struct life_connection *oldest = NULL;
+	struct life_connection *n, *next;
 
 	if (!can_wait(l, c))
 		return NULL;
 	if (c->kind == EV_connect)
-		since = ts > LATE_CONNECT_NS ? ts - LATE_CONNECT_NS : 0;
-	/* The newest comes first. */
-	for (struct life_connection *n = *bucket_of(l, c->unix_path); n; n = n->next_by_ends)
-		if (may_be_peer(l, c, n) && n->from_ts >= since)
-			oldest = n;
-	return oldest;
+		since = c->from_ts > LATE_CONNECT_NS ? c->from_ts - LATE_CONNECT_NS : 0;
+	/* What one waits for may have been lost, and all that come later be shifted by it. */
+	if (l->any_lost && l->fds_lost_ts >= since)
+		since = l->fds_lost_ts + 1;
+	n = l->waiting[bucket_of(c->unix_path, c->kind == EV_connect ? EV_accept : EV_connect)]
+		    .first;
+	for (; n; n = next) {
+		next = n->next_by_ends;
+		if (!may_be_peer(c, n))
+			continue;
+		if (n->from_ts >= since)
+			return n;
+		/* Nor will it be met later. */
+		lives_ends_leave(l, n);
+	}
+	return NULL;
 }
 
 void lives_unix_wait(struct lives *l, struct life_connection *c)
 {
+	uint32_t i;
+
 	if (c->at_by_ends || !can_wait(l, c))
 		return;
-	lives_ends_put(bucket_of(l, c->unix_path), c);
+	i = bucket_of(c->unix_path, c->kind);
+	if (!l->waiting[i].end)
+		l->waiting[i].end = &l->waiting[i].first;
+	c->next_by_ends = NULL;
+	c->at_by_ends = l->waiting[i].end;
+	*c->at_by_ends = c;
+	l->waiting[i].end = &c->next_by_ends;
 	c->is_waiting = true;
+}
+
+/* lives_ends_leave() does the rest. */
+void lives_unix_leave(struct lives *l, struct life_connection *c)
+{
+	if (!c->next_by_ends)
+		l->waiting[bucket_of(c->unix_path, c->kind)].end = c->at_by_ends;
 }
 
 int lives_pair_open(struct lives *l, const struct life_socket *first, struct life_socket **ret)

@@ -35,7 +35,7 @@ GENEROUS = os.environ.get("BOUNDS") == "generous"
 UNITS = {"K": 10 ** 3, "M": 10 ** 6, "G": 10 ** 9}
 
 # What is asked, in SQL; {first}, {last}: times of the capture, {ts}, {pid}, {path}, {id}: of some
-# event in its middle. A rate is of all events of the capture, in millions a second; a time in ms.
+# event in its middle; {far}: the moment that is farthest behind a keyframe. A rate is of all events of the capture, in millions a second; a time in ms.
 # Without a budget it is 0.
 Question = collections.namedtuple("Question", "what sql kind budget generous")
 
@@ -66,6 +66,20 @@ QUESTIONS = [
     Question("one second, all columns",
              "SELECT count(fields), count(exe) FROM event WHERE ts BETWEEN {ts} AND "
              "{ts} + 1000000000", "ms", 0, 0),
+    Question("processes_at in the middle", "SELECT count(*) FROM processes_at('@{ts}')",
+             "ms", 100, 1000),
+    Question("the same, far from a keyframe", "SELECT count(*) FROM processes_at('@{far}')",
+             "ms", 100, 1000),
+    Question("mounts_at in the middle", "SELECT count(*) FROM mounts_at('@{ts}')", "ms", 0, 0),
+    Question("the same, far from a keyframe", "SELECT count(*) FROM mounts_at('@{far}')",
+             "ms", 0, 0),
+    Question("files_open_at in the middle", "SELECT count(*) FROM files_open_at('@{ts}')",
+             "ms", 0, 0),
+    Question("the same, far from a keyframe", "SELECT count(*) FROM files_open_at('@{far}')",
+             "ms", 0, 0),
+    Question("sockets_at in the middle", "SELECT count(*) FROM sockets_at('@{ts}')", "ms", 0, 0),
+    Question("the same, far from a keyframe", "SELECT count(*) FROM sockets_at('@{far}')",
+             "ms", 0, 0),
     Question("a program", "SELECT count(*) FROM event WHERE exe = '/usr/sbin/sshd'", "M/s", 0, 0),
     Question("opens that failed", "SELECT count(*) FROM open WHERE ret < 0", "M/s", 0, 0),
     Question("opens by errno", "SELECT errno, count(*) FROM open GROUP BY errno", "M/s", 0, 0),
@@ -145,7 +159,12 @@ def values_of(capture):
                          f"ts >= {middle} ORDER BY ts LIMIT 1")[0][0].split("|")
     path = ask(capture, f"SELECT path FROM mkdir WHERE ts >= {middle} AND ret = 0 "
                "ORDER BY ts LIMIT 1")[0]
-    return {"first": first, "last": last, "ts": ts, "pid": pid, "id": event,
+    # Each but the first begins farthest behind the one before.
+    frames = [int(row[0]) for row in
+              (line.split("|") for line in
+               ask(capture, "SELECT ts, edge FROM event_keyframe ORDER BY ts")[0]) if row[1] == "0"]
+    spans = [(b - a, b - 1) for a, b in zip(frames, frames[1:] + [int(last)])]
+    return {"first": first, "last": last, "ts": ts, "far": max(spans)[1] if spans else last, "pid": pid, "id": event,
             "path": path[0] if path else "/no/such/path"}
 
 
