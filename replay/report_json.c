@@ -107,7 +107,7 @@ void report_finding_json(struct report *rp, const struct engine *e, const struct
 	if (f->has_uid)
 		put_number(o, "uid", f->uid);
 	put_text_blob(rp, e, "exe", &f->exe);
-	put_string(o, "by", rule_key_names[rule->key]);
+	put_string(o, "by", rule_key_name(rule->key));
 	put_number(o, "key", f->key);
 	key(o, "blocks");
 	out_char(o, '[');

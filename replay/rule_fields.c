@@ -38,6 +38,11 @@ const char *const rule_key_names[] = {
 	"family", "process", "container", "user", "host", NULL,
 };
 
+const char *rule_key_name(unsigned key)
+{
+	return key == RULE_BY_GROUP ? "group" : rule_key_names[key];
+}
+
 const struct reel_field *rule_own_field(const struct reel_type *type, const char *name)
 {
 	return reel_type_field(type, name);

@@ -10,6 +10,8 @@ enum {
 	SIGMA_NAME_MAX = 200,
 	SIGMA_VALUES_MAX = 10000, /* of an item, after its modifiers */
 	SIGMA_WORK_MAX = 2000000, /* values of a document, each as often as it is used */
+	SIGMA_CORRELATED_MAX = 64,
+	SIGMA_GROUP_MAX = 8,
 	SIGMA_CONDITION_MAX = 16 << 10,
 };
 
@@ -35,6 +37,9 @@ struct sigma_document {
 	struct sigma_form *forms;
 	uint32_t n_forms;
 	const char *why_not, *partly;
+	struct rule_node *nodes; /* of a correlation */
+	uint32_t n_nodes;
+	uint64_t within_ns;
 };
 
 struct sigma_tree {

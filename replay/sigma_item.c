@@ -320,6 +320,8 @@ static int64_t field_at(struct sigma_compile *c, const struct yaml_value *v,
 	struct sigma_modifiers same = { .cased = m->cased };
 	struct sigma_text t;
 
+	if (v->kind != YAML_SCALAR || strpbrk(v->text, "*?"))
+		return sigma_wrong(c, v, "fieldref names a field");
 	sigma_place(c, v->text, v->length, &right);
 	if ((!p->n && !p->constant) || (!right.n && !right.constant))
 		return SIGMA_NEVER;
