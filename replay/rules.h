@@ -124,7 +124,10 @@ struct rule_context_row {
 extern const struct rule_context_row rule_contexts[];
 
 /* A number or an address may be compared as the text that it is written as. */
-enum rule_shown { RULE_AS_IT_IS, RULE_AS_DECIMAL, RULE_AS_HEX, RULE_AS_BOOL, RULE_AS_ADDRESS };
+enum rule_shown {
+	RULE_AS_IT_IS, RULE_AS_DECIMAL, RULE_AS_HEX, RULE_AS_BOOL, RULE_AS_ADDRESS,
+	RULE_AS_NUMBER, /* the other way: a text of digits, else nothing */
+};
 
 /* A field as a leaf names it. */
 struct rule_ref {
@@ -134,7 +137,7 @@ struct rule_ref {
 	bool is_signed;
 	int16_t index;		/* argv[N]; RULES_NONE: any, or no list */
 	int16_t slot;		/* RULE_OF_STEP: which of the rule's bound values */
-	uint8_t shown;		/* enum rule_shown; unless 0 its kind is REEL_TEXT */
+	uint8_t shown;		/* enum rule_shown: its kind is REEL_TEXT, of AS_NUMBER REEL_S64 */
 	const char *own;	/* RULE_OWN_FIELD: name, as in the type's list */
 	const char *hint;
 };

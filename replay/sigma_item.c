@@ -10,14 +10,15 @@
 
 /* Where a field is ----------------------------------------------------------------------------- */
 
-static bool add_ref(struct sigma_compile *c, const char *name, uint8_t shown,
+static bool add_ref(struct sigma_compile *c, const char *name, bool is_process, uint8_t shown,
 		    struct sigma_place *to)
 {
 	const struct reel_type *const types[] = { c->type };
 	struct rule_ref *ref = &to->ref[to->n];
 	bool is_mixed;
 
-	if (to->n == SIGMA_REFS_MAX || !policy_find_field(types, 1, name, ref, &is_mixed))
+	if (to->n == SIGMA_REFS_MAX ||
+	    !policy_find_field(types, is_process ? 0 : 1, name, ref, &is_mixed))
 		return false;
 	if (shown && ref->kind < REEL_PATH) {
 		ref->shown = shown;
@@ -67,9 +68,9 @@ void sigma_place(struct sigma_compile *c, const char *name, size_t length, struc
 		return;
 	if (f->way == SIGMA_CONSTANT)
 		ret->constant = f->text;
-	else if (f->way == SIGMA_FIELD_OF)
-		(void)add_ref(c, f->text, f->shown, ret);
-	else if (add_ref(c, "argv", RULE_AS_IT_IS, ret))
+	else if (f->way != SIGMA_ARGUMENT)
+		(void)add_ref(c, f->text, f->way == SIGMA_PROCESS_OF, f->shown, ret);
+	else if (add_ref(c, "argv", false, RULE_AS_IT_IS, ret))
 		ret->ref[0].index = index;
 }
 
@@ -81,9 +82,9 @@ static void place_texts(struct sigma_compile *c, struct sigma_place *ret)
 		uint8_t kind = f->kind & REEL_KIND_MASK;
 
 		if (kind == REEL_ARGS && strcmp(f->name, "argv") == 0)
-			(void)add_ref(c, "argv_line", RULE_AS_IT_IS, ret);
+			(void)add_ref(c, "argv_line", false, RULE_AS_IT_IS, ret);
 		else if (kind == REEL_PATH || kind == REEL_TEXT)
-			(void)add_ref(c, f->name, RULE_AS_IT_IS, ret);
+			(void)add_ref(c, f->name, false, RULE_AS_IT_IS, ret);
 	}
 }
 
@@ -95,9 +96,9 @@ static void place_keywords(struct sigma_compile *c, struct sigma_place *ret)
 		place_texts(c, ret);
 	for (const struct sigma_field *f = c->view->fields; f->name; f++) {
 		if (f->way == SIGMA_ARGUMENT)
-			(void)add_ref(c, "argv_line", RULE_AS_IT_IS, ret);
-		else if (f->way == SIGMA_FIELD_OF && f->shown == RULE_AS_IT_IS)
-			(void)add_ref(c, f->text, RULE_AS_IT_IS, ret);
+			(void)add_ref(c, "argv_line", false, RULE_AS_IT_IS, ret);
+		else if (f->way != SIGMA_CONSTANT && f->shown == RULE_AS_IT_IS)
+			(void)add_ref(c, f->text, f->way == SIGMA_PROCESS_OF, RULE_AS_IT_IS, ret);
 	}
 }
 
@@ -289,10 +290,9 @@ static int64_t number_at(struct sigma_compile *c, const struct yaml_value *v,
 	if (p->n == 0)
 		return SIGMA_NEVER;
 	ref = p->ref[0];
-	/* What is a text is no number, and neither more nor less. */
-	if (ref.shown != RULE_AS_DECIMAL && ref.shown != RULE_AS_HEX)
+	if (ref.shown == RULE_AS_ADDRESS)
 		return SIGMA_NEVER;
-	ref.shown = RULE_AS_IT_IS;
+	ref.shown = ref.shown ? RULE_AS_IT_IS : RULE_AS_NUMBER;
 	ref.kind = REEL_S64;
 	ref.is_signed = true;
 	value.number = (uint64_t)number;
@@ -342,16 +342,6 @@ static int64_t field_at(struct sigma_compile *c, const struct yaml_value *v,
 	}
 	leaf.left = p->ref[0];
 	leaf.right = right.ref[0];
-	if (leaf.left.shown != leaf.right.shown)
-		return sigma_wrong(c, v, "'%.60s' is another kind of value", v->text);
-	if (leaf.left.shown) { /* numbers are compared as numbers, addresses as such */
-		leaf.left.kind = leaf.right.kind = leaf.left.shown == RULE_AS_ADDRESS ? REEL_ADDR :
-											REEL_U64;
-		leaf.left.shown = leaf.right.shown = RULE_AS_IT_IS;
-		leaf.match_flags = 0;
-		if (m->contains || m->starts || m->ends)
-			return sigma_wrong(c, v, "numbers do not contain each other");
-	}
 	leaf.role = (uint8_t)rule_ref_role(&leaf.left);
 	leaf.op = m->contains ? RULE_CONTAINS :
 		  m->starts   ? RULE_STARTS :
