@@ -74,6 +74,13 @@ void sigma_place(struct sigma_compile *c, const char *name, size_t length, struc
 		ret->ref[0].index = index;
 }
 
+/* A path that is of a descriptor, and was told when it was opened. */
+static bool is_told_before(const struct reel_type *t, const struct reel_field *f)
+{
+	return strcmp(f->name, "path") == 0 && f->kind & REEL_OPTIONAL &&
+	       rule_own_field(t, "inode");
+}
+
 /* All texts of the event; of arguments the line, and no data that was only moved. */
 static void place_texts(struct sigma_compile *c, struct sigma_place *ret)
 {
@@ -83,7 +90,7 @@ static void place_texts(struct sigma_compile *c, struct sigma_place *ret)
 
 		if (kind == REEL_ARGS && strcmp(f->name, "argv") == 0)
 			(void)add_ref(c, "argv_line", false, RULE_AS_IT_IS, ret);
-		else if (kind == REEL_PATH || kind == REEL_TEXT)
+		else if ((kind == REEL_PATH || kind == REEL_TEXT) && !is_told_before(c->type, f))
 			(void)add_ref(c, f->name, false, RULE_AS_IT_IS, ret);
 	}
 }
