@@ -93,7 +93,9 @@ void report_finding_json(struct report *rp, const struct engine *e, const struct
 	put_string(o, "rule", rule->id);
 	if (rule->title && strcmp(rule->title, rule->id) != 0)
 		put_string(o, "title", rule->title);
+	put_string(o, "language", rule_language_names[rule->language]);
 	put_string(o, "severity", rule_severity_names[rule->severity]);
+	put_string(o, "status", rule->status);
 	put_string(o, "description", rule->description);
 	put_words(o, "tags", &rule->tags);
 	put_words(o, "falsepositives", &rule->false_positives);

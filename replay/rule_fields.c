@@ -38,6 +38,12 @@ const char *const rule_key_names[] = {
 	"family", "process", "container", "user", "host", NULL,
 };
 
+const char *const rule_language_names[] = {
+	[RULE_POLICY] = "policy",
+	[RULE_SIGMA] = "sigma",
+	[RULE_FALCO] = "falco",
+};
+
 const char *rule_key_name(unsigned key)
 {
 	return key == RULE_BY_GROUP ? "group" : rule_key_names[key];

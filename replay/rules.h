@@ -273,6 +273,7 @@ extern const char *const rule_key_names[]; /* of policies; ends with NULL */
 const char *rule_key_name(unsigned key);
 extern const char *const rule_op_words[]; /* RULE_TRUE_FLAG has none */
 enum rule_language { RULE_POLICY, RULE_SIGMA, RULE_FALCO };
+extern const char *const rule_language_names[];
 
 struct rule_words {
 	const char **v;
@@ -321,7 +322,8 @@ struct rule_rejected {
 	const char *file, *id, *title; /* what is not known is NULL */
 	uint32_t line;
 	uint8_t language;
-	bool is_meant_so; /* its author says so, or another rule reports for it: no error */
+	bool is_meant_so; /* its author says so: no error */
+	bool is_part;	  /* nor is it rejected: another rule reports for it */
 	const char *reason;
 };
 

@@ -60,7 +60,7 @@ enum { SIGMA_FAILED = -1, SIGMA_NEVER = -2, SIGMA_ALWAYS = -3 };
 enum sigma_field_way {
 	SIGMA_FIELD_OF,	  /* as policies name it, on the event's type */
 	SIGMA_PROCESS_OF, /* of its process, whatever the event has of that name */
-	SIGMA_ARGUMENT, /* argv[N], N behind the name */
+	SIGMA_ARGUMENT,	  /* argv[N], N behind the name */
 	SIGMA_CONSTANT,
 };
 

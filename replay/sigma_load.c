@@ -50,7 +50,7 @@ reject(struct rules *r, struct sigma_document *d, const struct yaml_value *at, c
 }
 
 static int reject_as_meant(struct rules *r, struct sigma_document *d, const struct yaml_value *at,
-			   const char *reason)
+			   bool is_part, const char *reason)
 {
 	const struct rule_rejected one = { .file = d->file,
 					   .id = d->id,
@@ -58,6 +58,7 @@ static int reject_as_meant(struct rules *r, struct sigma_document *d, const stru
 					   .line = at->line,
 					   .language = RULE_SIGMA,
 					   .is_meant_so = true,
+					   .is_part = is_part,
 					   .reason = reason };
 
 	d->is_rejected = true;
@@ -87,7 +88,7 @@ static int add_document(struct rules *r, const char *file, const struct yaml_val
 		  yaml_get(root, "filter")	? SIGMA_FILTER :
 						  SIGMA_RULE;
 	if (status && strcasecmp(status, "unsupported") == 0)
-		return reject_as_meant(r, d, yaml_get(root, "status"),
+		return reject_as_meant(r, d, yaml_get(root, "status"), false,
 				       "its status is unsupported: its author says that it does "
 				       "not work");
 	if (!d->title)
@@ -400,7 +401,8 @@ int sigma_finish(struct rules *r, struct reel_err *err)
 		if (d->is_rejected || d->kind == SIGMA_FILTER)
 			continue;
 		if (d->is_silent)
-			status = reject_as_meant(r, d, d->root, "a correlation reports for it");
+			status = reject_as_meant(r, d, d->root, true,
+						 "a correlation reports for it");
 		else if (d->kind == SIGMA_CORRELATION)
 			status = add_correlation(r, d, err);
 		else
