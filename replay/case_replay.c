@@ -318,7 +318,7 @@ static int put_finding(struct job *j, const struct finding *f, struct reel_err *
 		row.exe = (struct case_text){ j->text.buf, exe_bytes };
 	if (line_bytes)
 		row.line = (struct case_text){ j->text.buf + exe_bytes, line_bytes };
-	row.key_kind = text_of(rule_key_names[j->r->engine->rules->list[f->rule].key]);
+	row.key_kind = text_of(rule_key_name(j->r->engine->rules->list[f->rule].key));
 	row.despite = f->is_despite;
 	row.suppressed = f->is_tuned;
 	result = case_write(j->w, CASE_finding, &row, err);

@@ -23,6 +23,7 @@ enum access_way {
 	ACCESS_INET, /* a number or address that only IPv4 and IPv6 sockets have */
 	ACCESS_RESULT,
 	ACCESS_STRING,
+	ACCESS_LINE,	 /* arguments, with blanks between them */
 	ACCESS_DIGITS,	 /* bytes that are compared as hexadecimal digits */
 	ACCESS_PATHNAME, /* two strings, either of which may be absent */
 	ACCESS_NAMED,	 /* a string, else by device and inode */
@@ -36,7 +37,7 @@ struct access {
 	uint8_t kind;	 /* of the field on tape */
 	uint8_t context; /* COMMON, PROCESS */
 	bool is_optional;
-	bool is_data; /* what was moved: none of it where nothing was kept */
+	bool is_data;	 /* what was moved: none of it where nothing was kept */
 	uint16_t offset; /* ACCESS_NOWHERE: the type has no such string */
 	uint16_t second; /* PATHNAME: of path_arg; INET: of family; NAMED: of dev */
 	uint16_t inode;	 /* NAMED */
@@ -48,7 +49,7 @@ struct eval_plan {
 	struct access *left[EV_MAX_TYPES]; /* by leaf; NULL: no step wants the type */
 	struct access *right[EV_MAX_TYPES];
 	bool needs_names; /* a step asks for a file that is known by device and inode only */
-	uint64_t number; /* of the plan; for what is remembered in a model's texts */
+	uint64_t number;  /* of the plan; for what is remembered in a model's texts */
 };
 
 int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan **ret,
@@ -74,6 +75,7 @@ struct value {
 	uint32_t length, true_length;
 };
 
+enum { EVAL_SHOWN_MAX = 64 };
 struct eval {
 	const struct eval_plan *plan;
 	struct match_memo *memos[RULE_ROLES];
@@ -82,7 +84,7 @@ struct eval {
 	/* Of the event that is looked at: */
 	struct model_process *process;
 	const struct value *bound; /* the rule's slots; NULL: unknown */
-	bool wants_names;	      /* a name was asked for that only others could have told */
+	bool wants_names;	   /* a name was asked for that only others could have told */
 	uint32_t why;		   /* bits 1 << enum blind_reason: what made something unknown */
 	/* Where fields that are bound or counted lie, by reference and type. */
 	struct eval_known {
@@ -90,8 +92,9 @@ struct eval {
 		const struct reel_type *type;
 		struct access access;
 	} known[64];
-	uint8_t digits[2 * 64];	   /* a short row of bytes, as digits */
-	uint8_t *line;		   /* arguments with blanks between them */
+	uint8_t digits[2 * 64];	       /* a short row of bytes, as digits */
+	char shown[2][EVAL_SHOWN_MAX]; /* a number or an address, as text; of the right side */
+	uint8_t *line;		       /* arguments with blanks between them */
 	size_t line_room;
 };
 
