@@ -145,7 +145,7 @@ static int tune(struct case_writer *w, struct reel_err *err)
 		 "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -%d; PRAGMA threads = 2; %s",
 		 CASE_CACHE_BYTES >> 10,
 		 w->is_beside ? "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; "
-				"PRAGMA locking_mode = EXCLUSIVE" :
+				"PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 8192" :
 				"PRAGMA synchronous = FULL");
 	sqlite3_busy_timeout(w->db, CASE_BUSY_MS);
 	return case_writer_exec(w, sql, err);
