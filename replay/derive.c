@@ -26,7 +26,7 @@ unsigned derive_kind(unsigned derived)
 
 bool derive_reads_process(unsigned derived)
 {
-	return derived < DERIVED_EVENTS_FROM || derived == DERIVED_asked_uid;
+	return derived < DERIVED_EVENTS_FROM || derived == DERIVED_argument;
 }
 
 bool derive_reads_names(unsigned derived)
@@ -54,7 +54,7 @@ unsigned derive_context(unsigned derived)
 		return RULE_cwd;
 	case DERIVED_euser:
 	case DERIVED_login:
-	case DERIVED_asked_uid:
+	case DERIVED_argument:
 		return RULE_user;
 	case DERIVED_loginuid:
 	case DERIVED_session_comm:

@@ -41,8 +41,8 @@ struct reel_type;
 	X(has_failed, "has_failed", U8, "the call failed")					\
 	X(named, "named", TEXT, "a number of the event by its names")				\
 	X(mode_bits, "mode_bits", TEXT, "bits of a mode by their names")			\
+	X(argument, "argument", TEXT, "an argument of the call, as Falco calls it")		\
 	X(raw_path, "raw_path", PATH, "path as it was passed")					\
-	X(asked_uid, "asked_uid", TEXT, "name of the user id that was asked for")		\
 	X(opens_read, "opens_read", U8, "a file is opened for reading")				\
 	X(opens_write, "opens_write", U8, "a file is opened for writing")			\
 	X(opens_exec, "opens_exec", U8, "a file that can be executed may be made")		\

@@ -9,6 +9,7 @@
 #include "format/names.h"
 #include "format/out.h"
 #include "replay/derive_impl.h"
+#include "replay/falco_args.h"
 
 enum { O_WAY = 3, O_CREATES = 0100, O_IS_DIRECTORY = 0200000, O_IS_TMPFILE = 020000000 };
 
@@ -463,6 +464,22 @@ static int give_path(struct finder *f, struct found *ret)
 	return v.path.v.kind != VALUE_ABSENT;
 }
 
+/* Strings lie there. */
+static int give_argument(struct finder *f, struct found *ret)
+{
+	const struct falco_arg *a = falco_arg_find(f->ev, f->ref->own);
+
+	if (!a || (a->way != FALCO_ARG_STRING && a->way != FALCO_ARG_RAW_PATH))
+		return a ? -1 : 0;
+	if (f->turn++ > 0)
+		return 0;
+	if (a->way == FALCO_ARG_RAW_PATH && own_string(f->ev, "path_arg", ret))
+		return 1;
+	if (own_string(f->ev, a->own, ret))
+		return 1;
+	return f->ev->flags & EV_FAULT && give_unknown(f->e, ret, BLIND_FAULT);
+}
+
 int derive_direct(struct finder *f, struct found *ret)
 {
 	unsigned derived = f->ref->derived;
@@ -485,6 +502,8 @@ int derive_direct(struct finder *f, struct found *ret)
 		return f->turn++ == 0 && give_number(ret, open_flag(f), false);
 	case DERIVED_unknowable:
 		return f->turn++ == 0 && give_unknown(f->e, ret, BLIND_FILTERED);
+	case DERIVED_argument:
+		return give_argument(f, ret);
 	case DERIVED_raw_path:
 		return f->turn++ == 0 && (own_string(f->ev, "path_arg", ret) ||
 					  own_string(f->ev, "path", ret));
@@ -542,31 +561,79 @@ static bool make_call(struct finder *f, struct eval_derived *x)
 	return true;
 }
 
-static bool make_named(struct finder *f, struct eval_derived *x)
+static bool make_named(struct finder *f, const char *own, bool is_mode, struct eval_derived *x)
 {
 	struct reel_field field;
 	uint64_t number;
 
-	if (!has_own(f->ev, f->ref->own, &field) || field.kind >= REEL_PATH)
+	if (!has_own(f->ev, own, &field) || field.kind >= REEL_PATH)
 		return false;
 	number = field.kind == REEL_RESULT ? (uint64_t)f->ev->ret : reel_event_number(f->ev, &field);
 	if (number == 0 && f->ev->flags & EV_FAULT)
 		return is_unknown(f, x, BLIND_FAULT);
 	return derive_put_names(x, field.hint && *field.hint ? field.hint : "dec", number, '|',
-				f->ref->derived == DERIVED_mode_bits);
+				is_mode);
 }
 
 /* setuid() has not changed anything where it failed, and nothing says what was wanted. */
-static bool make_asked_uid(struct finder *f, struct eval_derived *x)
+static bool make_account(struct finder *f, const char *own, struct eval_derived *x)
 {
 	struct reel_field field;
+	uint64_t id;
 
-	if (!has_own(f->ev, "euid", &field))
+	if (!has_own(f->ev, own, &field))
 		return false;
 	if (f->ev->ret < 0)
 		return is_unknown(f, x, BLIND_RESULT);
-	return derive_account(f, reel_event_number(f->ev, &field), x) ||
-	       derive_put_names(x, "dec", reel_event_number(f->ev, &field), '|', false);
+	id = reel_event_number(f->ev, &field);
+	return derive_account(f, id, x) || derive_put_names(x, "dec", id, '|', false);
+}
+
+static bool make_args(struct finder *f, struct eval_derived *x)
+{
+	struct found v;
+	const uint8_t *first;
+	uint32_t from;
+
+	if (!own_string(f->ev, "argv", &v))
+		return false;
+	first = memchr(v.v.bytes, 0, v.v.length);
+	from = first ? (uint32_t)(first + 1 - v.v.bytes) : v.v.length;
+	derive_put(x, v.v.bytes + from, v.v.length - from);
+	for (uint32_t i = 0; i < x->length; i++)
+		if (!x->bytes[i])
+			x->bytes[i] = i + 1 < x->length ? '.' : 0;
+	if (x->length && !x->bytes[x->length - 1])
+		x->true_length = --x->length;
+	if (v.v.true_length != v.v.length)
+		x->true_length = EV_UNKNOWN_LENGTH;
+	return true;
+}
+
+static bool make_argument(struct finder *f, struct eval_derived *x)
+{
+	const struct falco_arg *a = falco_arg_find(f->ev, f->ref->own);
+	struct view v;
+
+	if (!a)
+		return false;
+	switch (a->way) {
+	case FALCO_ARG_RESULT:
+		if (f->ev->ret >= 0)
+			derive_put_text(x, "0");
+		return f->ev->ret >= 0 || make_result(f, x);
+	case FALCO_ARG_ACCOUNT:
+		return make_account(f, a->own, x);
+	case FALCO_ARG_CONNECTION:
+		view_of(f->e, f->ev, &v);
+		if (v.kind == VIEW_UNKNOWN)
+			return is_unknown(f, x, v.why);
+		return put_connection(&v, x);
+	case FALCO_ARG_ARGV:
+		return make_args(f, x);
+	default:
+		return make_named(f, a->own, a->way == FALCO_ARG_MODE, x);
+	}
 }
 
 /* All variables, or what the one that is named says. */
@@ -735,9 +802,9 @@ bool derive_of_event(struct finder *f, struct eval_derived *x)
 		return make_result(f, x);
 	case DERIVED_named:
 	case DERIVED_mode_bits:
-		return make_named(f, x);
-	case DERIVED_asked_uid:
-		return make_asked_uid(f, x);
+		return make_named(f, f->ref->own, f->ref->derived == DERIVED_mode_bits, x);
+	case DERIVED_argument:
+		return make_argument(f, x);
 	case DERIVED_env:
 		return make_env(f, x);
 	case DERIVED_all_fields:

@@ -268,6 +268,12 @@ struct rule_words {
 	uint32_t n;
 };
 
+/* Times of an event, as an output may have them. */
+enum rule_output_clock {
+	RULE_CLOCK_NONE, RULE_CLOCK_TIME, RULE_CLOCK_TIME_S, RULE_CLOCK_ISO, RULE_CLOCK_DATE,
+	RULE_CLOCK_DATE_S, RULE_CLOCK_RAW,
+};
+
 /* A text with fields in it, that is filled for each finding. */
 struct rule_output_part {
 	const char *text;	/* as it is; NULL: a field */
