@@ -60,7 +60,8 @@ static void resolve_own(const struct reel_type *t, const struct rule_ref *ref, s
 	const struct reel_field *f = rule_own_field(t, name);
 
 	*ret = (struct access){ .way = ACCESS_ABSENT };
-	if (f && kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
+	if (f && !ref->transforms[0] &&
+	    kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
 		return;
 	if (strcmp(name, "path") == 0 && resolve_named(t, f, ret))
 		return;
