@@ -204,9 +204,9 @@ static int take_value(struct falco_lowering *l, const struct falco_node *t,
 		return take_bytes(l, from, to) ? 0 : wrong(l, t, "hexadecimal digits expected");
 	if (t->op == FALCO_GLOB || t->op == FALCO_IGLOB)
 		return take_glob(l, from, to) ? 0 : falco_no_memory(l);
-	to->bytes = (char *)from->bytes;
+	to->bytes = arena_text(l->memory, from->bytes, from->length);
 	to->length = from->length;
-	return 0;
+	return to->bytes ? 0 : falco_no_memory(l);
 }
 
 /* Leaves --------------------------------------------------------------------------------------- */
@@ -411,8 +411,11 @@ static int compare_fields(struct falco_lowering *l, const struct falco_node *t,
 			return falco_no_memory(l);
 		(*ret)->absent = (*ret)->unknown = f->says;
 		leaf->left = leaf->right;
-		(*ret)->leaf = new_leaf(l, leaf)->leaf;
-		(*ret)->leaf->op = RULE_EXISTS;
+		leaf->op = RULE_EXISTS;
+		(*ret)->leaf = arena_alloc(l->memory, sizeof(*leaf));
+		if (!(*ret)->leaf)
+			return falco_no_memory(l);
+		*(*ret)->leaf = *leaf;
 		return 0;
 	}
 	if (f->way != FALCO_FIELD && f->way != FALCO_EVENT_TYPE)

@@ -7,12 +7,16 @@
 
 int falco_no_memory(struct falco_lowering *l)
 {
+	if (l->n_conds >= FALCO_CONDS_MAX)
+		return reel_err_set(l->err, -EINVAL, "with its macros it has more than %d tests",
+				    FALCO_CONDS_MAX);
 	return reel_err_set(l->err, -ENOMEM, "no memory for the rules");
 }
 
 struct falco_cond *falco_cond_new(struct falco_lowering *l, enum falco_cond_kind kind)
 {
-	struct falco_cond *c = arena_alloc(l->memory, sizeof(*c));
+	struct falco_cond *c = l->n_conds++ < FALCO_CONDS_MAX ? arena_alloc(l->memory, sizeof(*c)) :
+								NULL;
 
 	if (c)
 		c->kind = (uint8_t)kind;
@@ -23,67 +27,56 @@ struct falco_cond *falco_cond_new(struct falco_lowering *l, enum falco_cond_kind
 
 static int lower_node(struct falco_lowering *l, const struct falco_node *n, struct falco_cond **ret);
 
-static int lower_several(struct falco_lowering *l, const struct falco_node *n,
-			 struct falco_cond **ret)
+/* In halves, so that the tree stays low. */
+static int lower_several(struct falco_lowering *l, const struct falco_node *n, uint32_t from,
+			 uint32_t end, struct falco_cond **ret)
 {
-	struct falco_cond *all = NULL;
+	uint32_t middle = from + (end - from + 1) / 2;
+	int r;
 
-	/* From the last, so that what is written first is asked first. */
-	for (uint32_t i = n->n; i-- > 0;) {
-		struct falco_cond *one, *both;
-		int r = lower_node(l, n->nodes[i], &one);
-
-		if (r < 0)
-			return r;
-		if (!all) {
-			all = one;
-			continue;
-		}
-		both = falco_cond_new(l, n->kind == FALCO_AND ? FALCO_IS_AND : FALCO_IS_OR);
-		if (!both)
-			return falco_no_memory(l);
-		both->a = one;
-		both->b = all;
-		all = both;
-	}
-	*ret = all;
-	return 0;
+	if (end - from == 1)
+		return lower_node(l, n->nodes[from], ret);
+	*ret = falco_cond_new(l, n->kind == FALCO_AND ? FALCO_IS_AND : FALCO_IS_OR);
+	if (!*ret)
+		return falco_no_memory(l);
+	r = lower_several(l, n, from, middle, &(*ret)->a);
+	return r < 0 ? r : lower_several(l, n, middle, end, &(*ret)->b);
 }
 
 static int lower_macro(struct falco_lowering *l, const struct falco_node *n,
 		       struct falco_cond **ret)
 {
 	const struct falco_node *macro = l->macro(l->user, n->name);
-	int r;
 
 	if (!macro)
 		return reel_err_set(l->err, -EINVAL, "there is no macro %s before this", n->name);
-	if (++l->depth > FALCO_DEPTH_MAX)
-		return reel_err_set(l->err, -EINVAL, "macros are nested too deep");
-	r = lower_node(l, macro, ret);
-	l->depth--;
-	return r;
+	return lower_node(l, macro, ret);
 }
 
 static int lower_node(struct falco_lowering *l, const struct falco_node *n, struct falco_cond **ret)
 {
 	int r;
 
+	if (++l->depth > FALCO_DEPTH_MAX)
+		return reel_err_set(l->err, -EINVAL, "with its macros it is nested deeper than %d",
+				    FALCO_DEPTH_MAX);
 	switch (n->kind) {
 	case FALCO_AND:
 	case FALCO_OR:
-		return lower_several(l, n, ret);
+		r = lower_several(l, n, 0, n->n, ret);
+		break;
 	case FALCO_NOT:
 		*ret = falco_cond_new(l, FALCO_IS_NOT);
-		if (!*ret)
-			return falco_no_memory(l);
-		r = lower_node(l, n->nodes[0], &(*ret)->a);
-		return r;
+		r = *ret ? lower_node(l, n->nodes[0], &(*ret)->a) : falco_no_memory(l);
+		break;
 	case FALCO_MACRO:
-		return lower_macro(l, n, ret);
+		r = lower_macro(l, n, ret);
+		break;
 	default:
-		return falco_lower_test(l, n, ret);
+		r = falco_lower_test(l, n, ret);
 	}
+	l->depth--;
+	return r;
 }
 
 /* What is known of it -------------------------------------------------------------------------- */
@@ -242,8 +235,13 @@ static struct emitted add_names(struct emitter *e, enum rule_context context,
 		return constant(false);
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		leaf.values[i].bytes = (char *)names[i];
 		leaf.values[i].length = (uint32_t)strlen(names[i]);
+		leaf.values[i].bytes =
+			arena_text(e->l->memory, names[i], leaf.values[i].length);
+		if (!leaf.values[i].bytes) {
+			e->error = falco_no_memory(e->l);
+			return constant(false);
+		}
 	}
 	return add_leaf(e, &leaf);
 }

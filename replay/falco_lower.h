@@ -6,6 +6,8 @@
 #include "replay/falco_fields.h"
 #include "replay/falco_parse.h"
 
+enum { FALCO_CONDS_MAX = 100000 }; /* tests of a rule, with those of its macros */
+
 /* What a test became. */
 enum falco_cond_kind {
 	FALCO_IS_AND,
@@ -38,7 +40,7 @@ struct falco_lowering {
 	const struct falco_node *(*macro)(void *user, const char *name);
 	void *user;
 	bool skips_unknown; /* an unknown field: -ENOENT instead of an error */
-	unsigned depth;
+	unsigned depth, n_conds;
 };
 
 struct falco_lowered {
