@@ -23,6 +23,7 @@ enum access_way {
 	ACCESS_INET, /* a number or address that only IPv4 and IPv6 sockets have */
 	ACCESS_RESULT,
 	ACCESS_STRING,
+	ACCESS_LINE,	 /* arguments, with blanks between them */
 	ACCESS_DIGITS,	 /* bytes that are compared as hexadecimal digits */
 	ACCESS_PATHNAME, /* two strings, either of which may be absent */
 	ACCESS_NAMED,	 /* a string, else by device and inode */
@@ -113,6 +114,7 @@ struct eval {
 	uint32_t n_derived, next_derived;
 	uint8_t *changed[2];	   /* what transforms made, of the left and the right side */
 	size_t changed_room[2];
+	char shown[64];		   /* a number or an address, as text */
 };
 
 int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err);

@@ -427,41 +427,41 @@ static bool next_argument(struct finder *f, struct found *ret)
 	return args->true_length != args->length && give_unknown(f->e, ret, BLIND_CUT);
 }
 
-/* Arguments as one line: blanks between them. NULL: no memory. */
-static const uint8_t *make_line(struct eval *e, const struct model_text *t, bool is_right)
+static bool join(struct eval *e, struct reel_string *s, bool is_right)
 {
+	bool ends = s->length && s->bytes[s->length - 1] == 0 && s->true_length == s->length;
 	uint8_t *line = e->line[is_right];
 
-	if (e->line_room[is_right] < t->length) {
-		line = realloc(line, t->length);
+	if (e->line_room[is_right] < s->length) {
+		line = realloc(line, s->length);
 		if (!line)
-			return NULL;
+			return false;
 		e->line[is_right] = line;
-		e->line_room[is_right] = t->length;
+		e->line_room[is_right] = s->length;
 	}
-	for (uint32_t i = 0; i < t->length; i++)
-		line[i] = t->bytes[i] ? t->bytes[i] : ' ';
-	return line;
+	for (uint32_t i = 0; i < s->length; i++)
+		line[i] = s->bytes[i] ? s->bytes[i] : ' ';
+	s->bytes = line;
+	s->length -= ends;
+	s->true_length -= ends;
+	return true;
 }
 
-static uint32_t line_length(const struct model_text *t)
+bool eval_join(struct eval *e, struct reel_string *s)
 {
-	bool ends = t->length && t->bytes[t->length - 1] == 0 && t->true_length == t->length;
-
-	return ends ? t->length - 1 : t->length;
+	return join(e, s, false);
 }
 
 /* The line itself, for those who do not ask the matcher. */
 static bool become_line(struct eval *e, struct found *f, bool is_right)
 {
-	const uint8_t *line = make_line(e, f->text, is_right);
+	struct reel_string s = { f->v.bytes, f->v.length, f->v.true_length };
 
-	if (!line)
+	if (!join(e, &s, is_right))
 		return give_unknown(e, f, BLIND_LIMIT);
-	f->v.bytes = line;
-	f->v.length = line_length(f->text);
-	if (f->v.true_length == f->text->length)
-		f->v.true_length = f->v.length;
+	f->v.bytes = s.bytes;
+	f->v.length = s.length;
+	f->v.true_length = s.true_length;
 	return true;
 }
 
@@ -496,6 +496,7 @@ static bool find_next(struct finder *f, struct found *ret)
 		return f->ev->ret >= 0 && !(f->ev->flags & EV_BLOCKED) &&
 		       give_number(ret, (uint64_t)f->ev->ret, true);
 	case ACCESS_STRING:
+	case ACCESS_LINE:
 		return find_string(f, a->offset, a->is_optional, ret);
 	case ACCESS_DIGITS:
 		return find_digits(f, ret);
@@ -521,7 +522,9 @@ static bool next_value(struct finder *f, struct found *ret)
 			return true;
 		if (!find_next(f, ret))
 			return false;
-		if (f->one_by_one && ret->text && f->access->context == RULE_cmdline)
+		if (f->one_by_one &&
+		    ((ret->text && f->access->context == RULE_cmdline) ||
+		     (f->access->way == ACCESS_LINE && ret->v.kind == VALUE_STRING)))
 			return become_line(f->e, ret, f->is_right);
 		if (!is_args || ret->v.kind != VALUE_STRING)
 			return true;
@@ -586,14 +589,8 @@ const struct match_row *found_row(struct eval *e, enum rule_role role, const str
 	}
 	if (t && t->row[role])
 		return t->row[role];
-	if (t && role == RULE_ROLE_LINE) {
-		s.bytes = make_line(e, t, false);
-		s.length = line_length(t);
-		if (t->true_length == t->length)
-			s.true_length = s.length;
-		if (!s.bytes)
-			return NULL;
-	}
+	if (t && role == RULE_ROLE_LINE && !eval_join(e, &s))
+		return NULL;
 	row = match_string(e->memos[role], s.bytes, s.length, s.true_length);
 	if (t && row && !row->is_fleeting)
 		t->row[role] = row;

@@ -12,11 +12,7 @@ static const char nothing[] = "<NA>";
 
 static void put_clock(struct reel_out *o, unsigned clock, int64_t wall_ns)
 {
-	static const char *const formats[] = {
-		[RULE_CLOCK_TIME] = "%H:%M:%S",		 [RULE_CLOCK_TIME_S] = "%H:%M:%S",
-		[RULE_CLOCK_ISO] = "%Y-%m-%dT%H:%M:%S", [RULE_CLOCK_DATE] = "%Y-%m-%d %H:%M:%S",
-		[RULE_CLOCK_DATE_S] = "%Y-%m-%d %H:%M:%S",
-	};
+	const bool has_date = clock >= RULE_CLOCK_ISO;
 	time_t seconds = (time_t)(wall_ns / 1000000000);
 	char text[40], fraction[16];
 	struct tm tm;
@@ -29,9 +25,14 @@ static void put_clock(struct reel_out *o, unsigned clock, int64_t wall_ns)
 		out_s64(o, wall_ns);
 		return;
 	}
-	if (!gmtime_r(&seconds, &tm) || !strftime(text, sizeof(text), formats[clock], &tm))
+	if (!gmtime_r(&seconds, &tm))
 		return;
-	out_str(o, text);
+	if (has_date && strftime(text, sizeof(text), "%Y-%m-%d", &tm)) {
+		out_str(o, text);
+		out_char(o, clock == RULE_CLOCK_ISO ? 'T' : ' ');
+	}
+	if (strftime(text, sizeof(text), "%H:%M:%S", &tm))
+		out_str(o, text);
 	if (clock == RULE_CLOCK_TIME || clock == RULE_CLOCK_ISO || clock == RULE_CLOCK_DATE) {
 		snprintf(fraction, sizeof(fraction), ".%09u", (unsigned)(wall_ns % 1000000000));
 		out_str(o, fraction);

@@ -89,6 +89,8 @@ static uint64_t mix_ref(uint64_t hash, const struct rule_ref *ref)
 	memcpy(more + 2, ref->transforms, sizeof(ref->transforms));
 	if (ref->level || ref->derived || ref->transforms[0])
 		hash = mix(hash, more, sizeof(more));
+	if (ref->shown)
+		hash = mix(hash, &ref->shown, sizeof(ref->shown));
 	return rules_mix_text(hash, ref->own);
 }
 
@@ -103,7 +105,7 @@ static bool same_ref(const struct rule_ref *a, const struct rule_ref *b)
 	       a->is_signed == b->is_signed && a->index == b->index && a->slot == b->slot &&
 	       a->level == b->level && a->derived == b->derived &&
 	       memcmp(a->transforms, b->transforms, sizeof(a->transforms)) == 0 &&
-	       same_text(a->own, b->own);
+	       a->shown == b->shown && same_text(a->own, b->own);
 }
 
 static uint64_t hash_leaf(const struct rule_leaf *leaf)
