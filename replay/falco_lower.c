@@ -46,11 +46,15 @@ static int lower_several(struct falco_lowering *l, const struct falco_node *n, u
 static int lower_macro(struct falco_lowering *l, const struct falco_node *n,
 		       struct falco_cond **ret)
 {
-	const struct falco_node *macro = l->macro(l->user, n->name);
+	uint32_t before = l->visibility;
+	const struct falco_node *macro = l->macro(l->user, n->name, &l->visibility);
+	int r;
 
 	if (!macro)
 		return reel_err_set(l->err, -EINVAL, "there is no macro %s before this", n->name);
-	return lower_node(l, macro, ret);
+	r = lower_node(l, macro, ret);
+	l->visibility = before;
+	return r;
 }
 
 static int lower_node(struct falco_lowering *l, const struct falco_node *n, struct falco_cond **ret)
@@ -427,6 +431,8 @@ int falco_lower(struct falco_lowering *l, const struct falco_node *condition,
 		if (!value)
 			x = add_expr(&e, RULE_EXPR_NOT, x.expr, 0);
 	}
+	if (!ret->why_not && o.unknown)
+		ret->partly = reason(l, &o);
 	if (e.error)
 		return e.error;
 	memcpy(step.types, e.types, sizeof(step.types));

@@ -36,9 +36,11 @@ struct falco_lowering {
 	struct rules *rules;
 	struct arena *memory;
 	struct reel_err *err;
-	/* The tree of a macro; NULL: there is none of that name. */
-	const struct falco_node *(*macro)(void *user, const char *name);
+	/* The tree of a macro that can be seen from there, and what can be seen from that; NULL:
+	 * there is none of that name. */
+	const struct falco_node *(*macro)(void *user, const char *name, uint32_t *visibility);
 	void *user;
+	uint32_t visibility;
 	bool skips_unknown; /* an unknown field: -ENOENT instead of an error */
 	unsigned depth, n_conds;
 };
@@ -46,6 +48,7 @@ struct falco_lowering {
 struct falco_lowered {
 	uint32_t step;
 	const char *why_not;	/* it can never be true, or never be told to be: why; NULL */
+	const char *partly;	/* what of it can never be told; NULL */
 	bool has_types;		/* it says which events it is about */
 };
 

@@ -76,6 +76,17 @@ void report_finding_text(struct report *rp, const struct engine *e, const struct
 		put_text(rp, rule->description);
 		out_char(o, '\n');
 	}
+	if (f->output.length) {
+		struct reel_out line;
+
+		out_str(o, "    ");
+		if (out_init_mem(&line) == 0) {
+			findings_put_output(e->findings, &line, f, &rp->tz);
+			out_text_string(o, line.buf, line.len);
+			out_done(&line);
+		}
+		out_char(o, '\n');
+	}
 	for (uint32_t i = 0; i < node->n_blocks; i++) {
 		out_str(o, i ? " > " : "    by way of ");
 		put_text(rp, node->blocks[i]);
