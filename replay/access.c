@@ -156,9 +156,9 @@ static void resolve_expr(const struct walk *w, uint32_t at)
 			if (w->is_step && w->p->left[w->id][x->a].way == ACCESS_NAMED &&
 			    w->p->left[w->id][x->a].offset == ACCESS_NOWHERE)
 				w->p->needs_names = true;
-			if (w->is_step && (derive_needs_name(l->left.derived, w->type) ||
-					   (l->has_right &&
-					    derive_needs_name(l->right.derived, w->type))))
+			if (w->is_step &&
+			    (derive_needs_name(l->left.derived, w->type) ||
+			     (l->has_right && derive_needs_name(l->right.derived, w->type))))
 				w->p->needs_names = true;
 			if (l->has_right)
 				access_resolve(w->type, &l->right, &w->p->right[w->id][x->a]);

@@ -324,8 +324,8 @@ static int put_finding(struct job *j, const struct finding *f, struct reel_err *
 	if (line_bytes)
 		row.line = (struct case_text){ j->text.buf + exe_bytes, line_bytes };
 	if (output_bytes)
-		row.output = (struct case_text){ j->text.buf + exe_bytes + line_bytes,
-						 output_bytes };
+		row.output =
+			(struct case_text){ j->text.buf + exe_bytes + line_bytes, output_bytes };
 	row.key_kind = text_of(rule_key_names[j->r->engine->rules->list[f->rule].key]);
 	row.despite = f->is_despite;
 	row.suppressed = f->is_tuned;

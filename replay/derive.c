@@ -57,6 +57,7 @@ unsigned derive_context(unsigned derived)
 	case DERIVED_argument:
 		return RULE_user;
 	case DERIVED_loginuid:
+	case DERIVED_tty:
 	case DERIVED_session_comm:
 	case DERIVED_leads_group:
 	case DERIVED_leads_session:
@@ -149,12 +150,12 @@ void derive_put_text(struct eval_derived *x, const char *text)
 
 /* Pieces --------------------------------------------------------------------------------------- */
 
-#define OWN(ident, field, k)                                                             \
-	static const struct rule_ref ident = { .scope = RULE_OF_EVENT,                   \
-					       .context = RULE_OWN_FIELD,                \
-					       .kind = REEL_##k,                         \
-					       .index = RULES_NONE,                      \
-					       .slot = RULES_NONE,                       \
+#define OWN(ident, field, k)                                              \
+	static const struct rule_ref ident = { .scope = RULE_OF_EVENT,    \
+					       .context = RULE_OWN_FIELD, \
+					       .kind = REEL_##k,          \
+					       .index = RULES_NONE,       \
+					       .slot = RULES_NONE,        \
 					       .own = field }
 OWN(own_comm, "comm", TEXT);
 OWN(own_cwd, "cwd", PATH);
@@ -386,6 +387,13 @@ static bool make_number(struct finder *f, struct model_process *p, struct eval_d
 			return x->is_unknown;
 		x->number = a.v.number == UINT32_MAX ? UINT64_MAX : a.v.number;
 		return true;
+	case DERIVED_tty:
+		if (is_useless(f, x, eval_of_process(f->e, p, RULE_tty, &a), &a))
+			return x->is_unknown;
+		b.v.number = a.v.number & 0xfffff;
+		x->number = (b.v.number & 0xff) | (a.v.number >> 20) << 8 |
+			    (b.v.number & ~0xffull) << 12;
+		return true;
 	case DERIVED_age_ns:
 		if (!p || !model_is_certain(f->e->model, p) || !p->start_ns ||
 		    p->start_ns > f->ev->ts)
@@ -444,6 +452,7 @@ static bool make_of_process(struct finder *f, struct model_process *p, struct ev
 	case DERIVED_session_comm:
 		return make_session_comm(f, p, x);
 	case DERIVED_loginuid:
+	case DERIVED_tty:
 	case DERIVED_age_ns:
 	case DERIVED_leads_group:
 	case DERIVED_leads_session:

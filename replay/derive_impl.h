@@ -12,11 +12,23 @@ bool derive_room(struct eval_derived *x, size_t bytes);
 /* Without memory nothing is put. */
 void derive_put(struct eval_derived *x, const void *bytes, size_t n);
 void derive_put_text(struct eval_derived *x, const char *text);
-/* A number's names, with this between them; IS_MODE: bits of a mode. False: no memory. */
+/* A number's names, with this between them. IS_MODE: bits of a mode. False: no memory. */
 bool derive_put_names(struct eval_derived *x, const char *hint, uint64_t number, char between,
 		      bool is_mode);
 /* Name of an account. Returns whether there is one, or it is unknown. */
 bool derive_account(struct finder *f, uint64_t uid, struct eval_derived *x);
+
+/* Fields of the event's own (derive_event.c). */
+bool derive_has_own(const struct reel_event *ev, const char *name, struct reel_field *ret);
+uint64_t derive_own_number(const struct reel_event *ev, const char *name);
+bool derive_own_string(const struct reel_event *ev, const char *name, struct found *ret);
+/* Always true. */
+bool derive_unknown(struct finder *f, struct eval_derived *x, enum blind_reason why);
+
+/* Of its descriptor (derive_fd.c). */
+int derive_fd_direct(struct finder *f, struct found *ret);
+bool derive_fd_make(struct finder *f, struct eval_derived *x);
+bool derive_connection(struct finder *f, struct eval_derived *x);
 
 /* Values that need not be made, as they lie in the event or the model. 1: given; 0: there is none, or
  * no more of them; -1: it has to be made. */

@@ -38,7 +38,7 @@ struct access {
 	uint8_t kind;	 /* of the field on tape */
 	uint8_t context; /* COMMON, PROCESS */
 	bool is_optional;
-	bool is_data; /* what was moved: none of it where nothing was kept */
+	bool is_data;	 /* what was moved: none of it where nothing was kept */
 	uint16_t offset; /* ACCESS_NOWHERE: the type has no such string */
 	uint16_t second; /* PATHNAME: of path_arg; INET: of family; NAMED: of dev */
 	uint16_t inode;	 /* NAMED */
@@ -50,7 +50,7 @@ struct eval_plan {
 	struct access *left[EV_MAX_TYPES]; /* by leaf; NULL: no step wants the type */
 	struct access *right[EV_MAX_TYPES];
 	bool needs_names; /* a step asks for a file that is known by device and inode only */
-	uint64_t number; /* of the plan; for what is remembered in a model's texts */
+	uint64_t number;  /* of the plan; for what is remembered in a model's texts */
 };
 
 int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan **ret,
@@ -99,7 +99,7 @@ struct eval {
 	/* Of the event that is looked at: */
 	struct model_process *process;
 	const struct value *bound; /* the rule's slots; NULL: unknown */
-	bool wants_names;	      /* a name was asked for that only others could have told */
+	bool wants_names;	   /* a name was asked for that only others could have told */
 	uint32_t why;		   /* bits 1 << enum blind_reason: what made something unknown */
 	/* Where fields that are bound or counted lie, by reference and type. */
 	struct eval_known {
@@ -107,14 +107,14 @@ struct eval {
 		const struct reel_type *type;
 		struct access access;
 	} known[64];
-	uint8_t digits[2 * 64];	   /* a short row of bytes, as digits */
-	uint8_t *line[2];	   /* arguments with blanks between them; of a right side */
+	uint8_t digits[2 * 64]; /* a short row of bytes, as digits */
+	uint8_t *line[2];	/* arguments with blanks between them; of a right side */
 	size_t line_room[2];
 	struct eval_derived *derived; /* EVAL_DERIVED_MAX of them, NULL until one is needed */
 	uint32_t n_derived, next_derived;
-	uint8_t *changed[2];	   /* what transforms made, of the left and the right side */
+	uint8_t *changed[2]; /* what transforms made, of the left and the right side */
 	size_t changed_room[2];
-	char shown[64];		   /* a number or an address, as text */
+	char shown[64]; /* a number or an address, as text */
 };
 
 int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err);

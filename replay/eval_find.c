@@ -316,8 +316,8 @@ bool eval_of_process(struct eval *e, struct model_process *p, unsigned context, 
 	return find_process_text(e, p, context, ret);
 }
 
-bool eval_above(struct eval *e, struct model_process *p, unsigned level,
-		struct model_process **ret, bool *ret_is_none)
+bool eval_above(struct eval *e, struct model_process *p, unsigned level, struct model_process **ret,
+		bool *ret_is_none)
 {
 	*ret_is_none = false;
 	for (unsigned i = 0; i < level; i++) {
@@ -471,7 +471,8 @@ static bool find_next(struct finder *f, struct found *ret)
 {
 	const struct access *a = f->access;
 
-	if (a->way == ACCESS_PROCESS || (a->way == ACCESS_DERIVED && f->ref->scope != RULE_OF_EVENT))
+	if (a->way == ACCESS_PROCESS ||
+	    (a->way == ACCESS_DERIVED && f->ref->scope != RULE_OF_EVENT))
 		return find_next_process(f, ret);
 	if (a->way == ACCESS_DERIVED) /* there may be two */
 		return derive_find(f, f->e->process, ret);

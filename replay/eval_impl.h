@@ -12,8 +12,8 @@ enum { NO_NUMBER = 0xffffffff };
 /* A value of a field, and where it comes from, so that what is known of it can be found again. */
 struct found {
 	struct value v;
-	uint32_t number;	 /* of the string in the event's block; NO_NUMBER */
-	struct model_text *text; /* of the model; NULL */
+	uint32_t number;	      /* of the string in the event's block; NO_NUMBER */
+	struct model_text *text;      /* of the model; NULL */
 	struct eval_derived *derived; /* it was worked out, and kept there; NULL */
 };
 
@@ -33,7 +33,8 @@ static inline bool give_number(struct found *ret, uint64_t number, bool is_signe
 	return true;
 }
 
-static inline bool give_bytes(struct found *ret, const void *bytes, uint32_t length, uint32_t true_length)
+static inline bool give_bytes(struct found *ret, const void *bytes, uint32_t length,
+			      uint32_t true_length)
 {
 	*ret = (struct found){ .v = { .kind = VALUE_STRING,
 				      .bytes = bytes,
@@ -83,8 +84,8 @@ bool eval_found(struct eval *e, const struct rule_ref *ref, const struct reel_ev
 /* False: he has none. */
 bool eval_of_process(struct eval *e, struct model_process *p, unsigned context, struct found *ret);
 /* The one so many above P; false: he is not known, or there is none: *RET_IS_NONE. */
-bool eval_above(struct eval *e, struct model_process *p, unsigned level,
-		struct model_process **ret, bool *ret_is_none);
+bool eval_above(struct eval *e, struct model_process *p, unsigned level, struct model_process **ret,
+		bool *ret_is_none);
 
 /* Of those at and below LEVEL: what is derived for a process, and what for the event itself
  * (P then is its process). */

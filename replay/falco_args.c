@@ -8,14 +8,45 @@
 
 #define S FALCO_ARG_STRING
 #define N FALCO_ARG_NAMED
-#define RES(type) { EV_##type, FALCO_ARG_RESULT, "res", NULL, NULL }
+#define RES(type)                                              \
+	{                                                      \
+		EV_##type, FALCO_ARG_RESULT, "res", NULL, NULL \
+	}
 
 const struct falco_arg falco_args[] = {
-	RES(open), RES(create), RES(unlink), RES(rename), RES(link), RES(symlink), RES(mkdir),
-	RES(rmdir), RES(chmod), RES(chown), RES(exec), RES(connect), RES(setuid), RES(setgid),
-	RES(setns), RES(unshare), RES(ptrace), RES(mount), RES(umount), RES(init_module),
-	RES(finit_module), RES(dup), RES(listen), RES(bind), RES(kill), RES(chroot), RES(chdir),
-	RES(userfaultfd), RES(memfd_create), RES(capset), RES(prctl), RES(bpf), RES(mknod),
+	RES(open),
+	RES(create),
+	RES(unlink),
+	RES(rename),
+	RES(link),
+	RES(symlink),
+	RES(mkdir),
+	RES(rmdir),
+	RES(chmod),
+	RES(chown),
+	RES(exec),
+	RES(connect),
+	RES(setuid),
+	RES(setgid),
+	RES(setns),
+	RES(unshare),
+	RES(ptrace),
+	RES(mount),
+	RES(umount),
+	RES(init_module),
+	RES(finit_module),
+	RES(dup),
+	RES(listen),
+	RES(bind),
+	RES(kill),
+	RES(chroot),
+	RES(chdir),
+	RES(userfaultfd),
+	RES(memfd_create),
+	RES(capset),
+	RES(prctl),
+	RES(bpf),
+	RES(mknod),
 	{ EV_open, S, "name", "path", NULL },
 	{ EV_open, N, "flags", "flags", NULL },
 	{ EV_open, FALCO_ARG_MODE, "mode", "mode", NULL },

@@ -5,8 +5,16 @@
 
 #include "format/event.h"
 
-enum falco_arg_way { FALCO_ARG_STRING, FALCO_ARG_RAW_PATH, FALCO_ARG_NAMED, FALCO_ARG_MODE,
-		     FALCO_ARG_ACCOUNT, FALCO_ARG_RESULT, FALCO_ARG_ARGV, FALCO_ARG_CONNECTION };
+enum falco_arg_way {
+	FALCO_ARG_STRING,
+	FALCO_ARG_RAW_PATH,
+	FALCO_ARG_NAMED,
+	FALCO_ARG_MODE,
+	FALCO_ARG_ACCOUNT,
+	FALCO_ARG_RESULT,
+	FALCO_ARG_ARGV,
+	FALCO_ARG_CONNECTION
+};
 
 struct falco_arg {
 	uint8_t type;	   /* of events */

@@ -44,9 +44,9 @@ static bool fits(const struct falco_node *test, const char *name, size_t length)
 		[FALCO_NE] = MATCH_EQUALS,	   [FALCO_IN] = MATCH_EQUALS,
 		[FALCO_INTERSECTS] = MATCH_EQUALS, [FALCO_PMATCH] = MATCH_EQUALS,
 	};
-	unsigned flags = test->op == FALCO_REGEX				    ? MATCH_WHOLE :
+	unsigned flags = test->op == FALCO_REGEX				? MATCH_WHOLE :
 			 test->op == FALCO_ICONTAINS || test->op == FALCO_IGLOB ? MATCH_NOCASE :
-										      0;
+										  0;
 
 	for (uint32_t i = 0; i < test->n; i++)
 		if (match_one((enum match_op)ops[test->op], flags, test->values[i].bytes,
@@ -156,7 +156,7 @@ static int look_at_others(struct falco_lowering *l, const struct falco_node *tes
 int falco_lower_type(struct falco_lowering *l, const struct falco_node *test,
 		     struct falco_cond **ret)
 {
-	struct falco_cond *c = falco_cond_new(l, FALCO_IS_TYPE), *not;
+	struct falco_cond *c = falco_cond_new(l, FALCO_IS_TYPE), *not ;
 	uint8_t calls[32];
 	int r = 0;
 
@@ -185,9 +185,9 @@ int falco_lower_type(struct falco_lowering *l, const struct falco_node *test,
 	if (r < 0 || test->op != FALCO_NE)
 		return r;
 	not = falco_cond_new(l, FALCO_IS_NOT);
-	if (!not)
+	if (!not )
 		return falco_no_memory(l);
-	not->a = c;
-	*ret = not;
+	not ->a = c;
+	*ret = not ;
 	return 0;
 }

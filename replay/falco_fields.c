@@ -9,41 +9,52 @@
 #include "replay/falco_args.h"
 
 /* Of the process itself an event may say it, too: then what that says counts. */
-#define OWN(name, field, k, says) \
-	{ name, FALCO_FIELD, 0, RULE_OF_EVENT, RULE_OWN_FIELD, 0, REEL_##k, 0, 0, field, says }
-#define OF(name, of, ident, k, says) \
-	{ name, FALCO_FIELD, 0, RULE_OF_##of, RULE_##ident, 0, REEL_##k, 0, 0, NULL, says }
-#define DERIVE(name, of, ident, k, says)                                                     \
-	{                                                                                    \
-		name, FALCO_FIELD, 0, RULE_OF_##of, RULE_DERIVED, DERIVED_##ident, REEL_##k, \
-		0, 0, NULL, says                                                             \
-	}
-#define LEVEL(name, ident, k, says)                                                            \
+#define OWN(name, field, k, says)                                                              \
 	{                                                                                      \
-		name, FALCO_FIELD, FALCO_LEVEL, RULE_OF_ANCESTOR, RULE_##ident, 0, REEL_##k, 0, \
-		0, NULL, says                                                                  \
+		name, FALCO_FIELD, 0, RULE_OF_EVENT, RULE_OWN_FIELD, 0, REEL_##k, 0, 0, field, \
+			says                                                                   \
 	}
-#define LEVEL_DERIVE(name, ident, k, says)                                                    \
-	{                                                                                     \
-		name, FALCO_FIELD, FALCO_LEVEL, RULE_OF_ANCESTOR, RULE_DERIVED, DERIVED_##ident, \
-		REEL_##k, 0, 0, NULL, says                                                    \
-	}
-#define YES_NO(name, of, context, ident, field, says) \
-	{ name, FALCO_FIELD, 0, RULE_OF_##of, context, ident, REEL_U8, true, 0, field, says }
-#define NET(name, ident, says)                                                         \
-	{                                                                              \
-		name, FALCO_FIELD, 0, RULE_OF_EVENT, RULE_DERIVED, DERIVED_##ident,    \
-		REEL_ADDR, 0, true, NULL, says                                         \
-	}
-#define ABSENT(name, why) \
-	{ name, FALCO_ABSENT, FALCO_ANY_ARGUMENT, 0, 0, 0, REEL_TEXT, 0, 0, NULL, why }
-#define UNKNOWN(name, why)                                                                      \
+#define OF(name, of, ident, k, says)                                                            \
 	{                                                                                       \
-		name, FALCO_UNKNOWN, FALCO_ANY_ARGUMENT, RULE_OF_EVENT, RULE_DERIVED,           \
-		DERIVED_unknowable, REEL_TEXT, 0, 0, NULL, why                                  \
+		name, FALCO_FIELD, 0, RULE_OF_##of, RULE_##ident, 0, REEL_##k, 0, 0, NULL, says \
 	}
-#define TIME(name, clock, says) \
-	{ name, FALCO_TIME, 0, 0, 0, RULE_CLOCK_##clock, REEL_TEXT, 0, 0, NULL, says }
+#define DERIVE(name, of, ident, k, says)                                                           \
+	{                                                                                          \
+		name, FALCO_FIELD, 0, RULE_OF_##of, RULE_DERIVED, DERIVED_##ident, REEL_##k, 0, 0, \
+			NULL, says                                                                 \
+	}
+#define LEVEL(name, ident, k, says)                                                                \
+	{                                                                                          \
+		name, FALCO_FIELD, FALCO_LEVEL, RULE_OF_ANCESTOR, RULE_##ident, 0, REEL_##k, 0, 0, \
+			NULL, says                                                                 \
+	}
+#define LEVEL_DERIVE(name, ident, k, says)                                                       \
+	{                                                                                        \
+		name, FALCO_FIELD, FALCO_LEVEL, RULE_OF_ANCESTOR, RULE_DERIVED, DERIVED_##ident, \
+			REEL_##k, 0, 0, NULL, says                                               \
+	}
+#define YES_NO(name, of, context, ident, field, says)                                             \
+	{                                                                                         \
+		name, FALCO_FIELD, 0, RULE_OF_##of, context, ident, REEL_U8, true, 0, field, says \
+	}
+#define NET(name, ident, says)                                                                    \
+	{                                                                                         \
+		name, FALCO_FIELD, 0, RULE_OF_EVENT, RULE_DERIVED, DERIVED_##ident, REEL_ADDR, 0, \
+			true, NULL, says                                                          \
+	}
+#define ABSENT(name, why)                                                                   \
+	{                                                                                   \
+		name, FALCO_ABSENT, FALCO_ANY_ARGUMENT, 0, 0, 0, REEL_TEXT, 0, 0, NULL, why \
+	}
+#define UNKNOWN(name, why)                                                            \
+	{                                                                             \
+		name, FALCO_UNKNOWN, FALCO_ANY_ARGUMENT, RULE_OF_EVENT, RULE_DERIVED, \
+			DERIVED_unknowable, REEL_TEXT, 0, 0, NULL, why                \
+	}
+#define TIME(name, clock, says)                                                            \
+	{                                                                                  \
+		name, FALCO_TIME, 0, 0, 0, RULE_CLOCK_##clock, REEL_TEXT, 0, 0, NULL, says \
+	}
 
 static const char names_of_addresses[] = "names of addresses are not looked up";
 static const char no_kubernetes[] = "a capture holds nothing of Kubernetes: never there";
@@ -52,8 +63,8 @@ const struct falco_field falco_fields[] = {
 	/* evt */
 	{ "evt.type", FALCO_EVENT_TYPE, 0, RULE_OF_EVENT, RULE_DERIVED, DERIVED_call, REEL_TEXT, 0,
 	  0, NULL, "name of the call" },
-	{ "syscall.type", FALCO_EVENT_TYPE, 0, RULE_OF_EVENT, RULE_DERIVED, DERIVED_call,
-	  REEL_TEXT, 0, 0, NULL, "name of the call" },
+	{ "syscall.type", FALCO_EVENT_TYPE, 0, RULE_OF_EVENT, RULE_DERIVED, DERIVED_call, REEL_TEXT,
+	  0, 0, NULL, "name of the call" },
 	{ "evt.dir", FALCO_DIRECTION, 0, 0, 0, 0, REEL_TEXT, 0, 0, NULL,
 	  "always <: events are those of the exit of a call" },
 	{ "evt.num", FALCO_COUNTER, 0, 0, 0, 0, REEL_U64, 0, 0, NULL,
@@ -104,7 +115,6 @@ const struct falco_field falco_fields[] = {
 	DERIVE("proc.cwd", EVENT, cwd, PATH, "working directory, with a slash behind it"),
 	OF("proc.pid", EVENT, pid, U32, "process"),
 	OF("proc.ppid", PROCESS, ppid, U32, "process that made it"),
-	LEVEL("proc.apid", ppid, U32, "process of the N-th ancestor, or of any"),
 	OF("proc.vpid", PROCESS, vpid, U32, "process, in its own namespace"),
 	OF("proc.pvpid", PARENT, vpid, U32, "the parent, in its own namespace"),
 	OF("proc.sid", PROCESS, sid, U32, "session"),
@@ -116,7 +126,7 @@ const struct falco_field falco_fields[] = {
 	       "it leads its process group"),
 	YES_NO("proc.is_sid_leader", PROCESS, RULE_DERIVED, DERIVED_leads_session, NULL,
 	       "it leads its session"),
-	OF("proc.tty", PROCESS, tty, U32, "controlling terminal, 0: none"),
+	DERIVE("proc.tty", PROCESS, tty, U64, "controlling terminal as /proc shows it, 0: none"),
 	DERIVE("proc.duration", PROCESS, age_ns, U64, "nanoseconds since it was made"),
 	DERIVE("proc.ppid.duration", PARENT, age_ns, U64, "nanoseconds since the parent was made"),
 	{ "proc.env", FALCO_FIELD, FALCO_MAYBE_NAME, RULE_OF_EVENT, RULE_DERIVED, DERIVED_env,
@@ -378,8 +388,9 @@ static bool can_have(const struct rule_ref *ref, const struct reel_type *t)
 
 void falco_field_types(const struct falco_field *f, const struct rule_ref *ref, uint8_t ret[32])
 {
-	static const char *const own[] = { "upper_layer", "memfd", "inode", "dev", "path",
-					   "oldpath" };
+	static const char *const own[] = {
+		"upper_layer", "memfd", "inode", "dev", "path", "oldpath"
+	};
 
 	all_types(ret);
 	if (ref->derived == DERIVED_argument) {
@@ -393,6 +404,6 @@ void falco_field_types(const struct falco_field *f, const struct rule_ref *ref, 
 			if (strcmp(f->own, own[i]) == 0)
 				can = rule_own_field(t, f->own) != NULL;
 		if (!can)
-			ret[t->id / 8] &= (uint8_t)~(1u << t->id % 8);
+			ret[t->id / 8] &= (uint8_t) ~(1u << t->id % 8);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Falco's fields: what each is here. One row a field; FOREIGN.md and `reel rules --fields falco` show
- * the same rows.
+ * Falco's fields: what each is here. One row a field; FOREIGN.md and `reel rules --fields falco`
+ * show the same rows.
  */
 #ifndef REEL_REPLAY_FALCO_FIELDS_H
 #define REEL_REPLAY_FALCO_FIELDS_H

@@ -167,8 +167,7 @@ static int check_override(struct reading *p, const char *const *appendable,
 		const struct yaml_value *key = yaml_key(override, i);
 		enum meaning m = is_text(key) ? meaning_of(p->at, key->text) : WRONG;
 
-		if (m == WRONG ||
-		    !is_among(key->text, m == APPENDS ? appendable : replaceable))
+		if (m == WRONG || !is_among(key->text, m == APPENDS ? appendable : replaceable))
 			return wrong(p, "override: '%.60s' cannot be %s", key->text,
 				     m == APPENDS  ? "appended to" :
 				     m == REPLACES ? "replaced" :
@@ -452,17 +451,38 @@ static void warn_unknown_keys(struct reading *p, const char *const *keys)
 static int read_rule(struct reading *p)
 {
 	static const char *const keys[] = {
-		"rule",	  "condition",	   "output",	    "desc",
-		"priority", "source",	   "enabled",	    "tags",
-		"exceptions", "warn_evttypes", "skip-if-unknown-filter", "append",
-		"override",   "capture",	   "capture_duration", NULL,
+		"rule",
+		"condition",
+		"output",
+		"desc",
+		"priority",
+		"source",
+		"enabled",
+		"tags",
+		"exceptions",
+		"warn_evttypes",
+		"skip-if-unknown-filter",
+		"append",
+		"override",
+		"capture",
+		"capture_duration",
+		NULL,
 	};
-	static const char *const appendable[] = { "condition", "output", "desc", "tags",
-						  "exceptions", NULL };
+	static const char *const appendable[] = { "condition", "output",     "desc",
+						  "tags",      "exceptions", NULL };
 	static const char *const replaceable[] = {
-		"condition", "output",	 "desc",	  "tags",
-		"exceptions", "priority", "enabled",	  "capture",
-		"capture_duration", "warn_evttypes", "skip-if-unknown-filter", NULL,
+		"condition",
+		"output",
+		"desc",
+		"tags",
+		"exceptions",
+		"priority",
+		"enabled",
+		"capture",
+		"capture_duration",
+		"warn_evttypes",
+		"skip-if-unknown-filter",
+		NULL,
 	};
 	static const char *const needed[] = { "condition", "output", "desc", "priority" };
 	struct falco_item *i;

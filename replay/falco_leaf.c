@@ -32,9 +32,8 @@ static int add_transforms(struct falco_lowering *l, const struct falco_operand *
 {
 	for (unsigned i = 0; i < o->n_transforms; i++) {
 		if (ref->kind < REEL_PATH)
-			return reel_err_set(l->err, -EINVAL,
-					    "%s(%s): only strings can be changed", o->transforms[i],
-					    o->field);
+			return reel_err_set(l->err, -EINVAL, "%s(%s): only strings can be changed",
+					    o->transforms[i], o->field);
 		for (size_t k = 0; k < sizeof(transforms) / sizeof(*transforms); k++)
 			if (strcmp(transforms[k].name, o->transforms[i]) == 0)
 				ref->transforms[i] = transforms[k].transform;
@@ -50,8 +49,9 @@ static int find_operand(struct falco_lowering *l, const struct falco_operand *o,
 	int r;
 
 	if (o->unsupported)
-		return reel_err_set(l->err, -EINVAL, "%s() is not supported: it takes several "
-						     "values apart",
+		return reel_err_set(l->err, -EINVAL,
+				    "%s() is not supported: it takes several "
+				    "values apart",
 				    o->unsupported);
 	f = falco_field_find(o->field);
 	if (!f)
@@ -117,7 +117,7 @@ static bool take_net(const struct falco_text *t, struct rule_net *ret)
 		return false;
 	ret->bits = (uint8_t)(bits + before);
 	for (unsigned i = ret->bits; i < 128; i++)
-		ret->addr[i / 8] &= (uint8_t)~(0x80u >> i % 8);
+		ret->addr[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
 	return true;
 }
 
@@ -296,16 +296,16 @@ static int leaf_of_each(struct falco_lowering *l, const struct falco_node *t,
 		if (r < 0)
 			return r;
 		for (uint32_t k = 0; t->quantity == FALCO_ONEOF && k < t->n; k++) {
-			struct falco_cond *other, *not;
+			struct falco_cond *other, *not ;
 
 			if (k == i)
 				continue;
 			r = leaf_of(l, like, &values[k], 1, &other);
 			not = r < 0 ? NULL : falco_cond_new(l, FALCO_IS_NOT);
-			if (!not)
+			if (!not )
 				return falco_no_memory(l);
-			not->a = other;
-			one = join(l, FALCO_IS_AND, one, not);
+			not ->a = other;
+			one = join(l, FALCO_IS_AND, one, not );
 		}
 		all = join(l, t->quantity == FALCO_ONEOF ? FALCO_IS_OR : FALCO_IS_AND, all, one);
 	}
@@ -485,8 +485,7 @@ static int lower_field(struct falco_lowering *l, const struct falco_node *t,
 		return r;
 	falco_field_types(f, &leaf->left, types);
 	set_types(*ret, types);
-	(*ret)->is_result = strcmp(f->name, "evt.res") == 0 ||
-			    strcmp(f->name, "evt.rawres") == 0 ||
+	(*ret)->is_result = strcmp(f->name, "evt.res") == 0 || strcmp(f->name, "evt.rawres") == 0 ||
 			    strcmp(f->name, "evt.failed") == 0;
 	return 0;
 }

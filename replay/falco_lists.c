@@ -83,8 +83,8 @@ int falco_expand_list(struct rules *r, struct falco_item *list)
 	list->is_expanded = true;
 	for (uint32_t i = 0; i < list->n_items; i++) {
 		const char *item = list->items[i];
-		const struct falco_item *other = falco_item_find(r->maker->falco, FALCO_LIST_ITEM,
-								 item, strlen(item));
+		const struct falco_item *other =
+			falco_item_find(r->maker->falco, FALCO_LIST_ITEM, item, strlen(item));
 		bool is_list = other && other->index < list->visibility && other->is_expanded &&
 			       other != list;
 
@@ -279,9 +279,9 @@ static const char *put_exception(struct falco_buffer *b, const struct falco_exce
 		if (values->kind != YAML_SEQUENCE)
 			return "values must be a list";
 		for (uint32_t k = 0; k < values->n && !wrong; k++) {
-			put_text(b, is_first ? " and not (" : x->fields->kind == YAML_SCALAR ?
-						      ", " :
-						      " or ");
+			put_text(b, is_first			   ? " and not (" :
+				    x->fields->kind == YAML_SCALAR ? ", " :
+								     " or ");
 			if (is_first && x->fields->kind == YAML_SCALAR) {
 				put_text(b, x->fields->text);
 				put_text(b, " ");

@@ -61,8 +61,7 @@ static int prepare(struct rules *r, struct falco_item *i)
 /* A macro is seen by those that were defined, or added to, behind its first definition. */
 static const struct falco_node *find_macro(void *user, const char *name, uint32_t *visibility)
 {
-	const struct falco_item *i =
-		falco_item_find(user, FALCO_MACRO_ITEM, name, strlen(name));
+	const struct falco_item *i = falco_item_find(user, FALCO_MACRO_ITEM, name, strlen(name));
 
 	if (!i || i->is_wrong || i->index >= *visibility)
 		return NULL;

@@ -25,7 +25,8 @@ struct falco_cond *falco_cond_new(struct falco_lowering *l, enum falco_cond_kind
 
 /* The tree ------------------------------------------------------------------------------------- */
 
-static int lower_node(struct falco_lowering *l, const struct falco_node *n, struct falco_cond **ret);
+static int lower_node(struct falco_lowering *l, const struct falco_node *n,
+		      struct falco_cond **ret);
 
 /* In halves, so that the tree stays low. */
 static int lower_several(struct falco_lowering *l, const struct falco_node *n, uint32_t from,
@@ -240,8 +241,7 @@ static struct emitted add_names(struct emitter *e, enum rule_context context,
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		leaf.values[i].length = (uint32_t)strlen(names[i]);
-		leaf.values[i].bytes =
-			arena_text(e->l->memory, names[i], leaf.values[i].length);
+		leaf.values[i].bytes = arena_text(e->l->memory, names[i], leaf.values[i].length);
 		if (!leaf.values[i].bytes) {
 			e->error = falco_no_memory(e->l);
 			return constant(false);

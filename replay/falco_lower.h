@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Conditions of Falco rules as expressions over leaves, on the types of events that can meet them. */
+/* Conditions of Falco rules as expressions over leaves, on types of events that can meet them. */
 #ifndef REEL_REPLAY_FALCO_LOWER_H
 #define REEL_REPLAY_FALCO_LOWER_H
 
@@ -47,9 +47,9 @@ struct falco_lowering {
 
 struct falco_lowered {
 	uint32_t step;
-	const char *why_not;	/* it can never be true, or never be told to be: why; NULL */
-	const char *partly;	/* what of it can never be told; NULL */
-	bool has_types;		/* it says which events it is about */
+	const char *why_not; /* it can never be true, or never be told to be: why; NULL */
+	const char *partly;  /* what of it can never be told; NULL */
+	bool has_types;	     /* it says which events it is about */
 };
 
 /* -EINVAL: the message says what is wrong. */

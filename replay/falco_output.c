@@ -133,7 +133,7 @@ static int add_field(struct builder *b, const char *text, size_t *ret_length)
 static int parse(struct builder *b, const char *text)
 {
 	static const char info[] = "%container.info", instead[] = "container_id=%container.id "
-								   "container_name=%container.name";
+								  "container_name=%container.name";
 	int r = 0;
 
 	for (const char *percent; r == 0; text = percent) {

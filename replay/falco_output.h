@@ -5,8 +5,8 @@
 
 #include "replay/rules.h"
 
-/* What it gives lives as long as the set. -EINVAL: the message says what is wrong; -ENOENT: there is
- * no such field. */
+/* What it gives lives as long as the set. -EINVAL: the message says what is wrong; -ENOENT: there
+ * is no such field. */
 int falco_output_parse(struct rules *r, const char *text, const struct rule_output **ret,
 		       struct reel_err *err);
 

@@ -271,9 +271,8 @@ static int parse_argument(struct parser *p, struct falco_operand *to)
 			return r;
 		to->argument = quoted.bytes;
 	} else {
-		for (from = p->at; at(p, 0) >= 0 && !is_blank(at(p, 0)) &&
-				   !strchr("[]\"'", at(p, 0));
-		     p->at++)
+		for (from = p->at;
+		     at(p, 0) >= 0 && !is_blank(at(p, 0)) && !strchr("[]\"'", at(p, 0)); p->at++)
 			;
 		if (from == p->at)
 			return failed(p, "an argument of the field");
@@ -386,8 +385,9 @@ static bool is_operand(struct parser *p)
 static bool take_operator(struct parser *p, uint8_t *ret)
 {
 	/* Those that begin like another come first. */
-	static const uint8_t signs[] = { FALCO_NE, FALCO_LE, FALCO_GE,
-					 FALCO_LT, FALCO_GT, FALCO_EQ };
+	static const uint8_t signs[] = {
+		FALCO_NE, FALCO_LE, FALCO_GE, FALCO_LT, FALCO_GT, FALCO_EQ
+	};
 
 	skip_blanks(p);
 	if (at(p, 0) == '=' && at(p, 1) == '=') {
@@ -549,7 +549,8 @@ static int parse_several(struct parser *p, enum falco_kind kind, struct falco_no
 		}
 		if (n->n == room) {
 			uint32_t more = room ? 2 * room : 4;
-			struct falco_node **larger = allocate(p, more * sizeof(struct falco_node *));
+			struct falco_node **larger =
+				allocate(p, more * sizeof(struct falco_node *));
 
 			if (!larger)
 				return failed(p, "a test");

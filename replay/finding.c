@@ -402,9 +402,8 @@ static int say_output(struct findings *f, const struct rule *rule, const struct 
 	}
 	rule_output_fill(&f->words, rule->output, e, &m->evidence->seen->event, row->first.time_ns);
 	e->why = why;
-	return out_error(&f->words) < 0 ?
-		       out_error(&f->words) :
-		       blob_put(f, f->words.buf, f->words.len, &row->output);
+	return out_error(&f->words) < 0 ? out_error(&f->words) :
+					  blob_put(f, f->words.buf, f->words.len, &row->output);
 }
 
 void findings_put_output(struct findings *f, struct reel_out *o, const struct finding *row,

@@ -46,8 +46,6 @@ static void put_value(struct reel_out *o, const struct rule_ref *ref, const stru
 	switch (v->kind) {
 	case VALUE_STRING:
 		out_mem(o, v->bytes, v->length);
-		if (!v->length)
-			out_str(o, nothing);
 		break;
 	case VALUE_ADDR:
 		reel_addr_format(o, v->addr);

@@ -6,7 +6,7 @@
 enum { VALUES_SHOWN = 4, BYTES_SHOWN = 100, TYPES_SHOWN = 6 };
 
 static const char *const transforms[] = {
-	[RULE_TO_LOWER] = "tolower",   [RULE_TO_UPPER] = "toupper", [RULE_FROM_BASE64] = "b64",
+	[RULE_TO_LOWER] = "tolower",  [RULE_TO_UPPER] = "toupper", [RULE_FROM_BASE64] = "b64",
 	[RULE_BASENAME] = "basename", [RULE_LENGTH] = "len",
 };
 

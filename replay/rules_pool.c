@@ -111,8 +111,8 @@ static bool same_ref(const struct rule_ref *a, const struct rule_ref *b)
 static uint64_t hash_leaf(const struct rule_leaf *leaf)
 {
 	uint64_t words[5] = { leaf->op, leaf->role,
-			      (uint64_t)leaf->match_flags | (uint64_t)leaf->any_other << 8, leaf->has_right,
-			      leaf->n_values };
+			      (uint64_t)leaf->match_flags | (uint64_t)leaf->any_other << 8,
+			      leaf->has_right, leaf->n_values };
 	uint64_t hash = mix_ref(mix(1, words, sizeof(words)), &leaf->left);
 
 	if (leaf->has_right)
@@ -139,8 +139,9 @@ static bool same_value(const struct rule_value *a, const struct rule_value *b)
 static bool same_leaf(const struct rule_leaf *a, const struct rule_leaf *b)
 {
 	if (a->op != b->op || a->role != b->role || a->match_flags != b->match_flags ||
-	    a->any_other != b->any_other || a->has_right != b->has_right || a->n_values != b->n_values ||
-	    !same_ref(&a->left, &b->left) || (a->has_right && !same_ref(&a->right, &b->right)))
+	    a->any_other != b->any_other || a->has_right != b->has_right ||
+	    a->n_values != b->n_values || !same_ref(&a->left, &b->left) ||
+	    (a->has_right && !same_ref(&a->right, &b->right)))
 		return false;
 	for (uint32_t i = 0; i < a->n_values; i++)
 		if (!same_value(&a->values[i], &b->values[i]))
