@@ -178,6 +178,59 @@ static int add_type(struct eval_plan *p, unsigned type)
 	return p->left[type] && p->right[type] ? 0 : -ENOMEM;
 }
 
+static bool reads_bound(const struct rules *rules, uint32_t at, uint8_t *known)
+{
+	const struct rule_expr *x = &rules->exprs[at];
+	const struct rule_leaf *l;
+	bool is = false;
+
+	if (known[at])
+		return known[at] > 1;
+	switch (x->op) {
+	case RULE_EXPR_AND:
+	case RULE_EXPR_OR:
+		is = reads_bound(rules, x->a, known) | reads_bound(rules, x->b, known);
+		break;
+	case RULE_EXPR_NOT:
+		is = reads_bound(rules, x->a, known);
+		break;
+	case RULE_EXPR_LEAF:
+		l = &rules->leaves[x->a];
+		is = l->has_right && l->right.scope == RULE_OF_STEP;
+		break;
+	default:
+		break;
+	}
+	known[at] = 1 + is;
+	return is;
+}
+
+/* What several steps, or several expressions, have in common is worked out once for an event. */
+static int find_shared(struct eval_plan *p)
+{
+	const struct rules *rules = p->rules;
+	uint8_t *known = calloc(rules->n_exprs + 1u, 1);
+	uint8_t *uses = calloc(rules->n_exprs + 1u, 1);
+
+	p->is_shared = calloc(rules->n_exprs + 1u, 1);
+	for (uint32_t i = 0; uses && i < rules->n_exprs; i++) {
+		const struct rule_expr *x = &rules->exprs[i];
+
+		if (x->op == RULE_EXPR_AND || x->op == RULE_EXPR_OR)
+			uses[x->b] += uses[x->b] < 2;
+		if (x->op == RULE_EXPR_AND || x->op == RULE_EXPR_OR || x->op == RULE_EXPR_NOT)
+			uses[x->a] += uses[x->a] < 2;
+	}
+	for (uint32_t i = 0; uses && i < rules->n_steps; i++)
+		uses[rules->steps[i].expr] += uses[rules->steps[i].expr] < 2;
+	for (uint32_t i = 0; known && uses && p->is_shared && i < rules->n_exprs; i++)
+		p->is_shared[i] = uses[i] > 1 && rules->exprs[i].op != RULE_EXPR_TRUE &&
+				  !reads_bound(rules, i, known);
+	free(uses);
+	free(known);
+	return uses && known && p->is_shared ? 0 : -ENOMEM;
+}
+
 int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan **ret,
 		  struct reel_err *err)
 {
@@ -187,6 +240,7 @@ int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan *
 	if (p) {
 		p->rules = rules;
 		p->number = number;
+		r = find_shared(p);
 	}
 	for (uint32_t s = 0; r == 0 && s < rules->n_steps; s++) {
 		const struct rule_step *step = &rules->steps[s];
@@ -226,6 +280,7 @@ void eval_plan_free(struct eval_plan *p)
 		free(p->left[t]);
 		free(p->right[t]);
 	}
+	free(p->is_shared);
 	free(p);
 }
 

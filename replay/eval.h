@@ -49,6 +49,7 @@ struct eval_plan {
 	const struct rules *rules;
 	struct access *left[EV_MAX_TYPES]; /* by leaf; NULL: no step wants the type */
 	struct access *right[EV_MAX_TYPES];
+	uint8_t *is_shared; /* by expression: it stands in several places, and reads nothing bound */
 	bool needs_names; /* a step asks for a file that is known by device and inode only */
 	uint64_t number;  /* of the plan; for what is remembered in a model's texts */
 };
@@ -91,6 +92,13 @@ struct eval_derived {
 	const struct match_row *row[RULE_ROLES];
 };
 
+/* What an expression that stands in several places is for the event that is looked at. */
+struct eval_known_expr {
+	uint32_t event; /* as in struct eval; 0: none */
+	uint32_t why;
+	uint8_t answer; /* enum truth */
+};
+
 struct eval {
 	const struct eval_plan *plan;
 	struct match_memo *memos[RULE_ROLES];
@@ -99,6 +107,10 @@ struct eval {
 	/* Of the event that is looked at: */
 	struct model_process *process;
 	const struct value *bound; /* the rule's slots; NULL: unknown */
+	uint64_t seq, ts; /* what tells it from the one before */
+	uint32_t event;	  /* counts them */
+	uint16_t cpu;
+	struct eval_known_expr *exprs; /* by number */
 	bool wants_names;	   /* a name was asked for that only others could have told */
 	uint32_t why;		   /* bits 1 << enum blind_reason: what made something unknown */
 	/* Where fields that are bound or counted lie, by reference and type. */

@@ -74,12 +74,7 @@ static const struct falco_node *find_macro(void *user, const char *name, uint32_
 static int add(struct rules *r, struct falco_item *i, const struct falco_lowered *l,
 	       const struct rule_output *output)
 {
-	struct rule_node node = { .kind = RULE_NODE_STEP,
-				  .is_end = true,
-				  .parent = RULES_NONE,
-				  .within_ns = RULES_FOREVER,
-				  .step = l->step,
-				  .line = i->line };
+	struct rule_node nodes[FALCO_STEPS_MAX];
 	struct rule rule = { .id = i->name,
 			     .title = i->name,
 			     .description = i->description,
@@ -89,8 +84,8 @@ static int add(struct rules *r, struct falco_item *i, const struct falco_lowered
 			     .key = RULE_BY_PROCESS,
 			     .tags = { i->tags, i->n_tags },
 			     .within_ns = RULES_FOREVER,
-			     .nodes = &node,
-			     .n_nodes = 1,
+			     .nodes = nodes,
+			     .n_nodes = l->n_steps,
 			     .why_not = l->why_not,
 			     .partly = l->partly,
 			     .source = i->source ? i->source : "syscall",
@@ -98,6 +93,13 @@ static int add(struct rules *r, struct falco_item *i, const struct falco_lowered
 	struct reel_err why = { 0 };
 	int status;
 
+	for (uint32_t k = 0; k < l->n_steps; k++)
+		nodes[k] = (struct rule_node){ .kind = RULE_NODE_STEP,
+					       .is_end = true,
+					       .parent = RULES_NONE,
+					       .within_ns = RULES_FOREVER,
+					       .step = l->steps[k],
+					       .line = i->line };
 	for (size_t k = 0; k < sizeof(priorities) / sizeof(*priorities); k++) {
 		if (strcmp(priorities[k].priority, i->priority) != 0)
 			continue;
@@ -126,7 +128,8 @@ static int add_foreign(struct rules *r, struct falco_item *i)
 	if (number < 0)
 		return -ENOMEM;
 	snprintf(why, sizeof(why), "events of source %.60s come from a plugin", i->source);
-	l.step = (uint32_t)number;
+	l.steps[0] = (uint32_t)number;
+	l.n_steps = 1;
 	l.why_not = why;
 	return add(r, i, &l, NULL);
 }

@@ -291,45 +291,19 @@ static struct emitted emit_type(struct emitter *e, const struct falco_cond *c)
 	return add_both(e, RULE_EXPR_OR, a, b);
 }
 
-/* Where events can only be of files that are opened, what is asked is their own path: that can be
- * looked for in all events at once. */
-static void make_direct(struct emitter *e, struct rule_leaf *leaf)
-{
-	static const struct rule_ref path = { .scope = RULE_OF_EVENT,
-					      .context = RULE_OWN_FIELD,
-					      .kind = REEL_PATH,
-					      .index = RULES_NONE,
-					      .slot = RULES_NONE,
-					      .own = "path",
-					      .hint = "" };
-	uint8_t opens[32] = { 0 };
-	uint8_t transforms[RULE_TRANSFORMS_MAX];
-
-	opens[EV_open / 8] |= 1u << EV_open % 8;
-	opens[EV_create / 8] |= 1u << EV_create % 8;
-	for (unsigned i = 0; i < 32; i++)
-		if (e->types[i] & ~opens[i])
-			return;
-	if (leaf->left.context != RULE_DERIVED || leaf->left.derived != DERIVED_fd_name ||
-	    leaf->left.kind < REEL_PATH)
-		return;
-	memcpy(transforms, leaf->left.transforms, sizeof(transforms));
-	leaf->left = path;
-	memcpy(leaf->left.transforms, transforms, sizeof(transforms));
-	leaf->role = (uint8_t)rule_ref_role(&leaf->left);
-}
+static struct emitted emit(struct emitter *e, const struct falco_cond *c);
 
 static struct emitted emit_leaf(struct emitter *e, const struct falco_cond *c)
 {
-	struct rule_leaf leaf = *c->leaf;
+	const struct falco_cond *direct;
 	bool any = false;
 
 	for (unsigned i = 0; i < 32; i++)
 		any |= (c->types[i] & e->types[i]) != 0;
 	if (!any)
 		return constant(false);
-	make_direct(e, &leaf);
-	return add_leaf(e, &leaf);
+	direct = c->is_direct ? NULL : falco_direct(e->l, c->leaf, e->types);
+	return direct ? emit(e, direct) : add_leaf(e, c->leaf);
 }
 
 static struct emitted emit(struct emitter *e, const struct falco_cond *c)
@@ -356,31 +330,6 @@ static struct emitted emit(struct emitter *e, const struct falco_cond *c)
 	}
 }
 
-/* A program that could not be executed is none that runs. */
-static struct emitted emit_success(struct emitter *e, struct emitted condition)
-{
-	struct rule_leaf leaf = {
-		.left = { .scope = RULE_OF_EVENT,
-			  .context = RULE_ret,
-			  .kind = REEL_S64,
-			  .is_signed = true,
-			  .index = RULES_NONE,
-			  .slot = RULES_NONE,
-			  .hint = "" },
-		.op = RULE_GE,
-		.n_values = 1,
-		.values = &(struct rule_value){ 0 },
-	};
-	uint8_t exec[32] = { 0 };
-	struct emitted is_exec;
-
-	exec[EV_exec / 8] |= 1u << EV_exec % 8;
-	is_exec = add_types(e, exec);
-	return add_both(e, RULE_EXPR_AND,
-			add_both(e, RULE_EXPR_OR, add_not(e, is_exec), add_leaf(e, &leaf)),
-			condition);
-}
-
 static const char *reason(struct falco_lowering *l, const struct outlook *o)
 {
 	char text[200];
@@ -391,16 +340,72 @@ static const char *reason(struct falco_lowering *l, const struct outlook *o)
 	return arena_text(l->memory, text, strlen(text));
 }
 
+/* ONLY: the event has to be one of these, or must not; false: there is none left. */
+static bool restrict_types(const uint8_t types[32], const uint8_t *only, unsigned n, bool negated,
+			   uint8_t ret[32])
+{
+	memset(ret, 0, 32);
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		if (types[t / 8] >> t % 8 & 1 && (memchr(only, (int)t, n) != NULL) != negated)
+			ret[t / 8] |= (uint8_t)(1u << t % 8);
+	return !is_empty(ret);
+}
+
+static int add_step(struct emitter *e, const struct falco_cond *c, bool is_exec,
+		    bool asks_result, struct falco_lowered *ret)
+{
+	struct rule_step step = { .outcome = RULE_ATTEMPTED };
+	struct emitted x = emit(e, c);
+	int64_t number;
+
+	/* Where it can never be, there is nothing to look for. */
+	if (x.is_const && !x.value && !ret->why_not)
+		return e->error;
+	if (x.is_const) {
+		bool value = x.value;
+
+		x = add_expr(e, RULE_EXPR_TRUE, 0, 0);
+		if (!value)
+			x = add_expr(e, RULE_EXPR_NOT, x.expr, 0);
+	}
+	if (e->error)
+		return e->error;
+	/* A program that could not be executed is none that runs. */
+	if (is_exec && !asks_result)
+		step.outcome = RULE_SUCCEEDED;
+	memcpy(step.types, e->types, sizeof(step.types));
+	step.expr = x.expr;
+	number = rules_add_step(e->l->rules, &step);
+	if (number < 0)
+		return falco_no_memory(e->l);
+	ret->steps[ret->n_steps++] = (uint32_t)number;
+	return 0;
+}
+
+static int add_steps(struct emitter *e, const struct falco_cond *c, const struct outlook *o,
+		     struct falco_lowered *ret)
+{
+	static const uint8_t opens[] = { EV_open, EV_create }, execs[] = { EV_exec },
+			     both[] = { EV_open, EV_create, EV_exec };
+	uint8_t all[32];
+	int r = 0;
+
+	memcpy(all, e->types, sizeof(all));
+	if (restrict_types(all, opens, sizeof(opens), false, e->types))
+		r = add_step(e, c, false, o->is_result, ret);
+	if (r == 0 && restrict_types(all, execs, sizeof(execs), false, e->types))
+		r = add_step(e, c, true, o->is_result, ret);
+	if (r == 0 && restrict_types(all, both, sizeof(both), true, e->types))
+		r = add_step(e, c, false, o->is_result, ret);
+	return r;
+}
+
 int falco_lower(struct falco_lowering *l, const struct falco_node *condition,
 		struct falco_lowered *ret)
 {
-	struct rule_step step = { .outcome = RULE_ATTEMPTED };
 	struct emitter e = { .l = l };
 	struct falco_cond *c;
 	struct outlook o;
-	struct emitted x;
-	bool only_exec;
-	int64_t number;
 	int r = lower_node(l, condition, &c);
 
 	if (r < 0)
@@ -408,38 +413,18 @@ int falco_lower(struct falco_lowering *l, const struct falco_node *condition,
 	look(c, &o);
 	find_types(c, false, e.types);
 	*ret = (struct falco_lowered){ .has_types = o.names_types };
-	if (!o.can_be_true || is_empty(e.types)) {
+	if (!o.can_be_true || is_empty(e.types))
 		ret->why_not = reason(l, &o);
-		/* There has to be something that it would look at. */
-		if (is_empty(e.types))
-			e.types[EV_exec / 8] |= 1u << EV_exec % 8;
-	}
-	x = emit(&e, c);
-	only_exec = true;
-	for (unsigned i = 0; i < 32; i++)
-		only_exec &= (e.types[i] & ~(i == EV_exec / 8 ? 1u << EV_exec % 8 : 0)) == 0;
-	if (!o.is_result && only_exec)
-		step.outcome = RULE_SUCCEEDED;
-	else if (!o.is_result && e.types[EV_exec / 8] >> EV_exec % 8 & 1)
-		x = emit_success(&e, x);
-	if (x.is_const) {
-		bool value = x.value;
-
-		if (!value && !ret->why_not)
-			ret->why_not = reason(l, &o);
-		x = add_expr(&e, RULE_EXPR_TRUE, 0, 0);
-		if (!value)
-			x = add_expr(&e, RULE_EXPR_NOT, x.expr, 0);
+	/* There has to be something that it would look at. */
+	if (is_empty(e.types))
+		e.types[EV_exec / 8] |= 1u << EV_exec % 8;
+	r = add_steps(&e, c, &o, ret);
+	if (r == 0 && !ret->n_steps) {
+		ret->why_not = reason(l, &o);
+		find_types(c, false, e.types);
+		r = add_steps(&e, c, &o, ret);
 	}
 	if (!ret->why_not && o.unknown)
 		ret->partly = reason(l, &o);
-	if (e.error)
-		return e.error;
-	memcpy(step.types, e.types, sizeof(step.types));
-	step.expr = x.expr;
-	number = rules_add_step(l->rules, &step);
-	if (number < 0)
-		return falco_no_memory(l);
-	ret->step = (uint32_t)number;
-	return 0;
+	return r;
 }

@@ -29,6 +29,7 @@ struct falco_cond {
 	struct rule_leaf *leaf;
 	const char *unknown; /* LEAF: why nobody can tell; NULL */
 	const char *absent;  /* FALSE: why it is never there; NULL */
+	bool is_direct;	     /* LEAF: it stays as it is */
 	bool is_result;	     /* it asks how the call ended */
 };
 
@@ -45,8 +46,12 @@ struct falco_lowering {
 	unsigned depth, n_conds;
 };
 
+/* Files that are opened, programs that are executed, and all else are steps of their own, each of
+ * which is enough: of its own events each can ask at once. */
+enum { FALCO_STEPS_MAX = 3 };
 struct falco_lowered {
-	uint32_t step;
+	uint32_t steps[FALCO_STEPS_MAX];
+	uint32_t n_steps;
 	const char *why_not; /* it can never be true, or never be told to be: why; NULL */
 	const char *partly;  /* what of it can never be told; NULL */
 	bool has_types;	     /* it says which events it is about */
@@ -64,6 +69,10 @@ struct falco_cond *falco_cond_new(struct falco_lowering *l, enum falco_cond_kind
 int falco_no_memory(struct falco_lowering *l);
 /* The types that are calls. */
 void falco_call_types(uint8_t ret[32]);
+
+/* A leaf as it can be asked of such events themselves; NULL: as it is (falco_direct.c). */
+struct falco_cond *falco_direct(struct falco_lowering *l, const struct rule_leaf *leaf,
+				const uint8_t types[32]);
 
 /* evt.type (falco_calls.c) */
 int falco_lower_type(struct falco_lowering *l, const struct falco_node *test,
