@@ -196,11 +196,26 @@ static struct falco_cond *path_test(struct falco_lowering *l, const struct rule_
 	return c;
 }
 
+/* Whether it is in a container at all, as most rules ask: container.id != host. */
+static struct falco_cond *host_test(struct falco_lowering *l, const struct rule_leaf *leaf)
+{
+	struct falco_cond *c = new_test(l, NULL, REEL_TEXT, RULE_EXISTS);
+
+	if (!c || (leaf->op != RULE_EQ && leaf->op != RULE_NE) || !is_word(leaf, "host"))
+		return NULL;
+	c->leaf->left.scope = RULE_OF_PROCESS;
+	c->leaf->left.context = RULE_container_id;
+	return negate(l, c, leaf->op == RULE_EQ);
+}
+
 struct falco_cond *falco_direct(struct falco_lowering *l, const struct rule_leaf *leaf,
 				const uint8_t types[32])
 {
 	bool creates = types[EV_create / 8] >> EV_create % 8 & 1;
 
+	if (leaf->left.context == RULE_DERIVED && leaf->left.derived == DERIVED_container_id &&
+	    leaf->left.scope == RULE_OF_PROCESS && is_one(leaf))
+		return host_test(l, leaf);
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
 		if (types[t / 8] >> t % 8 & 1 && t != EV_open && t != EV_create)
 			return NULL;
