@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Falco's fields: what each is here. One row a field; FOREIGN.md and `reel rules --fields falco`
+ * Falco's fields: what each is here. One row a field; FOREIGN.md and `reel rules --falco-fields`
  * show the same rows.
  */
 #ifndef REEL_REPLAY_FALCO_FIELDS_H
