@@ -35,8 +35,8 @@ enum rule_scope {
 	RULE_OF_PROCESS,
 	RULE_OF_PARENT,
 	RULE_OF_ANCESTOR,	/* any of them */
-	RULE_OF_LEVEL,		/* the one so many above; 0: itself */
 	RULE_OF_STEP,		/* on the right side only: of a named step's event */
+	RULE_OF_LEVEL,		/* the one so many above; 0: itself */
 };
 
 /*
