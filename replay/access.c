@@ -189,7 +189,8 @@ static bool reads_bound(const struct rules *rules, uint32_t at, uint8_t *known)
 	switch (x->op) {
 	case RULE_EXPR_AND:
 	case RULE_EXPR_OR:
-		is = reads_bound(rules, x->a, known) | reads_bound(rules, x->b, known);
+		is = reads_bound(rules, x->b, known);
+		is |= reads_bound(rules, x->a, known);
 		break;
 	case RULE_EXPR_NOT:
 		is = reads_bound(rules, x->a, known);

@@ -399,7 +399,6 @@ enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev)
 	const struct rule_step *s = &e->plan->rules->steps[step];
 	enum truth a = eval_outcome(e, s->outcome, ev);
 
-
 	return a == TRUTH_NO ? a : truth_and(a, eval_expr(e, s->expr, ev));
 }
 

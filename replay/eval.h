@@ -49,9 +49,9 @@ struct eval_plan {
 	const struct rules *rules;
 	struct access *left[EV_MAX_TYPES]; /* by leaf; NULL: no step wants the type */
 	struct access *right[EV_MAX_TYPES];
-	uint8_t *is_shared; /* by expression: it stands in several places, and reads nothing bound */
-	bool needs_names; /* a step asks for a file that is known by device and inode only */
-	uint64_t number;  /* of the plan; for what is remembered in a model's texts */
+	uint8_t *is_shared; /* by expression: it stands in several places, and binds nothing */
+	bool needs_names;   /* a step asks for a file that is known by device and inode only */
+	uint64_t number;    /* of the plan; for what is remembered in a model's texts */
 };
 
 int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan **ret,
@@ -107,12 +107,12 @@ struct eval {
 	/* Of the event that is looked at: */
 	struct model_process *process;
 	const struct value *bound; /* the rule's slots; NULL: unknown */
-	uint64_t seq, ts; /* what tells it from the one before */
-	uint32_t event;	  /* counts them */
+	uint64_t seq, ts;	   /* what tells it from the one before */
+	uint32_t event;		   /* counts them */
 	uint16_t cpu;
 	struct eval_known_expr *exprs; /* by number */
-	bool wants_names;	   /* a name was asked for that only others could have told */
-	uint32_t why;		   /* bits 1 << enum blind_reason: what made something unknown */
+	bool wants_names;	       /* a name was asked for that only others could have told */
+	uint32_t why; /* bits 1 << enum blind_reason: what made something unknown */
 	/* Where fields that are bound or counted lie, by reference and type. */
 	struct eval_known {
 		const struct rule_ref *ref;

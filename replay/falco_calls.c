@@ -156,7 +156,7 @@ static int look_at_others(struct falco_lowering *l, const struct falco_node *tes
 int falco_lower_type(struct falco_lowering *l, const struct falco_node *test,
 		     struct falco_cond **ret)
 {
-	struct falco_cond *c = falco_cond_new(l, FALCO_IS_TYPE), *not ;
+	struct falco_cond *c = falco_cond_new(l, FALCO_IS_TYPE), *negated;
 	uint8_t calls[32];
 	int r = 0;
 
@@ -184,10 +184,10 @@ int falco_lower_type(struct falco_lowering *l, const struct falco_node *test,
 	*ret = c;
 	if (r < 0 || test->op != FALCO_NE)
 		return r;
-	not = falco_cond_new(l, FALCO_IS_NOT);
-	if (!not )
+	negated = falco_cond_new(l, FALCO_IS_NOT);
+	if (!negated)
 		return falco_no_memory(l);
-	not ->a = c;
-	*ret = not ;
+	negated->a = c;
+	*ret = negated;
 	return 0;
 }

@@ -18,15 +18,16 @@ static struct falco_cond *new_test(struct falco_lowering *l, const char *own, un
 		c->leaf = arena_alloc(l->memory, sizeof(*c->leaf));
 	if (!c || !c->leaf)
 		return NULL;
-	*c->leaf = (struct rule_leaf){ .left = { .scope = RULE_OF_EVENT,
-						 .context = own ? RULE_OWN_FIELD : RULE_ret,
-						 .kind = (uint8_t)kind,
-						 .is_signed = kind == REEL_S64,
-						 .index = RULES_NONE,
-						 .slot = RULES_NONE,
-						 .own = own,
-						 .hint = own && kind == REEL_U32 ? "open_flags" : "" },
-				       .op = (uint8_t)op };
+	*c->leaf =
+		(struct rule_leaf){ .left = { .scope = RULE_OF_EVENT,
+					      .context = own ? RULE_OWN_FIELD : RULE_ret,
+					      .kind = (uint8_t)kind,
+					      .is_signed = kind == REEL_S64,
+					      .index = RULES_NONE,
+					      .slot = RULES_NONE,
+					      .own = own,
+					      .hint = own && kind == REEL_U32 ? "open_flags" : "" },
+				    .op = (uint8_t)op };
 	c->leaf->role = (uint8_t)rule_ref_role(&c->leaf->left);
 	memset(c->types, 0xff, sizeof(c->types));
 	return c;
@@ -34,14 +35,14 @@ static struct falco_cond *new_test(struct falco_lowering *l, const char *own, un
 
 static struct falco_cond *negate(struct falco_lowering *l, struct falco_cond *c, bool is_wanted)
 {
-	struct falco_cond *not;
+	struct falco_cond *negated;
 
 	if (!c || !is_wanted)
 		return c;
-	not = falco_cond_new(l, FALCO_IS_NOT);
-	if (not)
-		not->a = c;
-	return not;
+	negated = falco_cond_new(l, FALCO_IS_NOT);
+	if (negated)
+		negated->a = c;
+	return negated;
 }
 
 static struct falco_cond *number_test(struct falco_lowering *l, const char *own, unsigned kind,
@@ -145,8 +146,8 @@ static bool path_value(struct falco_lowering *l, const struct rule_leaf *leaf,
 	if (!is_file && leaf->op == RULE_EQ && (!n || bytes[n - 1] != '/'))
 		bytes[n++] = '/';
 	*to = (struct rule_value){ .bytes = bytes, .length = n };
-	*ret_op = leaf->op == RULE_EQ	? (is_file ? RULE_ENDS : RULE_STARTS) :
-		  leaf->op == RULE_ENDS ? (is_file ? RULE_ENDS : RULE_CONTAINS) :
+	*ret_op = leaf->op == RULE_EQ	  ? (is_file ? RULE_ENDS : RULE_STARTS) :
+		  leaf->op == RULE_ENDS	  ? (is_file ? RULE_ENDS : RULE_CONTAINS) :
 		  leaf->op == RULE_STARTS ? (is_file ? RULE_CONTAINS : RULE_STARTS) :
 					    RULE_CONTAINS;
 	return true;

@@ -296,16 +296,16 @@ static int leaf_of_each(struct falco_lowering *l, const struct falco_node *t,
 		if (r < 0)
 			return r;
 		for (uint32_t k = 0; t->quantity == FALCO_ONEOF && k < t->n; k++) {
-			struct falco_cond *other, *not ;
+			struct falco_cond *other, *negated;
 
 			if (k == i)
 				continue;
 			r = leaf_of(l, like, &values[k], 1, &other);
-			not = r < 0 ? NULL : falco_cond_new(l, FALCO_IS_NOT);
-			if (!not )
+			negated = r < 0 ? NULL : falco_cond_new(l, FALCO_IS_NOT);
+			if (!negated)
 				return falco_no_memory(l);
-			not ->a = other;
-			one = join(l, FALCO_IS_AND, one, not );
+			negated->a = other;
+			one = join(l, FALCO_IS_AND, one, negated);
 		}
 		all = join(l, t->quantity == FALCO_ONEOF ? FALCO_IS_OR : FALCO_IS_AND, all, one);
 	}

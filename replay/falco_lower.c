@@ -351,8 +351,8 @@ static bool restrict_types(const uint8_t types[32], const uint8_t *only, unsigne
 	return !is_empty(ret);
 }
 
-static int add_step(struct emitter *e, const struct falco_cond *c, bool is_exec,
-		    bool asks_result, struct falco_lowered *ret)
+static int add_step(struct emitter *e, const struct falco_cond *c, bool is_exec, bool asks_result,
+		    struct falco_lowered *ret)
 {
 	struct rule_step step = { .outcome = RULE_ATTEMPTED };
 	struct emitted x = emit(e, c);

@@ -45,6 +45,62 @@ t_status "tunes of a policy" 1 "$REEL" replay -q -r "$rules" -r quiet.policy "$s
 t_is "what is left" "$(t_out | grep -cE '^    [0-9:.]+: (Error|Critical|Warning)')" 2
 t_match "it is counted" 'Traces removed.*1 suppressed by a tune' "$(t_out)"
 
+# A field that is not there makes every comparison false, and `not` of it true.
+cat >absent.yaml <<'END'
+- macro: some
+  condition: (evt.type in (execve, execveat) or (evt.type = connect and fd.typechar = 4))
+- rule: "all"
+  desc: d
+  condition: some
+  output: x
+  priority: info
+- rule: connections
+  desc: d
+  condition: some and fd.sport exists
+  output: x
+  priority: info
+- rule: not equal
+  desc: d
+  condition: some and fd.sip != "192.0.2.1"
+  output: x
+  priority: info
+- rule: not, equal
+  desc: d
+  condition: some and not fd.sip = "192.0.2.1"
+  output: x
+  priority: info
+- rule: not, not equal
+  desc: d
+  condition: some and not fd.sip != "192.0.2.1"
+  output: x
+  priority: info
+- rule: any ancestor
+  desc: d
+  condition: evt.type = execve and proc.aname = python3
+  output: x
+  priority: info
+- rule: another ancestor
+  desc: d
+  condition: evt.type = execve and proc.aname = python3 and proc.aname != python3
+  output: x
+  priority: info
+- rule: the second one
+  desc: d
+  condition: evt.type = execve and proc.aname[2] = python3 and proc.aname[1] != python3
+  output: "%proc.aname[1] %proc.aname[2] %proc.aname[99] %fd.name %container.image"
+  priority: info
+END
+"$REEL" replay -q --json -r absent.yaml "$shell" >absent.json
+n() { jq -r "select(.verdict and .rule == \"$1\").matches" absent.json; }
+execs=$("$REEL" dump --type exec --json "$shell" | jq -c 'select(.ret == 0)' | wc -l)
+t_is "a rule on two kinds of events" "$(n all)" "$((execs + $(n connections)))"
+t_is "not equal: only where it is" "$(n 'not equal')" "$(n connections)"
+t_is "not, equal: where it is not, too" "$(n 'not, equal')" "$(n all)"
+t_is "not, not equal: only where it is not" "$(n 'not, not equal')" "$execs"
+t_is "another ancestor is another" "$(n 'another ancestor')" "$(n 'any ancestor')"
+t_match "what is not there is <NA>" '^[0-9:.]+ Informational sh python3 <NA> <NA> <NA>$' \
+	"$(jq -r 'select(.finding and .rule == "the second one").output' absent.json)"
+
 # Several files.
 cat >local.yaml <<'END'
 - list: shells

@@ -111,7 +111,8 @@ TEST(fields)
 	IS("container.id = host", "not container.id exists");
 	IS("user.uid = 0", "euid == 0");
 	IS("proc.is_exe_from_memfd = true", "memfd == 1");
-	STEPS(RULE("evt.type in (open, openat, openat2) and evt.is_open_read=true and fd.num>=0 and "
+	STEPS(RULE("evt.type in (open, openat, openat2) and evt.is_open_read=true and "
+		   "fd.num>=0 and "
 		   "fd.typechar='f' and fd.name startswith /etc/"),
 	      "open attempted { not flags & O_WRONLY and ret >= 0 and not flags & O_DIRECTORY and "
 	      "path startswith \"/etc/\" }");
@@ -215,8 +216,8 @@ TEST(lists)
 	STEPS("- list: a\n  items: [x]\n- list: a\n  items: [y]\n  append: true\n" HEAD RULE(
 		      "exec and proc.name in (a)"),
 	      "exec { comm in (\"x\", \"y\") }");
-	STEPS("- list: a\n  items: [x]\n- list: a\n  items: [y]\n  override: {items: replace}\n" HEAD
-		      RULE("exec and proc.name in (a)"),
+	STEPS("- list: a\n  items: [x]\n- list: a\n  items: [y]\n"
+	      "  override: {items: replace}\n" HEAD RULE("exec and proc.name in (a)"),
 	      "exec { comm == \"y\" }");
 }
 
@@ -228,9 +229,9 @@ TEST(later_items)
 	STEPS(HEAD RULE("exec and proc.name=a") "- rule: r\n  condition: exec and proc.pname=b\n"
 						"  override:\n    condition: replace\n",
 	      "exec { parent.comm == \"b\" }");
-	STEPS(HEAD RULE(
-		      "exec and m") "- macro: m\n  condition: proc.name=a\n"
-				    "- macro: m\n  condition: or proc.name=b\n  override: {condition: append}\n",
+	STEPS(HEAD RULE("exec and m") "- macro: m\n  condition: proc.name=a\n"
+				      "- macro: m\n  condition: or proc.name=b\n"
+				      "  override: {condition: append}\n",
 	      "exec { comm == \"a\" or comm == \"b\" }");
 	STEPS(HEAD RULE("exec and proc.name=a") "- rule: r\n  enabled: false\n"
 						"- rule: r\n  enabled: true\n",
@@ -254,15 +255,16 @@ TEST(later_items)
 
 TEST(exceptions)
 {
-	STEPS(HEAD RULE(
-		      "exec or exec") "  exceptions:\n  - name: a\n    fields: [proc.name, proc.args]\n"
-				      "    comps: [=, startswith]\n    values:\n    - [sh, -c x]\n    - [b, y]\n",
+	STEPS(HEAD RULE("exec or exec") "  exceptions:\n  - name: a\n"
+					"    fields: [proc.name, proc.args]\n"
+					"    comps: [=, startswith]\n    values:\n"
+					"    - [sh, -c x]\n    - [b, y]\n",
 	      "exec { not ((comm == \"sh\" and args startswith \"-c x\") or "
 	      "(comm == \"b\" and args startswith \"y\")) }");
-	STEPS(HEAD RULE(
-		      "exec") "  exceptions:\n  - name: a\n    fields: proc.name\n"
-			      "    values: [a, b c]\n- rule: r\n  append: true\n  exceptions:\n  - name: a\n"
-			      "    values: [d]\n",
+	STEPS(HEAD RULE("exec") "  exceptions:\n  - name: a\n    fields: proc.name\n"
+				"    values: [a, b c]\n- rule: r\n"
+				"  append: true\n  exceptions:\n  - name: a\n"
+				"    values: [d]\n",
 	      "exec { not comm in (\"a\", \"b c\", \"d\") }");
 	REJECTED(HEAD RULE("exec") "  exceptions:\n  - name: a\n    fields: [proc.name]\n"
 				   "    values:\n    - [a, b]\n",
