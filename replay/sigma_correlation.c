@@ -229,8 +229,8 @@ static bool place_field(struct correlation *k, const struct yaml_value *field,
 				(void)of_process(&p.ref[0]);
 				if (found && !same_ref(ret, &p.ref[0])) {
 					(void)sigma_wrong(&k->c, field,
-							  "'%.60s' is not one and the same field on "
-							  "all events of '%.60s'",
+							  "'%.60s' is not one and the same field "
+							  "on all events of '%.60s'",
 							  field->text, d->title);
 					return false;
 				}
@@ -507,7 +507,7 @@ static bool make_inner(struct correlation *k, struct sigma_document *d, struct r
 
 	if (ok && (inner.type > VALUE_COUNT || inner.n_group != k->n_group))
 		ok = wrong(k, k->map,
-			   "only a count by the same number of fields can be the first in an order");
+			   "only a count by as many fields can be the first in an order");
 	if (ok)
 		ok = compile_rules(&inner, k->c.err) && make_count(&inner, rule);
 	if (!ok && inner.c.is_wrong && !k->c.is_wrong)
