@@ -274,8 +274,9 @@ bench-replay: bench ## measure replaying rules over captures
 bench-case: bench ## measure writing cases
 	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench $(PYTHON) tests/bench/case.py
 
-bench-query: bench $(O)/reel.so ## measure asking SQL of captures
-	$(Q)BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) $(PYTHON) tests/bench/query.py
+bench-query: bench $(O)/reel $(O)/reel.so ## measure asking SQL of captures
+	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) \
+		$(PYTHON) tests/bench/query.py
 
 bench-record: $(O)/reel $(record_bench:%=$(O)/bench/%) ## measure what recording costs
 	$(Q)BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) tests/bench/record.sh

@@ -271,7 +271,7 @@
 	C(R, num, boot, "NOT NULL REFERENCES boot", "")						\
 	C(R, num, process, "REFERENCES process", "NULL: a socket of a keyframe whose owner is not known") \
 	CASE_LIFE(C, R)										\
-	C(R, text, kind, "NOT NULL", "connect, accept, listen, bind; send and recv where nothing else was seen; keyframe: it was there") \
+	C(R, text, kind, "NOT NULL", "connect, accept, listen, bind; socket: of a pair; send and recv where nothing else was seen; keyframe: it was there") \
 	C(R, text, family, "NOT NULL", "inet, inet6, unix ...")					\
 	C(R, text, proto, "", "tcp, udp ...")							\
 	C(R, text, laddr, "", "") C(R, num, lport, "", "")					\

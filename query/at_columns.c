@@ -392,7 +392,7 @@ static int collect_mounts(struct at_machine *m, struct at_rows *rows)
 	X(addr, TEXT, put_addr(x, has_peer(c), c->addr))              \
 	X(port, INTEGER, NUMBER(has_peer(c), c->port))                \
 	X(unix_path, TEXT, put_path(x, c->unix_path))                 \
-	X(inode, INTEGER, NUMBER(c->socket->inode, c->socket->inode)) \
+	X(inode, INTEGER, NUMBER(!c->socket->is_unnamed, c->socket->inode)) \
 	X(net_ns, INTEGER, NUMBER(c->net_ns, c->net_ns))              \
 	X(from_ns, INTEGER, put_time(x, m, c->from_ts))               \
 	X(from_ts, INTEGER, NUMBER(c->from_ts, c->from_ts))           \

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "format/moment.h"
+#include "query/at_fates.h"
+#include "query/at_passing.h"
 
 enum { ASK_EVENTS = 1 << 14 };
 
@@ -43,12 +45,33 @@ static const struct reel_boot *boot_at(const struct reel_reader *r, const struct
 	return NULL;
 }
 
-static int tell(struct at_machine *m, const struct reel_event *ev, struct reel_err *err)
+/* Of processes, before the events are told. */
+struct known {
+	struct at_passing *passing;
+	struct at_fates *fates;
+};
+
+static int tell(struct at_machine *m, const struct known *known, const struct reel_event *ev,
+		struct reel_err *err)
 {
 	struct model_change change = { 0 };
 	struct model_process *by = NULL;
 	int r = 0;
 
+	/* Of a parent that is not known yet his first child tells something. */
+	switch (known->passing ? at_passing_of(known->passing, ev) : AT_STAYS) {
+	case AT_PASSES:
+		return 0;
+	case AT_BEGINS_TO_PASS:
+		if (model_find(m->model, ev->pid))
+			return 0;
+		at_passing_keep(known->passing, ev);
+		break;
+	case AT_STAYS:
+		break;
+	}
+	if (ev->type->stream == TAPE_EVENTS && known->fates && at_fates_is_gone(known->fates, ev))
+		return 0;
 	if (ev->type->id == EV_lost && ev->segment->schema->as_built[EV_lost]) {
 		struct ev_lost scratch;
 		const struct ev_lost *e = reel_event_as(ev, &scratch, sizeof(scratch));
@@ -86,6 +109,19 @@ static void note_health(struct reel_capture *c, const struct reel_health *h)
 	c->health.disordered += h->disordered;
 }
 
+/* Of what a keyframe tells, that of which no model of processes knows anything. */
+static void choose_types(struct reel_filter *f, enum at_depth depth)
+{
+	static const uint8_t others[] = { EV_task,     EV_fd,	EV_map,	 EV_sock,
+					  EV_inflight, EV_hash, EV_netif };
+
+	f->some_types = true;
+	memset(f->types, true, sizeof(f->types));
+	for (unsigned i = 0; i < sizeof(others); i++)
+		f->types[others[i]] = false;
+	f->types[EV_mounted] = depth != AT_PROCESSES;
+}
+
 struct asking {
 	bool (*is_interrupted)(void *context);
 	void *context;
@@ -100,6 +136,7 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 	struct reel_filter f = { .beyond_cut = true, .kinds = 1u << TAPE_STATE | 1u << TAPE_GAP };
 	struct reel_walk_stats stats;
 	struct reel_walk *walk = NULL;
+	struct known known = { 0 };
 	struct reel_event ev;
 	uint64_t from, n = 0;
 	int r;
@@ -109,8 +146,17 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 	*one = *c->reader;
 	one->sources = c->reader->sources + (s - c->reader->sources);
 	one->n_sources = 1;
-	if (asking->depth == AT_EVENTS)
+	if (asking->depth == AT_EVENTS) {
 		f.kinds |= 1u << TAPE_EVENTS;
+	} else {
+		choose_types(&f, asking->depth);
+		known.passing = at_passing_new(m->ts);
+		if (!known.passing) {
+			free(one);
+			return reel_err_set(err, -ENOMEM, "no memory");
+		}
+		f.pick = at_passing_picker(known.passing);
+	}
 	r = reel_keyframe_before(c->reader, m->boot, m->ts, &from);
 	f.from = (struct reel_moment){ REEL_BOOTTIME, (int64_t)from };
 	f.to = (struct reel_moment){ REEL_BOOTTIME, (int64_t)m->ts + 1 };
@@ -120,13 +166,15 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 		r = life_files_new(NULL, &m->files, err);
 	if (r == 0 && m->files)
 		r = lives_new(m->model, m->files, 1, NULL, &m->lives, err);
+	if (r == 0 && asking->depth == AT_EVENTS)
+		r = at_fates_new(c->reader, m->boot, from, m->ts, &known.fates, err);
 	if (r == 0)
 		r = reel_walk_open(one, &f, &walk, err);
 	while (r == 0) {
 		r = reel_walk_next(walk, &ev, err);
 		if (r <= 0)
 			break;
-		r = ev.segment->boot == m->boot ? tell(m, &ev, err) : 0;
+		r = ev.segment->boot == m->boot ? tell(m, &known, &ev, err) : 0;
 		if (r == 0 && ++n % ASK_EVENTS == 0 && asking->is_interrupted(asking->context))
 			r = -ECANCELED;
 	}
@@ -138,6 +186,8 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 		c->reading.events += stats.events;
 	}
 	reel_walk_close(walk);
+	at_passing_free(known.passing);
+	at_fates_free(known.fates);
 	free(one);
 	return r;
 }

@@ -99,7 +99,7 @@ int case_connection_ended(void *context, struct life_connection *n)
 	if (n->unix_path)
 		row.unix_path = (struct case_text){ n->unix_path->path, n->unix_path->length };
 	row.name = case_model_text(n->name);
-	if (n->socket && n->socket->inode)
+	if (n->socket && n->socket->inode && !n->socket->is_unnamed)
 		row.inode = (int64_t)n->socket->inode;
 	if (n->net_ns)
 		row.net_ns = n->net_ns;

@@ -12,7 +12,11 @@
  * - It is certain unless, since it was last told, events were lost, or a program was executed: that
  *   it was marked close-on-exec later than opened, no event says.
  *
- * Not known: tables of descriptors that two processes share (clone with CLONE_FILES), each has its
+ * - The two ends of a local UNIX connection find each other by the name: an accept is of the oldest
+ *   connect to it that waits, in the same network namespace. Those from before a loss do not wait.
+ *
+ * Not known: which UNIX sockets belong together across network namespaces, or to a socket of
+ * datagrams; tables of descriptors that two processes share (clone with CLONE_FILES), each has its
  * own here; mounts that come into a namespace by propagation, until a keyframe tells them.
  *
  * Memory: LIVES_FDS_MAX descriptors in all, LIVES_SOCKETS_MAX sockets with three times as many
@@ -72,11 +76,13 @@ struct life;
 /* One peer of a socket, or that it listens. */
 struct life_connection {
 	struct life_connection *next; /* of the same socket, the newest first */
-	struct life_connection *next_by_ends;
+	/* By its ends, or while it is waiting; at: NULL: not listed. */
+	struct life_connection *next_by_ends, **at_by_ends;
 	struct life_socket *socket;
-	uint8_t kind;  /* type of the event: connect, accept, listen, bind, send, recv, sock */
-	uint8_t state; /* of a keyframe's: as the kernel numbers it */
-	bool is_over, is_hashed;
+	/* Type of the event: connect, accept, listen, bind, send, recv, sock; socket: of a pair. */
+	uint8_t kind;
+	uint8_t state;		  /* of a keyframe's: as the kernel numbers it */
+	bool is_over, is_waiting; /* for its other end, by the name */
 	uint16_t family, proto, port, lport;
 	uint8_t addr[16], laddr[16];
 	struct life_file *unix_path; /* NULL: none */
@@ -102,7 +108,8 @@ struct life_socket {
 	uint32_t refs; /* these, and those that are over and still to be told */
 	uint32_t n_connections;
 	bool is_closed, is_gone;
-	uint64_t frame; /* keyframe that told it last */
+	bool is_unnamed; /* of a pair the second, not used yet: the inode is made up */
+	uint64_t frame;	 /* keyframe that told it last */
 	struct life_connection *connections;
 };
 

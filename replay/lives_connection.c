@@ -2,17 +2,21 @@
 /* What events say of sockets: with whom they are connected, and what went over them. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "replay/lives_impl.h"
 
-enum { TCP_LISTEN_STATE = 10 };
+enum { TCP_LISTEN_STATE = 10, SOCK_TYPE_MASK = 15 };
 
 /* What an event says of a socket: the fields that all of them have. */
 struct said {
 	uint64_t inode;
 	uint16_t family, sock_type, proto, port, lport;
 	const uint8_t *addr, *laddr;
-	uint16_t unix_path; /* offset; 0: none */
+	uint16_t unix_path;	      /* offset; 0: none */
+	struct life_file *name;	      /* the listener's, which goes before it */
+	uint64_t since;		      /* that it listens; 0: not known */
+	struct life_connection *peer; /* of a pair */
 };
 
 static const uint8_t no_addr[16];
@@ -42,7 +46,11 @@ static void take_said(struct lives *l, struct life_connection *c, const struct s
 		memcpy(c->laddr, said->laddr, 16);
 	if (said->lport)
 		c->lport = said->lport;
-	path = said->unix_path && !c->unix_path ? lives_path(l, said->unix_path) : NULL;
+	path = said->name;
+	if (!path && said->unix_path && !c->unix_path)
+		path = lives_path(l, said->unix_path);
+	if (path && c->unix_path)
+		path = NULL;
 	if (path) {
 		life_file_ref(path);
 		c->unix_path = path;
@@ -72,6 +80,12 @@ static int begin(struct lives *l, struct life_socket *s, const struct said *said
 	take_said(l, c, said);
 	if (lives_has_ends(c))
 		peer = lives_ends_find(l, c->addr, c->port, c->laddr, c->lport, c->proto);
+	else
+		peer = said->peer ? said->peer : lives_unix_peer(l, c, said->since);
+	if (peer && peer->is_waiting)
+		lives_ends_leave(l, peer);
+	else if (!peer)
+		lives_unix_wait(l, c);
 	c->next = s->connections;
 	s->connections = c;
 	lives_ends_enter(l, c);
@@ -116,6 +130,7 @@ static int become(struct lives *l, struct life_connection *c, const struct said 
 	c->from_ts = c->told_ts = l->ev->ts;
 	c->event = lives_event_name(l->ev);
 	c->ret = l->ev->ret;
+	lives_unix_wait(l, c);
 	return 0;
 }
 
@@ -218,10 +233,16 @@ static int on_data(struct lives *l, struct life_socket *s, const struct said *sa
 
 /* Events */
 
-#define SAID(e, type)                                                                   \
-	((struct said){ (e)->inode, (e)->family, (e)->sock_type, (e)->proto, (e)->port, \
-			(e)->lport, (e)->addr.byte, (e)->laddr.byte,                    \
-			offsetof(struct ev_##type, unix_path) })
+#define SAID(e, type)                                \
+	((struct said){ .inode = (e)->inode,         \
+			.family = (e)->family,       \
+			.sock_type = (e)->sock_type, \
+			.proto = (e)->proto,         \
+			.port = (e)->port,           \
+			.lport = (e)->lport,         \
+			.addr = (e)->addr.byte,      \
+			.laddr = (e)->laddr.byte,    \
+			.unix_path = offsetof(struct ev_##type, unix_path) })
 
 static int data_by_fd(struct lives *l, int32_t number, uint64_t sent, uint64_t received)
 {
@@ -255,6 +276,18 @@ static int on_flow(struct lives *l)
 	return 0;
 }
 
+/* Of a name that is no path a keyframe tells the NUL at its beginning as an @. NULL: it is one. */
+static struct life_file *unix_name(struct lives *l, unsigned family)
+{
+	struct reel_string s = reel_event_string_at(l->ev, offsetof(struct ev_sock, unix_path));
+	uint8_t name[128] = { 0 };
+
+	if (family != AF_UNIX || !s.length || s.bytes[0] != '@' || s.length > sizeof(name))
+		return NULL;
+	memcpy(name + 1, s.bytes + 1, s.length - 1);
+	return life_file(l->files, l->boot, name, s.length);
+}
+
 /* A keyframe's. One without an inode is over, and nobody's. */
 static int on_sock(struct lives *l)
 {
@@ -268,6 +301,7 @@ static int on_sock(struct lives *l)
 	if (!e || !e->inode)
 		return 0;
 	said = SAID(e, sock);
+	said.name = unix_name(l, e->family);
 	r = lives_sock_open(l, e->inode, false, &s);
 	if (r < 0)
 		return r;
@@ -309,6 +343,43 @@ static int of_socket(struct lives *l, struct said *said)
 	default:
 		return begin(l, s, said, EV_accept, &(struct life_connection *){ NULL });
 	}
+}
+
+static int on_accept(struct lives *l)
+{
+	struct ev_accept scratch;
+	const struct ev_accept *e = lives_as(l, accept, &scratch);
+	struct life_fd *listener = e ? lives_fd(l->by, e->listen_fd) : NULL;
+	struct life_connection *c = listener ? lives_connection(listener->socket) : NULL;
+	struct said said;
+
+	if (!e || !lives_worked(l->ev))
+		return 0;
+	said = SAID(e, accept);
+	/* The event may tell the peer's own name. */
+	if (c && (c->kind == EV_listen || c->kind == EV_sock)) {
+		said.name = c->unix_path;
+		said.since = c->from_ts;
+	}
+	return of_socket(l, &said);
+}
+
+static int on_pair(struct lives *l)
+{
+	struct ev_socket scratch;
+	const struct ev_socket *e = lives_as(l, socket, &scratch);
+	struct life_fd *first = e && e->fd2 >= 0 ? lives_fd(l->by, e->fd) : NULL;
+	struct life_fd *second = first ? lives_fd(l->by, e->fd2) : NULL;
+	struct said said = { .addr = no_addr, .laddr = no_addr };
+	int r;
+
+	if (!second || !first->socket || first->socket->is_gone || !second->socket ||
+	    second->socket->is_gone || !lives_worked(l->ev))
+		return 0;
+	said.family = e->family;
+	said.sock_type = e->sock_type & SOCK_TYPE_MASK;
+	r = begin(l, first->socket, &said, EV_socket, &said.peer);
+	return r == 0 ? begin(l, second->socket, &said, EV_socket, &said.peer) : r;
 }
 
 static int on_listen(struct lives *l)
@@ -375,12 +446,10 @@ int lives_sock_event(struct lives *l)
 
 		return e ? of_socket(l, &SAID(e, bind)) : 0;
 	}
-	case EV_accept: {
-		struct ev_accept scratch;
-		const struct ev_accept *e = lives_as(l, accept, &scratch);
-
-		return e && lives_worked(l->ev) ? of_socket(l, &SAID(e, accept)) : 0;
-	}
+	case EV_accept:
+		return on_accept(l);
+	case EV_socket:
+		return on_pair(l);
 	case EV_listen:
 		return on_listen(l);
 	case EV_send:

@@ -121,12 +121,14 @@ static int on_socket(struct lives *l)
 		r = lives_fd_put(l, l->by, &fd);
 	if (r < 0 || e->fd2 < 0)
 		return r;
-	/* Of a pair only the first is known by more than its number. */
+	/* Of a pair only the first is known by more than its number, and whose other end it is. */
+	r = lives_pair_open(l, fd.socket, &fd.socket);
 	fd.fd = e->fd2;
-	fd.socket = NULL;
 	fd.inode = 0;
 	fd.file = unknown_file(l);
-	return fd.file ? lives_fd_put(l, l->by, &fd) : -ENOMEM;
+	if (!fd.file)
+		return -ENOMEM;
+	return r == 0 ? lives_fd_put(l, l->by, &fd) : r;
 }
 
 static int on_accept(struct lives *l)
@@ -220,7 +222,9 @@ static int on_dup(struct lives *l)
 
 	if (!e || e->fd == fd.fd)
 		return 0;
-	r = copy_of(l, lives_fd(l->by, e->fd), &fd, e->dev, e->inode);
+	r = lives_pair_used(l, lives_fd(l->by, e->fd), e->inode);
+	if (r == 0)
+		r = copy_of(l, lives_fd(l->by, e->fd), &fd, e->dev, e->inode);
 	fd.on_exec = (uint8_t)on_exec(e->flags, O_CLOEXEC);
 	fd.flags = (fd.flags & ~(uint32_t)O_CLOEXEC) | (e->flags & O_CLOEXEC);
 	return r == 0 ? lives_fd_put(l, l->by, &fd) : r;
@@ -312,6 +316,9 @@ static int met(struct lives *l, int32_t number, uint32_t dev, uint64_t inode, bo
 
 	if (number < 0 || !inode)
 		return 0;
+	r = lives_pair_used(l, known, inode);
+	if (r < 0)
+		return r;
 	if (known && known->inode == inode && (known->socket || known->dev == dev)) {
 		known->told_ts = l->ev->ts;
 		known->is_doubtful = false;
@@ -474,6 +481,9 @@ static int on_fd(struct lives *l)
 	l->frame_has_fds = true;
 	l->by->frame = l->frame;
 	known = lives_fd(l->by, e->fd);
+	r = lives_pair_used(l, known, e->inode);
+	if (r < 0)
+		return r;
 	fd = opened(l, e->fd);
 	fd.flags = e->flags;
 	fd.on_exec = e->flags & O_CLOEXEC ? LIFE_CLOSES : LIFE_ON_EXEC_UNKNOWN;

@@ -348,7 +348,8 @@ struct life_file *lives_path(struct lives *l, uint16_t offset)
 
 	if (!s.length)
 		return NULL;
-	if (s.bytes[0] == '/' || !p || !p->cwd || p->cwd->bytes[0] != '/' ||
+	/* A NUL at its beginning: a name of a UNIX socket that is no path. */
+	if (s.bytes[0] == '/' || !s.bytes[0] || !p || !p->cwd || p->cwd->bytes[0] != '/' ||
 	    kind_of(s.bytes, s.length) != LIFE_FILE || memchr(s.bytes, ':', s.length) ||
 	    p->cwd->length + 1 + s.length > sizeof(whole))
 		return life_file(l->files, l->boot, s.bytes, s.length);

@@ -88,8 +88,10 @@ bool lives_has_ends(const struct life_connection *c)
 struct life_connection *lives_ends_find(struct lives *l, const uint8_t laddr[16], uint16_t lport,
 					const uint8_t addr[16], uint16_t port, uint16_t proto)
 {
-	struct life_connection *c = *ends_slot(l, laddr, lport, addr, port);
+	struct life_connection *c = NULL;
 
+	if (lport && port)
+		c = *ends_slot(l, laddr, lport, addr, port);
 	while (c && !(c->lport == lport && c->port == port && c->proto == proto &&
 		      memcmp(c->laddr, laddr, 16) == 0 && memcmp(c->addr, addr, 16) == 0))
 		c = c->next_by_ends;
@@ -100,25 +102,27 @@ void lives_ends_enter(struct lives *l, struct life_connection *c)
 {
 	struct life_connection **at;
 
-	if (c->is_hashed || !lives_has_ends(c))
+	if (c->at_by_ends || !lives_has_ends(c))
 		return;
 	at = ends_slot(l, c->laddr, c->lport, c->addr, c->port);
 	c->next_by_ends = *at;
+	if (c->next_by_ends)
+		c->next_by_ends->at_by_ends = &c->next_by_ends;
+	c->at_by_ends = at;
 	*at = c;
-	c->is_hashed = true;
 }
 
 void lives_ends_leave(struct lives *l, struct life_connection *c)
 {
-	struct life_connection **at;
-
-	if (!c->is_hashed)
+	if (!c->at_by_ends)
 		return;
-	at = ends_slot(l, c->laddr, c->lport, c->addr, c->port);
-	while (*at != c)
-		at = &(*at)->next_by_ends;
-	*at = c->next_by_ends;
-	c->is_hashed = false;
+	if (c->is_waiting)
+		lives_unix_leave(l, c);
+	*c->at_by_ends = c->next_by_ends;
+	if (c->next_by_ends)
+		c->next_by_ends->at_by_ends = c->at_by_ends;
+	c->at_by_ends = NULL;
+	c->is_waiting = false;
 }
 
 int lives_connection_tell(struct lives *l, struct life_connection *c)
@@ -228,6 +232,19 @@ int lives_sock_open(struct lives *l, uint64_t inode, bool is_new, struct life_so
 	}
 	*ret = s;
 	return 0;
+}
+
+void lives_sock_name(struct lives *l, struct life_socket *s, uint64_t inode)
+{
+	struct life_socket **at = slot(l, s->inode);
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	s->inode = inode;
+	s->is_unnamed = false;
+	s->next = *slot(l, inode);
+	*slot(l, inode) = s;
 }
 
 void lives_sock_hold(struct life_socket *s)

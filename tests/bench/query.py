@@ -9,25 +9,33 @@ are its own (.timer). Each figure is the median of its runs, beside its budget. 
 hidden, and make the exit status 1; with BOUNDS=generous only what is far off does (a busy machine
 must not fail a test). Events per second of a core are by CPU time, user's and system's together; a
 time under which a question must stay is CPU time too.
+
+Beside it, where there is a perf that records here, the same questions to perf script, of as many calls
+of a dd as there are events, or PEER_EVENTS (5M); by CPU time, its own and that of what counts.
 """
 
 import collections
 import os
 import re
+import resource
+import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 SRC = os.environ.get("SRC", os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 BENCH = os.environ.get("BENCH", os.path.join(SRC, ".output", "bench"))
+REEL = os.environ.get("REEL", os.path.join(SRC, ".output", "reel"))
 EXTENSION = os.environ.get("EXTENSION", os.path.join(SRC, ".output", "reel"))
 GENEROUS = os.environ.get("BOUNDS") == "generous"
 UNITS = {"K": 10 ** 3, "M": 10 ** 6, "G": 10 ** 9}
 
 # What is asked, in SQL; {first}, {last}: times of the capture, {ts}, {pid}, {path}, {id}: of some
-# event in its middle. A rate is of all events of the capture, in millions a second; a time in ms.
+# event in its middle; {far}: the moment that is farthest behind a keyframe. A rate is of all events of the capture, in millions a second; a time in ms.
 # Without a budget it is 0.
 Question = collections.namedtuple("Question", "what sql kind budget generous")
 
@@ -58,11 +66,48 @@ QUESTIONS = [
     Question("one second, all columns",
              "SELECT count(fields), count(exe) FROM event WHERE ts BETWEEN {ts} AND "
              "{ts} + 1000000000", "ms", 0, 0),
+    Question("processes_at in the middle", "SELECT count(*) FROM processes_at('@{ts}')",
+             "ms", 100, 1000),
+    Question("the same, far from a keyframe", "SELECT count(*) FROM processes_at('@{far}')",
+             "ms", 100, 1000),
+    Question("mounts_at in the middle", "SELECT count(*) FROM mounts_at('@{ts}')", "ms", 0, 0),
+    Question("the same, far from a keyframe", "SELECT count(*) FROM mounts_at('@{far}')",
+             "ms", 0, 0),
+    Question("files_open_at in the middle", "SELECT count(*) FROM files_open_at('@{ts}')",
+             "ms", 0, 0),
+    Question("the same, far from a keyframe", "SELECT count(*) FROM files_open_at('@{far}')",
+             "ms", 0, 0),
+    Question("sockets_at in the middle", "SELECT count(*) FROM sockets_at('@{ts}')", "ms", 0, 0),
+    Question("the same, far from a keyframe", "SELECT count(*) FROM sockets_at('@{far}')",
+             "ms", 0, 0),
     Question("a program", "SELECT count(*) FROM event WHERE exe = '/usr/sbin/sshd'", "M/s", 0, 0),
     Question("opens that failed", "SELECT count(*) FROM open WHERE ret < 0", "M/s", 0, 0),
     Question("opens by errno", "SELECT errno, count(*) FROM open GROUP BY errno", "M/s", 0, 0),
     Question("a column of each", "SELECT max(tid) FROM event", "M/s", 0, 0),
     Question("events by exe", "SELECT exe, count(*) FROM event GROUP BY exe", "M/s", 0, 0),
+]
+
+# Slices of a case of the same capture, which must stay under a second: the SQL finds the start.
+SLICES = [
+    ("forward from a file", "forward", "path", "SELECT path FROM file WHERE writers > 0 AND "
+     "readers > 0 AND kind = 'file' ORDER BY first_ns DESC LIMIT 1"),
+    ("forward from what all have read", "forward", "path",
+     "SELECT path FROM file WHERE kind = 'file' ORDER BY readers DESC LIMIT 1"),
+    ("backward from what many have written", "backward", "path",
+     "SELECT path FROM file WHERE kind = 'file' ORDER BY writers DESC LIMIT 1"),
+    ("backward from a process", "backward", "process",
+     "SELECT id FROM process ORDER BY id DESC LIMIT 1"),
+    ("forward from an address", "forward", "addr", "SELECT addr FROM connection WHERE addr IS NOT "
+     "NULL AND kind = 'connect' GROUP BY addr HAVING count(*) < 500 ORDER BY count(*) DESC LIMIT 1"),
+]
+
+# The same of perf script: a shell command, {perf}: its options and file, {pid}: who it was.
+PEER_QUESTIONS = [
+    ("count(*)", "perf script {perf} -F event | wc -l"),
+    ("count by type", "perf script {perf} -F event | sort | uniq -c"),
+    ("one pid, which is nobody", "perf script {perf} -F time,pid,event --pid {nobody} | wc -l"),
+    ("one pid in one millisecond",
+     "perf script {perf} -F time,pid,event --pid {pid} --time {begin},{end} | wc -l"),
 ]
 
 missed = False
@@ -114,8 +159,74 @@ def values_of(capture):
                          f"ts >= {middle} ORDER BY ts LIMIT 1")[0][0].split("|")
     path = ask(capture, f"SELECT path FROM mkdir WHERE ts >= {middle} AND ret = 0 "
                "ORDER BY ts LIMIT 1")[0]
-    return {"first": first, "last": last, "ts": ts, "pid": pid, "id": event,
+    # Each but the first begins farthest behind the one before.
+    frames = [int(row[0]) for row in
+              (line.split("|") for line in
+               ask(capture, "SELECT ts, edge FROM event_keyframe ORDER BY ts")[0]) if row[1] == "0"]
+    spans = [(b - a, b - 1) for a, b in zip(frames, frames[1:] + [int(last)])]
+    return {"first": first, "last": last, "ts": ts, "far": max(spans)[1] if spans else last, "pid": pid, "id": event,
             "path": path[0] if path else "/no/such/path"}
+
+
+def cpu_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure_case(directory, capture, events, runs):
+    global missed
+    case = os.path.join(directory, "case.db")
+    before, began = cpu_of_children(), time.monotonic()
+    done = subprocess.run([REEL, "replay", "-v", "--no-rules", "-o", case, capture],
+                          stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode not in (0, 4):
+        sys.exit(done.stderr)
+    cpu_s, wall_s = cpu_of_children() - before, time.monotonic() - began
+    rows = int(re.search(r"(\d+) rows", done.stderr)[1])
+    print(f"\na case of it: {rows} rows in {cpu_s:.1f} s of CPU, {wall_s:.1f} s, "
+          f"{rows / cpu_s / 1e3:.0f} K rows/s and {events / cpu_s / 1e6:.2f} M events/s, "
+          f"{os.path.getsize(case) / events:.0f} bytes an event")
+    db = sqlite3.connect(case)
+    for what, query, kind, sql in SLICES:
+        start, times, walls = db.execute(sql).fetchone(), [], []
+        if not start:
+            continue
+        for _ in range(runs):
+            before, began = cpu_of_children(), time.monotonic()
+            done = subprocess.run([REEL, "query", "-q", case, "@" + query, f"{kind}={start[0]}"],
+                                  capture_output=True, check=False)
+            times.append(cpu_of_children() - before)
+            walls.append(time.monotonic() - began)
+        if done.returncode not in (0, 4):
+            sys.exit(done.stderr.decode())
+        value, bound = statistics.median(times) * 1000, 5000 if GENEROUS else 1000
+        missed |= value > bound
+        print(f"{what:<36}{value:>9.1f} ms{statistics.median(walls) * 1000:>11.1f} ms"
+              f"{len(done.stdout.splitlines()):>9} rows   max {bound}: "
+              f"{'holds' if value <= bound else 'MISSED'}", flush=True)
+
+
+def measure_peers(directory, events):
+    """Each call of dd is an event: it reads and writes single bytes."""
+    data = os.path.join(directory, "perf.data")
+    recorded = subprocess.run(
+        ["perf", "record", "-q", "-m", "16M", "-e", "raw_syscalls:sys_exit", "-o", data, "--", "dd",
+         "if=/dev/zero", "of=/dev/null", "bs=1", f"count={events // 2}", "status=none"],
+        capture_output=True, text=True, check=False) if shutil.which("perf") else None
+    if recorded is None or recorded.returncode:
+        print("perf script: not measured, since perf cannot record here" if recorded else
+              "perf script: not measured, since there is no perf")
+        return
+    first = subprocess.run(f"perf script -i {data} -F time,pid 2>&- | head -n 1", shell=True,
+                           capture_output=True, text=True, check=False).stdout.split()
+    begin = float(first[1].rstrip(":"))
+    values = {"perf": f"-i {data}", "pid": first[0], "nobody": 4194303, "begin": f"{begin + 0.1:.6f}",
+              "end": f"{begin + 0.101:.6f}"}
+    print(f"\nperf script, {events} calls of a dd:")
+    for what, command in PEER_QUESTIONS:
+        before = cpu_of_children()
+        subprocess.run(command.format(**values) + " >/dev/null 2>&1", shell=True, check=False)
+        print(f"{what:<32}{events / (cpu_of_children() - before) / 1e6:>9.1f} M/s", flush=True)
 
 
 def main(argv):
@@ -131,6 +242,8 @@ def main(argv):
         print(f"{'':32}{'one core':>13}{'wall':>14}{'':14}   budget")
         for question in QUESTIONS:
             measure(question, capture, values, events, runs)
+        measure_case(directory, capture, events, runs)
+        measure_peers(directory, min(events, count_of(os.environ.get("PEER_EVENTS", "5M"))))
     return missed
 
 

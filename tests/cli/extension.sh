@@ -205,7 +205,16 @@ db.enable_load_extension(True)
 db.load_extension(sys.argv[1])
 db.execute("SELECT reel_open(?)", [sys.argv[2]])
 begun = time.monotonic()
-threading.Timer(0.2, db.interrupt).start()
+over = threading.Event()
+
+def interrupt():
+    """Again and again: between two statements there is nothing to interrupt."""
+    time.sleep(0.2)
+    while not over.wait(0.003):
+        db.interrupt()
+
+thread = threading.Thread(target=interrupt, daemon=True)
+thread.start()
 try:
     while time.monotonic() < begun + 20:
         for order in "", " ORDER BY ts":
@@ -213,6 +222,8 @@ try:
     print("not interrupted")
 except sqlite3.OperationalError as e:
     print(e)
+over.set()
+thread.join()
 print("soon" if time.monotonic() - begun < 10 else "late")
 print(db.execute("SELECT count(*) > 0 FROM event").fetchone()[0])
 END

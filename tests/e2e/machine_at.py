@@ -19,7 +19,33 @@ SRC = os.environ.get("SRC", os.path.join(os.path.dirname(os.path.abspath(__file_
 REEL = os.environ.get("REEL", os.path.join(SRC, ".output", "reel"))
 GEN = os.path.join(os.environ.get("BENCH", os.path.join(SRC, ".output", "bench")), "gen")
 EXTENSION = os.path.join(SRC, ".output", "reel")
+TELL = os.path.join(os.path.dirname(GEN), "tell")
 MOMENTS = 12
+
+# 200 comes and goes; 210 leaves a child, 220 a mount; 230 comes twice; 240 is there for a while;
+# 250 is of a parent that was never heard of, who stays.
+COMING_AND_GOING = """\
+0 1 process exe=/sbin/init
+0 100 process ppid=1 exe=/bin/sh
+1.0 100 fork child=200
+1.1 200 exec path=/bin/true exe=/bin/true
+1.2 200 exit
+2.0 100 fork child=210
+2.1 210 exec path=/bin/helper exe=/bin/helper
+2.2 210 fork child=211
+2.3 210 exit
+3.0 100 fork child=220
+3.1 220 mount source=none path=/m fstype=tmpfs
+3.2 220 exit
+4.0 100 fork child=230
+4.1 230 exit
+4.2 100 fork child=230
+5.0 100 fork child=240
+5.5 240 exit
+6.0 999 fork child=250
+6.1 250 exit
+7.0 100 fork child=260
+"""
 
 tests = 0
 failed = 0
@@ -226,6 +252,28 @@ def compare_with_case(name, capture, tmp):
         check(f"{name}: {what} are the same in a case", "\n".join(wrong))
 
 
+def compare_with_tale(tmp):
+    capture = os.path.join(tmp, "coming-and-going")
+    subprocess.run([TELL, "-o", capture], input=COMING_AND_GOING.encode(), check=True)
+    db = connect(":memory:")
+    db.execute("SELECT reel_open(?)", [capture]).fetchone()
+    first, = db.execute("SELECT min(ts) FROM event_fork").fetchone()
+    wrong = []
+    for at, want in ((1.15, {200: "/bin/true"}), (1.3, {}), (3.3, {211: "/bin/helper"}),
+                     (4.05, {211: "/bin/helper", 230: "/bin/sh"}), (4.15, {211: "/bin/helper"}),
+                     (5.2, {211: "/bin/helper", 230: "/bin/sh", 240: "/bin/sh"}),
+                     (7.1, {211: "/bin/helper", 230: "/bin/sh", 260: "/bin/sh", 999: None})):
+        moment = f"@{first + int((at - 1) * 1e9)}"
+        got = dict(db.execute("SELECT pid, exe FROM processes_at(?) WHERE pid NOT IN (1, 100)",
+                              [moment]))
+        if got != want:
+            wrong.append(f"{at} s: {got}, not {want}")
+        mounts = [row[0] for row in db.execute("SELECT path FROM mounts_at(?)", [moment])]
+        if mounts != ["/m"] * (at > 3.1):
+            wrong.append(f"{at} s: mounts {mounts}")
+    check("who comes and goes, and what is left behind", "\n".join(wrong))
+
+
 def main():
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMP")) as tmp:
         os.chmod(tmp, 0o755)
@@ -242,6 +290,8 @@ def main():
                 compare_with_proc(capture, json.load(f))
             compare_with_case("scenario", capture, tmp)
         compare_with_case("web-shell", os.path.join(SRC, "samples", "web-shell.rls"), tmp)
+        if os.access(TELL, os.X_OK):
+            compare_with_tale(tmp)
         if os.access(GEN, os.X_OK):
             made = os.path.join(tmp, "made")
             subprocess.run([GEN, "-o", made, "-n", "150K", "-s", "41", "--segment-size", "600K",

@@ -192,10 +192,10 @@ TROJAN_BACKWARD = """\
       fork make[813] (already shown above)
 """
 
-# 300 reads the key and hands it through a pipe to 301, which hands it to 302 over a local connection;
-# that sends it out. Noise: 301 talked to 303 before, 302 had been told where to send it by 304 over
-# another connection, which is no noise; 305 serves on the same port later; 300 writes a log that 302
-# reads only after it had sent.
+# 300 reads the key and hands it through a pipe to 301, which hands it to 302 over a UNIX socket; that
+# sends it out. 302 had been told where to by 304, over TCP. Noise: 301 talked to 303 before; 303 waits
+# at the same UNIX socket behind 301, and is accepted when the key is out; 305 serves on the same port
+# later; 300 writes a log that 302 reads only after it had sent.
 THEFT = FRAME + """\
 0 300 process ppid=1 exe=/usr/bin/agent uid=1000 argv=(agent)
 0 301 process ppid=1 exe=/usr/bin/relay uid=1000 argv=(relay)
@@ -205,6 +205,8 @@ THEFT = FRAME + """\
 0 305 process ppid=1 exe=/usr/bin/late uid=1001 argv=(late)
 0 300 fd fd=9 path="pipe:[95]" inode=95 mode=010000 flags=O_WRONLY
 0 301 fd fd=8 path="pipe:[95]" inode=95 mode=010000
+0.90 302 bind fd=4 inode=99 family=AF_UNIX sock_type=SOCK_STREAM unix_path=/run/proxy.sock
+0.91 302 listen fd=4 inode=99 family=AF_UNIX sock_type=SOCK_STREAM unix_path=/run/proxy.sock
 1.00 304 connect fd=3 inode=100 addr=127.0.0.1 port=7000 laddr=127.0.0.1 lport=6000 proto=6
 1.01 302 accept ret=5 inode=101 addr=127.0.0.1 port=6000 laddr=127.0.0.1 lport=7000 proto=6
 1.02 304 send fd=3 inode=100 content="203.0.113.77" addr=127.0.0.1 port=7000 laddr=127.0.0.1 lport=6000 proto=6
@@ -217,12 +219,14 @@ THEFT = FRAME + """\
 2.01 300 read fd=3 inode=30 content="KEY"
 2.10 300 write fd=9 inode=95 content="KEY"
 2.20 301 read fd=8 inode=95 content="KEY"
-2.30 301 connect fd=4 inode=104 addr=127.0.0.1 port=7000 laddr=127.0.0.1 lport=6001 proto=6
-2.31 302 accept ret=6 inode=105 addr=127.0.0.1 port=6001 laddr=127.0.0.1 lport=7000 proto=6
-2.32 301 send fd=4 inode=104 content="KEY" addr=127.0.0.1 port=7000 laddr=127.0.0.1 lport=6001 proto=6
-2.33 302 recv fd=6 inode=105 content="KEY" addr=127.0.0.1 port=6001 laddr=127.0.0.1 lport=7000 proto=6
+2.30 301 connect fd=4 inode=104 family=AF_UNIX sock_type=SOCK_STREAM unix_path=/run/proxy.sock
+2.305 303 connect fd=7 inode=109 family=AF_UNIX sock_type=SOCK_STREAM unix_path=/run/proxy.sock
+2.31 302 accept ret=6 inode=105 listen_fd=4 family=AF_UNIX sock_type=SOCK_STREAM unix_path=/run/proxy.sock
+2.32 301 send fd=4 inode=104 content="KEY" family=AF_UNIX sock_type=SOCK_STREAM unix_path=/run/proxy.sock
+2.33 302 recv fd=6 inode=105 content="KEY" family=AF_UNIX sock_type=SOCK_STREAM unix_path=/run/proxy.sock
 2.40 302 connect fd=7 inode=106 addr=203.0.113.77 port=443 laddr=192.0.2.1 lport=5004 proto=6
 2.41 302 send fd=7 inode=106 content="KEY" addr=203.0.113.77 port=443 laddr=192.0.2.1 lport=5004 proto=6
+2.45 302 accept ret=9 inode=110 listen_fd=4 family=AF_UNIX sock_type=SOCK_STREAM unix_path=/run/proxy.sock
 2.50 300 open ret=4 path=/var/log/agent.log flags=O_WRONLY inode=31
 2.51 300 write fd=4 inode=31 content="done"
 2.60 302 open ret=8 path=/var/log/agent.log inode=31
@@ -235,7 +239,7 @@ THEFT = FRAME + """\
 THEFT_BACKWARD = """\
 tcp 203.0.113.77:443
   send connect proxy[302]
-    recv accept tcp 127.0.0.1:7000 on this machine
+    recv accept unix /run/proxy.sock on this machine
       send connect relay[301]
         read pipe:[95]
           write agent[300] (left out: 1 file that nobody had written)
@@ -246,7 +250,7 @@ tcp 203.0.113.77:443
 THEFT_UNWRITTEN = """\
 tcp 203.0.113.77:443
   send connect proxy[302]
-    recv accept tcp 127.0.0.1:7000 on this machine
+    recv accept unix /run/proxy.sock on this machine
       send connect relay[301]
         read pipe:[95]
           write agent[300]
@@ -260,7 +264,7 @@ THEFT_FORWARD = """\
   read agent[300]
     write pipe:[95]
       read relay[301]
-        send connect tcp 127.0.0.1:7000 on this machine
+        send connect unix /run/proxy.sock on this machine
           recv accept proxy[302]
             send connect tcp 203.0.113.77:443
     write /var/log/agent.log

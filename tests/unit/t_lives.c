@@ -36,6 +36,19 @@ static int on_connection(void *context, struct life_connection *c)
 	return 0;
 }
 
+/* Each tells the other by its address. */
+static int on_connected(void *context, struct life *of, struct life_connection *c,
+			struct life_connection *peer)
+{
+	(void)context;
+	(void)of;
+	if (peer) {
+		c->peer_row = (int64_t)(uintptr_t)peer;
+		peer->peer_row = (int64_t)(uintptr_t)c;
+	}
+	return 0;
+}
+
 static int on_mount(void *context, struct life_mount *m)
 {
 	(void)context;
@@ -46,7 +59,10 @@ static int on_mount(void *context, struct life_mount *m)
 
 static void begin(void)
 {
-	struct lives_tell tell = { .fd = on_fd, .connection = on_connection, .mount = on_mount };
+	struct lives_tell tell = { .fd = on_fd,
+				   .connected = on_connected,
+				   .connection = on_connection,
+				   .mount = on_mount };
 
 	t_begin();
 	memset(&t_l, 0, sizeof(t_l));
@@ -407,6 +423,121 @@ TEST(a_connection_lives_as_long_as_its_socket)
 	end();
 	CHECK_EQ(t_l.connections, 1);
 	CHECK_EQ(t_l.bytes, 4711);
+}
+
+static void local(unsigned type, uint32_t pid, int fd, uint64_t inode, const char *name,
+		  int listen_fd)
+{
+	struct ev_connect *e;
+
+	t_m.ret = type == EV_accept ? fd : 0;
+	e = t_make(type, pid);
+	e->family = 1;
+	e->inode = inode;
+	e->sock_type = 1;
+	if (type == EV_connect)
+		e->fd = fd;
+	if (type == EV_listen)
+		((struct ev_listen *)(void *)e)->fd = fd;
+	if (type == EV_accept)
+		((struct ev_accept *)(void *)e)->listen_fd = listen_fd;
+	t_strings(name, NULL);
+	tell();
+}
+
+static uint64_t peer_of(uint64_t inode)
+{
+	const struct life_connection *c = lives_connection(lives_socket(t_l.l, inode));
+
+	const struct life_connection *peer = c ? (const void *)(uintptr_t)c->peer_row : NULL;
+
+	return peer ? peer->socket->inode : 0;
+}
+
+TEST(ends_of_unix_connections_meet)
+{
+	struct ev_lost *lost;
+
+	begin();
+	executed(10);
+	executed(11);
+	local(EV_listen, 10, 3, 100, "/run/s", 0);
+	local(EV_connect, 11, 3, 101, "/run/s", 0);
+	local(EV_connect, 11, 4, 102, "/run/s", 0);
+	local(EV_connect, 11, 5, 103, "/run/other", 0);
+	/* What the event names may be the peer's own. */
+	local(EV_accept, 10, 4, 111, "/own", 3);
+	CHECK_EQ(peer_of(111), 101);
+	CHECK_EQ(peer_of(101), 111);
+	local(EV_accept, 10, 5, 112, "/run/s", 3);
+	CHECK_EQ(peer_of(112), 102);
+	local(EV_accept, 10, 6, 113, "/run/s", 3);
+	CHECK_EQ(peer_of(113), 0);
+	/* Its connect is told a little later, or it is another's. */
+	local(EV_connect, 11, 6, 104, "/run/s", 0);
+	CHECK_EQ(peer_of(113), 104);
+	local(EV_accept, 10, 7, 114, "/run/s", 3);
+	t_m.now += 2000000000;
+	local(EV_connect, 11, 7, 105, "/run/s", 0);
+	CHECK_EQ(peer_of(105), 0);
+	/* It waits; but its accept may be among what was lost. */
+	lost = t_make(EV_lost, 0);
+	lost->first = lost->last = t_m.now;
+	lost->lost_class = EV_CLASS_net;
+	tell();
+	local(EV_connect, 11, 8, 106, "/run/s", 0);
+	local(EV_accept, 10, 8, 115, "/run/s", 3);
+	CHECK_EQ(peer_of(115), 106);
+	end();
+}
+
+static struct life_socket *of_fd(uint32_t pid, int fd)
+{
+	struct life_fd *f = lives_fd(lives_of(model_find(t_m.m, pid)), fd);
+
+	return f ? f->socket : NULL;
+}
+
+static void sent(uint32_t pid, int fd, uint64_t inode)
+{
+	struct ev_send *e;
+
+	t_m.ret = 1;
+	e = t_make(EV_send, pid);
+	e->fd = fd;
+	e->inode = inode;
+	e->messages = 1;
+	t_strings("", "", NULL);
+	tell();
+}
+
+TEST(a_pair_is_known_by_its_two_ends)
+{
+	struct ev_socket *s;
+
+	begin();
+	executed(10);
+	s = t_make(EV_socket, 10);
+	s->fd = 3;
+	s->fd2 = 4;
+	s->inode = 100;
+	s->family = 1;
+	tell();
+	CHECK(of_fd(10, 4) && of_fd(10, 4)->is_unnamed);
+	forked(10, 11);
+	closed(10, 4);
+	/* The child is the first who uses it. */
+	sent(11, 4, 105);
+	CHECK_STR(shows(11, 4), "socket:[105]");
+	CHECK(!of_fd(11, 4)->is_unnamed);
+	CHECK(lives_socket(t_l.l, 105) == of_fd(11, 4));
+	CHECK_EQ(peer_of(105), 100);
+	CHECK_EQ(peer_of(100), 105);
+	CHECK_EQ(lives_connection(lives_socket(t_l.l, 105))->sent_bytes, 1);
+	copied(11, 4, 5, 0);
+	CHECK(of_fd(11, 5) == of_fd(11, 4));
+	end();
+	CHECK_EQ(t_l.connections, 2);
 }
 
 static void mounted(const char *source, const char *path, uint64_t flags)

@@ -159,8 +159,8 @@ TEST(statements_do_not_see_it)
 		"SELECT group_concat(argv) FROM p",
 		"SELECT argv FROM main.p",
 		"SELECT a FROM (SELECT argv AS a FROM main.p)",
-		"WITH c(a) AS (SELECT '' UNION ALL SELECT argv FROM p)"
-		" SELECT group_concat(a) FROM c",
+		("WITH c(a) AS (SELECT '' UNION ALL SELECT argv FROM p)"
+		 " SELECT group_concat(a) FROM c"),
 		"SELECT what FROM v",
 		"SELECT what FROM main.v",
 		"SELECT x.argv FROM p AS x NATURAL JOIN p AS y",
