@@ -229,8 +229,8 @@ static bool place_field(struct correlation *k, const struct yaml_value *field,
 				(void)of_process(&p.ref[0]);
 				if (found && !same_ref(ret, &p.ref[0])) {
 					(void)sigma_wrong(&k->c, field,
-							  "'%.60s' is not one and the same field on "
-							  "all events of '%.60s'",
+							  "'%.60s' is not one and the same field "
+							  "on all events of '%.60s'",
 							  field->text, d->title);
 					return false;
 				}
@@ -379,7 +379,7 @@ static bool make_count(struct correlation *k, struct rule *rule)
 	for (uint32_t i = 0; i < k->n_group; i++)
 		if (!same_field(k, k->group[i], &node->group[i]))
 			return false;
-	node->has_distinct = k->type != EVENT_COUNT;
+	node->has_distinct = k->type != EVENT_COUNT && !k->c.doc->why_not;
 	if (node->has_distinct && !same_field(k, field, &node->distinct))
 		return false;
 	/* More can end what holds: then it is asked when the time is over. */
@@ -466,6 +466,10 @@ static bool read_correlation(struct correlation *k)
 
 static bool compile_rules(struct correlation *k, struct reel_err *err)
 {
+	struct sigma_document *can[SIGMA_CORRELATED_MAX];
+	const char *why_not = NULL;
+	uint32_t n = 0;
+
 	for (uint32_t i = 0; i < k->n_of; i++) {
 		struct sigma_document *d = k->of[i];
 
@@ -474,11 +478,20 @@ static bool compile_rules(struct correlation *k, struct reel_err *err)
 		if (d->is_rejected && !k->c.is_wrong)
 			(void)sigma_wrong(&k->c, k->map, "'%.80s' is rejected",
 					  d->title ? d->title : "");
-		if (d->why_not && !k->c.doc->why_not)
-			k->c.doc->why_not = d->why_not;
 		if (d->partly && !k->c.doc->partly)
 			k->c.doc->partly = d->partly;
+		if (d->why_not)
+			why_not = d->why_not;
+		else
+			can[n++] = d;
 	}
+	/* What is counted can be one of them as well; what comes together is all of them. */
+	if (why_not && (n == 0 || k->type >= TEMPORAL))
+		k->c.doc->why_not = why_not;
+	else
+		memcpy(k->of, can, (k->n_of = n) * sizeof(can[0]));
+	if (why_not && !k->c.doc->partly)
+		k->c.doc->partly = why_not;
 	return !k->c.is_wrong && !k->c.is_out_of_memory;
 }
 
@@ -507,7 +520,7 @@ static bool make_inner(struct correlation *k, struct sigma_document *d, struct r
 
 	if (ok && (inner.type > VALUE_COUNT || inner.n_group != k->n_group))
 		ok = wrong(k, k->map,
-			   "only a count by the same number of fields can be the first in an order");
+			   "only a count by as many fields can be the first in an order");
 	if (ok)
 		ok = compile_rules(&inner, k->c.err) && make_count(&inner, rule);
 	if (!ok && inner.c.is_wrong && !k->c.is_wrong)

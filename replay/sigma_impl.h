@@ -168,6 +168,8 @@ enum { SIGMA_STAR = 256, SIGMA_ONE = 257 };
 struct sigma_text {
 	uint16_t *at;
 	uint32_t n;
+	uint32_t of; /* the value that it was made from, of several */
+	bool is_number;
 };
 
 struct sigma_texts {

@@ -323,7 +323,8 @@ TEST(correlations)
 		{ "  type: event_count\n  timespan: 1m\n  condition: {gte: 9999}\n", "1024" },
 		{ "  type: value_count\n  timespan: 1m\n  condition: {gte: 2}\n",
 		  "which one field" },
-		{ "  type: event_count\n  timespan: 1m\n  group-by: [Hashes]\n  condition: {gte: 2}\n",
+		{ "  type: event_count\n  timespan: 1m\n  group-by: [Hashes]\n  condition: "
+		  "{gte: 2}\n",
 		  "has the field 'Hashes'" },
 	};
 	char text[TEXT_MAX];
