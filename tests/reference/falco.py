@@ -21,6 +21,26 @@ COMPARISONS = ("=", "==", "!=", "<", "<=", ">", ">=", "contains", "icontains", "
                "pmatch")
 
 
+class Loader(yaml.BaseLoader):
+    """Scalars are what they are written as; nothing, null and ~ are nothing."""
+
+
+def scalar(loader, node):
+    is_null = node.style is None and node.value in ("", "~", "null", "Null", "NULL")
+    return None if is_null else node.value
+
+
+Loader.add_constructor("tag:yaml.org,2002:str", scalar)
+
+
+def is_true(value):
+    if str(value).lower() in ("true", "yes", "on", "y"):
+        return True
+    if str(value).lower() in ("false", "no", "off", "n"):
+        return False
+    raise Rejected(f"{value} is neither true nor false")
+
+
 class Exception_:
     def __init__(self, raw):
         if not isinstance(raw, dict) or not raw.get("name"):
@@ -70,14 +90,14 @@ class Exception_:
 def value_text(value):
     if isinstance(value, list):
         return "(" + ", ".join(value_text(v) for v in value) + ")"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value)
     if text[:1] in ("(", '"', "'") or BARE.fullmatch(text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def quoted_item(item):
-    text = str(item).lower() if isinstance(item, bool) else str(item)
+    text = str(item)
     if re.search(r"\s", text) and text[:1] not in ("'", '"'):
         return '"' + text + '"'
     return text
@@ -122,13 +142,15 @@ class Rules:
         name = raw[kind]
         if not isinstance(name, str) or not name:
             raise Rejected(f"a {kind} has a name")
-        if raw.get("append") and raw.get("override"):
+        append = is_true(raw.get("append", "false"))
+        if append and raw.get("override"):
             raise Rejected("append and override")
-        if raw.get("append"):
+        if append:
             self.change(kind, name, raw, {k: "append" for k in APPENDED[kind] if k in raw})
         elif raw.get("override"):
             self.change(kind, name, raw, raw["override"])
         elif kind == "rule" and set(raw) == {"rule", "enabled"}:
+            is_true(raw["enabled"])
             self.known(kind, name)["enabled"] = raw["enabled"]
         else:
             self.define(kind, name, raw)
@@ -151,6 +173,8 @@ class Rules:
             new["exceptions"] = [Exception_(e) for e in raw.get("exceptions") or []]
             for e in new["exceptions"]:
                 e.complete()
+        if kind == "rule":
+            is_true(raw.get("enabled", "true"))
         if kind == "list" and not isinstance(raw["items"], list):
             raise Rejected("the items of a list are a list")
         self.items[kind, name] = new        # of a name that is there: its place stays
@@ -217,12 +241,12 @@ class Rules:
                 try:
                     check_tree(tree, self.macros, field_kind)
                 except Rejected:
-                    if kind == "macro" or not item.get("skip-if-unknown-filter"):
+                    if kind == "macro" or not is_true(item.get("skip-if-unknown-filter", "false")):
                         raise
                     continue
                 if kind == "macro":
                     self.macros[name] = tree
-                elif item.get("enabled", True) and item.get("source", "syscall") == "syscall":
+                elif is_true(item.get("enabled", "true")) and item.get("source", "syscall") == "syscall":
                     output_fields(str(item["output"]))
                     self.rules.append((name, tree, item))
             except Rejected as e:
@@ -232,7 +256,7 @@ class Rules:
 def load(text):
     rules = Rules()
     try:
-        raw = yaml.safe_load(text)
+        raw = yaml.load(text, Loader)
     except yaml.YAMLError as e:
         rules.error = str(e)
         return rules
