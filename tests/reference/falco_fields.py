@@ -116,6 +116,8 @@ class Told:
                   "oldpath": {"rename": "oldpath", "link": "oldpath"},
                   "newpath": {"rename": "path", "link": "path"},
                   "target": {"symlink": "link_target"}, "linkpath": {"symlink": "path"}}
+        if kind == "unlink" and name != ("name" if j.get("syscall") == "unlinkat" else "path"):
+            return []
         field = fields.get(name, {}).get(kind)
         return self.own(field) if field else []
 
