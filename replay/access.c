@@ -60,7 +60,7 @@ static void resolve_own(const struct reel_type *t, const struct rule_ref *ref, s
 	const struct reel_field *f = rule_own_field(t, name);
 
 	*ret = (struct access){ .way = ACCESS_ABSENT };
-	if (f && kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
+	if (f && !ref->shown && kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
 		return;
 	if (strcmp(name, "path") == 0 && resolve_named(t, f, ret))
 		return;
@@ -113,6 +113,12 @@ void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struc
 		resolve_own(t, ref, ret);
 	else if (ref->context == RULE_pathname || ref->context == RULE_filename)
 		resolve_pathname(t, ret);
+	else if (ref->context == RULE_argv_line)
+		*ret = (struct access){ .way = offset_of(t, "argv") == ACCESS_NOWHERE ?
+						       ACCESS_ABSENT :
+						       ACCESS_LINE,
+					.kind = REEL_TEXT,
+					.offset = offset_of(t, "argv") };
 	else
 		*ret = (struct access){ .way = ACCESS_COMMON,
 					.kind = rule_contexts[ref->context].kind,

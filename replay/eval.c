@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay/eval.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,11 +39,17 @@ const struct match_row *eval_row(struct eval *e, enum rule_role role, uint32_t n
 				 const struct reel_string *s)
 {
 	const struct match_row **known = NULL, *row;
+	struct reel_string line = *s;
 
 	if (e->rows && number <= e->rows->strings->n)
 		known = &e->rows->row[role][number];
 	if (known && *known)
 		return *known;
+	if (role == RULE_ROLE_LINE) { /* strings of events that are lines are arguments */
+		if (!eval_join(e, &line))
+			return NULL;
+		s = &line;
+	}
 	row = match_string(e->memos[role], s->bytes, s->length, s->true_length);
 	if (known && row && !row->is_fleeting)
 		*known = row;
@@ -111,6 +120,30 @@ static enum truth fits_row(const struct rule_leaf *l, const struct match_row *ro
 	return any;
 }
 
+/* A number or an address becomes the text that it is written as. */
+static void show_value(struct eval *e, unsigned shown, struct found *f)
+{
+	static const uint8_t v4_mapped[12] = { [10] = 0xff, 0xff };
+	const struct value v = f->v;
+	bool is_v4 = v.kind == VALUE_ADDR && memcmp(v.addr, v4_mapped, sizeof(v4_mapped)) == 0;
+	bool is_negative = v.is_signed && (int64_t)v.number < 0;
+	uint64_t size = is_negative ? 0 - v.number : v.number;
+
+	if (v.kind == VALUE_ADDR)
+		(void)inet_ntop(is_v4 ? AF_INET : AF_INET6, v.addr + (is_v4 ? 12 : 0), e->shown,
+				sizeof(e->shown));
+	else if (shown == RULE_AS_BOOL)
+		(void)snprintf(e->shown, sizeof(e->shown), "%s", v.number ? "true" : "false");
+	else if (shown == RULE_AS_HEX)
+		(void)snprintf(e->shown, sizeof(e->shown), "%" PRIx64, v.number);
+	else
+		(void)snprintf(e->shown, sizeof(e->shown), "%s%" PRIu64, is_negative ? "-" : "",
+			       size);
+	*f = (struct found){ .v = { .kind = VALUE_STRING, .bytes = (const uint8_t *)e->shown },
+			     .number = NO_NUMBER };
+	f->v.length = f->v.true_length = (uint32_t)strlen(e->shown);
+}
+
 static enum match_op match_op_of(enum rule_op op)
 {
 	switch (op) {
@@ -149,7 +182,8 @@ static enum truth compare_with_cut(enum rule_op op, const struct value *a, const
 	}
 }
 
-static enum truth compare_strings(enum rule_op op, const struct value *a, const struct value *b)
+static enum truth compare_strings(enum rule_op op, unsigned flags, const struct value *a,
+				  const struct value *b)
 {
 	uint32_t n = a->length < b->length ? a->length : b->length;
 	int order;
@@ -157,7 +191,7 @@ static enum truth compare_strings(enum rule_op op, const struct value *a, const 
 	if (b->true_length != b->length)
 		return compare_with_cut(op, a, b);
 	if (op < RULE_LT || op > RULE_GE)
-		return match_one(match_op_of(op), 0, b->bytes, b->length, a->bytes, a->length,
+		return match_one(match_op_of(op), flags, b->bytes, b->length, a->bytes, a->length,
 				 a->true_length);
 	order = n ? memcmp(a->bytes, b->bytes, n) : 0;
 	if (order == 0 && a->true_length != a->length)
@@ -168,8 +202,11 @@ static enum truth compare_strings(enum rule_op op, const struct value *a, const 
 }
 
 /* What is on the left against a field's value on the right. */
-static enum truth fits_value(enum rule_op op, const struct value *a, const struct value *b)
+static enum truth fits_value(const struct rule_leaf *l, const struct value *a,
+			     const struct value *b)
 {
+	enum rule_op op = (enum rule_op)l->op;
+
 	if (b->kind == VALUE_ABSENT)
 		return TRUTH_NO;
 	if (a->kind == VALUE_UNKNOWN || b->kind == VALUE_UNKNOWN)
@@ -177,7 +214,7 @@ static enum truth fits_value(enum rule_op op, const struct value *a, const struc
 	if (a->kind != b->kind)
 		return TRUTH_NO;
 	if (a->kind == VALUE_STRING)
-		return compare_strings(op, a, b);
+		return compare_strings(op, l->match_flags, a, b);
 	if (a->kind == VALUE_ADDR)
 		return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
 	return of_order(op, compare_numbers(a, b));
@@ -203,7 +240,7 @@ static enum truth fits_one(struct eval *e, const struct rule_leaf *l, const stru
 	if (l->op == RULE_TRUE_FLAG)
 		return f->v.number != 0;
 	if (right)
-		return fits_value(l->op, &f->v, right);
+		return fits_value(l, &f->v, right);
 	if (f->v.kind != VALUE_STRING)
 		return fits_number(l, &f->v);
 	return fits_row(l, found_row(e, l->role, f));
@@ -221,7 +258,11 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 	 * each. */
 	finder.one_by_one = right != NULL;
 	while (finder_next(&finder, &f)) {
-		enum truth fits = fits_one(e, l, &f, right);
+		enum truth fits;
+
+		if (l->left.shown && (f.v.kind == VALUE_NUMBER || f.v.kind == VALUE_ADDR))
+			show_value(e, l->left.shown, &f);
+		fits = fits_one(e, l, &f, right);
 
 		if (fits == TRUTH_UNKNOWN && f.v.kind != VALUE_UNKNOWN)
 			e->why |= 1u << (f.v.kind == VALUE_STRING && f.v.true_length != f.v.length ?

@@ -23,6 +23,7 @@ enum access_way {
 	ACCESS_INET, /* a number or address that only IPv4 and IPv6 sockets have */
 	ACCESS_RESULT,
 	ACCESS_STRING,
+	ACCESS_LINE,	 /* arguments, with blanks between them */
 	ACCESS_DIGITS,	 /* bytes that are compared as hexadecimal digits */
 	ACCESS_PATHNAME, /* two strings, either of which may be absent */
 	ACCESS_NAMED,	 /* a string, else by device and inode */
@@ -91,6 +92,7 @@ struct eval {
 		struct access access;
 	} known[64];
 	uint8_t digits[2 * 64];	   /* a short row of bytes, as digits */
+	char shown[64];		   /* a number or an address, as text */
 	uint8_t *line;		   /* arguments with blanks between them */
 	size_t line_room;
 };

@@ -437,40 +437,36 @@ static bool next_argument(struct finder *f, struct found *ret)
 	return args->true_length != args->length && give_unknown(f->e, ret, BLIND_CUT);
 }
 
-/* Arguments as one line: blanks between them. NULL: no memory. */
-static const uint8_t *make_line(struct eval *e, const struct model_text *t)
+bool eval_join(struct eval *e, struct reel_string *s)
 {
-	if (e->line_room < t->length) {
-		uint8_t *line = realloc(e->line, t->length);
+	bool ends = s->length && s->bytes[s->length - 1] == 0 && s->true_length == s->length;
+
+	if (e->line_room < s->length) {
+		uint8_t *line = realloc(e->line, s->length);
 
 		if (!line)
-			return NULL;
+			return false;
 		e->line = line;
-		e->line_room = t->length;
+		e->line_room = s->length;
 	}
-	for (uint32_t i = 0; i < t->length; i++)
-		e->line[i] = t->bytes[i] ? t->bytes[i] : ' ';
-	return e->line;
-}
-
-static uint32_t line_length(const struct model_text *t)
-{
-	bool ends = t->length && t->bytes[t->length - 1] == 0 && t->true_length == t->length;
-
-	return ends ? t->length - 1 : t->length;
+	for (uint32_t i = 0; i < s->length; i++)
+		e->line[i] = s->bytes[i] ? s->bytes[i] : ' ';
+	s->bytes = e->line;
+	s->length -= ends;
+	s->true_length -= ends;
+	return true;
 }
 
 /* The line itself, for those who do not ask the matcher. */
 static bool become_line(struct eval *e, struct found *f)
 {
-	const uint8_t *line = make_line(e, f->text);
+	struct reel_string s = { f->v.bytes, f->v.length, f->v.true_length };
 
-	if (!line)
+	if (!eval_join(e, &s))
 		return give_unknown(e, f, BLIND_LIMIT);
-	f->v.bytes = line;
-	f->v.length = line_length(f->text);
-	if (f->v.true_length == f->text->length)
-		f->v.true_length = f->v.length;
+	f->v.bytes = s.bytes;
+	f->v.length = s.length;
+	f->v.true_length = s.true_length;
 	return true;
 }
 
@@ -503,6 +499,7 @@ static bool find_next(struct finder *f, struct found *ret)
 		return f->ev->ret >= 0 && !(f->ev->flags & EV_BLOCKED) &&
 		       give_number(ret, (uint64_t)f->ev->ret, true);
 	case ACCESS_STRING:
+	case ACCESS_LINE:
 		return find_string(f, a->offset, a->is_optional, ret);
 	case ACCESS_DIGITS:
 		return find_digits(f, ret);
@@ -528,7 +525,9 @@ bool finder_next(struct finder *f, struct found *ret)
 			return true;
 		if (!find_next(f, ret))
 			return false;
-		if (f->one_by_one && ret->text && f->access->context == RULE_cmdline)
+		if (f->one_by_one &&
+		    ((ret->text && f->access->context == RULE_cmdline) ||
+		     (f->access->way == ACCESS_LINE && ret->v.kind == VALUE_STRING)))
 			return become_line(f->e, ret);
 		if (!is_args || ret->v.kind != VALUE_STRING)
 			return true;
@@ -579,14 +578,8 @@ const struct match_row *found_row(struct eval *e, enum rule_role role, const str
 	}
 	if (t && t->row[role])
 		return t->row[role];
-	if (t && role == RULE_ROLE_LINE) {
-		s.bytes = make_line(e, t);
-		s.length = line_length(t);
-		if (t->true_length == t->length)
-			s.true_length = s.length;
-		if (!s.bytes)
-			return NULL;
-	}
+	if (t && role == RULE_ROLE_LINE && !eval_join(e, &s))
+		return NULL;
 	row = match_string(e->memos[role], s.bytes, s.length, s.true_length);
 	if (t && row && !row->is_fleeting)
 		t->row[role] = row;

@@ -36,6 +36,10 @@ bool finder_next(struct finder *f, struct found *ret);
 void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a,
 	      const struct reel_event *ev, struct value *ret);
 
+/* Arguments as one line: blanks between them; what ends with a NUL ends before it. False: no
+ * memory. */
+bool eval_join(struct eval *e, struct reel_string *s);
+
 const struct match_row *found_row(struct eval *e, enum rule_role role, const struct found *f);
 
 void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struct access *ret);

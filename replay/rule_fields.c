@@ -45,7 +45,7 @@ const struct reel_field *rule_own_field(const struct reel_type *type, const char
 
 enum rule_role rule_ref_role(const struct rule_ref *ref)
 {
-	if (ref->context == RULE_cmdline)
+	if (ref->context == RULE_cmdline || ref->context == RULE_argv_line)
 		return RULE_ROLE_LINE;
 	if (ref->kind == REEL_ARGS)
 		return ref->index == RULES_NONE ? RULE_ROLE_ARGS : RULE_ROLE_TEXT;

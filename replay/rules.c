@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/sigma.h"
+
 enum { NOTES_MAX = 10000 };
 
 int rules_new(struct rules **ret, struct reel_err *err)
@@ -48,6 +50,8 @@ static void free_making(struct rules_maker *m)
 	m->leaf_hashes = m->expr_hashes = m->step_hashes = NULL;
 	m->leaf_traits = m->expr_traits = NULL;
 	m->files = NULL;
+	sigma_free(m->sigma);
+	m->sigma = NULL;
 	arena_done(&m->scratch);
 }
 
@@ -68,6 +72,7 @@ void rules_free(struct rules *r)
 	free(r->leaves);
 	free(r->notes);
 	free(r->sources);
+	free(r->rejected);
 	free(r);
 }
 
@@ -101,6 +106,25 @@ int rules_note(struct rules *r, bool is_error, const char *file, uint32_t line, 
 	(void)vsnprintf(note->text, sizeof(note->text), fmt, args);
 	va_end(args);
 	return 0;
+}
+
+int rules_reject(struct rules *r, const struct rule_rejected *given)
+{
+	struct rules_maker *m = r->maker;
+	struct rule_rejected one = *given;
+
+	if (!RULES_RESERVE(r->rejected, r->n_rejected_rules, &m->rejected_room))
+		return -ENOMEM;
+	one.file = rules_text(r, given->file, strlen(given->file));
+	one.reason = rules_text(r, given->reason, strlen(given->reason));
+	one.id = given->id ? rules_text(r, given->id, strlen(given->id)) : NULL;
+	one.title = given->title ? rules_text(r, given->title, strlen(given->title)) : NULL;
+	if (!one.file || !one.reason)
+		return -ENOMEM;
+	r->rejected[r->n_rejected_rules++] = one;
+	if (one.is_meant_so)
+		return 0;
+	return rules_note(r, true, one.file, one.line, 1, "%s", one.reason);
 }
 
 /* Rules ---------------------------------------------------------------------------------------- */
@@ -184,6 +208,8 @@ int rules_add_rule(struct rules *r, const struct rule *given, struct reel_err *e
 	rule.author = copy_text(r, given->author, &failed);
 	rule.file = copy_text(r, given->file, &failed);
 	rule.why_not = copy_text(r, given->why_not, &failed);
+	rule.partly = copy_text(r, given->partly, &failed);
+	rule.status = copy_text(r, given->status, &failed);
 	rule.tags.v = copy_texts(r, given->tags.v, given->tags.n, &failed);
 	rule.references.v = copy_texts(r, given->references.v, given->references.n, &failed);
 	rule.false_positives.v =
@@ -226,11 +252,12 @@ int rules_finish(struct rules *r, struct reel_err *err)
 
 	if (r->maker->is_finished)
 		return 0;
-	for (int role = 0; role < RULE_ROLES; role++) {
+	status = sigma_finish(r, err);
+	for (int role = 0; status == 0 && role < RULE_ROLES; role++) {
 		status = matcher_build(r->matchers[role], err);
-		if (status < 0)
-			return status;
 	}
+	if (status < 0)
+		return status;
 	(void)crypto_generichash_final(&r->maker->contents, r->hash, sizeof(r->hash));
 	free_making(r->maker);
 	r->maker->is_finished = true;

@@ -58,7 +58,8 @@ enum rule_scope {
 	X(keyframe, "keyframe", U8, "bool", "says how things are, not that they changed")	\
 	X(partial, "partial", U8, "bool", "totals may lack a part, or the result is not known")	\
 	X(pathname, "pathname", PATH, "", "path, or path_arg: as resolved or as passed")	\
-	X(filename, "filename", PATH, "", "the same")
+	X(filename, "filename", PATH, "", "the same")						\
+	X(argv_line, "argv_line", TEXT, "", "of exec: its arguments with blanks between them")
 #define RULE_PROCESS_FIELDS(X)									\
 	X(exe, "exe", PATH, "", "the program that runs; of a script its interpreter")		\
 	X(comm, "comm", TEXT, "", "short name, at most 15 bytes")				\
@@ -122,6 +123,9 @@ struct rule_context_row {
 /* By enum rule_context; the place of RULE_CONTEXT_PROCESS is the first process field's own. */
 extern const struct rule_context_row rule_contexts[];
 
+/* A number or an address may be compared as the text that it is written as. */
+enum rule_shown { RULE_AS_IT_IS, RULE_AS_DECIMAL, RULE_AS_HEX, RULE_AS_BOOL, RULE_AS_ADDRESS };
+
 /* A field as a leaf names it. */
 struct rule_ref {
 	uint8_t scope;		/* enum rule_scope */
@@ -130,6 +134,7 @@ struct rule_ref {
 	bool is_signed;
 	int16_t index;		/* argv[N]; RULES_NONE: any, or no list */
 	int16_t slot;		/* RULE_OF_STEP: which of the rule's bound values */
+	uint8_t shown;		/* enum rule_shown; unless 0 its kind is REEL_TEXT */
 	const char *own;	/* RULE_OWN_FIELD: name, as in the type's list */
 	const char *hint;
 };
@@ -234,6 +239,9 @@ struct rule_node {
 	struct rule_binding *bindings;	/* STEP: what it binds; ALL: member by member */
 	uint32_t n_bindings;
 	uint8_t *binding_member; /* ALL: which member each is of */
+	/* What is bound again must be the same, and be there: events are put together, or counted,
+	 * for each tuple of values by itself. */
+	bool joins;
 	const char **blocks;	/* names of the blocks that the way to here leads through */
 	uint32_t n_blocks;
 	uint32_t line;		/* in the rule's file, of the step */
@@ -260,6 +268,7 @@ struct rule {
 	uint32_t line;
 	uint8_t language, severity, key;
 	struct rule_words tags, references, false_positives;
+	const char *status;	/* how far its author trusts it; NULL: nothing is said */
 	uint64_t within_ns;	/* of the whole; RULES_FOREVER */
 	/* Kill all tokens of the rule and key: `unless` before the first step. */
 	uint32_t *unlesses;
@@ -269,6 +278,7 @@ struct rule {
 	uint32_t n_slots;	/* bound values */
 	uint64_t hash; /* of the compiled form: a rule that did not change keeps its state */
 	const char *why_not;	/* it is loaded, and cannot be decided by any capture: why; NULL */
+	const char *partly;	/* what of it no capture can decide; NULL */
 };
 
 struct rule_tune {
@@ -285,6 +295,15 @@ struct rule_note {
 	uint32_t line, column;
 	bool is_error;
 	char text[256];
+};
+
+/* A rule that is not in the set, although its file is. */
+struct rule_rejected {
+	const char *file, *id, *title; /* what is not known is NULL */
+	uint32_t line;
+	uint8_t language;
+	bool is_meant_so; /* its author says so, or another rule reports for it: no error */
+	const char *reason;
 };
 
 /* A file or directory, as it stood before it was read; all 0: it was not there. */
@@ -308,6 +327,8 @@ struct rules {
 	struct rule_note *notes;
 	uint32_t n_notes, n_errors;
 	uint32_t n_files, n_rejected;
+	struct rule_rejected *rejected;
+	uint32_t n_rejected_rules;
 	struct matcher *matchers[RULE_ROLES];
 	struct rules_source *sources; /* what was read, or looked for */
 	uint32_t n_sources;
@@ -332,13 +353,17 @@ int64_t rules_add_step(struct rules *r, const struct rule_step *step);
 /* -EEXIST: another rule has this id. */
 int rules_add_rule(struct rules *r, const struct rule *rule, struct reel_err *err);
 int rules_add_tune(struct rules *r, const struct rule_tune *tune);
+/* Becomes an error at its line, too, unless it is meant so. */
+int rules_reject(struct rules *r, const struct rule_rejected *rejected);
 int rules_note(struct rules *r, bool is_error, const char *file, uint32_t line, uint32_t column,
 	       const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 /*
- * A file, or a directory with all of its files whose names end in .policy, in the order of their
- * names and its subdirectories too. What is wrong in them becomes notes, and a file with an error
- * gives no rules; r < 0 only when a path cannot be read at all, or without memory.
+ * A file, or a directory with all of its files whose names end in .policy, .yml or .yaml, in the
+ * order of their names and its subdirectories too. What is wrong in them becomes notes. A file of
+ * policies with an error gives no rules; of other files only that is left out which is wrong. Rules
+ * of Sigma are there after rules_finish(), since they may name each other across files. r < 0 only
+ * when a path cannot be read at all, or without memory.
  */
 int rules_load(struct rules *r, const char *path, struct reel_err *err);
 

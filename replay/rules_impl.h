@@ -35,6 +35,8 @@ struct rules_maker {
 	uint32_t leaf_room, expr_room, step_room, list_room, tune_room, note_room, source_room;
 	crypto_generichash_state contents;
 	struct policy_file *files; /* that were read, the newest first */
+	struct sigma *sigma;	   /* documents that wait for the others; NULL: none */
+	uint32_t rejected_room;
 	bool is_finished;
 };
 

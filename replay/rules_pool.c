@@ -85,6 +85,8 @@ static uint64_t mix_ref(uint64_t hash, const struct rule_ref *ref)
 			      ref->is_signed, (uint64_t)ref->index, (uint64_t)ref->slot };
 
 	hash = mix(hash, words, sizeof(words));
+	if (ref->shown)
+		hash = mix(hash, &ref->shown, sizeof(ref->shown));
 	return rules_mix_text(hash, ref->own);
 }
 
@@ -97,7 +99,7 @@ static bool same_ref(const struct rule_ref *a, const struct rule_ref *b)
 {
 	return a->scope == b->scope && a->context == b->context && a->kind == b->kind &&
 	       a->is_signed == b->is_signed && a->index == b->index && a->slot == b->slot &&
-	       same_text(a->own, b->own);
+	       a->shown == b->shown && same_text(a->own, b->own);
 }
 
 static uint64_t hash_leaf(const struct rule_leaf *leaf)
