@@ -20,7 +20,7 @@ def replay(rules_file, directory, *options):
     for j in lines:
         if "finding" in j and not j.get("suppressed"):
             ids = [e["event"]["id"] if isinstance(e, dict) else e for e in j["evidence"]]
-            found.setdefault(j["rule"], []).append((j["ts"], ids, j))
+            found.setdefault(j.get("title") or j["rule"], []).append((j["ts"], ids, j))
     return found, lines
 
 

@@ -189,6 +189,8 @@ class SigmaRules:
             return word if r.random() < 0.7 else str(word)
         if word.isdigit() and r.random() < 0.3:
             return int(word)
+        if "windash" in modifiers and len(word) > 6:
+            word = word[:6]
         return self.mutate(word)
 
     def modifiers(self, field):

@@ -86,6 +86,12 @@ def sysmon(ev, m):
             "ProcessId": [m.process.pid], "Initiated": [text("true")],
             "DestinationIp": [text(ev.json["addr"])], "DestinationPort": [ev.json["port"]],
             "SourceIp": [text(ev.json["laddr"])], "SourcePort": [ev.json["lport"]]})
+    if name == "accept" and ev.json.get("family") in (2, 10):
+        yield linux(ev, "network_connection", {
+            "Image": m.values(m.process, "exe"), "User": m.values(m.process, "user"),
+            "ProcessId": [m.process.pid], "Initiated": [text("false")],
+            "DestinationIp": [text(ev.json["laddr"])], "DestinationPort": [ev.json["lport"]],
+            "SourceIp": [text(ev.json["addr"])], "SourcePort": [ev.json["port"]]})
 
 
 def auditd(ev, m):

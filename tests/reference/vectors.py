@@ -124,7 +124,7 @@ class ByEngine:
     def rejected(self, text, title):
         with tempfile.TemporaryDirectory() as d:
             for j in foreign.statuses(self.file(text, d)):
-                if j["status"] == "rejected":
+                if j["status"] in ("rejected", "unsupported"):
                     return j.get("reason") or "no reason"
         return None
 
