@@ -118,6 +118,22 @@ static void put_index_name(struct reel_out *o, const struct case_index *x)
 			out_char(o, *p == ',' ? '_' : *p);
 }
 
+/* Whether most rows have nothing there. They are left out of the index: it is smaller, and SQLite
+ * does not take how often NULL comes for how often a value does. */
+static bool is_sparse(const struct case_index *x)
+{
+	const struct case_table *t = case_table_by_name(x->table);
+	size_t n = strcspn(x->columns, ",");
+
+	for (unsigned i = 0; t && i < t->n_columns; i++) {
+		const struct case_column *c = &t->columns[i];
+
+		if (strlen(c->name) == n && memcmp(c->name, x->columns, n) == 0)
+			return strncmp(c->constraint, "REFERENCES", 10) == 0;
+	}
+	return false;
+}
+
 void case_put_indexes(struct reel_out *o)
 {
 	for (const struct case_index *x = case_indexes; x->table; x++) {
@@ -127,7 +143,13 @@ void case_put_indexes(struct reel_out *o)
 		out_str(o, x->table);
 		out_str(o, " (");
 		out_str(o, x->columns);
-		out_str(o, ");\n");
+		out_char(o, ')');
+		if (is_sparse(x)) {
+			out_str(o, " WHERE ");
+			out_mem(o, x->columns, strcspn(x->columns, ","));
+			out_str(o, " IS NOT NULL");
+		}
+		out_str(o, ";\n");
 	}
 }
 

@@ -132,7 +132,7 @@
 	C(R, num, capture, "NOT NULL REFERENCES capture", "")					\
 	C(R, num, boot, "REFERENCES boot", "")							\
 	CASE_LIFE(C, R)										\
-	C(R, text, kind, "NOT NULL", "lost: events found no room; damaged, missing, torn: of the tape") \
+	C(R, text, kind, "NOT NULL", "lost: events found no room; retired: the recorder removed its oldest; damaged, missing, torn: of the tape") \
 	C(R, text, cause, "", "of a loss: ring full, disk full ...; of damage: what and where")	\
 	C(R, num, cpu, "", "")									\
 	C(R, text, class, "", "of the events that were lost; NULL: any")			\
@@ -260,7 +260,7 @@
 	CASE_LIFE(C, R)										\
 	C(R, num, file, "REFERENCES file", "")							\
 	C(R, num, connection, "REFERENCES connection", "")					\
-	C(R, text, how, "NOT NULL", "name of the event that opened it; fork: inherited; keyframe: it was there") \
+	C(R, text, how, "NOT NULL", "name of the event that opened it; fork: inherited; keyframe: it was there; else that it was first seen in use by") \
 	C(R, num, flags, "", "") C(R, text, flags_names, "", "")				\
 	C(R, num, read_bytes, "", "as far as it was recorded")					\
 	C(R, num, written_bytes, "", "")							\
@@ -271,7 +271,7 @@
 	C(R, num, boot, "NOT NULL REFERENCES boot", "")						\
 	C(R, num, process, "REFERENCES process", "NULL: a socket of a keyframe whose owner is not known") \
 	CASE_LIFE(C, R)										\
-	C(R, text, kind, "NOT NULL", "connect, accept, listen, bind, or send and recv where nothing else was seen") \
+	C(R, text, kind, "NOT NULL", "connect, accept, listen, bind; send and recv where nothing else was seen; keyframe: it was there") \
 	C(R, text, family, "NOT NULL", "inet, inet6, unix ...")					\
 	C(R, text, proto, "", "tcp, udp ...")							\
 	C(R, text, laddr, "", "") C(R, num, lport, "", "")					\
@@ -296,7 +296,8 @@
 	C(R, bytes, source, "", "what is mounted")						\
 	C(R, bytes, root, "", "directory of the source that is seen there")			\
 	C(R, bytes, fstype, "", "")								\
-	C(R, num, flags, "", "") C(R, text, flags_names, "", "")				\
+	C(R, num, flags, "", "")								\
+	C(R, text, flags_names, "", "of a mount that a keyframe tells its options")		\
 	C(R, num, process, "REFERENCES process", "who did it")					\
 	C(R, text, event, "", "")
 
@@ -322,8 +323,8 @@
 	C(R, num, process, "NOT NULL REFERENCES process", "")					\
 	C(R, num, ns, "", "") C(R, num, ts, "NOT NULL", "")					\
 	C(R, text, kind, "NOT NULL", "unlink, rmdir, chmod, chown, setxattr, utimes or setflags") \
-	C(R, bytes, detail, "", "mode, owner:group, attribute, flags; of utimes now or left, if no time was given")\
-	C(R, num, mtime_ns, "", "of utimes: the time that the file was given")	\
+	C(R, bytes, detail, "", "mode, owner:group, attribute, flags; of utimes now or left, if no time was given") \
+	C(R, num, mtime_ns, "", "of utimes: the time that the file was given")			\
 	C(R, text, event, "NOT NULL", "")
 
 #define COLUMNS_crypto_call(C, R)								\
@@ -456,15 +457,15 @@
 	X(file, "path") X(file, "dev, inode")							\
 	X(fd, "process, fd, from_ts") X(fd, "file") X(fd, "connection")				\
 	X(connection, "process") X(connection, "addr, port") X(connection, "from_ns")		\
-	X(connection, "peer") X(connection, "boot, from_ts")									\
+	X(connection, "peer") X(connection, "boot, from_ts")					\
 	X(mount, "boot, from_ts") X(dns, "question") X(dns, "data") X(dns, "ns") X(dns, "process") \
 	X(edge, "process, is_out, boot, from_ts") X(edge, "file, is_out, boot, from_ts")	\
 	X(edge, "connection, is_out, boot, from_ts") X(edge, "child") X(edge, "old_file")	\
 	X(file_change, "file, ts") X(file_change, "process, ts")				\
 	X(crypto_call, "process, ts")								\
 	X(rule, "replay") X(verdict, "replay") X(blind, "verdict")				\
-	X(finding, "replay, key") X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key")		\
-	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")			\
+	X(finding, "replay, key") X(finding, "rule") X(finding, "process") X(finding, "ns") X(finding, "key") \
+	X(evidence, "event") X(gap, "capture, boot, from_ts") X(clock, "boot, ts")		\
 	X(coverage, "boot") X(container, "boot") X(session, "boot, sid") X(user, "capture, number") \
 	X(source, "boot") X(replayed, "capture") X(note, "finding")
 

@@ -501,7 +501,7 @@ static void put_mount(sqlite3_context *x, const struct at_row *row, unsigned col
 }
 
 const struct at_kind at_kinds[] = {
-	{ "processes_at", "processes as they were at a moment", AT_STATE, process_columns,
+	{ "processes_at", "processes as they were at a moment", AT_PROCESSES, process_columns,
 	  collect_processes, put_process },
 	{ "files_open_at", "descriptors that were open at a moment", AT_EVENTS, file_columns,
 	  collect_files, put_file },

@@ -64,6 +64,8 @@ static int tell(struct at_machine *m, const struct reel_event *ev, struct reel_e
 			by = change.process;
 		}
 	}
+	if (!m->lives)
+		return r;
 	if (r == 0)
 		r = lives_event(m->lives, ev, &change, by);
 	do {
@@ -114,9 +116,9 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 	f.to = (struct reel_moment){ REEL_BOOTTIME, (int64_t)m->ts + 1 };
 	if (r == 0)
 		r = model_new(s->host, &m->model, err);
-	if (r == 0)
+	if (r == 0 && asking->depth > AT_PROCESSES)
 		r = life_files_new(NULL, &m->files, err);
-	if (r == 0)
+	if (r == 0 && m->files)
 		r = lives_new(m->model, m->files, 1, NULL, &m->lives, err);
 	if (r == 0)
 		r = reel_walk_open(one, &f, &walk, err);

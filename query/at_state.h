@@ -13,15 +13,15 @@
 #include "query/captures.h"
 #include "replay/lives.h"
 
-/* What is to be known: all that STATE blocks tell, or also what only the other events do. */
-enum at_depth { AT_STATE, AT_EVENTS };
+/* What is to be known: processes; all that STATE blocks tell; or also what only events do. */
+enum at_depth { AT_PROCESSES, AT_STATE, AT_EVENTS };
 
 struct at_machine {
 	const struct reel_boot *boot;
 	const char *host;
 	uint64_t ts; /* the moment */
 	struct model *model;
-	struct lives *lives;
+	struct lives *lives; /* NULL: nobody asked for it */
 	struct life_files *files;
 	struct reel_clock_cache clock;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reel query: SQL over a case, or straight over a capture. */
+#include "query/case_captures.h"
 #include "query/cmd_query.h"
 
 #include <errno.h>
@@ -277,12 +278,15 @@ static int prepare_connection(struct query *q)
 static int open_source(struct query *q)
 {
 	struct reel_err err = { 0 };
+	unsigned n_open;
 	int r;
 
 	if (q->is_case)
 		r = database_open(q->source, q->options.write, &q->db, &q->captures, &err);
 	else
 		r = database_open_capture(q->source, &q->db, &q->captures, &err);
+	if (r == 0)
+		r = case_captures_open(q->db, q->captures, &n_open, &err);
 	return r < 0 ? query_fail(q, r, &err) : prepare_connection(q);
 }
 
@@ -333,6 +337,8 @@ static int new_show(struct query *q)
 		.null = q->options.null,
 		.no_header = q->options.no_header,
 		.omit_nulls = q->script.query && q->script.query->omits_nulls,
+		.hidden = q->script.query && !q->args.common.verbose ? q->script.query->verbose :
+								       NULL,
 		.redact = q->redact.kinds & REDACT_HOME ? &q->redact : NULL,
 	};
 	struct reel_err err = { 0 };
@@ -437,7 +443,7 @@ static void say_line(void *context, const char *line)
 static int conclude(struct query *q)
 {
 	enum reel_status of_case = REEL_STATUS_OK;
-	enum reel_status of_captures = health_of_captures(q->captures, say_line, q);
+	enum reel_status of_captures = health_of_captures(q->captures, !q->is_case, say_line, q);
 
 	/* A passing case tells of the capture the same once more. */
 	if (q->is_case)

@@ -44,7 +44,8 @@ static int add(struct query *q, const char *path, bool must_be_there)
 	struct reel_err err = { 0 };
 	int r = named_add_directory(&q->named, path, &err);
 
-	if (r == -ENOENT && !must_be_there)
+	/* HOME may be that of somebody else, as under setpriv. */
+	if ((r == -ENOENT || r == -EACCES || r == -ENOTDIR) && !must_be_there)
 		return REEL_STATUS_OK;
 	return r < 0 ? query_fail(q, r, &err) : REEL_STATUS_OK;
 }

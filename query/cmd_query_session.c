@@ -116,7 +116,9 @@ static void build(struct words *w, const struct query *q, const char *case_path,
 	if (!q->options.write)
 		add(w, strdup("-readonly"));
 	add_command(w, dot_command(".load", extension));
-	if (!q->is_case)
+	if (q->is_case)
+		add_command(w, sql_command("reel_open_case", NULL, 0));
+	else
 		add_command(w, sql_command("reel_open", &q->args.v[0], 1));
 	if (q->named.n)
 		add_command(w, sql_command("reel_queries", q->named.directories,

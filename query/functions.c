@@ -11,6 +11,7 @@
 #include "format/out.h"
 #include "format/timetext.h"
 #include "format/version.h"
+#include "query/case_captures.h"
 
 static void put_text(sqlite3_context *context, const char *text, size_t length)
 {
@@ -74,6 +75,21 @@ static void call_open(sqlite3_context *context, int n, sqlite3_value **values)
 	}
 	sqlite3_result_int64(context, opened->reader->n_sources);
 	reel_capture_unref(opened);
+}
+
+static void call_open_case(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	struct reel_err err = { 0 };
+	unsigned n_open;
+	int r = case_captures_open(sqlite3_context_db_handle(context), sqlite3_user_data(context),
+				   &n_open, &err);
+
+	(void)n;
+	(void)values;
+	if (r < 0)
+		fail(context, r, &err);
+	else
+		sqlite3_result_int64(context, n_open);
 }
 
 static void call_close(sqlite3_context *context, int n, sqlite3_value **values)
@@ -384,6 +400,9 @@ const struct reel_function reel_functions[] = {
 	{ "reel_open", "path, ...",
 	  "opens captures beside those that are open; how many there are then", -1, DIRECT,
 	  call_open },
+	{ "reel_open_case", "",
+	  "opens the captures that the case is of, where they still lie; how many are open then", 0,
+	  DIRECT, call_open_case },
 	{ "reel_close", "", "closes all captures that are open", 0, DIRECT, call_close },
 	{ "time_text", "ns", "ns since 1970 as ISO 8601 in UTC", 1, PURE, call_time_text },
 	{ "ns_of", "text", "a time of day, ISO 8601 with its zone, as ns since 1970", 1, PURE,

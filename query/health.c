@@ -18,15 +18,18 @@ static enum reel_status health_of(const struct reel_capture *c, health_say_fn sa
 	return REEL_STATUS_INCOMPLETE;
 }
 
-enum reel_status health_of_captures(struct reel_captures *captures, health_say_fn say,
-				    void *context)
+enum reel_status health_of_captures(struct reel_captures *captures, bool also_unread,
+				    health_say_fn say, void *context)
 {
 	enum reel_status status = REEL_STATUS_OK;
 
 	for (struct reel_capture *c = reel_captures_each(captures, NULL); c;
 	     c = reel_captures_each(captures, c)) {
-		enum reel_status one = health_of(c, say, context);
+		enum reel_status one;
 
+		if (!also_unread && !c->reading.blocks)
+			continue;
+		one = health_of(c, say, context);
 		if (one == REEL_STATUS_UNREADABLE || status == REEL_STATUS_OK)
 			status = one;
 	}
@@ -42,7 +45,8 @@ static const char incomplete_sql[] =
 	" '; ')) FROM capture WHERE lost OR damages OR ending <> 'complete'";
 static const char gaps_sql[] =
 	"SELECT printf('%d gaps: %s', count(*), group_concat(DISTINCT kind)) FROM gap"
-	" WHERE NOT EXISTS (SELECT 1 FROM capture WHERE lost OR damages OR ending <> 'complete')"
+	" WHERE kind <> 'retired' AND NOT EXISTS"
+	" (SELECT 1 FROM capture WHERE lost OR damages OR ending <> 'complete')"
 	" HAVING count(*)";
 
 enum reel_status health_of_case(sqlite3 *db, health_say_fn say, void *context)

@@ -161,6 +161,8 @@ static int read_line(struct header *h, const char *s)
 		return set_once(h, &h->q->title, s);
 	if (begins(&s, "shape:"))
 		return set_once(h, &h->q->shape, s);
+	if (begins(&s, "verbose:"))
+		return set_once(h, &h->q->verbose, s);
 	if (begins(&s, "nulls:")) {
 		h->q->omits_nulls = true;
 		return strcmp(s, "omitted") == 0 ? 0 : wrong(h, "nulls can be omitted, not", s);
@@ -273,6 +275,7 @@ void named_release(struct named_query *q)
 	free(q->file);
 	free(q->title);
 	free(q->shape);
+	free(q->verbose);
 	free(q->needs);
 	free(q->text);
 	free(q->all);

@@ -6,7 +6,8 @@
  *	-- title: Who touched a path
  *	-- param path text: the path, or a pattern of GLOB
  *	-- param limit integer = 100: how many rows at most
- *	-- shape: table
+ *	-- shape: tree
+ *	-- verbose: node_id event
  *	-- needs: case
  *	-- nulls: omitted
  *	--
@@ -14,7 +15,8 @@
  *	SELECT ... WHERE path GLOB :path LIMIT :limit
  *
  * Every parameter of the statement is declared. A default is a number, null or 'text'; without one
- * the parameter has to be given. shape names the format in which the answer is best shown.
+ * the parameter has to be given. shape names the format in which the answer is best shown; columns
+ * after verbose are in a tree with --verbose only.
  * What needs a case is not asked of a capture before one is made of it. Where nulls are omitted,
  * objects of JSON have no member for a column that is NULL.
  */
@@ -43,10 +45,11 @@ struct named_query {
 	char *name;
 	char *file;
 	char *title;
-	char *shape; /* NULL: none is named */
-	char *needs; /* "case", or NULL */
+	char *shape;   /* NULL: none is named */
+	char *verbose; /* names of columns, or NULL */
+	char *needs;   /* "case", or NULL */
 	bool omits_nulls;
-	char *text;  /* the free comment, lines with newlines; may be empty */
+	char *text; /* the free comment, lines with newlines; may be empty */
 	struct named_param params[NAMED_PARAMS_MAX];
 	unsigned n_params;
 	const char *sql; /* in all */

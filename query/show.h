@@ -40,10 +40,11 @@ enum {
 
 struct show_options {
 	enum show_format format;
-	const char *null;	     /* how NULL is shown; NULL: as the format does */
+	const char *null; /* how NULL is shown; NULL: as the format does */
 	bool no_header;
-	bool omit_nulls; /* in JSON */
+	bool omit_nulls;	     /* in JSON */
 	bool ascii;		     /* trees without line drawing characters */
+	const char *hidden;	     /* columns that trees leave out, blanks between; or NULL */
 	unsigned columns;	     /* cut lines to this width; 0: never */
 	const struct redact *redact; /* NULL: everything is shown */
 };

@@ -39,6 +39,19 @@ int show_tree_begin(struct show *s, struct reel_err *err)
 	return 0;
 }
 
+static bool is_hidden(const struct show *s, const char *name)
+{
+	const char *p = s->options.hidden ? s->options.hidden : "";
+	size_t n;
+
+	for (; *p; p += n + strspn(p + n, " ")) {
+		n = strcspn(p, " ");
+		if (strlen(name) == n && strncasecmp(p, name, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 static unsigned depth_of(const struct show *s, const struct show_cell *row)
 {
 	const struct show_cell *c = &row[s->depth_column];
@@ -65,7 +78,7 @@ static void put_row(struct show *s, const struct show_cell *row, unsigned depth,
 	show_plain(s, o, &row[s->label_column]);
 	for (unsigned i = 0; i < s->n_columns; i++) {
 		if ((int)i == s->depth_column || (int)i == s->label_column ||
-		    (row[i].type == SQLITE_NULL && !s->options.null))
+		    (row[i].type == SQLITE_NULL && !s->options.null) || is_hidden(s, s->names[i]))
 			continue;
 		out_str(o, "  ");
 		if (!s->options.no_header) {

@@ -83,12 +83,12 @@ static const char *const common_sql[S_STATEMENTS] = {
 			"ORDER BY boot, from_ts LIMIT ?5) WHERE kind = 'link'",
 	[S_CHILD] = COLUMNS "FROM edge" BY "child WHERE child = ?1 LIMIT ?5",
 	/* In the order of enum slice_file_way. */
-	[S_FILE_WAY] =
-		"SELECT CASE WHEN kind IN ('pipe', 'socket', 'anon') THEN 2 "
-		"WHEN path IN ('/dev/null', '/dev/zero', '/dev/full', '/dev/random', "
-		"'/dev/urandom', '/dev/console', '/dev/ptmx') OR path GLOB '/dev/tty*' OR path GLOB '/dev/pts/*' "
-		"THEN 3 WHEN path GLOB '/proc/*' OR path GLOB '/sys/*' THEN 4 ELSE 1 END "
-		"FROM file WHERE id = ?1",
+	[S_FILE_WAY] = "SELECT CASE WHEN kind IN ('pipe', 'socket', 'anon') THEN 2 "
+		       "WHEN path IN ('/dev/null', '/dev/zero', '/dev/full', '/dev/random', "
+		       "'/dev/urandom', '/dev/console', '/dev/ptmx') "
+		       "OR path GLOB '/dev/tty*' OR path GLOB '/dev/pts/*' THEN 3 "
+		       "WHEN path GLOB '/proc/*' OR path GLOB '/sys/*' THEN 4 ELSE 1 END "
+		       "FROM file WHERE id = ?1",
 	/* 1: founded a family; 2: init or a thread of the kernel. */
 	[S_FOUNDER] = "SELECT CASE WHEN pid = 1 OR kernel_thread = 1 THEN 2 "
 		      "WHEN ppid = 1 OR id = (SELECT leader FROM session AS s "

@@ -73,19 +73,35 @@ struct state {
 	bool is_same, is_alone, has_events;
 };
 
-/* By which column the rows of a capture are found. */
-static const struct {
-	const char *table, *where;
-} parts[] = {
 #define OF_BOOT "boot IN (SELECT id FROM boot WHERE capture = ?1)"
-#define OF_PROCESS "process IN (SELECT id FROM process WHERE " OF_BOOT ")"
-	{ "image", OF_PROCESS },      { "credential", OF_PROCESS }, { "fd", OF_PROCESS },
-	{ "edge", OF_BOOT },	      { "connection", OF_BOOT },    { "dns", OF_BOOT },
-	{ "mount", OF_BOOT },	      { "session", OF_BOOT },	    { "process", OF_BOOT },
-	{ "container", OF_BOOT },     { "clock", OF_BOOT },	    { "coverage", OF_BOOT },
-	{ "gap", "capture = ?1" },    { "file", "capture = ?1" },   { "user", "capture = ?1" },
-	{ "source", "capture = ?1" }, { "boot", "capture = ?1" },   { "capture", "id = ?1" },
+
+/* Whose rows say by this column which capture they are of, those first that need others for it. */
+static const struct {
+	const char *column, *where;
+} ways[] = {
+	{ "process", "process IN (SELECT id FROM process WHERE " OF_BOOT ")" },
+	{ "boot", OF_BOOT },
+	{ "capture", "capture = ?1" },
+	{ "capture_id", "id = ?1" },
 };
+
+static bool has_column(const struct case_table *t, const char *name)
+{
+	for (unsigned i = 0; i < t->n_columns; i++)
+		if (strcmp(t->columns[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The nearest way is the last that it has. */
+static size_t way_of(const struct case_table *t)
+{
+	size_t way = sizeof(ways) / sizeof(ways[0]);
+
+	while (way && !has_column(t, ways[way - 1].column))
+		way--;
+	return way - 1;
+}
 
 /*
  * A boot that findings are of keeps its row until the new one is there, and beyond that where the
@@ -108,12 +124,17 @@ static int take_out(struct case_writer *w, const struct state *was, struct reel_
 			     was->id, err);
 	if (result == 0)
 		result = case_events_take_out(w, was->id, err);
-	for (size_t i = 0; result == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
-		char sql[256];
+	for (size_t way = 0; way < sizeof(ways) / sizeof(ways[0]); way++) {
+		for (int t = 0; result == 0 && t < CASE_replay; t++) {
+			char sql[256];
 
-		snprintf(sql, sizeof(sql), "DELETE FROM %s%s%s", parts[i].table,
-			 was->is_alone ? "" : " WHERE ", was->is_alone ? "" : parts[i].where);
-		result = run(w, sql, was->id, err);
+			if (way_of(&case_tables[t]) != way)
+				continue;
+			snprintf(sql, sizeof(sql), "DELETE FROM %s%s%s", case_tables[t].name,
+				 was->is_alone ? "" : " WHERE ",
+				 was->is_alone ? "" : ways[way].where);
+			result = run(w, sql, was->id, err);
+		}
 	}
 	return result;
 }
@@ -307,8 +328,10 @@ static int put_capture(struct case_writer *w, const struct reel_summary *s, int6
 	row.is_cut = s->is_cut;
 	row.loaded_ns = now_ns();
 	row.loaded_by = text_of("reel " REEL_VERSION);
-	result = ask(w, "SELECT count(*) FROM gap WHERE capture = ? AND kind <> 'lost'", id,
-		     &row.damages, err);
+	result = ask(w,
+		     "SELECT count(*) FROM gap WHERE capture = ? "
+		     "AND kind NOT IN ('lost', 'retired')",
+		     id, &row.damages, err);
 	return result < 0 ? result : case_write(w, CASE_capture, &row, err);
 }
 
@@ -375,17 +398,20 @@ int case_captures_end(struct case_writer *w, const struct reel_reader *r,
 	return result;
 }
 
-int case_captures_lost(struct case_writer *w, const struct case_captures *c, uint64_t *ret,
-		       struct reel_err *err)
+int case_captures_missing(struct case_writer *w, const struct case_captures *c, uint64_t *ret_lost,
+			  uint64_t *ret_damages, struct reel_err *err)
 {
+	int64_t lost = 0, damages = 0;
 	int result = 0;
 
-	*ret = 0;
+	*ret_lost = *ret_damages = 0;
 	for (unsigned i = 0; result == 0 && i < c->n; i++) {
-		int64_t lost;
-
 		result = ask(w, "SELECT lost FROM capture WHERE id = ?", c->ids[i], &lost, err);
-		*ret += (uint64_t)lost;
+		if (result == 0)
+			result = ask(w, "SELECT damages FROM capture WHERE id = ?", c->ids[i],
+				     &damages, err);
+		*ret_lost += (uint64_t)lost;
+		*ret_damages += (uint64_t)damages;
 	}
 	return result;
 }

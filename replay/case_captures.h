@@ -32,9 +32,10 @@ int case_captures_end(struct case_writer *w, const struct reel_reader *r,
 		      const struct case_captures *c, char *const *operands, unsigned n_operands,
 		      struct reel_err *err);
 
-/* Events that were lost when they were recorded, in all. */
-int case_captures_lost(struct case_writer *w, const struct case_captures *c, uint64_t *ret,
-		       struct reel_err *err);
+/* What is missing, in all: events that were lost when they were recorded, and places that cannot be
+ * read. */
+int case_captures_missing(struct case_writer *w, const struct case_captures *c, uint64_t *ret_lost,
+			  uint64_t *ret_damages, struct reel_err *err);
 
 /* Findings without a process are given theirs, and its image. Needs the indexes. */
 int case_tie_findings(struct case_writer *w, struct reel_err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rows of what was done to files beside what is in them: removed, given another mode, owner, time. */
+/* Rows of what was done to files beside what is in them: removed, other modes, owners, times. */
 #include "replay/case_load_impl.h"
 
 /* What utimes says where no time was given: now, or none. */

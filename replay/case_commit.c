@@ -64,7 +64,7 @@ static int check_new_rows(struct case_writer *w, enum case_table_id id, struct r
 
 /*
  * In a case that was there: rows of a capture refer to rows of that capture only, which are all old
- * or all new. What refers to captures from elsewhere are the tables of replays, and those are small.
+ * or all new. What refers to captures from elsewhere are the tables of replays, which are small.
  */
 static int check_keys(struct case_writer *w, struct reel_err *err)
 {

@@ -56,8 +56,8 @@ struct case_edges;
 
 enum {
 	CASE_EDGES_OPEN = 1 << 16,
-	CASE_EDGES_LINKED = 1 << 16,
-	CASE_EDGES_BYTES = 24 << 20,
+	CASE_EDGES_LINKED = 1 << 18,
+	CASE_EDGES_BYTES = 32 << 20,
 	CASE_EDGE_EVENT_BYTES = 48, /* the longest id of an event */
 };
 

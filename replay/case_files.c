@@ -124,6 +124,22 @@ static void count_touch(struct case_load *c, struct life_file *f, bool is_write)
 
 /* Descriptors */
 
+/* Of open_flags; valid until texts are made for the next row. */
+static struct case_text flags_text(struct case_load *c, uint32_t flags)
+{
+	uint32_t at = (flags * 0x9e3779b1u) >> 26;
+
+	if (c->flags[at].flags != flags || !c->flags[at].length) {
+		case_put_names(&c->texts, "open_flags", flags);
+		if (c->texts.len > sizeof(c->flags[at].text))
+			return case_text_taken(c, 0);
+		memcpy(c->flags[at].text, c->texts.buf, c->texts.len);
+		c->flags[at].length = (uint32_t)c->texts.len;
+		c->flags[at].flags = flags;
+	}
+	return (struct case_text){ c->flags[at].text, c->flags[at].length };
+}
+
 int case_fd_ended(void *context, struct life *of, struct life_fd *fd)
 {
 	struct case_load *c = context;
@@ -146,8 +162,7 @@ int case_fd_ended(void *context, struct life *of, struct life_fd *fd)
 	row.how = case_str(fd->how == EV_fd ? "keyframe" : how->name);
 	if (fd->flags || fd->how == EV_open) {
 		row.flags = fd->flags;
-		case_put_names(&c->texts, "open_flags", fd->flags);
-		row.flags_names = case_text_taken(c, 0);
+		row.flags_names = flags_text(c, fd->flags);
 	}
 	row.read_bytes = (int64_t)fd->read_bytes;
 	row.written_bytes = (int64_t)fd->written_bytes;

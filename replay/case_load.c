@@ -213,6 +213,11 @@ static int begin_boot(struct case_load *c, const struct reel_boot *boot)
 static void free_boot(struct case_load *c)
 {
 	lives_free(c->l);
+	if (c->m) {
+		case_sessions_free(c);
+		case_machine_free(c);
+		case_names_free(c);
+	}
 	model_free(c->m);
 	c->l = NULL;
 	c->m = NULL;
@@ -233,7 +238,6 @@ static int end_boot(struct case_load *c)
 		r = case_machine_end(c);
 	if (r == 0)
 		r = case_edges_flush(c->edges, c->err);
-	case_names_free(c);
 	free_boot(c);
 	return r;
 }

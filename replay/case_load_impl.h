@@ -14,6 +14,7 @@
 
 enum {
 	CASE_BUCKETS = 1 << 12,
+	CASE_SESSIONS_MAX = 1 << 17, /* beyond it those without a process are written */
 	CASE_CGROUPS_MAX = 1 << 16,
 	CASE_USERS_MAX = 1 << 18,
 	CASE_NAMES_MAX = 1 << 18,   /* addresses with names from dns */
@@ -118,7 +119,7 @@ struct case_load {
 	struct case_session *sessions[CASE_BUCKETS];
 	struct case_container *containers[CASE_BUCKETS];
 	struct case_cgroup *cgroups[CASE_BUCKETS];
-	uint32_t n_cgroups;
+	uint32_t n_cgroups, n_sessions, sessions_limit;
 	bool has_clock;
 	uint64_t last_clock_ts;
 	int64_t last_clock_ns;
@@ -131,6 +132,11 @@ struct case_load {
 	uint8_t change_how; /* type of the event that is looked at */
 	/* Texts of the row that is being written. */
 	struct reel_out texts;
+	/* Most descriptors are opened in one of a few ways. */
+	struct {
+		uint32_t flags, length;
+		char text[128];
+	} flags[64];
 	char event_text[CASE_TEXTS][48];
 	struct reel_err *err;
 };
@@ -180,6 +186,7 @@ int case_damages(struct case_load *c, const struct reel_health *h, const struct 
 int case_container_of(struct case_load *c, const struct model_process *p, int64_t *ret);
 int case_container_ended(struct case_load *c, uint64_t serial);
 int case_machine_end(struct case_load *c); /* of a boot */
+void case_machine_free(struct case_load *c);
 struct model_text *case_cgroup_path(struct case_load *c, uint64_t id);
 
 /* Processes: process, image, credential, session */
@@ -189,6 +196,7 @@ int case_process_ended(void *context, struct life *of);
 void case_process_freed(void *context, struct life *of);
 int case_process_event(struct case_load *c, const struct model_change *change);
 int case_sessions_end(struct case_load *c);
+void case_sessions_free(struct case_load *c);
 
 /* Files: file, fd; and edges to them */
 int case_fd_ended(void *context, struct life *of, struct life_fd *fd);

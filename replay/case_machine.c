@@ -120,7 +120,7 @@ static int on_retired(struct case_load *c)
 	row.capture = c->capture;
 	row.boot = c->boot;
 	CASE_LIFE_OF(c, &row, e->first, e->last);
-	row.kind = case_str("missing");
+	row.kind = case_str("retired");
 	row.cause = case_str("removed by retention");
 	row.count = (int64_t)e->events;
 	return case_write(c->w, CASE_gap, &row, c->err);
@@ -378,6 +378,16 @@ int case_container_of(struct case_load *c, const struct model_process *p, int64_
 	return 0;
 }
 
+static void free_container(struct case_load *c, struct case_container *k)
+{
+	model_text_unref(c->m, k->id);
+	model_text_unref(c->m, k->name);
+	model_text_unref(c->m, k->image);
+	model_text_unref(c->m, k->labels);
+	model_text_unref(c->m, k->mounts);
+	free(k);
+}
+
 static int write_container(struct case_load *c, struct case_container *k, uint64_t to_ts)
 {
 	static const char *const runtimes[] = { "unknown", "docker", "podman", "containerd",
@@ -399,12 +409,7 @@ static int write_container(struct case_load *c, struct case_container *k, uint64
 	row.labels = case_model_text(k->labels);
 	row.mounts = case_model_text(k->mounts);
 	r = case_write(c->w, CASE_container, &row, c->err);
-	model_text_unref(c->m, k->id);
-	model_text_unref(c->m, k->name);
-	model_text_unref(c->m, k->image);
-	model_text_unref(c->m, k->labels);
-	model_text_unref(c->m, k->mounts);
-	free(k);
+	free_container(c, k);
 	return r;
 }
 
@@ -461,6 +466,19 @@ int case_machine_end(struct case_load *c)
 			c->containers[i] = k->next;
 			r = write_container(c, k, 0);
 		}
+	}
+	return r;
+}
+
+void case_machine_free(struct case_load *c)
+{
+	for (unsigned i = 0; i < CASE_BUCKETS; i++) {
+		while (c->containers[i]) {
+			struct case_container *k = c->containers[i];
+
+			c->containers[i] = k->next;
+			free_container(c, k);
+		}
 		while (c->cgroups[i]) {
 			struct case_cgroup *g = c->cgroups[i];
 
@@ -470,7 +488,6 @@ int case_machine_end(struct case_load *c)
 		}
 	}
 	c->n_cgroups = 0;
-	return r;
 }
 
 int case_machine_event(struct case_load *c)

@@ -37,6 +37,7 @@ static int end_session(struct case_load *c, struct case_session *s, uint64_t to_
 	CASE_LIFE_OF(c, &row, s->from_ts, to_ts);
 	row.processes = (int64_t)s->members;
 	free(s);
+	c->n_sessions--;
 	return case_write(c->w, CASE_session, &row, c->err);
 }
 
@@ -47,6 +48,36 @@ int case_sessions_end(struct case_load *c)
 	for (unsigned i = 0; i < CASE_BUCKETS; i++)
 		while (c->sessions[i] && r == 0)
 			r = end_session(c, c->sessions[i], c->sessions[i]->to_ts);
+	return r;
+}
+
+void case_sessions_free(struct case_load *c)
+{
+	for (unsigned i = 0; i < CASE_BUCKETS; i++) {
+		for (struct case_session *s = c->sessions[i], *next; s; s = next) {
+			next = s->next;
+			free(s);
+		}
+		c->sessions[i] = NULL;
+	}
+	c->n_sessions = 0;
+}
+
+/* If they are too many: those that nobody is in any more. */
+static int trim_sessions(struct case_load *c)
+{
+	int r = 0;
+
+	if (c->n_sessions < CASE_SESSIONS_MAX || c->n_sessions < c->sessions_limit)
+		return 0;
+	for (unsigned i = 0; i < CASE_BUCKETS && r == 0; i++) {
+		for (struct case_session *s = c->sessions[i], *next; s && r == 0; s = next) {
+			next = s->next;
+			if (!s->living)
+				r = end_session(c, s, s->to_ts);
+		}
+	}
+	c->sessions_limit = 2 * c->n_sessions;
 	return r;
 }
 
@@ -76,6 +107,8 @@ static int enter_session(struct case_load *c, struct case_process *p, const stru
 		r = end_session(c, s, s->to_ts);
 		s = NULL;
 	}
+	if (r == 0 && !s)
+		r = trim_sessions(c);
 	if (r == 0 && !s) {
 		s = calloc(1, sizeof(*s));
 		if (!s)
@@ -84,6 +117,7 @@ static int enter_session(struct case_load *c, struct case_process *p, const stru
 		s->leader = CASE_NONE;
 		s->sid = m->sid;
 		s->from_ts = is_new && c->ev ? c->ev->ts : 0;
+		c->n_sessions++;
 		s->next = *session_slot(c, m->sid);
 		*session_slot(c, m->sid) = s;
 	}

@@ -296,6 +296,19 @@ int64_t case_new_id(struct case_writer *w, enum case_table_id table)
 	return ++w->next_id[table];
 }
 
+static int is_to_stop(void *context)
+{
+	const struct case_writer *w = context;
+
+	return *w->stop;
+}
+
+void case_writer_stop_on(struct case_writer *w, const volatile int *stop)
+{
+	w->stop = stop;
+	sqlite3_progress_handler(w->db, 100000, is_to_stop, w);
+}
+
 sqlite3 *case_writer_db(struct case_writer *w)
 {
 	return w->db;

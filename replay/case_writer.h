@@ -29,6 +29,9 @@ struct case_writer;
 /* A new file, or one that is there; of another kind or version, or locked: an error. */
 int case_writer_open(const char *path, struct case_writer **ret, struct reel_err *err);
 
+/* When it is set, whatever is being done ends with -EINTR. */
+void case_writer_stop_on(struct case_writer *w, const volatile int *stop);
+
 /* Of a table with a key: the next id. */
 int64_t case_new_id(struct case_writer *w, enum case_table_id table);
 

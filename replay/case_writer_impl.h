@@ -13,6 +13,7 @@ struct case_writer {
 	bool is_beside;	 /* open_path is not path, and not yet renamed */
 	bool is_fresh;	 /* there were no tables */
 	bool is_indexed;
+	const volatile int *stop;
 	uint64_t rows;
 	int64_t next_id[CASE_N_TABLES];
 	int64_t last_old_id[CASE_N_TABLES];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reel replay -o: a case of what was read and found. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +34,10 @@ void replay_case_free(struct replay_case *c)
 
 static int fail(struct replay *r, const struct reel_err *err)
 {
+	const struct reel_err interrupted = { -EINTR, "interrupted" };
+
 	replay_end_progress(r);
-	return reel_command_fail(r->self, REEL_STATUS_IO, err);
+	return reel_command_fail(r->self, REEL_STATUS_IO, err->code == -EINTR ? &interrupted : err);
 }
 
 static int64_t now_ns(void)
@@ -117,6 +120,8 @@ int replay_case_begin(struct replay *r)
 	}
 	r->output = c;
 	result = case_writer_open(r->options.output, &c->writer, &err);
+	if (result == 0)
+		case_writer_stop_on(c->writer, &replay_stop);
 	began_ns[LOADING] = now_ns();
 	if (result == 0)
 		result = case_captures_begin(c->writer, r->reader, r->options.load_events,
@@ -134,8 +139,6 @@ int replay_case_begin(struct replay *r)
 	began_ns[CLOSING] = now_ns();
 	for (int i = LOADING; i < CLOSING; i++)
 		c->took_ns[i] = began_ns[i + 1] - began_ns[i];
-	if (result == -EINTR)
-		reel_err_set(&err, -EINTR, "interrupted");
 	return result < 0 ? fail(r, &err) : REEL_STATUS_OK;
 }
 
@@ -235,6 +238,7 @@ int replay_case_alone(struct replay *r)
 	struct reel_err err = { 0 };
 	struct reel_health *h = malloc(sizeof(*h));
 	char line[REEL_HEALTH_LINE];
+	uint64_t damages = 0;
 	int result, status = replay_case_begin(r);
 
 	if (status == REEL_STATUS_OK && !h) {
@@ -247,7 +251,8 @@ int replay_case_alone(struct replay *r)
 	}
 	replay_end_progress(r);
 	*h = r->reader->health;
-	result = case_captures_lost(r->output->writer, &r->output->captures, &h->lost, &err);
+	result = case_captures_missing(r->output->writer, &r->output->captures, &h->lost, &damages,
+				       &err);
 	if (result == 0)
 		result = case_tie_findings(r->output->writer, &err);
 	if (result == 0)
@@ -258,7 +263,13 @@ int replay_case_alone(struct replay *r)
 		say_figures(r);
 		for (unsigned i = 0; reel_health_line(h, i, line); i++)
 			reel_command_note(r->self, &r->args.common, "%s", line);
-		if (reel_health_touches(h, r->reader, &everything))
+		/* Opening looks at headers alone; what else is broken is found when it is read. */
+		if (damages && !h->n_damages && !h->missing_blocks && !h->torn_bytes)
+			reel_command_note(r->self, &r->args.common,
+					  "damaged in %" PRIu64
+					  " places, which the table gap names",
+					  damages);
+		if (damages || reel_health_touches(h, r->reader, &everything))
 			status = REEL_STATUS_INCOMPLETE;
 	}
 	free(h);

@@ -136,7 +136,8 @@ int replay_load(struct replay *r, const struct reel_strings *paths, struct rules
 	if (result < 0)
 		return replay_fail(r, result, &err);
 	replay_say_notes(r, *ret);
-	if ((*ret)->n_errors) {
+	/* Of rules of others the rest is good without those that are not. */
+	if ((*ret)->n_errors > (*ret)->n_skipped) {
 		reel_err_set(&err, -EINVAL, "%u of %u files of rules do not compile",
 			     (*ret)->n_rejected, (*ret)->n_files);
 		return reel_command_fail(r->self, REEL_STATUS_USAGE, &err);

@@ -15,7 +15,8 @@
  * Not known: tables of descriptors that two processes share (clone with CLONE_FILES), each has its
  * own here; mounts that come into a namespace by propagation, until a keyframe tells them.
  *
- * Memory: LIVES_FDS_MAX descriptors in all, LIVES_SOCKETS_MAX sockets, LIVES_MOUNTS_MAX mounts, and
+ * Memory: LIVES_FDS_MAX descriptors in all, LIVES_SOCKETS_MAX sockets with three times as many
+ * connections at most, LIVES_MOUNTS_MAX mounts, and
  * LIVES_DEAD processes that have ended, as events may still come. What comes beyond ends what is
  * oldest, or is not tracked, and is counted in `evicted`.
  */

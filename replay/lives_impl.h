@@ -12,6 +12,7 @@ enum {
 	LIVES_BUCKETS = 1 << 16,
 	LIVES_CLOSED = 4096, /* sockets that are closed, whose totals may still come */
 	LIVES_PEERS = 64,    /* of one socket that is not connected */
+	LIVES_CONNECTIONS_MAX = 2 * LIVES_SOCKETS_MAX,
 	LIVES_PATH_MAX = 8192,
 };
 
@@ -31,6 +32,7 @@ struct lives {
 	/* Descriptors */
 	struct life_fd *spare;
 	uint64_t n_fds, n_sockets, n_mounts, n_processes, evicted;
+	uint64_t n_connections;
 	/* Sockets */
 	struct life_socket *sockets[LIVES_BUCKETS];
 	struct life_connection *by_ends[LIVES_BUCKETS];
@@ -105,6 +107,15 @@ void lives_sock_unref(struct lives *l, struct life_socket *s);
 int lives_sock_end_all(struct lives *l);
 int lives_sock_frame_end(struct lives *l);
 void lives_sock_free_all(struct lives *l);
+
+/* Connections, by their ends where they have both. */
+bool lives_has_ends(const struct life_connection *c);
+struct life_connection *lives_ends_find(struct lives *l, const uint8_t laddr[16], uint16_t lport,
+					const uint8_t addr[16], uint16_t port, uint16_t proto);
+void lives_ends_enter(struct lives *l, struct life_connection *c);
+void lives_ends_leave(struct lives *l, struct life_connection *c);
+int lives_connection_tell(struct lives *l, struct life_connection *c);
+void lives_connection_free(struct lives *l, struct life_connection *c);
 
 /* Mounts */
 int lives_mount_event(struct lives *l);

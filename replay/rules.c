@@ -110,8 +110,10 @@ int rules_note(struct rules *r, bool is_error, const char *file, uint32_t line, 
 
 int rules_reject(struct rules *r, const struct rule_rejected *given)
 {
+	enum { LOOKED_BACK = 64 };
 	struct rules_maker *m = r->maker;
 	struct rule_rejected one = *given;
+	bool is_known = false;
 
 	if (!RULES_RESERVE(r->rejected, r->n_rejected_rules, &m->rejected_room))
 		return -ENOMEM;
@@ -121,9 +123,15 @@ int rules_reject(struct rules *r, const struct rule_rejected *given)
 	one.title = given->title ? rules_text(r, given->title, strlen(given->title)) : NULL;
 	if (!one.file || !one.reason)
 		return -ENOMEM;
+	/* Those of a file come one after the other, or nearly so. */
+	for (uint32_t i = r->n_rejected_rules; i-- > 0 && i + LOOKED_BACK >= r->n_rejected_rules;)
+		is_known |= !r->rejected[i].is_meant_so &&
+			    strcmp(r->rejected[i].file, one.file) == 0;
 	r->rejected[r->n_rejected_rules++] = one;
 	if (one.is_meant_so)
 		return 0;
+	r->n_rejected += !is_known;
+	r->n_skipped++;
 	return rules_note(r, true, one.file, one.line, 1, "%s", one.reason);
 }
 

@@ -329,6 +329,7 @@ struct rules {
 	uint32_t n_files, n_rejected;
 	struct rule_rejected *rejected;
 	uint32_t n_rejected_rules;
+	uint32_t n_skipped; /* errors that leave out no more than the rule that they are in */
 	struct matcher *matchers[RULE_ROLES];
 	struct rules_source *sources; /* what was read, or looked for */
 	uint32_t n_sources;

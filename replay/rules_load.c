@@ -40,7 +40,7 @@ static bool is_yaml(const char *name)
 int rules_load_yaml(struct rules *r, const char *path, const char *text, size_t length,
 		    struct reel_err *err)
 {
-	uint32_t line, column, errors = r->n_errors;
+	uint32_t line, column;
 	struct yaml_tree *tree;
 	struct reel_err why = { 0 };
 	int status = yaml_tree_parse(text, length, &tree, &line, &column, &why);
@@ -56,12 +56,9 @@ int rules_load_yaml(struct rules *r, const char *path, const char *text, size_t 
 					       .language = RULE_SIGMA,
 					       .reason = said ? said + 1 : why.msg };
 
-		r->n_rejected++;
 		return rules_reject(r, &whole) < 0 ? no_memory(err) : 0;
 	}
-	status = sigma_add(r, path, tree, err);
-	r->n_rejected += r->n_errors > errors;
-	return status;
+	return sigma_add(r, path, tree, err);
 }
 
 static int load_yaml_file(struct rules *r, const char *path, struct reel_err *err)

@@ -81,7 +81,6 @@ struct sigma_view {
 	const struct sigma_field *fields; /* ends with a NULL name */
 	uint8_t base;			  /* enum sigma_base */
 	uint8_t use;			  /* enum sigma_use */
-	const char *keywords;		  /* fields that they are looked for in */
 };
 
 struct sigma_source {

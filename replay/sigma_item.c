@@ -87,21 +87,17 @@ static void place_texts(struct sigma_compile *c, struct sigma_place *ret)
 	}
 }
 
+/* All texts of the record, and no numbers. */
 static void place_keywords(struct sigma_compile *c, struct sigma_place *ret)
 {
-	const char *names = c->view->keywords;
-
 	*ret = (struct sigma_place){ 0 };
 	if (!c->view->types)
 		place_texts(c, ret);
-	while (names && *names) {
-		size_t n = strcspn(names, " ");
-		char name[32];
-
-		memcpy(name, names, n);
-		name[n] = '\0';
-		(void)add_ref(c, name, RULE_AS_IT_IS, ret);
-		names += n + (names[n] == ' ');
+	for (const struct sigma_field *f = c->view->fields; f->name; f++) {
+		if (f->way == SIGMA_ARGUMENT)
+			(void)add_ref(c, "argv_line", RULE_AS_IT_IS, ret);
+		else if (f->way == SIGMA_FIELD_OF && f->shown == RULE_AS_IT_IS)
+			(void)add_ref(c, f->text, RULE_AS_IT_IS, ret);
 	}
 }
 

@@ -218,55 +218,54 @@ static const struct sigma_field old_path_normal[] = {
 	"setflags getdents stat access readlink connect " OPENS " " MAKES " " REMOVES
 
 static const struct sigma_view audit_views[] = {
-	{ "exec", executed_record, SIGMA_ANY, SIGMA_USE_ALWAYS, "argv_line" },
-	{ "exec", title_record, SIGMA_ANY, SIGMA_USE_ALWAYS, NULL },
-	{ "exec", directory_record, SIGMA_ANY, SIGMA_USE_ALWAYS, NULL },
-	{ "exec", call, SIGMA_ANY, SIGMA_USE_ALWAYS, "exe comm" },
-	{ "socket", call_socket, SIGMA_ANY, SIGMA_USE_CALL, "exe comm" },
-	{ "personality", call_personality, SIGMA_ANY, SIGMA_USE_CALL, "exe comm" },
-	{ "syslog", call_syslog, SIGMA_ANY, SIGMA_USE_CALL, "exe comm" },
-	{ "ptrace", call_ptrace, SIGMA_ANY, SIGMA_USE_CALL, "exe comm" },
-	{ "kill", call_kill, SIGMA_ANY, SIGMA_USE_CALL, "exe comm" },
-	{ "prctl", call_prctl, SIGMA_ANY, SIGMA_USE_CALL, "exe comm" },
-	{ "sys", call_raw, SIGMA_ANY, SIGMA_USE_CALL, "exe comm" },
-	{ OTHER_CALLS, call, SIGMA_ANY, SIGMA_USE_CALL, "exe comm" },
-	{ "connect", call_connect, SIGMA_IPV4, SIGMA_USE_KEY, "exe comm" },
-	{ OPENS " " MAKES " " REMOVES " " TOUCHES, path_record, SIGMA_ANY, SIGMA_USE_NO_NAMETYPE,
-	  "pathname" },
-	{ OPENS, path_made, SIGMA_CREATES, SIGMA_USE_NAMETYPE, "pathname" },
-	{ OPENS, path_normal, SIGMA_NO_CREATION, SIGMA_USE_NAMETYPE, "pathname" },
-	{ MAKES, path_made, SIGMA_ANY, SIGMA_USE_NAMETYPE, "pathname" },
-	{ REMOVES, path_removed, SIGMA_ANY, SIGMA_USE_NAMETYPE, "pathname" },
-	{ TOUCHES, path_normal, SIGMA_ANY, SIGMA_USE_NAMETYPE, "pathname" },
-	{ "rename", old_path_removed, SIGMA_ANY, SIGMA_USE_ALWAYS, "oldpath" },
-	{ "link", old_path_normal, SIGMA_ANY, SIGMA_USE_ALWAYS, "oldpath" },
+	{ "exec", executed_record, SIGMA_ANY, SIGMA_USE_ALWAYS },
+	{ "exec", title_record, SIGMA_ANY, SIGMA_USE_ALWAYS },
+	{ "exec", directory_record, SIGMA_ANY, SIGMA_USE_ALWAYS },
+	{ "exec", call, SIGMA_ANY, SIGMA_USE_ALWAYS },
+	{ "socket", call_socket, SIGMA_ANY, SIGMA_USE_CALL },
+	{ "personality", call_personality, SIGMA_ANY, SIGMA_USE_CALL },
+	{ "syslog", call_syslog, SIGMA_ANY, SIGMA_USE_CALL },
+	{ "ptrace", call_ptrace, SIGMA_ANY, SIGMA_USE_CALL },
+	{ "kill", call_kill, SIGMA_ANY, SIGMA_USE_CALL },
+	{ "prctl", call_prctl, SIGMA_ANY, SIGMA_USE_CALL },
+	{ "sys", call_raw, SIGMA_ANY, SIGMA_USE_CALL },
+	{ OTHER_CALLS, call, SIGMA_ANY, SIGMA_USE_CALL },
+	{ "connect", call_connect, SIGMA_IPV4, SIGMA_USE_KEY },
+	{ OPENS " " MAKES " " REMOVES " " TOUCHES, path_record, SIGMA_ANY, SIGMA_USE_NO_NAMETYPE },
+	{ OPENS, path_made, SIGMA_CREATES, SIGMA_USE_NAMETYPE },
+	{ OPENS, path_normal, SIGMA_NO_CREATION, SIGMA_USE_NAMETYPE },
+	{ MAKES, path_made, SIGMA_ANY, SIGMA_USE_NAMETYPE },
+	{ REMOVES, path_removed, SIGMA_ANY, SIGMA_USE_NAMETYPE },
+	{ TOUCHES, path_normal, SIGMA_ANY, SIGMA_USE_NAMETYPE },
+	{ "rename", old_path_removed, SIGMA_ANY, SIGMA_USE_ALWAYS },
+	{ "link", old_path_normal, SIGMA_ANY, SIGMA_USE_ALWAYS },
 };
 
 /* Categories ----------------------------------------------------------------------------------- */
 
 static const struct sigma_view executions[] = {
-	{ "exec", execution, SIGMA_ANY, SIGMA_USE_ALWAYS, "exe argv_line" },
+	{ "exec", execution, SIGMA_ANY, SIGMA_USE_ALWAYS },
 };
 static const struct sigma_view files_made[] = {
-	{ "open create", file, SIGMA_CREATES, SIGMA_USE_ALWAYS, "path" },
-	{ "mknod rename link symlink", file, SIGMA_ANY, SIGMA_USE_ALWAYS, "path" },
+	{ "open create", file, SIGMA_CREATES, SIGMA_USE_ALWAYS },
+	{ "mknod rename", file, SIGMA_ANY, SIGMA_USE_ALWAYS },
 };
 static const struct sigma_view files_removed[] = {
-	{ "unlink", file, SIGMA_ANY, SIGMA_USE_ALWAYS, "path" },
+	{ "unlink", file, SIGMA_ANY, SIGMA_USE_ALWAYS },
 };
 static const struct sigma_view files_renamed[] = {
-	{ "rename", renamed, SIGMA_ANY, SIGMA_USE_ALWAYS, "path oldpath" },
+	{ "rename", renamed, SIGMA_ANY, SIGMA_USE_ALWAYS },
 };
 static const struct sigma_view files_opened[] = {
-	{ OPENS, file, SIGMA_ANY, SIGMA_USE_ALWAYS, "path" },
+	{ OPENS, file, SIGMA_ANY, SIGMA_USE_ALWAYS },
 };
 static const struct sigma_view connections[] = {
-	{ "connect", connected, SIGMA_INET, SIGMA_USE_ALWAYS, "exe" },
-	{ "accept", accepted, SIGMA_INET, SIGMA_USE_ALWAYS, "exe" },
+	{ "connect", connected, SIGMA_INET, SIGMA_USE_ALWAYS },
+	{ "accept", accepted, SIGMA_INET, SIGMA_USE_ALWAYS },
 };
 static const struct sigma_field no_fields[] = { END };
 static const struct sigma_view texts[] = {
-	{ NULL, no_fields, SIGMA_ANY, SIGMA_USE_ALWAYS, NULL },
+	{ NULL, no_fields, SIGMA_ANY, SIGMA_USE_ALWAYS },
 };
 
 #define VIEWS(list) list, sizeof(list) / sizeof((list)[0])

@@ -22,11 +22,6 @@ show() {
 reel() {
 	"$reel" "$@"
 }
-# ask TYPES FILTER: what `jq -r FILTER` makes of the events of these types
-ask() {
-	printf "$ reel dump --json --type %s %s | jq -r '%s'\n" "$1" "$capture" "$2"
-	reel dump --json --type "$1" "$capture" | jq -r "$2"
-}
 
 # No question is asked: sudo is used where it asks none either.
 mine=
@@ -53,28 +48,33 @@ say "2. What is in the capture, and is anything missing?"
 show reel info "$capture"
 
 say "3. What do the rules say that come with reel? Each is a story; of each, whether it can be sure."
-printf '$ reel replay -r policies --severity medium %s\n' "$capture"
-reel replay -r "$here/samples/policies" --severity medium "$capture" 2>&1 || printf '(status %s)\n' $?
+printf '$ reel replay -r policies --severity medium -o case.db %s\n' "$capture"
+reel replay -r "$here/samples/policies" --severity medium -o case.db "$capture" 2>&1 ||
+	printf '(status %s)\n' $?
 
-say "4. What was executed, and by whom? (33 is www-data, the web server)"
-ask exec 'select(.ret == 0) | "\(.time[11:23]) pid=\(.pid) uid=\(.uid) \(.exe): \(.argv | join(" ") | .[:70] | @json)"'
+# sql CASE|CAPTURE QUESTION...: what comes out, as a table or a tree
+sql() {
+	case $2 in
+	@*) printf '$ reel query %s\n' "$*" && reel query --queries "$here/samples/queries" "$@" ;;
+	*) printf "$ reel query %s '%s'\n" "$1" "$2" &&
+		reel query --queries "$here/samples/queries" --format table "$@" ;;
+	esac
+}
+say "4. The case is a file of SQLite. What was executed, and by whom?"
+sql case.db 'SELECT substr(time, 12, 12) AS time, pid, user, exe, substr(line, 1, 70) AS line FROM commands ORDER BY 1'
 
-say "5. What was written, and where did it go? Sockets and pipes are files too."
-ask write,chmod,unlink \
-	'select(.ret >= 0) | "\(.time[11:23]) pid=\(.pid) \(.type) \(.path) \(.content_hex // .content // "" | .[:48] | @json)"'
+say "5. What came of the file that was dropped? What it touched, made and sent, and on from there:"
+sql case.db @forward path=/tmp/.u steps=4
 
 say "6. Who talked to whom, and how much?"
-ask accept,connect,flow \
-	'select(.family == 2 and .port != 53) | "\(.time[11:23]) pid=\(.pid) \(.type) \(.addr):\(.port) sent=\(.sent_bytes // "") received=\(.received_bytes // "")"'
+sql case.db @peers
 
-implant=$(reel dump --json --type exec "$capture" | jq -r 'select(.exe == "/tmp/.kworkerd").pid')
-say "7. Process $implant ran from a file that began with a dot, and called out. What it did:"
-show reel dump --pid "$implant" --type setsid,fork,connect,write,flow "$capture"
+say "7. What was written? Asked of the capture itself, which needs no case:"
+sql "$capture" 'SELECT substr(time, 12, 12) AS time, pid, exe, path, substr(content, 1, 48) AS content FROM write WHERE ret > 0'
 
-say "8. What else did those do that descend from the web server? A predicate of the rules, as a question:"
-printf "$ reel dump --context --where '%s' %s\n" 'ancestor.exe contains "python" and type == "exec"' "$capture"
-reel dump --context --where 'ancestor.exe contains "python" and type == "exec"' "$capture" 2>/dev/null |
-	cut -c 1-150 | head -n 8
+say "8. What else happened, from the call home on? Named queries are tables, too:"
+called=$(reel query --no-header case.db 'SELECT from_time FROM connection_iso WHERE port = 4444')
+sql case.db "SELECT substr(time, 12, 12) AS time, pid, comm, kind, substr(what, 1, 80) AS what FROM timeline(\"$called\")"
 
 say "9. Can the answers be trusted? Every block is checked; then one byte is changed."
 show reel verify "$capture"

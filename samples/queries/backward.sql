@@ -10,6 +10,7 @@
 -- param unwritten integer = 0: 1, to see files as well that nobody in the capture had written
 -- needs: case
 -- shape: tree
+-- verbose: node node_id event
 --
 -- The same as @forward, back in time: each node stands where it counted last. Files that nobody in the
 -- capture had written by then (libraries, settings, but also what was stolen) are only counted.

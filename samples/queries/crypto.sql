@@ -67,7 +67,18 @@ part AS (
 		CASE event_type WHEN 'file_open' THEN
 			lower(replace(path, rtrim(path, replace(path, '.', '')), '')) END AS ending
 	FROM seen
-	WHERE event_type NOT IN ('lib_load', 'process_exec') OR ret >= 0 OR ret < -4095
+	-- Most files are none; that is seen without looking further.
+	WHERE CASE event_type
+			WHEN 'lib_load' THEN (ret >= 0 OR ret < -4095) AND
+				instr((SELECT ' ' || group_concat(substr(name, 1, 5), ' ') FROM library), ' ' ||
+					substr(replace(path, rtrim(path, replace(path, '/', '')), ''), 1, 5))
+			WHEN 'process_exec' THEN ret = 0
+			WHEN 'file_open' THEN instr((SELECT ' ' || group_concat(suffix, ' ') || ' ' FROM suffix),
+				' ' || lower(replace(path, rtrim(path, replace(path, '.', '')), '')) || ' ') OR
+				path GLOB '*/id_*' OR path GLOB '*/ssh_host_*' OR path GLOB '*/authorized_keys*' OR
+				path GLOB '*/known_hosts*' OR path GLOB '*.db' OR path GLOB '/etc/ssl/*' OR
+				path GLOB '/etc/pki/*'
+			ELSE 1 END
 ),
 told AS (
 	SELECT p.*, s.suffix,

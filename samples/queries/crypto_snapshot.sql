@@ -34,12 +34,11 @@ owner(id, process, since, until, how) AS MATERIALIZED (
 ),
 library AS MATERIALIZED (
 	SELECT e.process, e.from_ts, e.from_ns, f.path
-	FROM (SELECT DISTINCT process FROM owner) AS o
-	JOIN process AS p ON p.id = o.process
-	CROSS JOIN crypto_libraries(p.pid, NULL, NULL) AS k ON k.process = p.id
+	FROM (SELECT DISTINCT library FROM crypto_libraries(NULL, NULL, NULL)
+		WHERE :extensions OR NOT is_extension) AS k
 	CROSS JOIN file AS f ON f.path = k.library AND f.kind = 'file'
-	CROSS JOIN edge AS e ON e.process = p.id AND e.file = f.id AND e.kind = 'map'
-	WHERE :extensions OR NOT k.is_extension
+	CROSS JOIN edge AS e ON e.file = f.id
+	WHERE e.kind = 'map'
 ),
 loaded AS MATERIALIZED (
 	SELECT DISTINCT o.id AS process, l.path
@@ -51,13 +50,12 @@ loaded AS MATERIALIZED (
 ),
 opened AS MATERIALIZED (
 	SELECT DISTINCT a.id AS process, f.path
-	FROM alive AS a
-	JOIN process AS p ON p.id = a.id
-	CROSS JOIN crypto_files(p.pid, NULL, '*') AS k ON k.process = a.id
+	FROM (SELECT DISTINCT file FROM crypto_files(NULL, NULL, '*')
+		WHERE :extensions OR NOT is_extension) AS k
 	CROSS JOIN file AS f ON f.path = k.file AND f.kind = 'file'
-	CROSS JOIN fd AS d ON d.process = a.id AND d.file = f.id
+	CROSS JOIN fd AS d ON d.file = f.id
+	JOIN alive AS a ON a.id = d.process
 	WHERE coalesce(d.from_ns, 0) <= a.ns AND (d.to_ns IS NULL OR d.to_ns > a.ns)
-		AND (:extensions OR NOT k.is_extension)
 ),
 lists AS (
 	SELECT process, json_group_array(path) AS paths, what

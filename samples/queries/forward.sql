@@ -9,6 +9,7 @@
 -- param width integer = 100: how many behind each of them at most
 -- needs: case
 -- shape: tree
+-- verbose: node node_id event
 --
 -- Follows what was read and executed, written, renamed and linked, sent and received, and who was
 -- forked, always on in time: each node stands where it was reached first. What is left out (devices,

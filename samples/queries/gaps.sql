@@ -8,6 +8,7 @@
 WITH missing AS MATERIALIZED (
 	SELECT g.*
 	FROM gap AS g
+	WHERE g.kind <> 'retired'
 	ORDER BY coalesce(g.count, 9223372036854775807) DESC, g.from_ts, g.id
 	LIMIT coalesce(:limit, -1)
 ),

@@ -122,6 +122,7 @@ happened(ns, ts, capture, process, kind, what, event) AS (
 	SELECT coalesce(g.from_ns, g.to_ns), coalesce(g.from_ts, g.to_ts), g.capture, NULL, 'gap',
 		CASE WHEN g.kind = 'lost' THEN coalesce(g.count, 'some') || ' events' ||
 			coalesce(' of class ' || g.class, '') || ' are lost' || coalesce(' on CPU ' || g.cpu, '')
+			WHEN g.kind = 'retired' THEN 'the recorder has removed older events'
 			ELSE 'the capture is ' || g.kind END || coalesce(': ' || g.cause, ''), NULL
 	FROM gap AS g
 	WHERE :pid IS NULL

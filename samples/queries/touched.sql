@@ -32,7 +32,8 @@ touch AS (
 		min(d.from_ts), min(d.from_ns), max(d.from_ns), count(*), NULL, min(d.event)
 	FROM who CROSS JOIN fd AS d ON d.process = who.id JOIN file AS f ON f.id = d.file
 	WHERE f.kind <> 'socket' AND d.how NOT IN ('fork', 'keyframe', 'dup', 'pipe')
-		AND NOT EXISTS (SELECT 1 FROM edge AS e WHERE e.process = d.process AND e.file = d.file)
+		AND (d.process, d.file) NOT IN (SELECT e.process, e.file
+			FROM who CROSS JOIN edge AS e ON e.process = who.id WHERE e.file IS NOT NULL)
 	GROUP BY d.process, d.file
 )
 SELECT strftime('%Y-%m-%dT%H:%M:%S', t.from_ns / 1000000000, 'unixepoch') ||

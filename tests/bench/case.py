@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How fast a case is written, against the budgets. BENCH_EVENTS: events of the capture (2M).
 
-rows        rows of tables as they are filled from a capture (case_write), without reading one
+rows        rows of tables as they are filled from a capture (case_write), without reading one;
+            by CPU time, since one thread does it, with the wall time beside it
 capture     a whole capture, by its events: reading it is in it
-events      the table of all events, of the same capture
+events      the table of all events, of the same capture; by wall time, since two threads do it:
+            on a machine that does something else too it says nothing
 """
 import json
 import os
@@ -40,8 +42,10 @@ with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as directory:
     os.chdir(directory)
     rows = json.loads(subprocess.run([BENCH + "/case_write", "rows.db", "2000000"],
                                      stdout=subprocess.PIPE, check=True).stdout)
-    check("rows, before indexes", rows["rows_per_s"], BEFORE)
-    check("rows, with indexes and checks", rows["rows_per_s_with_indexes"], WITH)
+    inserting, all_of_it = rows["insert_cpu_s"], sum(rows[k] for k in rows if k.endswith("_cpu_s"))
+    check("rows, before indexes", rows["rows"] / inserting, BEFORE)
+    check("rows, with indexes and checks", rows["rows"] / all_of_it, WITH)
+    print(f"         by wall time {rows['rows_per_s']:,.0f}/s and {rows['rows_per_s_with_indexes']:,.0f}/s")
     subprocess.run([BENCH + "/gen", "-o", "capture", "-n", EVENTS, "-s", "7"],
                    stdout=subprocess.DEVNULL, check=True)
     n, _, loading, _, indexes, checks = load("tables.db", "capture")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How fast a case is written: rows like those of a machine that builds software, a fork, an exec, two
- * files, four descriptors and eight edges at a time. Prints one JSON object; nothing is left.
+ * How fast a case is written: rows like those of a machine that builds software, a fork, an exec,
+ * two files, four descriptors and eight edges at a time. Prints one JSON object; nothing is left.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@ static struct case_text text(const char *s)
 	return (struct case_text){ s, strlen(s) };
 }
 
+#define ARGV "[\"/usr/lib/gcc/x86_64-linux-gnu/12/cc1\",\"-quiet\",\"-O2\",\"-o\",\"/tmp/ccX.s\"]"
 #define EPOCH_NS 1795270079249028227
 
 struct rows {
@@ -61,8 +62,7 @@ static int64_t put_process(struct rows *r, const char *event)
 	p.known_by = text("fork");
 	p.comm = text("cc1");
 	p.exe = text("/usr/lib/gcc/x86_64-linux-gnu/12/cc1");
-	p.argv = text(
-		"[\"/usr/lib/gcc/x86_64-linux-gnu/12/cc1\",\"-quiet\",\"-O2\",\"-o\",\"/tmp/ccX.s\"]");
+	p.argv = text(ARGV);
 	p.cwd = text("/home/build/src");
 	p.uid = 1000;
 	p.exit_code = 0;
@@ -81,8 +81,7 @@ static void put_image(struct rows *r, int64_t process, const char *event)
 	i.how = text("exec");
 	i.exe = text("/usr/lib/gcc/x86_64-linux-gnu/12/cc1");
 	i.path = i.exe;
-	i.argv = text(
-		"[\"/usr/lib/gcc/x86_64-linux-gnu/12/cc1\",\"-quiet\",\"-O2\",\"-o\",\"/tmp/ccX.s\"]");
+	i.argv = text(ARGV);
 	i.comm = text("cc1");
 	i.cwd = text("/home/build/src");
 	i.dev = 0x800001;

@@ -134,10 +134,20 @@ t_is "and has processes of now" \
 		WHERE p.pid = f.pid AND p.boot = f.boot')" "$(ask g.db 'SELECT count(*) FROM finding')"
 whole "then" g.db
 "$REEL" replay -q --no-rules grow -o fresh.db >/dev/null
-for table in process image file fd connection edge gap clock; do
+for table in $("$REEL" list tables --json | jq -r .table | sed '/^replay$/,$d'); do
 	t_is "$table is what it is in a new case" "$(ask g.db "SELECT count(*) FROM $table")" \
 		"$(ask fresh.db "SELECT count(*) FROM $table")"
 done
+cp -r gen grow2
+find grow2 -name '*.rls' | sort | tail -n +2 | xargs rm
+"$REEL" replay -q --no-rules "$shell" grow2 -o beside.db >/dev/null
+"$REEL" replay -q --no-rules "$shell" gen -o beside.db >/dev/null
+"$REEL" replay -q --no-rules "$shell" gen -o both.db >/dev/null
+for table in $("$REEL" list tables --json | jq -r .table | sed '/^replay$/,$d'); do
+	t_is "$table too where another capture is beside it" "$(ask beside.db "SELECT count(*) FROM $table")" \
+		"$(ask both.db "SELECT count(*) FROM $table")"
+done
+whole "then" beside.db
 rm -r grow
 mkdir grow
 cp "$(find gen -name '*.rls' | sort | tail -n 1)" grow/
@@ -145,6 +155,15 @@ t_match "one that has shrunk too" '^[014]$' "$("$REEL" replay -q --no-rules grow
 whole "then" g.db
 t_is "what was found in it is still there" "$(ask g.db 'SELECT count(*) FROM finding WHERE replay = 1')" \
 	"$(ask g.db 'SELECT count(*) FROM mine')"
+
+# A part of it beside it: other captures, with the same events.
+"$REEL" cut -q -o part.rls --pid 325 "$shell" || exit 1
+t_status "a part and the whole" 1 "$REEL" replay -q -r "$policies" "$shell" part.rls -o parts.db
+whole "then" parts.db
+t_is "are two captures" "$(ask parts.db 'SELECT count(*) FROM capture')" 2
+t_is "and findings are tied to processes of their own" \
+	"$(ask parts.db 'SELECT count(*) FROM finding AS f LEFT JOIN process AS p ON p.id = f.process
+		WHERE p.boot IS NOT f.boot')" 0
 
 # Events -----------------------------------------------------------------------------------------
 
@@ -250,32 +269,43 @@ else
 	t_skip "a full disk" "no file system can be mounted"
 fi
 
-# killed CASE: a load of much into it, ended in its middle.
+# begun CASE FILE BYTES: a load of much into it, that goes on when FILE (with its pid for PID) has
+# become larger than that.
 "$BENCH/gen" -o much -n 200K -s 6 >/dev/null || exit 1
-killed() {
-	"$REEL" replay -q --no-rules --load-events much -o "$1" >/dev/null 2>&1 &
+begun() {
+	"$REEL" replay -q --no-rules --load-events much -o "$1" 2>talk &
 	pid=$!
-	n=0
-	while ! [ -s "$2$pid" ] && ! [ -s "$2" ] && kill -0 $pid 2>/dev/null && [ $n -lt 1000 ]; do
+	file=$(echo "$2" | sed "s/PID/$pid/")
+	while kill -0 $pid 2>/dev/null; do
+		[ "$(stat -c %s "$file" 2>/dev/null || echo -1)" -le "$3" ] || return 0
 		sleep 0.01
-		n=$((n + 1))
 	done
-	sleep 0.05
-	kill -9 $pid 2>/dev/null || echo "it was over" >&2
-	wait $pid 2>/dev/null
-	:
+	t_fail "$1: the load was over too soon"
 }
-killed k.db k.db.new-
+ended() {
+	kill "$1" $pid
+	wait $pid 2>/dev/null && status=0 || status=$?
+}
+begun i.db i.db.new-PID -1
+sleep 0.1
+ended -INT
+t_is "interrupted it says so" "$status $(cat talk)" "6 reel replay: interrupted"
+t_is "and leaves nothing" "$(ls i.db* 2>/dev/null)" ""
+begun k.db k.db.new-PID 1000000
+ended -KILL
 t_is "killed, a new case is not there" "$(ls k.db 2>/dev/null)" ""
+t_is "what it leaves says whose it was" "$(ls k.db*)" "k.db.new-$pid"
 cp a.db k.db
 dump k.db >before.sql
-killed k.db k.db-journal
+begun k.db k.db "$(stat -c %s k.db)"
+ended -KILL
 t_is "killed, an old one was being written" "$(ls k.db-journal)" k.db-journal
 t_is "and is as it was" "$(ask k.db 'SELECT count(*) FROM capture; PRAGMA integrity_check')" "2
 ok"
 dump k.db >after.sql
 t_ok "in all its rows" cmp before.sql after.sql
 t_ok "and can be written to" "$REEL" replay -q --no-rules much -o k.db
+whole "then" k.db
 
 sqlite3 a.db 'BEGIN IMMEDIATE' '.shell "$REEL" replay -q --no-rules much -o a.db 2>locked; echo $? >>locked'
 t_match "one that is locked" 'a.db: another program has locked it' "$(cat locked)"

@@ -275,6 +275,19 @@ print(p.returncode, text, "soon" if time.monotonic() - began < 2 else "late")
 PYTHON
 )" "130 reel query: interrupted soon"
 
+# Events of a case that has none of its own: its captures are read, if they are still there.
+mkdir moved && cp "$SRC/samples/web-shell.rls" moved/w.rls
+(cd moved && "$REEL" replay -q --no-rules -o c.db w.rls)
+t_is "a case finds its capture" "$("$REEL" query --no-header moved/c.db 'SELECT count(*) FROM event')" \
+	"$("$REEL" dump --json moved/w.rls | wc -l)"
+cp "$SRC/tests/golden/cut.rls" moved/w.rls
+t_status "it takes no other one for it" 2 "$REEL" query moved/c.db 'SELECT count(*) FROM event'
+rm moved/w.rls
+t_status "and stands without" 0 "$REEL" query moved/c.db 'SELECT count(*) FROM process'
+"$REEL" replay -q --no-rules -o ring.db "$SRC/tests/golden/retired" >/dev/null 2>&1
+t_is "what retention removed is a gap" \
+	"$("$REEL" query --no-header ring.db "SELECT count(*) > 0 FROM gap WHERE kind = 'retired'" 2>/dev/null)" 1
+
 # Command lines.
 t_status "no operand" 2 "$REEL" query
 t_status "too much" 2 "$REEL" query t.db 'SELECT 1' 'SELECT 2'

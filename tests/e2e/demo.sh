@@ -8,13 +8,14 @@ demo=$SRC/tests/demo.sh
 
 look() {
 	t_match "$1: nothing was lost" '^verdict +complete, nothing was lost' "$2"
-	t_match "$1: the command that came in is there" 'uid=33 /usr/bin/(dash|bash|sh): "/bin/sh -c getent hosts localhost; id"' "$2"
-	t_match "$1: the implant ran" 'uid=33 /tmp/.kworkerd: "/tmp/.kworkerd -c' "$2"
+	t_match "$1: the command that came in is there" 'www-data +/usr/bin/(dash|bash|sh) +/bin/sh -c getent hosts localhost; id' "$2"
+	t_match "$1: the implant ran" 'www-data +/tmp/\.kworkerd +"/tmp/\.kworkerd -c exec' "$2"
+	t_match "$1: what came of it" '/var/spool/cron/crontabs/www-data  edge=write create' "$2"
 	t_match "$1: a rule finds it" '^critical .*dropped script stays or steals' "$2"
 	t_match "$1: the others are judged" '^clean +[0-9]+ rules: nothing matched' "$2"
-	t_match "$1: it called out" 'connect 203\.0\.113\.66:4444' "$2"
-	t_match "$1: what was written is there" 'write /var/spool/cron/crontabs/www-data ".*/tmp/.kworkerd' "$2"
-	t_match "$1: and what was removed" 'unlink /var/log/www/access.log' "$2"
+	t_match "$1: it called out" 'connects to 203\.0\.113\.66:4444' "$2"
+	t_match "$1: what was written is there" '/tmp/\.kworkerd +/var/spool/cron/crontabs/www-data +".*/tmp/\.kworkerd' "$2"
+	t_match "$1: and what was removed" 'removes /var/log/www/access\.log' "$2"
 	t_match "$1: a changed byte is found" ': damaged$' "$2"
 	t_is "$1: nothing stays" "$(ls -A "$TMP/scratch")" ""
 }

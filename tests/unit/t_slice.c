@@ -45,8 +45,8 @@ static void fill(sqlite3 *db)
 		  "VALUES (1, 1, 'b', 0, 0)"));
 	for (int i = 1; i <= PROCESSES; i++) {
 		snprintf(sql, sizeof(sql),
-			 "INSERT INTO process(id, boot, pid, known_by, comm, exe, argv, ppid) VALUES "
-			 "(%d, 1, %d, 'fork', %s, x'2f62ff0a', %s, %d)",
+			 "INSERT INTO process(id, boot, pid, known_by, comm, exe, argv, ppid) "
+			 "VALUES (%d, 1, %d, 'fork', %s, x'2f62ff0a', %s, %d)",
 			 i, i, pick(4) ? "'p'" : "NULL",
 			 pick(4) ? "'[\"a\", \"b\\u0007\"]'" : "'['", (int)pick(3));
 		CHECK(run(db, sql));
@@ -61,8 +61,8 @@ static void fill(sqlite3 *db)
 	}
 	for (int i = 1; i <= CONNECTIONS; i++) {
 		snprintf(sql, sizeof(sql),
-			 "INSERT INTO connection(id, boot, process, kind, family, addr, port, peer) "
-			 "VALUES (%d, 1, 1, 'connect', 'AF_INET6', '2001:db8::%d', %d, %s)",
+			 "INSERT INTO connection(id, boot, process, kind, family, addr, port, "
+			 "peer) VALUES (%d, 1, 1, 'connect', 'AF_INET6', '2001:db8::%d', %d, %s)",
 			 i, i, i, i > 1 && pick(2) ? "1" : "NULL");
 		CHECK(run(db, sql));
 	}
@@ -188,9 +188,9 @@ TEST(names_are_made_harmless)
 
 	seed = 7;
 	db = new_case();
-	CHECK(run(db,
-		  "UPDATE process SET comm = x'411b5b33316d', exe = '/x', argv = '[\"a\",\"\xc2\x9b\"]' "
-		  "WHERE id = 1; UPDATE file SET path = x'2f61e9ed', kind = 'file' WHERE id = 2"));
+	CHECK(run(db, "UPDATE process SET comm = x'411b5b33316d', exe = '/x', "
+		      "argv = '[\"a\",\"\xc2\x9b\"]' WHERE id = 1;"
+		      "UPDATE file SET path = x'2f61e9ed', kind = 'file' WHERE id = 2"));
 	all = ask(db, "'forward', 'process', 1, NULL, 0", &nodes);
 	CHECK(strncmp(all, "0 A\\x1b[31m[1] (/x) \\xc2\\x9b ", 28) == 0);
 	sqlite3_free(all);
@@ -215,17 +215,17 @@ TEST(hubs_are_cut_and_counted)
 
 	seed = 3;
 	db = new_case();
-	CHECK(run(
-		db,
-		"DELETE FROM edge;"
-		"WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 100099) "
-		"INSERT INTO process(id, boot, pid, known_by, comm, ppid) "
-		"SELECT i, 1, i, 'fork', 'p', 5 FROM n;"
-		"WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 100099) "
-		"INSERT INTO edge(boot, process, kind, is_out, file, from_ts, to_ts, count, event) "
-		"SELECT 1, i, 'read', 0, 1, i, i, 1, 'e' FROM n "
-		"UNION ALL SELECT 1, 1, 'write', 1, 1, i, i, 1, 'e' FROM n;"
-		"UPDATE file SET kind = 'file' WHERE id = 1"));
+	CHECK(run(db, "DELETE FROM edge;"
+		      "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n "
+		      "WHERE i < 100099) "
+		      "INSERT INTO process(id, boot, pid, known_by, comm, ppid) "
+		      "SELECT i, 1, i, 'fork', 'p', 5 FROM n;"
+		      "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n "
+		      "WHERE i < 100099) "
+		      "INSERT INTO edge(boot, process, kind, is_out, file, from_ts, to_ts, count, "
+		      "event) SELECT 1, i, 'read', 0, 1, i, i, 1, 'e' FROM n "
+		      "UNION ALL SELECT 1, 1, 'write', 1, 1, i, i, 1, 'e' FROM n;"
+		      "UPDATE file SET kind = 'file' WHERE id = 1"));
 	all = ask(db, "'forward', 'file', 1", &nodes);
 	CHECK_EQ(nodes, SLICE_WIDTH + 1);
 	CHECK(strstr(all, "cut: 19900 more beyond the width, 80000 edges not looked at\n") != NULL);
