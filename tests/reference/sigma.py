@@ -168,8 +168,9 @@ class Rule:
         return name in (self.id, self.name)
 
     def asks(self, record):
-        return all(record.source.get(k) in (v, None) if k == "product" else
-                   record.source.get(k) == v for k, v in self.source.items())
+        if not set(self.source) - {"product"}:
+            return record.source == {"product": self.source.get("product", "linux")}
+        return all(record.source.get(k) == v for k, v in self.source.items())
 
     def matching(self, records):
         """(whether, the records that match): the records of one event, each by itself."""

@@ -68,26 +68,37 @@ def created(ev):
     return "no"
 
 
-def linux(ev, category, fields):
-    return Record({"product": "linux", "category": category}, fields)
+def all_texts(ev, m):
+    texts = []
+    for field in ev.type.fields.values():
+        if field.kind == "args":
+            texts += joined(args_values(ev, field.key))
+        elif field.family == "str":
+            texts += own_value(ev, field, m)
+    return texts
+
+
+def linux(ev, m, category, fields):
+    """Keywords are looked for in the event's own text, and not in what its process is."""
+    return Record({"product": "linux", "category": category}, fields, all_texts(ev, m))
 
 
 def sysmon(ev, m):
     name = ev.type.name
     if name == "exec":
-        yield linux(ev, "process_creation", process_fields(ev, m))
+        yield linux(ev, m, "process_creation", process_fields(ev, m))
     if created(ev) == "yes":
-        yield linux(ev, "file_event", {
+        yield linux(ev, m, "file_event", {
             "TargetFilename": own(ev, "path", m), "Image": m.values(m.process, "exe"),
             "User": m.values(m.process, "user"), "ProcessId": [m.process.pid]})
     if name == "connect" and ev.json.get("family") in (2, 10):
-        yield linux(ev, "network_connection", {
+        yield linux(ev, m, "network_connection", {
             "Image": m.values(m.process, "exe"), "User": m.values(m.process, "user"),
             "ProcessId": [m.process.pid], "Initiated": [text("true")],
             "DestinationIp": [text(ev.json["addr"])], "DestinationPort": [ev.json["port"]],
             "SourceIp": [text(ev.json["laddr"])], "SourcePort": [ev.json["lport"]]})
     if name == "accept" and ev.json.get("family") in (2, 10):
-        yield linux(ev, "network_connection", {
+        yield linux(ev, m, "network_connection", {
             "Image": m.values(m.process, "exe"), "User": m.values(m.process, "user"),
             "ProcessId": [m.process.pid], "Initiated": [text("false")],
             "DestinationIp": [text(ev.json["laddr"])], "DestinationPort": [ev.json["lport"]],
@@ -106,7 +117,9 @@ def auditd(ev, m):
     if name in PATHS:
         kind = "CREATE" if created(ev) == "yes" else "DELETE" if name in ("unlink", "rmdir") else \
             "NORMAL"
-        yield Record(source, {"type": [text("PATH")], "name": own(ev, PATHS[name], m),
+        # auditd has the name as it was passed; that it was resolved does no harm to a rule.
+        names = own(ev, PATHS[name], m) + own(ev, PATHS[name] + "_arg", m)
+        yield Record(source, {"type": [text("PATH")], "name": names,
                               "nametype": [text(kind)]})
     if name == "exec" or name in ARGUMENTS:
         p = m.process
@@ -120,18 +133,10 @@ def auditd(ev, m):
         yield Record(source, fields)
 
 
-def everything(ev, m):
-    """All text of an event, for rules that say of which system it is and no more."""
-    texts = []
-    for field in ev.type.fields.values():
-        if field.kind == "args":
-            texts += joined(args_values(ev, field.key))
-        elif field.family == "str":
-            texts += own_value(ev, field, m)
-    return Record({"product": "linux"}, {}, texts)
-
-
 def records_of(ev, m):
     if ev.type.class_name in ("state", "tape") or not succeeded(ev) or m.process is None:
         return []
-    return [*sysmon(ev, m), *auditd(ev, m), everything(ev, m)]
+    # For rules that say of which system it is and no more: what has any text.
+    texts = all_texts(ev, m)
+    whole = [Record({"product": "linux"}, {}, texts)] if texts else []
+    return [*sysmon(ev, m), *auditd(ev, m), *whole]
