@@ -60,7 +60,8 @@ static void resolve_own(const struct reel_type *t, const struct rule_ref *ref, s
 	const struct reel_field *f = rule_own_field(t, name);
 
 	*ret = (struct access){ .way = ACCESS_ABSENT };
-	if (f && !ref->shown && kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
+	if (f && !ref->shown && !ref->transforms[0] &&
+	    kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
 		return;
 	if (strcmp(name, "path") == 0 && resolve_named(t, f, ret))
 		return;
@@ -103,7 +104,9 @@ void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struc
 {
 	if (ret->way != ACCESS_UNSET)
 		return;
-	if (ref->scope == RULE_OF_STEP)
+	if (ref->context == RULE_DERIVED)
+		*ret = (struct access){ .way = ACCESS_DERIVED, .kind = ref->kind };
+	else if (ref->scope == RULE_OF_STEP)
 		*ret = (struct access){ .way = ACCESS_ABSENT }; /* never asked of the event */
 	else if (ref->scope != RULE_OF_EVENT)
 		*ret = (struct access){ .way = ACCESS_PROCESS,
@@ -152,6 +155,10 @@ static void resolve_expr(const struct walk *w, uint32_t at)
 			access_resolve(w->type, &l->left, &w->p->left[w->id][x->a]);
 			if (w->is_step && w->p->left[w->id][x->a].way == ACCESS_NAMED &&
 			    w->p->left[w->id][x->a].offset == ACCESS_NOWHERE)
+				w->p->needs_names = true;
+			if (w->is_step && (derive_needs_name(l->left.derived, w->type) ||
+					   (l->has_right &&
+					    derive_needs_name(l->right.derived, w->type))))
 				w->p->needs_names = true;
 			if (l->has_right)
 				access_resolve(w->type, &l->right, &w->p->right[w->id][x->a]);

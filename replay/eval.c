@@ -31,7 +31,13 @@ void eval_done(struct eval *e)
 {
 	for (unsigned i = 0; i < RULE_ROLES; i++)
 		match_memo_free(e->memos[i]);
-	free(e->line);
+	for (unsigned i = 0; i < 2; i++) {
+		free(e->line[i]);
+		free(e->changed[i]);
+	}
+	for (uint32_t i = 0; i < e->n_derived; i++)
+		free(e->derived[i].bytes);
+	free(e->derived);
 	memset(e, 0, sizeof(*e));
 }
 
@@ -264,6 +270,9 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 			show_value(e, l->left.shown, &f);
 		fits = fits_one(e, l, &f, right);
 
+		if (l->any_other && f.v.kind != VALUE_UNKNOWN)
+			fits = truth_not(fits);
+
 		if (fits == TRUTH_UNKNOWN && f.v.kind != VALUE_UNKNOWN)
 			e->why |= 1u << (f.v.kind == VALUE_STRING && f.v.true_length != f.v.length ?
 						 BLIND_CUT :
@@ -274,7 +283,7 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 		if (all.fits == TRUTH_YES)
 			break;
 	}
-	if (l->op == RULE_NE || l->op == RULE_NOT_REGEX)
+	if ((l->op == RULE_NE && !l->any_other) || l->op == RULE_NOT_REGEX)
 		return truth_and(all.is_there, truth_not(all.fits));
 	return all.fits;
 }
@@ -347,8 +356,8 @@ enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev)
 	return a == TRUTH_NO ? a : truth_and(a, eval_expr(e, s->expr, ev));
 }
 
-void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
-		struct value *ret)
+static const struct access *known_access(struct eval *e, const struct rule_ref *ref,
+					 const struct reel_event *ev)
 {
 	uint64_t at = ((uintptr_t)ref / sizeof(void *) * 31 + ev->type->id) % 64;
 	struct eval_known *k = &e->known[at];
@@ -357,5 +366,20 @@ void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_ev
 		*k = (struct eval_known){ ref, ev->type, { .way = ACCESS_UNSET } };
 		access_resolve(ev->type, ref, &k->access);
 	}
-	value_of(e, ref, &k->access, ev, ret);
+	return &k->access;
+}
+
+void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
+		struct value *ret)
+{
+	value_of(e, ref, known_access(e, ref, ev), ev, ret);
+}
+
+bool eval_found(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
+		struct found *ret)
+{
+	struct finder f;
+
+	finder_begin(&f, e, ref, known_access(e, ref, ev), ev);
+	return finder_next(&f, ret);
 }

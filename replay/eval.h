@@ -28,6 +28,7 @@ enum access_way {
 	ACCESS_PATHNAME, /* two strings, either of which may be absent */
 	ACCESS_NAMED,	 /* a string, else by device and inode */
 	ACCESS_PROCESS,
+	ACCESS_DERIVED,
 };
 
 enum { ACCESS_NOWHERE = 0xffff };
@@ -75,6 +76,21 @@ struct value {
 	uint32_t length, true_length;
 };
 
+/* A string that was made for an event, as long as that is looked at. */
+enum { EVAL_DERIVED_MAX = 64 };
+struct eval_derived {
+	uint64_t seq, ts;
+	uint64_t key;
+	uint16_t cpu;
+	bool is_there, is_string, is_unknown;
+	uint32_t why; /* as in struct eval, if it is unknown */
+	uint8_t *bytes;
+	size_t room;
+	uint32_t length, true_length;
+	uint64_t number;
+	const struct match_row *row[RULE_ROLES];
+};
+
 struct eval {
 	const struct eval_plan *plan;
 	struct match_memo *memos[RULE_ROLES];
@@ -92,9 +108,13 @@ struct eval {
 		struct access access;
 	} known[64];
 	uint8_t digits[2 * 64];	   /* a short row of bytes, as digits */
+	uint8_t *line[2];	   /* arguments with blanks between them; of a right side */
+	size_t line_room[2];
+	struct eval_derived *derived; /* EVAL_DERIVED_MAX of them, NULL until one is needed */
+	uint32_t n_derived, next_derived;
+	uint8_t *changed[2];	   /* what transforms made, of the left and the right side */
+	size_t changed_room[2];
 	char shown[64];		   /* a number or an address, as text */
-	uint8_t *line;		   /* arguments with blanks between them */
-	size_t line_room;
 };
 
 int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err);

@@ -23,6 +23,7 @@ enum rules_expr_trait {
 	RULES_READS_CONTEXT = 2,
 	RULES_READS_PATH = 4,	/* path, pathname or filename */
 	RULES_HAS_NAMESAKE = 8, /* a field of the event's own that its process has, too */
+	RULES_READS_FD = 16,	/* what a descriptor is */
 };
 
 struct rules_maker {
