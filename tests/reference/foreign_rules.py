@@ -184,7 +184,7 @@ class SigmaRules:
         if "exists" in modifiers:
             return r.random() < 0.5
         if set(modifiers) & {"base64", "base64offset"}:
-            return r.choice(["foobar", "a", "ab", "foo"])
+            return r.choice(["foobar", "ab", "foo", "Foo.sh"])
         if not isinstance(word, str):
             return word if r.random() < 0.7 else str(word)
         if word.isdigit() and r.random() < 0.3:
@@ -220,7 +220,8 @@ class SigmaRules:
             return field, None if r.random() < 0.6 else ""
         modifiers = self.modifiers(field)
         if "fieldref" in modifiers:
-            value = r.choice([f for f in fields if f != field] or [field])
+            others = [f for f in fields if f not in (field, "name")]
+            value = r.choice(others or [field])
             if r.random() < 0.2:
                 modifiers.append("neq")
             return field + "|" + "|".join(modifiers), value
@@ -288,7 +289,11 @@ class SigmaRules:
         if not any(n.startswith("s_a") for n in names):
             detection["s_a"] = self.selections(source)
         detection["condition"] = self.condition(names, r.randint(0, 2))
-        if r.random() < 0.1:
+        if source == "auditd":      # of which records nobody asks, and what of them, is not said
+            detection["g"] = [{"type": "EXECVE"}, {"type": "PATH"},
+                              {"type": "SYSCALL", "SYSCALL": ["execve", "mknod", "personality", "syslog"]}]
+            detection["condition"] = f"g and ({detection['condition']})"
+        if r.random() < 0.1 and source != "auditd":
             detection["condition"] = [detection["condition"], r.choice(names)]
         where = {"service": "auditd"} if source == "auditd" else \
             {} if source == "linux" else {"category": source}

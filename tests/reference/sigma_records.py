@@ -7,9 +7,9 @@ O_CREAT = 0o100
 # Calls whose arguments are on the tape, by type: what a0, a1 ... were.
 ARGUMENTS = {"personality": ("persona",), "syslog": ("action",), "mknod": (),
              "socket": ("family", "sock_type", "proto"), "memfd_create": ()}
-PATHS = {"open": "path", "create": "path", "unlink": "path", "rename": "path", "exec": "path",
-         "mknod": "path", "mkdir": "path", "rmdir": "path", "link": "path", "symlink": "path",
-         "chmod": "path", "chown": "path", "truncate": "path"}
+NAMING = ("open", "exec", "chmod", "chown", "truncate", "chdir", "setxattr", "utimes", "setflags", "mount",
+          "umount", "chroot")
+CREATING = ("mkdir", "mknod", "symlink", "link", "rename")
 
 
 class Record:
@@ -78,9 +78,23 @@ def all_texts(ev, m):
     return texts
 
 
+def paths(ev):
+    """(field, what became of the name) for each name that a call was given."""
+    name = ev.type.name
+    if name in ("open", "create"):
+        yield "path", "CREATE" if created(ev) == "yes" else "NORMAL"
+    elif name in NAMING:
+        yield "path", "NORMAL"
+    elif name in CREATING:
+        yield "path", "CREATE"
+    elif name in ("unlink", "rmdir"):
+        yield "path", "DELETE"
+    if name in ("rename", "link"):
+        yield "oldpath", "DELETE" if name == "rename" else "NORMAL"
+
+
 def linux(ev, m, category, fields):
-    """Keywords are looked for in the event's own text, and not in what its process is."""
-    return Record({"product": "linux", "category": category}, fields, all_texts(ev, m))
+    return Record({"product": "linux", "category": category}, fields)
 
 
 def sysmon(ev, m):
@@ -114,13 +128,10 @@ def auditd(ev, m):
         for i, a in enumerate(args):
             fields[f"a{i}"] = [a]
         yield Record(source, fields, [text("EXECVE")] + joined(args))
-    if name in PATHS:
-        kind = "CREATE" if created(ev) == "yes" else "DELETE" if name in ("unlink", "rmdir") else \
-            "NORMAL"
+    for field, kind in paths(ev):
         # auditd has the name as it was passed; that it was resolved does no harm to a rule.
-        names = own(ev, PATHS[name], m) + own(ev, PATHS[name] + "_arg", m)
-        yield Record(source, {"type": [text("PATH")], "name": names,
-                              "nametype": [text(kind)]})
+        names = own(ev, field, m) + own(ev, field + "_arg", m)
+        yield Record(source, {"type": [text("PATH")], "name": names, "nametype": [text(kind)]})
     if name == "exec" or name in ARGUMENTS:
         p = m.process
         fields = {"type": [text("SYSCALL")], "SYSCALL": [text(j["syscall"])],
@@ -136,7 +147,7 @@ def auditd(ev, m):
 def records_of(ev, m):
     if ev.type.class_name in ("state", "tape") or not succeeded(ev) or m.process is None:
         return []
-    # For rules that say of which system it is and no more: what has any text.
-    texts = all_texts(ev, m)
-    whole = [Record({"product": "linux"}, {}, texts)] if texts else []
+    # For rules that say of which system it is and no more: what can have any text.
+    has_text = any(f.family in ("str", "args") for f in ev.type.fields.values())
+    whole = [Record({"product": "linux"}, {}, all_texts(ev, m))] if has_text else []
     return [*sysmon(ev, m), *auditd(ev, m), *whole]
