@@ -302,6 +302,14 @@ def output(text, told):
     return OUTPUT.sub(lambda m: shown(told, m[1], m[2][1:-1] if m[2] else None), text)
 
 
+def line(item, told):
+    """As Falco prints it: when, how bad, and the output."""
+    priority = str(item["priority"]).lower()
+    priority = "Informational" if priority.startswith("info") else priority.capitalize()
+    when = told.j["time"][11:29]
+    return f"{when}: {priority} {output(str(item['output']), told)}"
+
+
 def run(rules, events, told_of, machine):
     """(rule, ts, event id, output) of all rules that match"""
     number = 0
@@ -313,5 +321,5 @@ def run(rules, events, told_of, machine):
             told.number = number
             for name, tree, item in rules.rules:
                 if holds(tree, told, rules.macros) is YES:
-                    yield name, ev.ts, ev.id, output(str(item["output"]), told)
+                    yield name, ev.ts, ev.id, line(item, told)
         machine.forget(ev)

@@ -87,8 +87,8 @@ class Told:
             return [ret < 0]
         if name == "res":
             return text("SUCCESS" if ret >= 0 else errno.errorcode.get(-ret, str(ret)))
-        if self.ev.type.name not in OPENS:
-            return []
+        if self.ev.type.name not in OPENS or j.get("syscall") == "creat":
+            return [False]      # of whatever is no open
         mode = j["flags"] & 3
         return {"is_open_read": [mode in (0, 2)], "is_open_write": [mode in (1, 2)],
                 "is_open_create": [bool(j["flags"] & os.O_CREAT)]}[name]
@@ -258,14 +258,14 @@ class Told:
         return self.of(p, name)
 
     def user(self, name, _):
-        field = "loginuid" if name.startswith("login") else "uid"
+        field = "loginuid" if name.startswith("login") else "euid"      # who acts
         ids = self.m.values(self.p, field)
         if name.endswith("uid") or UNKNOWN_VALUE in ids:
             return ids
         return self.m.users.get(ids[0], []) if ids else []
 
     def group(self, name, _):
-        return self.m.values(self.p, "gid") if name == "gid" else []
+        return self.m.values(self.p, "egid") if name == "gid" else []
 
     def container(self, name, _):
         ids = self.m.values(self.p, "container.id")

@@ -362,8 +362,10 @@ def holds(tree, told, macros):
                 return {"anyof": any(found), "allof": all(found),
                         "oneof": found.count(True) == 1}[modifier]
             return either(UNKNOWN if v is UNKNOWN_VALUE else differ(v) for v in values)
-        return either(UNKNOWN if v is UNKNOWN_VALUE else
-                      not any(compare("=", v, lit) for lit in rights) for v in values)
+        # Of both ends of a connection neither may be it.
+        join = both if tree[1].name in ("fd.ip", "fd.net", "fd.port") else either
+        return join(UNKNOWN if v is UNKNOWN_VALUE else
+                    not any(compare("=", v, lit) for lit in rights) for v in values)
     found = matches(sign, modifier, values, rights)
     return found if found in (YES, NO) else UNKNOWN
 

@@ -13,7 +13,7 @@ WORDS = ["a", "A", "ab", "aB*", "a?b", "a\\b", "\\", "-x", "/x", "-X y", "", "fo
 PATHS = ["/a", "/A", "/tmp/a", "/tmp/A*b", "/Tmp/x.sh", "/etc/x.sh", "/etc/a?b", "/etc/a\\b", "/tmp/"]
 EXES = ["/bin/sh", "/bin/x", "/tmp/a", "/Bin/X", "/usr/bin/averyverylongname"]
 ADDRS = ["10.0.0.1", "10.1.2.3", "192.0.2.1", "2001:db8::1", "::1", "127.0.0.1"]
-NETS = ["10.0.0.0/8", "10.0.0.0/15", "192.0.2.0/24", "2001:db8::/32", "::/0", "0.0.0.0/0", "::1/128",
+NETS = ["10.0.0.0/8", "10.0.0.0/15", "192.0.2.0/24", "2001:db8::/32", "2000::/3", "0.0.0.0/0", "::1/128",
         "10.1.2.3/32", "127.0.0.0/8"]
 PORTS = [0, 22, 80, 443, 8080, 4433]
 
@@ -221,7 +221,9 @@ class SigmaRules:
         modifiers = self.modifiers(field)
         if "fieldref" in modifiers:
             others = [f for f in fields if f not in (field, "name")]
-            value = r.choice(others or [field])
+            if not others:
+                return field, r.choice(fields[field])
+            value = r.choice(others)
             if r.random() < 0.2:
                 modifiers.append("neq")
             return field + "|" + "|".join(modifiers), value
@@ -297,7 +299,7 @@ class SigmaRules:
             detection["condition"] = [detection["condition"], r.choice(names)]
         where = {"service": "auditd"} if source == "auditd" else \
             {} if source == "linux" else {"category": source}
-        if source != "linux" and source != "auditd" and r.random() < 0.1:
+        if source == "process_creation" and r.random() < 0.1:
             detection["k"] = self.keywords()
             detection["condition"] = f"({detection['condition']}) and k" \
                 if isinstance(detection["condition"], str) else detection["condition"]
@@ -319,11 +321,11 @@ FALCO = {
             "user.name": ["foo", "root"], "fd.name": PATHS, "fd.directory": ["/tmp", "/etc", "/", "/Tmp"],
             "fd.filename": ["a", "x.sh", "A*b", ""], "fd.typechar": ["f", "4", "6", "u", "d"],
             "fd.l4proto": ["tcp", "udp"], "evt.type": ["execve", "open", "openat", "connect", "unlink", "creat"],
-            "evt.res": ["SUCCESS", "ENOENT", "EACCES"], "evt.arg.flags": ["O_CREAT", "O_TRUNC"],
+            "evt.res": ["SUCCESS", "ENOENT", "EACCES"],
             "container.id": ["host", "c0ffee001122"], "container.image.repository": ["d.d/foo", "x"],
-            "evt.arg.oldpath": PATHS, "evt.arg.target": PATHS, "evt.arg.mode": ["S_ISUID", "S_ISGID"]},
+            "evt.arg.oldpath": PATHS, "evt.arg.target": PATHS},
     "num": {"evt.rawres": [0, 3, -2], "fd.num": [0, 3, -1], "fd.sport": PORTS, "fd.port": PORTS,
-            "fd.cport": PORTS, "user.uid": [0, 5, 7], "proc.tty": [0, 34816], "proc.nargs": [0, 1, 2]},
+            "fd.cport": PORTS, "user.uid": [0, 5, 7], "proc.tty": [0, 34816]},
     "net": {"fd.net": NETS, "fd.snet": NETS, "fd.cnet": NETS},
     "ip": {"fd.ip": ADDRS, "fd.sip": ADDRS, "fd.cip": ADDRS},
     "bool": {"evt.is_open_read": None, "evt.is_open_write": None, "evt.failed": None},

@@ -9,6 +9,7 @@ README.md says what the files look like.
 
 import glob
 import os
+import re
 import sys
 import tempfile
 
@@ -42,8 +43,11 @@ class Case:
     def __init__(self, raw, defaults, title):
         self.raw = {**defaults, **raw}
         self.title, self.name = title, raw["name"]
-        self.events = [(e, True) for e in self.raw.get("true", [])] + \
-            [(e, False) for e in self.raw.get("false", [])]
+        # The keys true and false are truths to YAML.
+        self.events = [(e, True) for e in self.raw.get(True, [])] + \
+            [(e, False) for e in self.raw.get(False, [])]
+        if not self.events and not {"rejected", "story"} & set(self.raw):
+            raise ValueError(f"{self.name}: nothing is asked")
         self.ids = []
 
     def line(self, event):
@@ -163,8 +167,9 @@ def check_events(case, found):
             wrong.append(f"{'not ' if expected else ''}found: {event!r}")
     outputs = {ids[0]: line.get("output") for _, ids, line in found.get(case.title, [])}
     for (event, _), i, expected in zip(case.events, case.ids, case.raw.get("outputs", [])):
-        if outputs.get(i) != expected:
-            wrong.append(f"{event!r} is put out as {outputs.get(i)!r}, not {expected!r}")
+        told = re.sub(r"^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}: ", "", outputs.get(i) or "")
+        if told != expected:
+            wrong.append(f"{event!r} is put out as {told!r}, not {expected!r}")
     return wrong
 
 
