@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs vectors/sigma/*.yml and vectors/falco/*.yml: in the slow evaluators, or with --engine in reel.
 
-	vectors.py [--engine] [FILE ...]
+	vectors.py [--engine [--no-shortcuts]] [FILE ...]
 
 README.md says what the files look like.
 """
@@ -27,6 +27,7 @@ from machine import Machine  # noqa: E402
 from reference import read_events  # noqa: E402
 from sigma_records import records_of  # noqa: E402
 
+OPTIONS = []
 HERE = os.path.dirname(os.path.abspath(__file__))
 PRELUDE = """0 1 process exe=/sbin/init argv=(init)
 0 90 process ppid=1 exe=/usr/bin/bash argv=(bash,-i) uid=1000 cwd=/home/ubuntu loginuid=1000
@@ -134,7 +135,7 @@ class ByEngine:
 
     def find(self, text, directory):
         with tempfile.TemporaryDirectory() as d:
-            return foreign.replay(self.file(text, d), directory)[0]
+            return foreign.replay(self.file(text, d), directory, *OPTIONS)[0]
 
 
 # Checks ------------------------------------------------------------------------------------------
@@ -230,7 +231,8 @@ def check_file(path, engine):
 
 def main(argv):
     engine = "--engine" in argv
-    files = [a for a in argv if a != "--engine"] or \
+    OPTIONS.extend(a for a in argv if a == "--no-shortcuts")
+    files = [a for a in argv if not a.startswith("-")] or \
         sorted(glob.glob(os.path.join(HERE, "vectors", "*", "*.yml")))
     number = failed = 0
     for path in files:
