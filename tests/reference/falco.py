@@ -230,9 +230,10 @@ class Rules:
                 for i in item["items"]:
                     out += lists[i] if isinstance(i, str) and i in lists else [quoted_item(i)]
                 lists[name] = out
-        for (kind, name), item in self.items.items():
-            if kind == "list":
-                continue
+        # A macro knows those before it, a rule all of them.
+        macros = [i for i in self.items.items() if i[0][0] == "macro"]
+        rules = [i for i in self.items.items() if i[0][0] == "rule"]
+        for (kind, name), item in macros + rules:
             try:
                 text = str(item["condition"])
                 if kind == "rule" and item["exceptions"]:

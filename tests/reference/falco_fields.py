@@ -37,11 +37,16 @@ fd.directory fd.filename fd.nameraw fd.type fd.typechar fd.l4proto fd.sockfamily
 proc.exepath proc.args proc.cmdline proc.cwd proc.pname proc.pexe proc.pexepath proc.pcmdline
 proc.aname proc.aexe proc.aexepath proc.acmdline user.name user.loginname group.name container.id
 container.name container.image.repository thread.cap_effective thread.cap_permitted"""}
+# What no event tells here.
+NEVER = """container.privileged container.mounts container.start_ts container.duration k8s.ns.name k8s.pod.name
+proc.env proc.duration proc.sname fd.name_changed fd.sip.name fd.cip.name evt.args evt.arg.fd evt.buffer
+evt.is_open_exec fd.sockfamily.name container.mount.dest proc.is_vpgid_leader
+fd.rip.name fd.lip.name proc.exe_ino.ctime proc.exe_ino.mtime proc.exe_ino.ctime_duration_proc_start""".split()
 KIND = {name: kind for kind, names in KINDS.items() for name in names.split()}
 
 
 def field_kind(name):
-    return KIND.get(name)
+    return "str" if name in NEVER else KIND.get(name)
 
 
 def text(s):
@@ -64,6 +69,8 @@ class Told:
 
     def values(self, name, arg):
         """(values: none where it cannot be extracted, kind)"""
+        if name in NEVER:
+            return [], "str"
         head, _, rest = name.partition(".")
         if name.startswith("evt.arg."):
             found = self.argument(name[8:])
