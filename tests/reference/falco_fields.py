@@ -140,6 +140,8 @@ class Told:
             return self.file(name)
         if kind in SOCKETS:
             return self.socket(name)
+        if kind in ("read", "write") and "path" in self.j:
+            return self.file(name)
         if name == "num" and "fd" in j:
             return [j["fd"]]
         return []
@@ -148,12 +150,12 @@ class Told:
         j = self.j
         path = self.own("path")
         if name == "num":
-            return [j["ret"] if j["ret"] >= 0 else -1]
+            return [j["fd"] if self.ev.type.name not in OPENS else max(j["ret"], -1)]
         if name == "name":
             return path
         if name == "nameraw":
             return self.own("path_arg") or path
-        is_directory = j["flags"] & os.O_DIRECTORY == os.O_DIRECTORY
+        is_directory = j.get("flags", 0) & os.O_DIRECTORY == os.O_DIRECTORY
         if name == "typechar":
             return text("d" if is_directory else "f")
         if name == "type":

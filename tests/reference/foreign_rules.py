@@ -10,7 +10,7 @@ from foreign import quoted
 # What is in arguments and names: both cases, what patterns mean something by, nothing.
 WORDS = ["a", "A", "ab", "aB*", "a?b", "a\\b", "\\", "-x", "/x", "-X y", "", "foo", "Foo.sh", "10",
          "9", "0", "b\nc", "foobar", "a*", "\\*", "x", "xa", "[a]", "true", "d.d"]
-PATHS = ["/a", "/A", "/tmp/a", "/tmp/A*b", "/Tmp/x.sh", "/etc/x.sh", "/etc/a?b", "/etc/a\\b", "/tmp/"]
+PATHS = ["/a", "/A", "/tmp/a", "/tmp/A*b", "/Tmp/x.sh", "/etc/x.sh", "/etc/a?b", "/etc/a\\b", "/tmp/d"]
 EXES = ["/bin/sh", "/bin/x", "/tmp/a", "/Bin/X", "/usr/bin/averyverylongname"]
 ADDRS = ["10.0.0.1", "10.1.2.3", "192.0.2.1", "2001:db8::1", "::1", "127.0.0.1"]
 NETS = ["10.0.0.0/8", "10.0.0.0/15", "192.0.2.0/24", "2001:db8::/32", "2000::/3", "0.0.0.0/0", "::1/128",
@@ -61,7 +61,7 @@ class Tales:
         args = ",".join([r.choice(["sh", "x", '"/bin/x"', self.word()])] +
                         [self.word() for _ in range(r.randint(0, 3))])
         more = r.choice(["", "", " memfd=true", " comm=" + r.choice(["foo", "Foo.sh", '"a b"'])])
-        exe = r.choice(["", "", " exe=/bin/x"])
+        exe = r.choice(["", "", " exe=/bin/x"]) + f" cwd={r.choice(['/', '/srv', '/tmp/a'])}"
         return f"exec path={r.choice(EXES)}{exe} argv=({args}){more}"
 
     def open(self, r, pid):
