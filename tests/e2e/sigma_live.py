@@ -108,7 +108,7 @@ rm /dev/shm/reel-live-$$
 {PYTHON} -c 'import os
 fd = os.memfd_create("x")
 os.write(fd, open("/bin/true", "rb").read())
-os.execve(fd, ["x"], {})'
+os.execve(fd, ["x"], {{}})'
 """, [], ["Fileless execution via memfd_create"], f"{PYTHON} -c 'import os\nos.memfd_create(\"x\")'"),
     ("credentials are looked for", "find $D -path '*/.aws/credentials'\n", [],
      ["Find AWS Credentials"], "find $D -name credentials.txt"),
@@ -208,7 +208,7 @@ class Live(suite.Suite):
             self.say(False, f"{name}: replayed", suite.output(done))
             return None
         rows = [json.loads(line) for line in done.stdout.splitlines()]
-        return {row.get("title") or row["rule"] for row in rows if suite.is_finding(row)}
+        return {row.get("title") or row["rule"] for row in rows if "finding" in row and not row.get("suppressed")}
 
     def scenario(self, name, script, sigma, falco, twin):
         wanted = [self.titles[s] for s in sigma if s in self.titles] + \
