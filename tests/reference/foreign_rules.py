@@ -19,8 +19,9 @@ PORTS = [0, 22, 80, 443, 8080, 4433]
 
 
 class Tales:
-    def __init__(self, rng):
+    def __init__(self, rng, for_sigma=True):
         self.rng, self.lines, self.t, self.next_pid = rng, [], 1.0, 200
+        self.for_sigma = for_sigma
         self.pids = [100, 101, 102]
 
     def make(self, n):
@@ -37,11 +38,13 @@ class Tales:
                            "0 - container cgroup=7 container_id=c0ffee00112233445566 name=box "
                            "image=d.d/foo:1"]
             self.pids.append(103)
-        if r.random() < 0.1:
+        if r.random() < 0.1 and self.for_sigma:
             self.pids.append(150)       # nobody has told of it
         kinds = {"exec": 8, "open": 6, "connect": 5, "rename": 1, "unlink": 2, "fork": 1.5,
                  "exit": 0.5, "setuid": 0.7, "chmod": 1, "mknod": 0.5, "personality": 0.5,
                  "write": 1, "symlink": 0.7, "accept": 1, "syslog": 0.3}
+        if self.for_sigma:     # keywords are not looked for in what is read and written
+            del kinds["write"]
         for _ in range(n):
             self.t += r.choice([0, 0.25, 1])
             pid = r.choice(self.pids)

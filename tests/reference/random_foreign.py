@@ -162,7 +162,7 @@ def rounds(language, o, directory):
         rng = random.Random(f"{o.seed}/{language}/{n}")
         make = SigmaRules if language == "sigma" else FalcoRules
         text = make(rng).file(o.rules)
-        tale = Tales(rng).make(o.events)
+        tale = Tales(rng, language == "sigma").make(o.events)
         try:
             wrong, found, refused = compare(language, text, tale, directory)
         except Failed as e:

@@ -94,7 +94,8 @@ def paths(ev):
 
 
 def linux(ev, m, category, fields):
-    return Record({"product": "linux", "category": category}, fields)
+    """Keywords are looked for in the event's own text, not in what its parent is."""
+    return Record({"product": "linux", "category": category}, fields, all_texts(ev, m))
 
 
 def sysmon(ev, m):
