@@ -224,7 +224,7 @@ class SigmaRules:
         modifiers = self.modifiers(field)
         if "fieldref" in modifiers:
             others = [f for f in fields if f not in (field, "name")]
-            if not others:
+            if not others or field in ("Initiated", "nametype"):
                 return field, r.choice(fields[field])
             value = r.choice(others)
             if r.random() < 0.2:
@@ -302,10 +302,6 @@ class SigmaRules:
             detection["condition"] = [detection["condition"], r.choice(names)]
         where = {"service": "auditd"} if source == "auditd" else \
             {} if source == "linux" else {"category": source}
-        if source == "process_creation" and r.random() < 0.1:
-            detection["k"] = self.keywords()
-            detection["condition"] = f"({detection['condition']}) and k" \
-                if isinstance(detection["condition"], str) else detection["condition"]
         return {"title": title, "logsource": {"product": "linux", **where}, "detection": detection}
 
     def file(self, n):
