@@ -326,7 +326,7 @@ static int put_finding(struct job *j, const struct finding *f, struct reel_err *
 	if (output_bytes)
 		row.output =
 			(struct case_text){ j->text.buf + exe_bytes + line_bytes, output_bytes };
-	row.key_kind = text_of(rule_key_names[j->r->engine->rules->list[f->rule].key]);
+	row.key_kind = text_of(rule_key_name(j->r->engine->rules->list[f->rule].key));
 	row.despite = f->is_despite;
 	row.suppressed = f->is_tuned;
 	result = case_write(j->w, CASE_finding, &row, err);

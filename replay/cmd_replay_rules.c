@@ -18,14 +18,19 @@ static bool has_tag(const struct rule *rule, const char *tag)
 	return false;
 }
 
+static bool is_called(const char *glob, const char *name)
+{
+	uint32_t n = (uint32_t)strlen(name);
+
+	return match_one(MATCH_GLOB, 0, glob, strlen(glob), name, n, n) == TRUTH_YES;
+}
+
 static bool is_wanted(const struct replay_options *o, const struct rule *rule)
 {
-	uint32_t n = (uint32_t)strlen(rule->id);
 	bool fits = o->only.n == 0, tagged = o->tags.n == 0;
 
 	for (size_t i = 0; i < o->only.n && !fits; i++)
-		fits = match_one(MATCH_GLOB, 0, o->only.v[i], strlen(o->only.v[i]), rule->id, n,
-				 n) == TRUTH_YES;
+		fits = is_called(o->only.v[i], rule->id) || is_called(o->only.v[i], rule->title);
 	for (size_t i = 0; i < o->tags.n && !tagged; i++)
 		tagged = has_tag(rule, o->tags.v[i]);
 	return fits && tagged && rule->severity >= o->severity;

@@ -25,12 +25,6 @@ static const struct reel_option rules_table[] = {
 	{ 0 },
 };
 
-const char *const rules_languages[] = {
-	[RULE_POLICY] = "policy",
-	[RULE_SIGMA] = "sigma",
-	[RULE_FALCO] = "falco",
-};
-
 /* Text ----------------------------------------------------------------------------------------- */
 
 void rules_put_column(struct reel_out *o, const char *text, size_t width)
@@ -131,7 +125,7 @@ static void put_rules_text(struct reel_out *o, const struct rules *r, size_t wid
 	for (uint32_t i = 0; i < r->n_rejected_rules; i++) {
 		const struct rule_rejected *one = &r->rejected[i];
 
-		put_words(o, "rejected", width);
+		put_words(o, one->is_part ? "loaded" : "rejected", width);
 		put_words(o, "", 13);
 		rules_put_column(o, one->title ? one->title : "", widest);
 		rules_put_place(o, one->file, one->line);
@@ -155,10 +149,13 @@ static void put_totals(struct reel_out *o, const struct rules *r)
 			not_evaluable += rule->why_not != NULL;
 		}
 		for (uint32_t i = 0; i < r->n_rejected_rules; i++)
-			rejected += r->rejected[i].language == language;
+			if (r->rejected[i].language == language) {
+				rejected += !r->rejected[i].is_part;
+				loaded += r->rejected[i].is_part;
+			}
 		if (language == RULE_POLICY || loaded + not_evaluable + rejected == 0)
 			continue;
-		out_str(o, rules_languages[language]);
+		out_str(o, rule_language_names[language]);
 		out_str(o, ": ");
 		out_u64(o, loaded);
 		out_str(o, " loaded (");
@@ -229,7 +226,7 @@ static void put_rule_json(struct reel_out *o, const struct rule *rule)
 	json_u64(&j, "line", rule->line);
 	json_str(&j, "id", rule->id);
 	json_str(&j, "title", rule->title);
-	json_str(&j, "language", rules_languages[rule->language]);
+	json_str(&j, "language", rule_language_names[rule->language]);
 	json_str(&j, "severity", rule_severity_names[rule->severity]);
 	json_begin(&j, "tags", '[');
 	for (uint32_t i = 0; i < rule->tags.n; i++)
@@ -253,8 +250,8 @@ static void put_rejected_json(struct reel_out *o, const struct rule_rejected *on
 		json_str(&j, "id", one->id);
 	if (one->title)
 		json_str(&j, "title", one->title);
-	json_str(&j, "language", rules_languages[one->language]);
-	json_str(&j, "status", "rejected");
+	json_str(&j, "language", rule_language_names[one->language]);
+	json_str(&j, "status", one->is_part ? "loaded" : "rejected");
 	json_str(&j, "reason", one->reason);
 	json_bool(&j, "is_error", !one->is_meant_so);
 	json_end(&j, '}');

@@ -16,8 +16,6 @@ struct rules_options {
 
 enum { RULES_TEXT, RULES_JSON, RULES_NAVIGATOR };
 
-extern const char *const rules_languages[]; /* by enum rule_language */
-
 /* Padded with blanks to WIDTH, and two more. */
 void rules_put_column(struct reel_out *o, const char *text, size_t width);
 void rules_put_place(struct reel_out *o, const char *file, uint32_t line);

@@ -131,27 +131,55 @@ static enum truth fits_row(const struct rule_leaf *l, const struct match_row *ro
 }
 
 /* A number or an address becomes the text that it is written as. */
-static void show_value(struct eval *e, unsigned shown, struct found *f)
+static void show_value(char text[EVAL_SHOWN_MAX], unsigned shown, struct value *ret)
 {
 	static const uint8_t v4_mapped[12] = { [10] = 0xff, 0xff };
-	const struct value v = f->v;
+	const struct value v = *ret;
 	bool is_v4 = v.kind == VALUE_ADDR && memcmp(v.addr, v4_mapped, sizeof(v4_mapped)) == 0;
 	bool is_negative = v.is_signed && (int64_t)v.number < 0;
 	uint64_t size = is_negative ? 0 - v.number : v.number;
 
 	if (v.kind == VALUE_ADDR)
-		(void)inet_ntop(is_v4 ? AF_INET : AF_INET6, v.addr + (is_v4 ? 12 : 0), e->shown,
-				sizeof(e->shown));
+		(void)inet_ntop(is_v4 ? AF_INET : AF_INET6, v.addr + (is_v4 ? 12 : 0), text,
+				EVAL_SHOWN_MAX);
 	else if (shown == RULE_AS_BOOL)
-		(void)snprintf(e->shown, sizeof(e->shown), "%s", v.number ? "true" : "false");
+		(void)snprintf(text, EVAL_SHOWN_MAX, "%s", v.number ? "true" : "false");
 	else if (shown == RULE_AS_HEX)
-		(void)snprintf(e->shown, sizeof(e->shown), "%" PRIx64, v.number);
+		(void)snprintf(text, EVAL_SHOWN_MAX, "%" PRIx64, v.number);
 	else
-		(void)snprintf(e->shown, sizeof(e->shown), "%s%" PRIu64, is_negative ? "-" : "",
-			       size);
-	*f = (struct found){ .v = { .kind = VALUE_STRING, .bytes = (const uint8_t *)e->shown },
+		(void)snprintf(text, EVAL_SHOWN_MAX, "%s%" PRIu64, is_negative ? "-" : "", size);
+	*ret = (struct value){ .kind = VALUE_STRING, .bytes = (const uint8_t *)text };
+	ret->length = ret->true_length = (uint32_t)strlen(text);
+}
+
+/* False: it is none. */
+static bool become_number(struct found *f)
+{
+	uint32_t i = f->v.kind == VALUE_STRING && f->v.length && f->v.bytes[0] == '-';
+	const uint8_t *bytes = f->v.bytes;
+	bool is_negative = i;
+	uint64_t number = 0;
+
+	if (f->v.kind != VALUE_STRING)
+		return f->v.kind == VALUE_UNKNOWN || f->v.kind == VALUE_NUMBER;
+	if (f->v.true_length != f->v.length) { /* its last digits are missing */
+		f->v.kind = VALUE_UNKNOWN;
+		return true;
+	}
+	if (i == f->v.length)
+		return false;
+	for (; i < f->v.length; i++)
+		if (bytes[i] < '0' || bytes[i] > '9' ||
+		    __builtin_mul_overflow(number, 10, &number) ||
+		    __builtin_add_overflow(number, bytes[i] - '0', &number))
+			return false;
+	if (number > INT64_MAX)
+		return false;
+	*f = (struct found){ .v = { .kind = VALUE_NUMBER,
+				    .is_signed = true,
+				    .number = is_negative ? 0 - number : number },
 			     .number = NO_NUMBER };
-	f->v.length = f->v.true_length = (uint32_t)strlen(e->shown);
+	return true;
 }
 
 static enum match_op match_op_of(enum rule_op op)
@@ -266,12 +294,15 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 	finder_begin(&finder, e, &l->left, a, ev);
 	/* A row of the matcher has looked at all arguments at once; a field is compared with
 	 * each. */
-	finder.one_by_one = right != NULL;
+	finder.one_by_one = right != NULL || l->left.shown == RULE_AS_NUMBER;
 	while (finder_next(&finder, &f)) {
 		enum truth fits;
 
-		if (l->left.shown && (f.v.kind == VALUE_NUMBER || f.v.kind == VALUE_ADDR))
-			show_value(e, l->left.shown, &f);
+		if (l->left.shown == RULE_AS_NUMBER && !become_number(&f))
+			continue;
+		if (l->left.shown && l->left.shown != RULE_AS_NUMBER &&
+		    (f.v.kind == VALUE_NUMBER || f.v.kind == VALUE_ADDR))
+			show_value(e->shown[0], l->left.shown, &f.v);
 		fits = fits_one(e, l, &f, right);
 
 		if (l->any_other && f.v.kind != VALUE_UNKNOWN)
@@ -308,6 +339,8 @@ enum truth eval_leaf(struct eval *e, uint32_t leaf, const struct reel_event *ev)
 		return judge(e, l, &left[leaf], ev, &e->bound[l->right.slot]);
 	}
 	value_of(e, &l->right, &e->plan->right[ev->type->id][leaf], ev, &right);
+	if (l->right.shown && (right.kind == VALUE_NUMBER || right.kind == VALUE_ADDR))
+		show_value(e->shown[1], l->right.shown, &right);
 	return judge(e, l, &left[leaf], ev, &right);
 }
 

@@ -99,6 +99,8 @@ struct eval_known_expr {
 	uint8_t answer; /* enum truth */
 };
 
+enum { EVAL_SHOWN_MAX = 64 };
+
 struct eval {
 	const struct eval_plan *plan;
 	struct match_memo *memos[RULE_ROLES];
@@ -126,7 +128,7 @@ struct eval {
 	uint32_t n_derived, next_derived;
 	uint8_t *changed[2]; /* what transforms made, of the left and the right side */
 	size_t changed_room[2];
-	char shown[64]; /* a number or an address, as text */
+	char shown[2][EVAL_SHOWN_MAX]; /* a number or an address, as text; of the right side */
 };
 
 int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err);

@@ -105,7 +105,9 @@ void report_finding_json(struct report *rp, const struct engine *e, const struct
 	put_string(o, "rule", rule->id);
 	if (rule->title && strcmp(rule->title, rule->id) != 0)
 		put_string(o, "title", rule->title);
+	put_string(o, "language", rule_language_names[rule->language]);
 	put_string(o, "severity", rule_severity_names[rule->severity]);
+	put_string(o, "status", rule->status);
 	put_string(o, "description", rule->description);
 	put_string(o, "priority", rule->priority);
 	put_string(o, "source", rule->source);
@@ -123,7 +125,7 @@ void report_finding_json(struct report *rp, const struct engine *e, const struct
 	if (f->has_uid)
 		put_number(o, "uid", f->uid);
 	put_text_blob(rp, e, "exe", &f->exe);
-	put_string(o, "by", rule_key_names[rule->key]);
+	put_string(o, "by", rule_key_name(rule->key));
 	put_number(o, "key", f->key);
 	key(o, "blocks");
 	out_char(o, '[');

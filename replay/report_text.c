@@ -30,6 +30,19 @@ static void put_text(struct report *rp, const char *text)
 	out_text_string(rp->out, text, strlen(text));
 }
 
+/* Rules of others have numbers that nobody knows by heart. */
+static void put_name(struct report *rp, const struct rule *rule)
+{
+	bool has_title = rule->title && strcmp(rule->title, rule->id) != 0;
+
+	put_text(rp, has_title ? rule->title : rule->id);
+	if (!has_title)
+		return;
+	out_str(rp->out, " (");
+	put_text(rp, rule->id);
+	out_char(rp->out, ')');
+}
+
 static void put_evidence(struct report *rp, const struct engine *e, const struct finding_match *m)
 {
 	const char *bytes = findings_blob(e->findings, &m->evidence);
@@ -66,7 +79,7 @@ void report_finding_text(struct report *rp, const struct engine *e, const struct
 		    NAME_COLUMNS);
 	report_put_time(rp, b, f->first.ts);
 	out_str(o, "  ");
-	put_text(rp, rule->id);
+	put_name(rp, rule);
 	if (rp->by_hosts) {
 		out_str(o, "  on ");
 		put_text(rp, b->host);
@@ -187,7 +200,7 @@ void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rul
 		return;
 	}
 	put_colored(rp, colors[v->kind], verdict_name(v->kind), NAME_COLUMNS);
-	put_text(rp, r->id);
+	put_name(rp, r);
 	if (v->kind == VERDICT_HIT) {
 		out_str(o, ": ");
 		out_u64(o, c->matches);

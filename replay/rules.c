@@ -187,6 +187,7 @@ static const char **copy_texts(struct rules *r, const char **from, uint32_t n, b
 
 static bool copy_node(struct rules *r, struct rule_node *node)
 {
+	uint32_t members = node->n_members ? node->n_members : 1;
 	bool failed = false;
 
 	COPY(node->guards, node->n_guards);
@@ -194,6 +195,9 @@ static bool copy_node(struct rules *r, struct rule_node *node)
 	COPY(node->unlesses, node->n_unlesses);
 	COPY(node->binding_member, node->n_bindings);
 	COPY(node->bindings, node->n_bindings);
+	COPY(node->group, node->n_group * members);
+	for (uint32_t i = 0; node->group && i < node->n_group * members; i++)
+		failed |= rules_copy_ref(r, &node->group[i]) < 0;
 	node->blocks = copy_texts(r, node->blocks, node->n_blocks, &failed);
 	for (uint32_t i = 0; node->bindings && i < node->n_bindings; i++)
 		failed |= rules_copy_ref(r, &node->bindings[i].ref) < 0;

@@ -134,7 +134,10 @@ enum rule_transform {
 };
 
 /* A number or an address may be compared as the text that it is written as. */
-enum rule_shown { RULE_AS_IT_IS, RULE_AS_DECIMAL, RULE_AS_HEX, RULE_AS_BOOL, RULE_AS_ADDRESS };
+enum rule_shown {
+	RULE_AS_IT_IS, RULE_AS_DECIMAL, RULE_AS_HEX, RULE_AS_BOOL, RULE_AS_ADDRESS,
+	RULE_AS_NUMBER, /* the other way: a text of digits, else nothing */
+};
 
 /* A field as a leaf names it. */
 struct rule_ref {
@@ -144,7 +147,7 @@ struct rule_ref {
 	bool is_signed;
 	int16_t index;		/* argv[N]; RULES_NONE: any, or no list */
 	int16_t slot;		/* RULE_OF_STEP: which of the rule's bound values */
-	uint8_t shown;		/* enum rule_shown; unless 0 its kind is REEL_TEXT */
+	uint8_t shown;		/* enum rule_shown: its kind is REEL_TEXT, of AS_NUMBER REEL_S64 */
 	uint8_t level;		/* RULE_OF_LEVEL */
 	uint8_t derived;	/* RULE_DERIVED: enum derived */
 	/* enum rule_transform, in the order in which they are applied; 0: no more. */
@@ -218,7 +221,17 @@ struct rule_step {
 	uint32_t expr;
 };
 
-enum rule_node_kind { RULE_NODE_STEP, RULE_NODE_COUNT, RULE_NODE_ALL };
+enum rule_node_kind { RULE_NODE_STEP, RULE_NODE_COUNT, RULE_NODE_ALL, RULE_NODE_WINDOW };
+
+/* WINDOW: of what comes in a time the number, or that of values of `distinct`, or their sum. */
+enum rule_measure { RULE_NUMBER, RULE_SUM, RULE_MEAN };
+struct rule_window {
+	double least, most, except; /* infinite, and no number: it does not matter */
+	uint8_t measure;
+	bool is_more, is_less; /* LEAST and MOST themselves do not do */
+	/* It begins with the first event and is asked at its end; else it ends with each event. */
+	bool closes;
+};
 
 /* A value that a node keeps for later ones. */
 struct rule_binding {
@@ -240,6 +253,7 @@ struct rule_node {
 	uint64_t window_ns;
 	bool has_distinct;
 	struct rule_ref distinct;
+	struct rule_window window; /* WINDOW: it is of window_ns */
 	/* Conditions that this is the else of: none of these steps may have come since the parent's
 	 * token was made; at the head, none with the same event. */
 	uint32_t *guards;
@@ -255,21 +269,27 @@ struct rule_node {
 	struct rule_binding *bindings;	/* STEP: what it binds; ALL: member by member */
 	uint32_t n_bindings;
 	uint8_t *binding_member; /* ALL: which member each is of */
-	/* What is bound again must be the same, and be there: events are put together, or counted,
-	 * for each tuple of values by itself. */
-	bool joins;
+	/* RULE_BY_GROUP: the fields that make the key; of ALL those of each member in turn. */
+	struct rule_ref *group;
+	uint32_t n_group;
 	const char **blocks;	/* names of the blocks that the way to here leads through */
 	uint32_t n_blocks;
 	uint32_t line;		/* in the rule's file, of the step */
 };
 
-enum rule_key { RULE_BY_FAMILY, RULE_BY_PROCESS, RULE_BY_CONTAINER, RULE_BY_USER, RULE_BY_HOST };
+enum rule_key {
+	RULE_BY_FAMILY, RULE_BY_PROCESS, RULE_BY_CONTAINER, RULE_BY_USER, RULE_BY_HOST,
+	RULE_BY_GROUP, /* values of fields that the nodes name; no key of policies */
+};
 enum rule_severity {
 	RULE_INFORMATIONAL, RULE_LOW, RULE_MEDIUM, RULE_HIGH, RULE_CRITICAL,
 };
-extern const char *const rule_severity_names[], *const rule_key_names[];	/* end with NULL */
+extern const char *const rule_severity_names[];	/* ends with NULL */
+extern const char *const rule_key_names[]; /* of policies; ends with NULL */
+const char *rule_key_name(unsigned key);
 extern const char *const rule_op_words[]; /* RULE_TRUE_FLAG has none */
 enum rule_language { RULE_POLICY, RULE_SIGMA, RULE_FALCO };
+extern const char *const rule_language_names[];
 
 struct rule_words {
 	const char **v;
@@ -340,7 +360,8 @@ struct rule_rejected {
 	const char *file, *id, *title; /* what is not known is NULL */
 	uint32_t line;
 	uint8_t language;
-	bool is_meant_so; /* its author says so, or another rule reports for it: no error */
+	bool is_meant_so; /* its author says so: no error */
+	bool is_part;	  /* nor is it rejected: another rule reports for it */
 	const char *reason;
 };
 

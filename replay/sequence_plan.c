@@ -107,7 +107,8 @@ static void find_lives(const struct rule *rule, struct node_facts *facts, struct
 	for (uint32_t i = rule->n_nodes; i-- > 0;) {
 		const struct rule_node *n = &rule->nodes[i];
 		struct node_facts *f = &facts[i];
-		uint64_t own = n->kind == RULE_NODE_COUNT ? n->window_ns : 0;
+		bool counts = n->kind == RULE_NODE_COUNT || n->kind == RULE_NODE_WINDOW;
+		uint64_t own = counts ? n->window_ns : 0;
 
 		if (n->kind == RULE_NODE_ALL && n->parent < 0)
 			own = n->within_ns;

@@ -10,6 +10,8 @@ enum {
 	SIGMA_NAME_MAX = 200,
 	SIGMA_VALUES_MAX = 10000, /* of an item, after its modifiers */
 	SIGMA_WORK_MAX = 2000000, /* values of a document, each as often as it is used */
+	SIGMA_CORRELATED_MAX = 64,
+	SIGMA_GROUP_MAX = 8,
 	SIGMA_CONDITION_MAX = 16 << 10,
 };
 
@@ -35,6 +37,9 @@ struct sigma_document {
 	struct sigma_form *forms;
 	uint32_t n_forms;
 	const char *why_not, *partly;
+	struct rule_node *nodes; /* of a correlation */
+	uint32_t n_nodes;
+	uint64_t within_ns;
 };
 
 struct sigma_tree {
@@ -53,8 +58,9 @@ enum { SIGMA_FAILED = -1, SIGMA_NEVER = -2, SIGMA_ALWAYS = -3 };
 /* Logsources ----------------------------------------------------------------------------------- */
 
 enum sigma_field_way {
-	SIGMA_FIELD_OF, /* as policies name it, on the event's type */
-	SIGMA_ARGUMENT, /* argv[N], N behind the name */
+	SIGMA_FIELD_OF,	  /* as policies name it, on the event's type */
+	SIGMA_PROCESS_OF, /* of its process, whatever the event has of that name */
+	SIGMA_ARGUMENT,	  /* argv[N], N behind the name */
 	SIGMA_CONSTANT,
 };
 
@@ -162,6 +168,8 @@ enum { SIGMA_STAR = 256, SIGMA_ONE = 257 };
 struct sigma_text {
 	uint16_t *at;
 	uint32_t n;
+	uint32_t of; /* the value that it was made from, of several */
+	bool is_number;
 };
 
 struct sigma_texts {

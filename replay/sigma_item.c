@@ -10,14 +10,15 @@
 
 /* Where a field is ----------------------------------------------------------------------------- */
 
-static bool add_ref(struct sigma_compile *c, const char *name, uint8_t shown,
+static bool add_ref(struct sigma_compile *c, const char *name, bool is_process, uint8_t shown,
 		    struct sigma_place *to)
 {
 	const struct reel_type *const types[] = { c->type };
 	struct rule_ref *ref = &to->ref[to->n];
 	bool is_mixed;
 
-	if (to->n == SIGMA_REFS_MAX || !policy_find_field(types, 1, name, ref, &is_mixed))
+	if (to->n == SIGMA_REFS_MAX ||
+	    !policy_find_field(types, is_process ? 0 : 1, name, ref, &is_mixed))
 		return false;
 	if (shown && ref->kind < REEL_PATH) {
 		ref->shown = shown;
@@ -67,10 +68,17 @@ void sigma_place(struct sigma_compile *c, const char *name, size_t length, struc
 		return;
 	if (f->way == SIGMA_CONSTANT)
 		ret->constant = f->text;
-	else if (f->way == SIGMA_FIELD_OF)
-		(void)add_ref(c, f->text, f->shown, ret);
-	else if (add_ref(c, "argv", RULE_AS_IT_IS, ret))
+	else if (f->way != SIGMA_ARGUMENT)
+		(void)add_ref(c, f->text, f->way == SIGMA_PROCESS_OF, f->shown, ret);
+	else if (add_ref(c, "argv", false, RULE_AS_IT_IS, ret))
 		ret->ref[0].index = index;
+}
+
+/* A path that is of a descriptor, and was told when it was opened. */
+static bool is_told_before(const struct reel_type *t, const struct reel_field *f)
+{
+	return strcmp(f->name, "path") == 0 && f->kind & REEL_OPTIONAL &&
+	       rule_own_field(t, "inode");
 }
 
 /* All texts of the event; of arguments the line, and no data that was only moved. */
@@ -81,9 +89,9 @@ static void place_texts(struct sigma_compile *c, struct sigma_place *ret)
 		uint8_t kind = f->kind & REEL_KIND_MASK;
 
 		if (kind == REEL_ARGS && strcmp(f->name, "argv") == 0)
-			(void)add_ref(c, "argv_line", RULE_AS_IT_IS, ret);
-		else if (kind == REEL_PATH || kind == REEL_TEXT)
-			(void)add_ref(c, f->name, RULE_AS_IT_IS, ret);
+			(void)add_ref(c, "argv_line", false, RULE_AS_IT_IS, ret);
+		else if ((kind == REEL_PATH || kind == REEL_TEXT) && !is_told_before(c->type, f))
+			(void)add_ref(c, f->name, false, RULE_AS_IT_IS, ret);
 	}
 }
 
@@ -95,9 +103,9 @@ static void place_keywords(struct sigma_compile *c, struct sigma_place *ret)
 		place_texts(c, ret);
 	for (const struct sigma_field *f = c->view->fields; f->name; f++) {
 		if (f->way == SIGMA_ARGUMENT)
-			(void)add_ref(c, "argv_line", RULE_AS_IT_IS, ret);
-		else if (f->way == SIGMA_FIELD_OF && f->shown == RULE_AS_IT_IS)
-			(void)add_ref(c, f->text, RULE_AS_IT_IS, ret);
+			(void)add_ref(c, "argv_line", false, RULE_AS_IT_IS, ret);
+		else if (f->way != SIGMA_CONSTANT && f->shown == RULE_AS_IT_IS)
+			(void)add_ref(c, f->text, f->way == SIGMA_PROCESS_OF, RULE_AS_IT_IS, ret);
 	}
 }
 
@@ -120,12 +128,30 @@ static int64_t leaf_of(struct sigma_compile *c, const struct yaml_value *at,
 }
 
 /* Whether it is any of them: one leaf for each operator that this takes. */
+/* A number among words: in no other number or word. */
+static bool number_value(struct sigma_compile *c, const struct sigma_text *t,
+			 struct rule_value *ret)
+{
+	static const char before[] = "(?<!\\w)", behind[] = "(?!\\w)";
+	char *bytes = sigma_alloc(c, sizeof(before) + sizeof(behind) + t->n);
+	uint32_t n = sizeof(before) - 1;
+
+	if (!bytes)
+		return false;
+	memcpy(bytes, before, n);
+	for (uint32_t i = 0; i < t->n; i++)
+		bytes[n++] = (char)t->at[i];
+	memcpy(bytes + n, behind, sizeof(behind));
+	*ret = (struct rule_value){ .bytes = bytes, .length = n + (uint32_t)sizeof(behind) - 1 };
+	return true;
+}
+
 static int64_t any_text(struct sigma_compile *c, const struct yaml_value *at,
 			const struct sigma_modifiers *m, const struct rule_ref *ref, uint32_t from,
 			uint32_t n, bool is_keyword)
 {
-	static const uint8_t ops[] = { RULE_EQ,	      RULE_STARTS, RULE_ENDS,
-				       RULE_CONTAINS, RULE_GLOB,   RULE_EXISTS };
+	static const uint8_t ops[] = { RULE_EQ,	  RULE_STARTS, RULE_ENDS, RULE_CONTAINS,
+				       RULE_GLOB, RULE_EXISTS, RULE_REGEX };
 	struct rule_value *values = sigma_alloc(c, n * sizeof(*values));
 	uint8_t *op_of = sigma_alloc(c, n);
 	struct rule_value *some = sigma_alloc(c, n * sizeof(*some));
@@ -136,9 +162,16 @@ static int64_t any_text(struct sigma_compile *c, const struct yaml_value *at,
 	for (uint32_t i = 0; i < n; i++) {
 		struct sigma_text t = m->texts.v[from + i], wide;
 
+		if (is_keyword && t.is_number) {
+			op_of[i] = RULE_REGEX;
+			if (!number_value(c, &t, &values[i]))
+				return SIGMA_FAILED;
+			continue;
+		}
 		if (is_keyword) { /* it may stand anywhere */
-			wide = (struct sigma_text){ sigma_alloc(c, (t.n + 2u) * sizeof(*t.at)),
-						    t.n + 2 };
+			wide = (struct sigma_text){ .at = sigma_alloc(c,
+								      (t.n + 2u) * sizeof(*t.at)),
+						    .n = t.n + 2 };
 			if (!wide.at)
 				return SIGMA_FAILED;
 			wide.at[0] = wide.at[t.n + 1] = SIGMA_STAR;
@@ -157,7 +190,8 @@ static int64_t any_text(struct sigma_compile *c, const struct yaml_value *at,
 				some[k++] = values[i];
 		if (k)
 			any = sigma_or(c, any,
-				       leaf_of(c, at, ref, ops[o], m->cased ? 0 : MATCH_NOCASE,
+				       leaf_of(c, at, ref, ops[o],
+					       m->cased || ops[o] == RULE_REGEX ? 0 : MATCH_NOCASE,
 					       some, ops[o] == RULE_EXISTS ? 0 : k));
 	}
 	return any;
@@ -257,8 +291,10 @@ static int64_t regex_at(struct sigma_compile *c, const struct yaml_value *v,
 static int64_t net_at(struct sigma_compile *c, const struct yaml_value *v,
 		      const struct sigma_place *p)
 {
+	enum { V4_BITS = 96 };
 	struct rule_value value = { 0 };
 	struct rule_ref ref;
+	int64_t inside;
 
 	if (!sigma_parse_net(v->text, v->length, &value.net))
 		return sigma_wrong(c, v, "'%.60s' is no network", v->text);
@@ -269,7 +305,12 @@ static int64_t net_at(struct sigma_compile *c, const struct yaml_value *v,
 		return sigma_wrong(c, v, "cidr is for addresses, and this field is none");
 	ref.shown = RULE_AS_IT_IS;
 	ref.kind = REEL_ADDR;
-	return leaf_of(c, v, &ref, RULE_CIDR, 0, &value, 1);
+	inside = leaf_of(c, v, &ref, RULE_CIDR, 0, &value, 1);
+	if (value.net.bits >= V4_BITS)
+		return inside;
+	/* Addresses of IPv4 are kept as such of IPv6, and are none. */
+	(void)sigma_parse_net("0.0.0.0/0", sizeof("0.0.0.0/0") - 1, &value.net);
+	return sigma_and(c, inside, sigma_not(c, leaf_of(c, v, &ref, RULE_CIDR, 0, &value, 1)));
 }
 
 static int64_t number_at(struct sigma_compile *c, const struct yaml_value *v,
@@ -289,10 +330,9 @@ static int64_t number_at(struct sigma_compile *c, const struct yaml_value *v,
 	if (p->n == 0)
 		return SIGMA_NEVER;
 	ref = p->ref[0];
-	/* What is a text is no number, and neither more nor less. */
-	if (ref.shown != RULE_AS_DECIMAL && ref.shown != RULE_AS_HEX)
+	if (ref.shown == RULE_AS_ADDRESS)
 		return SIGMA_NEVER;
-	ref.shown = RULE_AS_IT_IS;
+	ref.shown = ref.shown ? RULE_AS_IT_IS : RULE_AS_NUMBER;
 	ref.kind = REEL_S64;
 	ref.is_signed = true;
 	value.number = (uint64_t)number;
@@ -320,6 +360,8 @@ static int64_t field_at(struct sigma_compile *c, const struct yaml_value *v,
 	struct sigma_modifiers same = { .cased = m->cased };
 	struct sigma_text t;
 
+	if (v->kind != YAML_SCALAR || strpbrk(v->text, "*?"))
+		return sigma_wrong(c, v, "fieldref names a field");
 	sigma_place(c, v->text, v->length, &right);
 	if ((!p->n && !p->constant) || (!right.n && !right.constant))
 		return SIGMA_NEVER;
@@ -327,29 +369,23 @@ static int64_t field_at(struct sigma_compile *c, const struct yaml_value *v,
 		const char *text = right.constant ? right.constant : p->constant;
 		uint32_t n = (uint32_t)strlen(text);
 
-		if (m->contains || m->starts || m->ends)
-			return sigma_wrong(c, v, "'%.60s' has one value only", v->text);
-		t = (struct sigma_text){ sigma_alloc(c, (n + 1u) * sizeof(*t.at)), n };
+		if (!right.constant && (m->contains || m->starts || m->ends))
+			return sigma_wrong(c, v, "what has one value only stands on the right");
+		t = (struct sigma_text){ .at = sigma_alloc(c, (n + 2u) * sizeof(*t.at)) };
 		if (!t.at)
 			return SIGMA_FAILED;
+		if (m->contains || m->ends)
+			t.at[t.n++] = SIGMA_STAR;
 		for (uint32_t i = 0; i < n; i++)
-			t.at[i] = (unsigned char)text[i];
+			t.at[t.n++] = (unsigned char)text[i];
+		if (m->contains || m->starts)
+			t.at[t.n++] = SIGMA_STAR;
 		known = (struct sigma_texts){ &t, 1, 1 };
 		same.texts = known;
 		return texts_at(c, v, &same, right.constant ? p : &right, 0, 1, false);
 	}
 	leaf.left = p->ref[0];
 	leaf.right = right.ref[0];
-	if (leaf.left.shown != leaf.right.shown)
-		return sigma_wrong(c, v, "'%.60s' is another kind of value", v->text);
-	if (leaf.left.shown) { /* numbers are compared as numbers, addresses as such */
-		leaf.left.kind = leaf.right.kind = leaf.left.shown == RULE_AS_ADDRESS ? REEL_ADDR :
-											REEL_U64;
-		leaf.left.shown = leaf.right.shown = RULE_AS_IT_IS;
-		leaf.match_flags = 0;
-		if (m->contains || m->starts || m->ends)
-			return sigma_wrong(c, v, "numbers do not contain each other");
-	}
 	leaf.role = (uint8_t)rule_ref_role(&leaf.left);
 	leaf.op = m->contains ? RULE_CONTAINS :
 		  m->starts   ? RULE_STARTS :
@@ -386,6 +422,7 @@ static int64_t together(struct sigma_compile *c, const struct yaml_value *at,
 {
 	bool is_list = m->list->kind == YAML_SEQUENCE;
 	uint32_t n = m->compare != SIGMA_TEXTS ? (is_list ? m->list->n : 1) : m->texts.n;
+	uint32_t n_each = 0;
 	int64_t *each;
 
 	if (m->has_null) {
@@ -398,15 +435,20 @@ static int64_t together(struct sigma_compile *c, const struct yaml_value *at,
 	each = sigma_alloc(c, n * sizeof(*each));
 	if (!each)
 		return SIGMA_FAILED;
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0, end; i < n; i = end) {
+		end = i + 1;
+		/* What a modifier has made of one value are ways to write it. */
+		while (m->compare == SIGMA_TEXTS && end < n &&
+		       m->texts.v[end].of == m->texts.v[i].of)
+			end++;
 		if (m->compare == SIGMA_TEXTS)
-			each[i] = texts_at(c, at, m, p, i, 1, is_keyword);
+			each[n_each] = texts_at(c, at, m, p, i, end - i, is_keyword);
 		else
-			each[i] = value_at(c, is_list ? m->list->items[i] : m->list, m, p);
-		if (each[i] == SIGMA_FAILED)
+			each[n_each] = value_at(c, is_list ? m->list->items[i] : m->list, m, p);
+		if (each[n_each++] == SIGMA_FAILED)
 			return SIGMA_FAILED;
 	}
-	return m->all ? sigma_all(c, each, n) : sigma_any(c, each, n);
+	return m->all ? sigma_all(c, each, n_each) : sigma_any(c, each, n_each);
 }
 
 /* KEY is NULL, or begins with |, for keywords. */

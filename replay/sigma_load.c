@@ -50,7 +50,7 @@ reject(struct rules *r, struct sigma_document *d, const struct yaml_value *at, c
 }
 
 static int reject_as_meant(struct rules *r, struct sigma_document *d, const struct yaml_value *at,
-			   const char *reason)
+			   bool is_part, const char *reason)
 {
 	const struct rule_rejected one = { .file = d->file,
 					   .id = d->id,
@@ -58,6 +58,7 @@ static int reject_as_meant(struct rules *r, struct sigma_document *d, const stru
 					   .line = at->line,
 					   .language = RULE_SIGMA,
 					   .is_meant_so = true,
+					   .is_part = is_part,
 					   .reason = reason };
 
 	d->is_rejected = true;
@@ -87,11 +88,14 @@ static int add_document(struct rules *r, const char *file, const struct yaml_val
 		  yaml_get(root, "filter")	? SIGMA_FILTER :
 						  SIGMA_RULE;
 	if (status && strcasecmp(status, "unsupported") == 0)
-		return reject_as_meant(r, d, yaml_get(root, "status"),
+		return reject_as_meant(r, d, yaml_get(root, "status"), false,
 				       "its status is unsupported: its author says that it does "
 				       "not work");
 	if (!d->title)
 		return reject(r, d, root, "a rule needs a title");
+	if (yaml_get(root, "taxonomy") && !yaml_is(yaml_get(root, "taxonomy"), "sigma"))
+		return reject(r, d, yaml_get(root, "taxonomy"),
+			      "its taxonomy is not Sigma's: its fields have other names");
 	if (d->kind == SIGMA_RULE && !yaml_get(root, "detection"))
 		return reject(r, d, root, "neither detection, correlation nor filter");
 	return 0;
@@ -333,6 +337,22 @@ int sigma_compile_rule(struct rules *r, struct sigma_document *d, struct reel_er
 	return add_never(&c, d->forms);
 }
 
+static int add_correlation(struct rules *r, struct sigma_document *d, struct reel_err *err)
+{
+	struct rule rule;
+	int status;
+
+	sigma_fill_rule(d, &rule, r);
+	rule.key = RULE_BY_GROUP;
+	rule.within_ns = d->within_ns;
+	rule.nodes = d->nodes;
+	rule.n_nodes = d->n_nodes;
+	status = rules_add_rule(r, &rule, err);
+	if (status == -EEXIST)
+		status = reject(r, d, d->root, "%.200s", err->msg);
+	return status;
+}
+
 /* A rule of its own: each form is a node that begins and ends it. */
 static int add_rule(struct rules *r, struct sigma_document *d, struct reel_err *err)
 {
@@ -378,10 +398,13 @@ int sigma_finish(struct rules *r, struct reel_err *err)
 		if (d->kind == SIGMA_CORRELATION)
 			status = sigma_compile_correlation(r, d, err);
 	for (struct sigma_document *d = s ? s->first : NULL; d && status == 0; d = d->next) {
-		if (d->is_rejected || d->kind != SIGMA_RULE)
+		if (d->is_rejected || d->kind == SIGMA_FILTER)
 			continue;
 		if (d->is_silent)
-			status = reject_as_meant(r, d, d->root, "a correlation reports for it");
+			status = reject_as_meant(r, d, d->root, true,
+						 "a correlation reports for it");
+		else if (d->kind == SIGMA_CORRELATION)
+			status = add_correlation(r, d, err);
 		else
 			status = add_rule(r, d, err);
 	}

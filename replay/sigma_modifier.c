@@ -6,7 +6,9 @@
 
 #include "replay/sigma_impl.h"
 
-static bool push(struct sigma_compile *c, struct sigma_texts *to, const struct sigma_text *one)
+/* OF: what it was made from; NULL: it is written so. */
+static bool push(struct sigma_compile *c, struct sigma_texts *to, const struct sigma_text *one,
+		 const struct sigma_text *of)
 {
 	if (to->n >= SIGMA_VALUES_MAX)
 		return false;
@@ -21,14 +23,15 @@ static bool push(struct sigma_compile *c, struct sigma_texts *to, const struct s
 		to->v = v;
 		to->room = room;
 	}
-	to->v[to->n++] = *one;
+	to->v[to->n] = *one;
+	to->v[to->n].of = of ? of->of : to->n;
+	to->n++;
 	return true;
 }
 
 static bool new_text(struct sigma_compile *c, size_t room, struct sigma_text *ret)
 {
-	ret->at = sigma_alloc(c, (room ? room : 1) * sizeof(*ret->at));
-	ret->n = 0;
+	*ret = (struct sigma_text){ .at = sigma_alloc(c, (room ? room : 1) * sizeof(*ret->at)) };
 	return ret->at != NULL;
 }
 
@@ -85,7 +88,7 @@ static bool add_stars(struct sigma_compile *c, const struct yaml_value *at,
 	ret.n += t->n;
 	if (how & STAR_BEHIND && !(ret.n && ret.at[ret.n - 1] == SIGMA_STAR))
 		ret.at[ret.n++] = SIGMA_STAR;
-	return push(c, to, &ret);
+	return push(c, to, &ret, t);
 }
 
 static bool bytes_of(struct sigma_compile *c, const struct yaml_value *at,
@@ -121,7 +124,7 @@ static bool encode(struct sigma_compile *c, const struct yaml_value *at, const s
 	(void)sodium_bin2base64(text, room, bytes, length, sodium_base64_VARIANT_ORIGINAL);
 	from = cuts ? skipped[how] : 0;
 	n = strlen(text) - (cuts ? dropped[length % 3] : 0);
-	return n > from && copy_bytes(c, text + from, n - from, &ret) && push(c, to, &ret);
+	return n > from && copy_bytes(c, text + from, n - from, &ret) && push(c, to, &ret, t);
 }
 
 static bool to_base64(struct sigma_compile *c, const struct yaml_value *at,
@@ -186,7 +189,7 @@ static bool to_utf16(struct sigma_compile *c, const struct yaml_value *at,
 		}
 		put_unit(&ret, point, how == UTF16_BIG);
 	}
-	return push(c, to, &ret);
+	return push(c, to, &ret, t);
 }
 
 static bool is_word(uint16_t one)
@@ -234,7 +237,7 @@ static bool to_dashes(struct sigma_compile *c, const struct yaml_value *at,
 				ret.at[ret.n++] = (unsigned char)*d;
 			rest /= DASHES;
 		}
-		if (!push(c, to, &ret))
+		if (!push(c, to, &ret, t))
 			return false;
 	}
 	return true;
@@ -271,7 +274,7 @@ static bool expand(struct sigma_compile *c, const struct yaml_value *at, const s
 		}
 		ret.at[ret.n++] = t->at[i];
 	}
-	return push(c, to, &ret);
+	return push(c, to, &ret, t);
 }
 
 /* Modifiers ------------------------------------------------------------------------------------ */
@@ -422,16 +425,19 @@ static bool add_value(struct sigma_compile *c, const struct yaml_value *v, bool 
 	}
 	if (yaml_is_integer(v, &n)) {
 		(void)snprintf(number, sizeof(number), "%lld", (long long)n);
-		return copy_bytes(c, number, strlen(number), &t) && push(c, &ret->texts, &t);
+		if (!copy_bytes(c, number, strlen(number), &t))
+			return false;
+		t.is_number = true;
+		return push(c, &ret->texts, &t, NULL);
 	}
 	if (yaml_is_bool(v, &b)) {
 		const char *word = b ? "true" : "false";
 
-		return copy_bytes(c, word, strlen(word), &t) && push(c, &ret->texts, &t);
+		return copy_bytes(c, word, strlen(word), &t) && push(c, &ret->texts, &t, NULL);
 	}
 	if (memchr(v->text, '\0', v->length))
 		return sigma_wrong(c, v, "a value with a NUL in it") == 0;
-	return scan_text(c, v->text, v->length, &t) && push(c, &ret->texts, &t);
+	return scan_text(c, v->text, v->length, &t) && push(c, &ret->texts, &t, NULL);
 }
 
 static bool add_values(struct sigma_compile *c, const struct yaml_value *v,

@@ -16,6 +16,14 @@
 	{                                                   \
 		name, SIGMA_FIELD_OF, RULE_AS_DECIMAL, text \
 	}
+#define PROCESS(name, text)                                 \
+	{                                                   \
+		name, SIGMA_PROCESS_OF, RULE_AS_IT_IS, text \
+	}
+#define PROCESS_NUMBER(name, text)                            \
+	{                                                     \
+		name, SIGMA_PROCESS_OF, RULE_AS_DECIMAL, text \
+	}
 #define HEX(name, text)                                 \
 	{                                               \
 		name, SIGMA_FIELD_OF, RULE_AS_HEX, text \
@@ -39,10 +47,10 @@
 
 /* Of the one who does it. */
 #define ACTOR                                                                                     \
-	FIELD("User", "user"), NUMBER("LogonId", "loginuid"), NUMBER("ProcessId", "pid"),         \
-		NUMBER("ParentProcessId", "ppid"), FIELD("ParentImage", "parent.exe"),            \
-		FIELD("ParentCommandLine", "parent.cmdline"), FIELD("ParentUser", "parent.user"), \
-		FIELD("CurrentDirectory", "cwd")
+	PROCESS("User", "user"), PROCESS_NUMBER("LogonId", "loginuid"),                           \
+		NUMBER("ProcessId", "pid"), PROCESS_NUMBER("ParentProcessId", "ppid"),            \
+		FIELD("ParentImage", "parent.exe"), FIELD("ParentCommandLine", "parent.cmdline"), \
+		FIELD("ParentUser", "parent.user"), PROCESS("CurrentDirectory", "cwd")
 #define ACTOR_IMAGE FIELD("Image", "exe"), FIELD("CommandLine", "cmdline")
 
 static const struct sigma_field execution[] = {
@@ -92,14 +100,16 @@ static const struct sigma_field accepted[] = {
 
 /* auditd --------------------------------------------------------------------------------------- */
 
-#define SYSCALL_RECORD                                                                        \
-	CONSTANT("type", "SYSCALL"), CONSTANT("success", "yes"), FIELD("SYSCALL", "syscall"), \
-		FIELD("syscall", "syscall"), FIELD("exe", "exe"), FIELD("comm", "comm"),      \
-		NUMBER("uid", "uid"), NUMBER("euid", "euid"), NUMBER("suid", "suid"),         \
-		NUMBER("fsuid", "fsuid"), NUMBER("gid", "gid"), NUMBER("egid", "egid"),       \
-		NUMBER("sgid", "sgid"), NUMBER("fsgid", "fsgid"), NUMBER("auid", "loginuid"), \
-		NUMBER("pid", "pid"), NUMBER("ppid", "ppid"), NUMBER("exit", "ret"),          \
-		FIELD("AUID", "login"), FIELD("UID", "user")
+#define SYSCALL_RECORD                                                                         \
+	CONSTANT("type", "SYSCALL"), CONSTANT("success", "yes"), FIELD("SYSCALL", "syscall"),  \
+		FIELD("syscall", "syscall"), FIELD("exe", "exe"), FIELD("comm", "comm"),       \
+		PROCESS_NUMBER("uid", "uid"), PROCESS_NUMBER("euid", "euid"),                  \
+		PROCESS_NUMBER("suid", "suid"), PROCESS_NUMBER("fsuid", "fsuid"),              \
+		PROCESS_NUMBER("gid", "gid"), PROCESS_NUMBER("egid", "egid"),                  \
+		PROCESS_NUMBER("sgid", "sgid"), PROCESS_NUMBER("fsgid", "fsgid"),              \
+		PROCESS_NUMBER("auid", "loginuid"), NUMBER("pid", "pid"),                      \
+		PROCESS_NUMBER("ppid", "ppid"), NUMBER("exit", "ret"), FIELD("AUID", "login"), \
+		PROCESS("UID", "user")
 
 static const struct sigma_field executed_record[] = {
 	CONSTANT("type", "EXECVE"),
@@ -115,7 +125,7 @@ static const struct sigma_field title_record[] = {
 
 static const struct sigma_field directory_record[] = {
 	CONSTANT("type", "CWD"),
-	FIELD("cwd", "cwd"),
+	PROCESS("cwd", "cwd"),
 	END,
 };
 
