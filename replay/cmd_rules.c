@@ -16,6 +16,8 @@ static const struct reel_option rules_table[] = {
 	  "same as --format json", .value = RULES_JSON },
 	{ "for", 0, "CAPTURE", REEL_OPT_LIST, offsetof(struct rules_options, captures),
 	  "whether this capture can decide them; may be repeated" },
+	{ "falco-fields", 0, NULL, REEL_OPT_FLAG, offsetof(struct rules_options, falco_fields),
+	  "what the fields of Falco's rules are here; without a PATH" },
 	{ "coverage", 0, NULL, REEL_OPT_FLAG, offsetof(struct rules_options, coverage),
 	  "which techniques of ATT&CK they look for; with --for: and it can decide" },
 	{ "record-options", 0, NULL, REEL_OPT_FLAG, offsetof(struct rules_options, record_options),
@@ -331,7 +333,9 @@ static int show(const struct reel_command *self, const struct rules_options *o, 
 		(void)reel_err_set(&err, -ENOMEM, "no memory for the output");
 		return reel_command_fail(self, REEL_STATUS_IO, &err);
 	}
-	if (o->record_options)
+	if (o->falco_fields)
+		rules_put_fields(&out);
+	else if (o->record_options)
 		result = rules_put_record_options(&out, o, r, &err);
 	else if (o->coverage)
 		result = rules_put_coverage(&out, o, r, &err);
@@ -362,7 +366,7 @@ static int rules_run(const struct reel_command *self, int argc, char **argv)
 
 	if (!reel_command_parse(self, argc, argv, &o, &args, &status))
 		return status;
-	if (args.n == 0 || (o.record_options && o.captures.n)) {
+	if ((args.n == 0 && !o.falco_fields) || (o.record_options && o.captures.n)) {
 		status = reel_command_misuse(self, args.n ? "--for goes without --record-options" :
 							    "which rules?");
 		goto out;

@@ -10,7 +10,7 @@
 
 struct rules_options {
 	int format;
-	bool record_options, coverage;
+	bool record_options, coverage, falco_fields;
 	struct reel_strings captures;
 };
 
@@ -23,6 +23,8 @@ void rules_put_place(struct reel_out *o, const char *file, uint32_t line);
 /* --record-options and --for; 0 or -errno. */
 int rules_put_record_options(struct reel_out *o, const struct rules_options *options,
 			     struct rules *rules, struct reel_err *err);
+/* --falco-fields: a row of a table each, as FOREIGN.md has it. */
+void rules_put_fields(struct reel_out *o);
 /* --coverage */
 int rules_put_coverage(struct reel_out *o, const struct rules_options *options, struct rules *rules,
 		       struct reel_err *err);

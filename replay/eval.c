@@ -16,6 +16,9 @@ int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err
 {
 	memset(e, 0, sizeof(*e));
 	e->plan = plan;
+	e->exprs = calloc(plan->rules->n_exprs + 1u, sizeof(*e->exprs));
+	if (!e->exprs)
+		return reel_err_set(err, -ENOMEM, "no memory for rules");
 	for (unsigned i = 0; i < RULE_ROLES; i++) {
 		int r = match_memo_new(plan->rules->matchers[i], &e->memos[i], err);
 
@@ -31,7 +34,14 @@ void eval_done(struct eval *e)
 {
 	for (unsigned i = 0; i < RULE_ROLES; i++)
 		match_memo_free(e->memos[i]);
-	free(e->line);
+	for (unsigned i = 0; i < 2; i++) {
+		free(e->line[i]);
+		free(e->changed[i]);
+	}
+	for (uint32_t i = 0; i < e->n_derived; i++)
+		free(e->derived[i].bytes);
+	free(e->derived);
+	free(e->exprs);
 	memset(e, 0, sizeof(*e));
 }
 
@@ -295,6 +305,9 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 			show_value(e->shown[0], l->left.shown, &f.v);
 		fits = fits_one(e, l, &f, right);
 
+		if (l->any_other && f.v.kind != VALUE_UNKNOWN)
+			fits = truth_not(fits);
+
 		if (fits == TRUTH_UNKNOWN && f.v.kind != VALUE_UNKNOWN)
 			e->why |= 1u << (f.v.kind == VALUE_STRING && f.v.true_length != f.v.length ?
 						 BLIND_CUT :
@@ -305,7 +318,7 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 		if (all.fits == TRUTH_YES)
 			break;
 	}
-	if (l->op == RULE_NE || l->op == RULE_NOT_REGEX)
+	if ((l->op == RULE_NE && !l->any_other) || l->op == RULE_NOT_REGEX)
 		return truth_and(all.is_there, truth_not(all.fits));
 	return all.fits;
 }
@@ -331,7 +344,9 @@ enum truth eval_leaf(struct eval *e, uint32_t leaf, const struct reel_event *ev)
 	return judge(e, l, &left[leaf], ev, &right);
 }
 
-enum truth eval_expr(struct eval *e, uint32_t expr, const struct reel_event *ev)
+static enum truth ask_once(struct eval *e, uint32_t expr, const struct reel_event *ev);
+
+static enum truth ask(struct eval *e, uint32_t expr, const struct reel_event *ev)
 {
 	const struct rule_expr *x = &e->plan->rules->exprs[expr];
 	enum truth a;
@@ -340,16 +355,56 @@ enum truth eval_expr(struct eval *e, uint32_t expr, const struct reel_event *ev)
 	case RULE_EXPR_LEAF:
 		return eval_leaf(e, x->a, ev);
 	case RULE_EXPR_NOT:
-		return truth_not(eval_expr(e, x->a, ev));
+		return truth_not(ask_once(e, x->a, ev));
 	case RULE_EXPR_AND:
-		a = eval_expr(e, x->a, ev);
-		return a == TRUTH_NO ? a : truth_and(a, eval_expr(e, x->b, ev));
+		a = ask_once(e, x->a, ev);
+		return a == TRUTH_NO ? a : truth_and(a, ask_once(e, x->b, ev));
 	case RULE_EXPR_OR:
-		a = eval_expr(e, x->a, ev);
-		return a == TRUTH_YES ? a : truth_or(a, eval_expr(e, x->b, ev));
+		a = ask_once(e, x->a, ev);
+		return a == TRUTH_YES ? a : truth_or(a, ask_once(e, x->b, ev));
 	default:
 		return TRUTH_YES;
 	}
+}
+
+static void meet_event(struct eval *e, const struct reel_event *ev)
+{
+	if (e->event && e->seq == ev->seq && e->ts == ev->ts && e->cpu == ev->cpu)
+		return;
+	e->seq = ev->seq;
+	e->ts = ev->ts;
+	e->cpu = ev->cpu;
+	if (++e->event == 0) { /* what was known 4 billion events ago would count again */
+		memset(e->exprs, 0, e->plan->rules->n_exprs * sizeof(*e->exprs));
+		e->event = 1;
+	}
+}
+
+static enum truth ask_once(struct eval *e, uint32_t expr, const struct reel_event *ev)
+{
+	struct eval_known_expr *known;
+	uint32_t why;
+
+	if (!e->plan->is_shared[expr])
+		return ask(e, expr, ev);
+	known = &e->exprs[expr];
+	if (known->event == e->event) {
+		e->why |= known->why;
+		return known->answer;
+	}
+	why = e->why;
+	e->why = 0;
+	known->answer = (uint8_t)ask(e, expr, ev);
+	known->why = e->why;
+	known->event = e->event;
+	e->why |= why;
+	return known->answer;
+}
+
+enum truth eval_expr(struct eval *e, uint32_t expr, const struct reel_event *ev)
+{
+	meet_event(e, ev);
+	return ask_once(e, expr, ev);
 }
 
 /* What connect() says when it goes on without the caller. */
@@ -380,8 +435,8 @@ enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev)
 	return a == TRUTH_NO ? a : truth_and(a, eval_expr(e, s->expr, ev));
 }
 
-void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
-		struct value *ret)
+static const struct access *known_access(struct eval *e, const struct rule_ref *ref,
+					 const struct reel_event *ev)
 {
 	uint64_t at = ((uintptr_t)ref / sizeof(void *) * 31 + ev->type->id) % 64;
 	struct eval_known *k = &e->known[at];
@@ -390,5 +445,20 @@ void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_ev
 		*k = (struct eval_known){ ref, ev->type, { .way = ACCESS_UNSET } };
 		access_resolve(ev->type, ref, &k->access);
 	}
-	value_of(e, ref, &k->access, ev, ret);
+	return &k->access;
+}
+
+void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
+		struct value *ret)
+{
+	value_of(e, ref, known_access(e, ref, ev), ev, ret);
+}
+
+bool eval_found(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
+		struct found *ret)
+{
+	struct finder f;
+
+	finder_begin(&f, e, ref, known_access(e, ref, ev), ev);
+	return finder_next(&f, ret);
 }

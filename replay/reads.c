@@ -45,6 +45,10 @@ static bool is_context(const struct rule_ref *ref, unsigned *ret)
 	*ret = ref->context;
 	if (ref->scope == RULE_OF_STEP)
 		return false;
+	if (ref->context == RULE_DERIVED) {
+		*ret = derive_context(ref->derived);
+		return derive_reads_process(ref->derived);
+	}
 	if (ref->scope == RULE_OF_EVENT && ref->context != RULE_OWN_FIELD)
 		return false;
 	if (ref->context != RULE_OWN_FIELD)

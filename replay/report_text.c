@@ -51,6 +51,22 @@ static void put_evidence(struct report *rp, const struct engine *e, const struct
 		out_mem(rp->out, bytes, m->evidence.length);
 }
 
+/* As it is, but for what could drive a terminal. */
+static void put_harmless(struct reel_out *o, const struct reel_out *line)
+{
+	struct reel_out quoted;
+
+	if (out_init_mem(&quoted) < 0)
+		return;
+	out_quoted(&quoted, line->buf, line->len, '"');
+	for (size_t i = 1; i + 1 < quoted.len; i++) {
+		if (quoted.buf[i] == '\\' && strchr("\\\"", quoted.buf[i + 1]))
+			i++;
+		out_char(o, quoted.buf[i]);
+	}
+	out_done(&quoted);
+}
+
 void report_finding_text(struct report *rp, const struct engine *e, const struct finding *f)
 {
 	const struct rule *rule = &e->rules->list[f->rule];
@@ -87,6 +103,17 @@ void report_finding_text(struct report *rp, const struct engine *e, const struct
 	if (rule->description) {
 		out_str(o, "    ");
 		put_text(rp, rule->description);
+		out_char(o, '\n');
+	}
+	if (f->output.length) {
+		struct reel_out line;
+
+		out_str(o, "    ");
+		if (out_init_mem(&line) == 0) {
+			findings_put_output(e->findings, &line, f, &rp->tz);
+			put_harmless(o, &line);
+			out_done(&line);
+		}
 		out_char(o, '\n');
 	}
 	for (uint32_t i = 0; i < node->n_blocks; i++) {

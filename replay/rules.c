@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/falco.h"
 #include "replay/sigma.h"
 
 enum { NOTES_MAX = 10000 };
@@ -51,7 +52,9 @@ static void free_making(struct rules_maker *m)
 	m->leaf_traits = m->expr_traits = NULL;
 	m->files = NULL;
 	sigma_free(m->sigma);
+	falco_free(m->falco);
 	m->sigma = NULL;
+	m->falco = NULL;
 	arena_done(&m->scratch);
 }
 
@@ -220,6 +223,8 @@ int rules_add_rule(struct rules *r, const struct rule *given, struct reel_err *e
 	rule.author = copy_text(r, given->author, &failed);
 	rule.file = copy_text(r, given->file, &failed);
 	rule.why_not = copy_text(r, given->why_not, &failed);
+	rule.priority = copy_text(r, given->priority, &failed);
+	rule.source = copy_text(r, given->source, &failed);
 	rule.partly = copy_text(r, given->partly, &failed);
 	rule.status = copy_text(r, given->status, &failed);
 	rule.tags.v = copy_texts(r, given->tags.v, given->tags.n, &failed);
@@ -265,6 +270,8 @@ int rules_finish(struct rules *r, struct reel_err *err)
 	if (r->maker->is_finished)
 		return 0;
 	status = sigma_finish(r, err);
+	if (status == 0)
+		status = falco_finish(r, err);
 	for (int role = 0; status == 0 && role < RULE_ROLES; role++) {
 		status = matcher_build(r->matchers[role], err);
 	}

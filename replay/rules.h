@@ -15,6 +15,7 @@
 #include "bpf/events.h"
 #include "format/err.h"
 #include "format/types.h"
+#include "replay/derive.h"
 #include "replay/match.h"
 #include "replay/truth.h"
 
@@ -35,6 +36,7 @@ enum rule_scope {
 	RULE_OF_PARENT,
 	RULE_OF_ANCESTOR,	/* any of them */
 	RULE_OF_STEP,		/* on the right side only: of a named step's event */
+	RULE_OF_LEVEL,		/* the one so many above; 0: itself */
 };
 
 /*
@@ -82,6 +84,7 @@ enum rule_scope {
 	X(fsgid, "fsgid", U32, "dec", "group id that counts for files")				\
 	X(loginuid, "loginuid", U32, "dec", "who logged in")					\
 	X(ppid, "ppid", U32, "pid", "the process that made it")					\
+	X(vpid, "vpid", U32, "pid", "its number in its own PID namespace")			\
 	X(sid, "sid", U32, "pid", "session")							\
 	X(pgid, "pgid", U32, "pid", "process group")						\
 	X(tty, "tty", U32, "dev", "controlling terminal, 0: none")				\
@@ -115,6 +118,7 @@ enum rule_context {
 	RULE_PROCESS_FIELDS(X)
 #undef X
 	RULE_CONTEXTS,
+	RULE_DERIVED = 0xfe,	/* worked out from others: rule_ref.derived says how */
 	RULE_OWN_FIELD = 0xff,	/* of the type's list: by its name */
 };
 
@@ -126,6 +130,12 @@ struct rule_context_row {
 };
 /* By enum rule_context; the place of RULE_CONTEXT_PROCESS is the first process field's own. */
 extern const struct rule_context_row rule_contexts[];
+
+/* What is done to a value before it is compared. */
+enum rule_transform {
+	RULE_TO_LOWER = 1, RULE_TO_UPPER, RULE_FROM_BASE64, RULE_BASENAME, RULE_LENGTH,
+	RULE_TRANSFORMS_MAX = 4,
+};
 
 /* A number or an address may be compared as the text that it is written as. */
 enum rule_shown {
@@ -142,7 +152,12 @@ struct rule_ref {
 	int16_t index;		/* argv[N]; RULES_NONE: any, or no list */
 	int16_t slot;		/* RULE_OF_STEP: which of the rule's bound values */
 	uint8_t shown;		/* enum rule_shown: its kind is REEL_TEXT, of AS_NUMBER REEL_S64 */
-	const char *own;	/* RULE_OWN_FIELD: name, as in the type's list */
+	uint8_t level;		/* RULE_OF_LEVEL */
+	uint8_t derived;	/* RULE_DERIVED: enum derived */
+	/* enum rule_transform, in the order in which they are applied; 0: no more. */
+	uint8_t transforms[RULE_TRANSFORMS_MAX];
+	const char *own;	/* RULE_OWN_FIELD: name, as in the type's list; RULE_DERIVED: of the
+				 * field or variable that it is made from, NULL */
 	const char *hint;
 };
 
@@ -182,6 +197,7 @@ struct rule_leaf {
 	uint8_t op;		/* enum rule_op */
 	uint8_t role;		/* enum rule_role, for strings */
 	uint8_t match_flags;	/* enum match_flags */
+	bool any_other;		/* NE: some value is another, not: none is the same */
 	bool has_right;		/* compared with this field instead of values: */
 	struct rule_ref right;
 	struct rule_value *values;
@@ -284,6 +300,25 @@ struct rule_words {
 	uint32_t n;
 };
 
+/* Times of an event, as an output may have them. */
+enum rule_output_clock {
+	RULE_CLOCK_NONE, RULE_CLOCK_TIME, RULE_CLOCK_TIME_S, RULE_CLOCK_ISO, RULE_CLOCK_DATE,
+	RULE_CLOCK_DATE_S, RULE_CLOCK_RAW,
+};
+
+/* A text with fields in it, that is filled for each finding. */
+struct rule_output_part {
+	const char *text;	/* as it is; NULL: a field */
+	uint32_t length;
+	uint8_t clock;		/* enum rule_output_clock; 0: REF */
+	bool is_optional;	/* the whole text before and behind it counts, whatever it is */
+	struct rule_ref ref;	/* kind REEL_ARGS: never known */
+};
+struct rule_output {
+	struct rule_output_part *parts;
+	uint32_t n;
+};
+
 struct rule {
 	const char *id;		/* of a policy its name */
 	const char *title;
@@ -303,6 +338,9 @@ struct rule {
 	uint64_t hash; /* of the compiled form: a rule that did not change keeps its state */
 	const char *why_not;	/* it is loaded, and cannot be decided by any capture: why; NULL */
 	const char *partly;	/* what of it no capture can decide; NULL */
+	/* Falco: */
+	const char *priority, *source; /* as Falco words them; NULL */
+	const struct rule_output *output; /* what is said of a finding; NULL */
 };
 
 struct rule_tune {

@@ -35,6 +35,9 @@ static void put_ref(uint64_t *to, const struct rule_ref *ref)
 	put(to, (uint64_t)ref->scope | (uint64_t)ref->context << 8 | (uint64_t)ref->kind << 16 |
 			(uint64_t)(uint16_t)ref->index << 24 | (uint64_t)(uint16_t)ref->slot << 40 |
 			(uint64_t)ref->is_signed << 56);
+	if (ref->level || ref->derived || ref->transforms[0])
+		put(to, XXH3_64bits_withSeed(ref->transforms, sizeof(ref->transforms),
+					     ref->level | (uint64_t)ref->derived << 8));
 	put_text(to, ref->own);
 	if (ref->shown)
 		put(to, ref->shown);

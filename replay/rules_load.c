@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "replay/falco.h"
 #include "replay/policy.h"
 #include "replay/policy_files.h"
 #include "replay/rules_impl.h"
@@ -58,6 +59,8 @@ int rules_load_yaml(struct rules *r, const char *path, const char *text, size_t 
 
 		return rules_reject(r, &whole) < 0 ? no_memory(err) : 0;
 	}
+	if (yaml_tree_n(tree) && falco_is(yaml_tree_document(tree, 0)))
+		return falco_add(r, path, tree, err);
 	return sigma_add(r, path, tree, err);
 }
 
