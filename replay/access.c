@@ -100,6 +100,23 @@ static void resolve_pathname(const struct reel_type *t, struct access *ret)
 				.second = offset_of(t, "path_arg") };
 }
 
+/* An end of a connection: the one who connects, or the other. */
+static void resolve_end(const struct reel_type *t, const struct rule_ref *ref, struct access *ret)
+{
+	bool is_to = ref->context == RULE_to_addr || ref->context == RULE_to_port;
+	bool is_port = ref->context == RULE_to_port || ref->context == RULE_from_port;
+	bool is_peer = is_to != (t->id == EV_accept);
+	const char *own = is_port ? "lport" : "laddr";
+	const struct reel_field *f = rule_own_field(t, is_peer ? own + 1 : own);
+
+	*ret = (struct access){ .way = ACCESS_ABSENT };
+	if (f && (t->id == EV_connect || t->id == EV_accept))
+		*ret = (struct access){ .way = ACCESS_INET,
+					.kind = f->kind & REEL_KIND_MASK,
+					.offset = f->offset,
+					.second = offset_of(t, "family") };
+}
+
 void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struct access *ret)
 {
 	if (ret->way != ACCESS_UNSET)
@@ -116,6 +133,8 @@ void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struc
 		resolve_own(t, ref, ret);
 	else if (ref->context == RULE_pathname || ref->context == RULE_filename)
 		resolve_pathname(t, ret);
+	else if (ref->context >= RULE_from_addr && ref->context <= RULE_to_port)
+		resolve_end(t, ref, ret);
 	else if (ref->context == RULE_argv_line)
 		*ret = (struct access){ .way = offset_of(t, "argv") == ACCESS_NOWHERE ?
 						       ACCESS_ABSENT :

@@ -77,8 +77,6 @@ struct value {
 	uint32_t length, true_length;
 };
 
-enum { EVAL_SHOWN_MAX = 64 };
-
 /* A string that was made for an event, as long as that is looked at. */
 enum { EVAL_DERIVED_MAX = 64 };
 struct eval_derived {
@@ -100,6 +98,8 @@ struct eval_known_expr {
 	uint32_t why;
 	uint8_t answer; /* enum truth */
 };
+
+enum { EVAL_SHOWN_MAX = 64 };
 
 struct eval {
 	const struct eval_plan *plan;

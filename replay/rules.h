@@ -61,7 +61,11 @@ enum rule_scope {
 	X(partial, "partial", U8, "bool", "totals may lack a part, or the result is not known")	\
 	X(pathname, "pathname", PATH, "", "path, or path_arg: as resolved or as passed")	\
 	X(filename, "filename", PATH, "", "the same")						\
-	X(argv_line, "argv_line", TEXT, "", "of exec: its arguments with blanks between them")
+	X(argv_line, "argv_line", TEXT, "", "of exec: its arguments with blanks between them")	\
+	X(from_addr, "from_addr", ADDR, "", "of connect and accept: address of who connects")	\
+	X(from_port, "from_port", U16, "dec", "and its port")					\
+	X(to_addr, "to_addr", ADDR, "", "address of who is connected to")			\
+	X(to_port, "to_port", U16, "dec", "and its port")
 #define RULE_PROCESS_FIELDS(X)									\
 	X(exe, "exe", PATH, "", "the program that runs; of a script its interpreter")		\
 	X(comm, "comm", TEXT, "", "short name, at most 15 bytes")				\

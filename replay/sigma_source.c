@@ -75,27 +75,17 @@ static const struct sigma_field renamed[] = {
 	END,
 };
 
+#define ENDS                                                                 \
+	ADDRESS("SourceIp", "from_addr"), NUMBER("SourcePort", "from_port"), \
+		ADDRESS("DestinationIp", "to_addr"), NUMBER("DestinationPort", "to_port")
+
 static const struct sigma_field connected[] = {
-	CONSTANT("Initiated", "true"),
-	ADDRESS("DestinationIp", "addr"),
-	NUMBER("DestinationPort", "port"),
-	ADDRESS("SourceIp", "laddr"),
-	NUMBER("SourcePort", "lport"),
-	ACTOR_IMAGE,
-	ACTOR,
-	END,
+	CONSTANT("Initiated", "true"), ENDS, ACTOR_IMAGE, ACTOR, END,
 };
 
 /* The one who connects is the source. */
 static const struct sigma_field accepted[] = {
-	CONSTANT("Initiated", "false"),
-	ADDRESS("SourceIp", "addr"),
-	NUMBER("SourcePort", "port"),
-	ADDRESS("DestinationIp", "laddr"),
-	NUMBER("DestinationPort", "lport"),
-	ACTOR_IMAGE,
-	ACTOR,
-	END,
+	CONSTANT("Initiated", "false"), ENDS, ACTOR_IMAGE, ACTOR, END,
 };
 
 /* auditd --------------------------------------------------------------------------------------- */
