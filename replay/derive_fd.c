@@ -190,8 +190,7 @@ static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
 	if (!derive_has_own(ev, "fd", &f) || !derive_has_own(ev, "inode", &f))
 		return;
 	/* A path was given instead. */
-	if (is_by_path(ev) ||
-	    (ev->type->id != EV_dup && (int64_t)derive_own_number(ev, "fd") < 0))
+	if (is_by_path(ev) || (ev->type->id != EV_dup && (int64_t)derive_own_number(ev, "fd") < 0))
 		return;
 	if (derive_own_string(ev, "path", &v->path)) {
 		v->kind = VIEW_PATH;
