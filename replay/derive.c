@@ -267,7 +267,12 @@ static bool make_cwd(struct finder *f, struct model_process *p, struct eval_deri
 {
 	struct found v;
 
-	if (is_useless(f, x, get(f, p, &own_cwd, RULE_cwd, &v), &v))
+	bool is_there = get(f, p, &own_cwd, RULE_cwd, &v);
+
+	/* An exec says it only where it can. */
+	if (!is_there && f->ref->scope == RULE_OF_EVENT)
+		is_there = eval_of_process(f->e, p, RULE_cwd, &v);
+	if (is_useless(f, x, is_there, &v))
 		return x->is_unknown;
 	derive_put(x, v.v.bytes, v.v.length);
 	if (v.v.true_length != v.v.length)

@@ -139,9 +139,10 @@ static bool open_flag(const struct finder *f)
 		  (flags & O_IS_TMPFILE) == O_IS_TMPFILE;
 	switch (f->ref->derived) {
 	case DERIVED_opens_read:
-		return (flags & O_WAY) != 1 && ev->type->id != EV_create;
+		return (flags & O_WAY) != 1 &&
+		       ev->type->id != EV_create; /* creat() is none of both */
 	case DERIVED_opens_write:
-		return (flags & O_WAY) == 1 || (flags & O_WAY) == 2 || ev->type->id == EV_create;
+		return ((flags & O_WAY) == 1 || (flags & O_WAY) == 2) && ev->type->id != EV_create;
 	case DERIVED_opens_exec:
 		return created && derive_own_number(ev, "mode") & 0111;
 	default:
@@ -228,7 +229,11 @@ static bool make_call(struct finder *f, struct eval_derived *x)
 			reel_syscall_name(EV_CALL_ABI(ev->call), EV_CALL_NUMBER(ev->call)) :
 			NULL;
 
-	derive_put_text(x, name ? name : ev->type->name);
+	if (!name)
+		name = ev->type->id == EV_exit	 ? "procexit" :
+		       ev->type->id == EV_signal ? "signaldeliver" :
+						   ev->type->name;
+	derive_put_text(x, name);
 	return true;
 }
 
@@ -250,7 +255,7 @@ static bool make_named(struct finder *f, const char *own, bool is_mode, struct e
 /* setuid() has not changed anything where it failed, and nothing says what was wanted. */
 static bool make_account(struct finder *f, const char *own, struct eval_derived *x)
 {
-	struct reel_field field;
+	struct reel_field field, real;
 	uint64_t id;
 
 	if (!derive_has_own(f->ev, own, &field))
@@ -258,6 +263,10 @@ static bool make_account(struct finder *f, const char *own, struct eval_derived 
 	if (f->ev->ret < 0)
 		return derive_unknown(f, x, BLIND_RESULT);
 	id = reel_event_number(f->ev, &field);
+	/* Of root all ids change, of others only the one that counts. */
+	if (f->ev->type->id == EV_setuid && derive_has_own(f->ev, "uid", &real) &&
+	    reel_event_number(f->ev, &real) != derive_own_number(f->ev, "old_uid"))
+		id = reel_event_number(f->ev, &real);
 	return derive_account(f, id, x) || derive_put_names(x, "dec", id, '|', false);
 }
 

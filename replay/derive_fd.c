@@ -133,6 +133,30 @@ static const struct {
 	{ EV_io_uring_setup, 'r', "io_uring" },
 };
 
+/* Calls that change a file by its path, and have a twin that takes a descriptor. */
+static bool is_by_path(const struct reel_event *ev)
+{
+	const char *name;
+	size_t n;
+
+	switch (ev->type->id) {
+	case EV_chmod:
+	case EV_chown:
+	case EV_truncate:
+	case EV_setxattr:
+	case EV_utimes:
+		break;
+	default:
+		return false;
+	}
+	if (!ev->call || EV_CALL_ABI(ev->call) == EV_ABI_NONE)
+		return true;
+	name = reel_syscall_name(EV_CALL_ABI(ev->call), EV_CALL_NUMBER(ev->call));
+	n = name ? strlen(name) : 0;
+	return !n || *name != 'f' || strcmp(name + n - 2, "at") == 0 ||
+	       strcmp(name + n - 3, "at2") == 0;
+}
+
 static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
 {
 	struct reel_field f;
@@ -166,7 +190,7 @@ static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
 	if (!derive_has_own(ev, "fd", &f) || !derive_has_own(ev, "inode", &f))
 		return;
 	/* A path was given instead. */
-	if (ev->type->id != EV_dup && (int64_t)derive_own_number(ev, "fd") < 0)
+	if (is_by_path(ev) || (ev->type->id != EV_dup && (int64_t)derive_own_number(ev, "fd") < 0))
 		return;
 	if (derive_own_string(ev, "path", &v->path)) {
 		v->kind = VIEW_PATH;

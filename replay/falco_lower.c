@@ -155,7 +155,7 @@ static void find_types(const struct falco_cond *c, bool negated, uint8_t ret[32]
 		return;
 	default:
 		for (unsigned i = 0; i < 32; i++)
-			ret[i] = negated ? ret[i] : c->types[i];
+			ret[i] = negated ? ret[i] : ret[i] & c->types[i];
 	}
 }
 
