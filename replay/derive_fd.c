@@ -393,7 +393,8 @@ static bool make_part_of_path(struct finder *f, struct eval_derived *x, const st
 		uint32_t from = slash ? before + 1 : 0;
 
 		derive_put(x, v->path.v.bytes + from, v->path.v.length - from);
-		return v->letter == 'f';
+		/* Of an open that failed nobody knows more than its name. */
+		return v->letter == 'f' || f->ev->ret < 0;
 	}
 	derive_put(x, slash ? v->path.v.bytes : (const uint8_t *)"/", before ? before : 1);
 	return true;

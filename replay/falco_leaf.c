@@ -321,20 +321,28 @@ static bool has_glob(const struct falco_text *t)
 	       memchr(t->bytes, '[', t->length);
 }
 
-/* A glob of each part of a path, as a regular expression. */
+/* A glob of each part of a path, as a regular expression. Slashes only part, as many as there are. */
 static bool path_regex(struct falco_lowering *l, const struct falco_text *t, struct rule_value *ret)
 {
 	static const char rest[] = "(?:/.*)?";
-	char *to = arena_alloc(l->memory, 5ul * t->length + sizeof(rest));
-	uint32_t n = 0;
+	char *to = arena_alloc(l->memory, 5ul * t->length + 2 + sizeof(rest));
+	uint32_t n = 2, i = 0;
 
 	if (!to)
 		return false;
-	for (uint32_t i = 0; i < t->length; i++) {
+	memcpy(to, "/*", 2);
+	while (i < t->length && t->bytes[i] == '/')
+		i++;
+	for (; i < t->length; i++) {
 		char c = t->bytes[i];
 		const char *end = c == '[' ? memchr(t->bytes + i, ']', t->length - i) : NULL;
 
-		if (c == '*' || c == '?') {
+		if (c == '/') {
+			while (i + 1 < t->length && t->bytes[i + 1] == '/')
+				i++;
+			memcpy(to + n, "/+", 2);
+			n += i + 1 < t->length ? 2 : 0;
+		} else if (c == '*' || c == '?') {
 			memcpy(to + n, "[^/]*", 5);
 			n += c == '*' ? 5 : 4;
 		} else if (end && end > t->bytes + i + 1) {
@@ -346,15 +354,23 @@ static bool path_regex(struct falco_lowering *l, const struct falco_text *t, str
 			n += length;
 			i += length - 1;
 		} else {
-			if (!isalnum((unsigned char)c) && c != '/' && c != '_')
+			if (!isalnum((unsigned char)c) && c != '_')
 				to[n++] = '\\';
 			to[n++] = c;
 		}
 	}
-	memcpy(to + n, rest, sizeof(rest));
+	/* What has no parts is the beginning of everything. */
+	memcpy(to + n, n > 2 ? rest : ".*", n > 2 ? sizeof(rest) : 3);
 	ret->bytes = to;
-	ret->length = n + (uint32_t)sizeof(rest) - 1;
+	ret->length = (uint32_t)strlen(to);
 	return true;
+}
+
+/* Of a path of the kernel and one as the kernel writes them two comparisons are enough. */
+static bool is_plain(const struct rule_leaf *leaf, const struct falco_text *t)
+{
+	return leaf->left.kind == REEL_PATH && !leaf->left.transforms[0] && t->length &&
+	       t->bytes[0] == '/' && !has_glob(t) && !memmem(t->bytes, t->length, "//", 2);
 }
 
 static int add_path(struct falco_lowering *l, const struct rule_leaf *like,
@@ -369,7 +385,7 @@ static int add_path(struct falco_lowering *l, const struct rule_leaf *like,
 
 	while (t.length > 1 && t.bytes[t.length - 1] == '/')
 		t.length--;
-	if (has_glob(&t)) {
+	if (!is_plain(&leaf, &t)) {
 		leaf.op = RULE_REGEX;
 		leaf.match_flags = MATCH_WHOLE;
 		if (!path_regex(l, &t, &v))

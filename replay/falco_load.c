@@ -69,6 +69,33 @@ static const struct falco_node *find_macro(void *user, const char *name, uint32_
 	return i->node;
 }
 
+/* The first that it names and does not see; NULL: it sees all. */
+static const char *unseen_macro(struct falco *f, const struct falco_item *i,
+				const struct falco_node *n)
+{
+	uint32_t visibility = i->visibility;
+	const char *name = NULL;
+
+	if (n->kind == FALCO_MACRO)
+		return find_macro(f, n->name, &visibility) ? NULL : n->name;
+	if (n->kind == FALCO_TEST)
+		return NULL;
+	for (uint32_t k = 0; k < n->n && !name; k++)
+		name = unseen_macro(f, i, n->nodes[k]);
+	return name;
+}
+
+static int check_macro(struct rules *r, struct falco_item *i)
+{
+	const char *name = i->is_wrong ? NULL : unseen_macro(r->maker->falco, i, i->node);
+	char reason[FALCO_REASON_BYTES];
+
+	if (!name)
+		return 0;
+	snprintf(reason, sizeof(reason), "there is no macro %.80s before this", name);
+	return falco_item_reject(r, i, reason);
+}
+
 /* Rules ---------------------------------------------------------------------------------------- */
 
 static int add(struct rules *r, struct falco_item *i, const struct falco_lowered *l,
@@ -221,6 +248,10 @@ int falco_finish(struct rules *r, struct reel_err *err)
 	for (struct falco_item *i = f ? f->first : NULL; i && status == 0; i = i->next)
 		if (i->kind == FALCO_MACRO_ITEM)
 			status = prepare(r, i);
+	/* In their order: one that names a wrong one is wrong, too. */
+	for (struct falco_item *i = f ? f->first : NULL; i && status == 0; i = i->next)
+		if (i->kind == FALCO_MACRO_ITEM)
+			status = check_macro(r, i);
 	for (struct falco_item *i = f ? f->first : NULL; i && status == 0; i = i->next)
 		if (i->kind == FALCO_RULE_ITEM)
 			status = finish_rule(r, i);

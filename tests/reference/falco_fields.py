@@ -162,6 +162,9 @@ class Told:
             return text("directory" if is_directory else "file")
         if name not in ("directory", "filename") or not path or path[0] is UNKNOWN_VALUE:
             return []
+        # A descriptor of a directory has no filename; where there is none, it is that of the call.
+        if name == "filename" and is_directory and j["ret"] >= 0:
+            return []
         head, _, tail = path[0].data.rpartition(b"/")
         return [tail] if name == "filename" else [head or b"/"]
 
