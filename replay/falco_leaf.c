@@ -321,7 +321,7 @@ static bool has_glob(const struct falco_text *t)
 	       memchr(t->bytes, '[', t->length);
 }
 
-/* A glob of each part of a path, as a regular expression. Slashes only part, as many as there are. */
+/* A glob of each part of a path, as a regular expression. Slashes only part, however many. */
 static bool path_regex(struct falco_lowering *l, const struct falco_text *t, struct rule_value *ret)
 {
 	static const char rest[] = "(?:/.*)?";
