@@ -32,7 +32,7 @@ relro := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 loadable := $(hardened:-fPIE=-fPIC) -fvisibility=hidden -DREEL_LOADABLE
 
 libs_needed := -lzstd -lxxhash -lsodium -lpthread
-reel_libs := -lsqlite3 -lpcre2-8 $(libs_needed)
+reel_libs := -lsqlite3 -lpcre2-8 -lyaml $(libs_needed)
 record_libs := -lbpf -lelf $(libs_needed)
 
 BPF_CC ?= $(CLANG)
@@ -218,8 +218,9 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 # Checks ------------------------------------------------------------------------------------------
 
 packages := binutils bpftool busybox-static clang clang-format file gcc jq libbpf-dev libc6-dev \
-	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libzstd-dev linux-libc-dev make mandoc pkg-config \
-	procps python3 python3-xxhash python3-zstandard qemu-system-x86 sqlite3 strace tmux xz-utils
+	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libyaml-dev libzstd-dev \
+	linux-libc-dev make mandoc pkg-config \
+	procps python3 python3-xxhash python3-yaml python3-zstandard qemu-system-x86 sqlite3 strace tmux xz-utils
 
 deps: ## install what building and testing need (Debian); does nothing when all is there
 	$(Q)command -v dpkg-query >/dev/null || \

@@ -426,6 +426,7 @@
 	C(R, num, image, "REFERENCES image", "")						\
 	C(R, num, pid, "NOT NULL", "") C(R, num, uid, "", "") C(R, bytes, exe, "", "")		\
 	C(R, bytes, line, "", "its command line")						\
+	C(R, bytes, output, "", "what a rule of Falco says of it, as Falco prints it")		\
 	C(R, text, key_kind, "NOT NULL", "what its events have in common: family, process ...")	\
 	C(R, num, despite, "NOT NULL", "1: something was missing that could have prevented it")	\
 	C(R, num, suppressed, "NOT NULL", "1: a tune says that it is expected")

@@ -60,7 +60,8 @@ static void resolve_own(const struct reel_type *t, const struct rule_ref *ref, s
 	const struct reel_field *f = rule_own_field(t, name);
 
 	*ret = (struct access){ .way = ACCESS_ABSENT };
-	if (f && kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
+	if (f && !ref->shown && !ref->transforms[0] &&
+	    kind_class(f->kind & REEL_KIND_MASK) != kind_class(ref->kind))
 		return;
 	if (strcmp(name, "path") == 0 && resolve_named(t, f, ret))
 		return;
@@ -99,11 +100,30 @@ static void resolve_pathname(const struct reel_type *t, struct access *ret)
 				.second = offset_of(t, "path_arg") };
 }
 
+/* An end of a connection: the one who connects, or the other. */
+static void resolve_end(const struct reel_type *t, const struct rule_ref *ref, struct access *ret)
+{
+	bool is_to = ref->context == RULE_to_addr || ref->context == RULE_to_port;
+	bool is_port = ref->context == RULE_to_port || ref->context == RULE_from_port;
+	bool is_peer = is_to != (t->id == EV_accept);
+	const char *own = is_port ? "lport" : "laddr";
+	const struct reel_field *f = rule_own_field(t, is_peer ? own + 1 : own);
+
+	*ret = (struct access){ .way = ACCESS_ABSENT };
+	if (f && (t->id == EV_connect || t->id == EV_accept))
+		*ret = (struct access){ .way = ACCESS_INET,
+					.kind = f->kind & REEL_KIND_MASK,
+					.offset = f->offset,
+					.second = offset_of(t, "family") };
+}
+
 void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struct access *ret)
 {
 	if (ret->way != ACCESS_UNSET)
 		return;
-	if (ref->scope == RULE_OF_STEP)
+	if (ref->context == RULE_DERIVED)
+		*ret = (struct access){ .way = ACCESS_DERIVED, .kind = ref->kind };
+	else if (ref->scope == RULE_OF_STEP)
 		*ret = (struct access){ .way = ACCESS_ABSENT }; /* never asked of the event */
 	else if (ref->scope != RULE_OF_EVENT)
 		*ret = (struct access){ .way = ACCESS_PROCESS,
@@ -113,6 +133,14 @@ void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struc
 		resolve_own(t, ref, ret);
 	else if (ref->context == RULE_pathname || ref->context == RULE_filename)
 		resolve_pathname(t, ret);
+	else if (ref->context >= RULE_from_addr && ref->context <= RULE_to_port)
+		resolve_end(t, ref, ret);
+	else if (ref->context == RULE_argv_line)
+		*ret = (struct access){ .way = offset_of(t, "argv") == ACCESS_NOWHERE ?
+						       ACCESS_ABSENT :
+						       ACCESS_LINE,
+					.kind = REEL_TEXT,
+					.offset = offset_of(t, "argv") };
 	else
 		*ret = (struct access){ .way = ACCESS_COMMON,
 					.kind = rule_contexts[ref->context].kind,
@@ -147,6 +175,10 @@ static void resolve_expr(const struct walk *w, uint32_t at)
 			if (w->is_step && w->p->left[w->id][x->a].way == ACCESS_NAMED &&
 			    w->p->left[w->id][x->a].offset == ACCESS_NOWHERE)
 				w->p->needs_names = true;
+			if (w->is_step &&
+			    (derive_needs_name(l->left.derived, w->type) ||
+			     (l->has_right && derive_needs_name(l->right.derived, w->type))))
+				w->p->needs_names = true;
 			if (l->has_right)
 				access_resolve(w->type, &l->right, &w->p->right[w->id][x->a]);
 			return;
@@ -165,6 +197,60 @@ static int add_type(struct eval_plan *p, unsigned type)
 	return p->left[type] && p->right[type] ? 0 : -ENOMEM;
 }
 
+static bool reads_bound(const struct rules *rules, uint32_t at, uint8_t *known)
+{
+	const struct rule_expr *x = &rules->exprs[at];
+	const struct rule_leaf *l;
+	bool is = false;
+
+	if (known[at])
+		return known[at] > 1;
+	switch (x->op) {
+	case RULE_EXPR_AND:
+	case RULE_EXPR_OR:
+		is = reads_bound(rules, x->b, known);
+		is |= reads_bound(rules, x->a, known);
+		break;
+	case RULE_EXPR_NOT:
+		is = reads_bound(rules, x->a, known);
+		break;
+	case RULE_EXPR_LEAF:
+		l = &rules->leaves[x->a];
+		is = l->has_right && l->right.scope == RULE_OF_STEP;
+		break;
+	default:
+		break;
+	}
+	known[at] = 1 + is;
+	return is;
+}
+
+/* What several steps, or several expressions, have in common is worked out once for an event. */
+static int find_shared(struct eval_plan *p)
+{
+	const struct rules *rules = p->rules;
+	uint8_t *known = calloc(rules->n_exprs + 1u, 1);
+	uint8_t *uses = calloc(rules->n_exprs + 1u, 1);
+
+	p->is_shared = calloc(rules->n_exprs + 1u, 1);
+	for (uint32_t i = 0; uses && i < rules->n_exprs; i++) {
+		const struct rule_expr *x = &rules->exprs[i];
+
+		if (x->op == RULE_EXPR_AND || x->op == RULE_EXPR_OR)
+			uses[x->b] += uses[x->b] < 2;
+		if (x->op == RULE_EXPR_AND || x->op == RULE_EXPR_OR || x->op == RULE_EXPR_NOT)
+			uses[x->a] += uses[x->a] < 2;
+	}
+	for (uint32_t i = 0; uses && i < rules->n_steps; i++)
+		uses[rules->steps[i].expr] += uses[rules->steps[i].expr] < 2;
+	for (uint32_t i = 0; known && uses && p->is_shared && i < rules->n_exprs; i++)
+		p->is_shared[i] = uses[i] > 1 && rules->exprs[i].op != RULE_EXPR_TRUE &&
+				  !reads_bound(rules, i, known);
+	free(uses);
+	free(known);
+	return uses && known && p->is_shared ? 0 : -ENOMEM;
+}
+
 int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan **ret,
 		  struct reel_err *err)
 {
@@ -174,6 +260,7 @@ int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan *
 	if (p) {
 		p->rules = rules;
 		p->number = number;
+		r = find_shared(p);
 	}
 	for (uint32_t s = 0; r == 0 && s < rules->n_steps; s++) {
 		const struct rule_step *step = &rules->steps[s];
@@ -213,6 +300,7 @@ void eval_plan_free(struct eval_plan *p)
 		free(p->left[t]);
 		free(p->right[t]);
 	}
+	free(p->is_shared);
 	free(p);
 }
 

@@ -287,7 +287,7 @@ static int put_finding(struct job *j, const struct finding *f, struct reel_err *
 {
 	struct engine_boot *b = j->r->engine->boots[f->boot];
 	char key[2 * FINDING_ID_BYTES + 1];
-	size_t exe_bytes, line_bytes;
+	size_t exe_bytes, line_bytes, output_bytes = 0;
 	struct row_finding row;
 	int result;
 
@@ -312,13 +312,21 @@ static int put_finding(struct job *j, const struct finding *f, struct reel_err *
 	out_reset(&j->text);
 	exe_bytes = put_blob(j, &f->exe, false);
 	line_bytes = put_blob(j, &f->line, true);
+	if (f->output.length) {
+		findings_put_output(j->r->engine->findings, &j->text, f,
+				    &(struct reel_tz){ .kind = REEL_TZ_UTC });
+		output_bytes = j->text.len - exe_bytes - line_bytes;
+	}
 	if (out_error(&j->text) < 0)
 		return reel_err_set(err, out_error(&j->text), "no memory for a case");
 	if (exe_bytes)
 		row.exe = (struct case_text){ j->text.buf, exe_bytes };
 	if (line_bytes)
 		row.line = (struct case_text){ j->text.buf + exe_bytes, line_bytes };
-	row.key_kind = text_of(rule_key_names[j->r->engine->rules->list[f->rule].key]);
+	if (output_bytes)
+		row.output =
+			(struct case_text){ j->text.buf + exe_bytes + line_bytes, output_bytes };
+	row.key_kind = text_of(rule_key_name(j->r->engine->rules->list[f->rule].key));
 	row.despite = f->is_despite;
 	row.suppressed = f->is_tuned;
 	result = case_write(j->w, CASE_finding, &row, err);

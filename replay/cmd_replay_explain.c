@@ -290,7 +290,7 @@ static void put_text(struct explainer *e)
 	out_char(o, ':');
 	out_u64(o, e->rule->line);
 	out_str(o, ", by ");
-	out_str(o, rule_key_names[e->rule->key]);
+	out_str(o, rule_key_name(e->rule->key));
 	if (e->rule->within_ns != RULES_FOREVER) {
 		out_str(o, ", within ");
 		put_duration(o, e->rule->within_ns);

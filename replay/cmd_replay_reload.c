@@ -93,7 +93,7 @@ static bool is_good(struct follow *f, const struct rules *rules, bool is_asked)
 	struct replay *r = f->r;
 
 	replay_say_notes(r, rules);
-	if (rules->n_errors) {
+	if (rules->n_errors > rules->n_skipped) {
 		say_kept(f, "files of rules do not compile");
 		return false;
 	}

@@ -18,14 +18,19 @@ static bool has_tag(const struct rule *rule, const char *tag)
 	return false;
 }
 
+static bool is_called(const char *glob, const char *name)
+{
+	uint32_t n = (uint32_t)strlen(name);
+
+	return match_one(MATCH_GLOB, 0, glob, strlen(glob), name, n, n) == TRUTH_YES;
+}
+
 static bool is_wanted(const struct replay_options *o, const struct rule *rule)
 {
-	uint32_t n = (uint32_t)strlen(rule->id);
 	bool fits = o->only.n == 0, tagged = o->tags.n == 0;
 
 	for (size_t i = 0; i < o->only.n && !fits; i++)
-		fits = match_one(MATCH_GLOB, 0, o->only.v[i], strlen(o->only.v[i]), rule->id, n,
-				 n) == TRUTH_YES;
+		fits = is_called(o->only.v[i], rule->id) || is_called(o->only.v[i], rule->title);
 	for (size_t i = 0; i < o->tags.n && !tagged; i++)
 		tagged = has_tag(rule, o->tags.v[i]);
 	return fits && tagged && rule->severity >= o->severity;
@@ -136,7 +141,8 @@ int replay_load(struct replay *r, const struct reel_strings *paths, struct rules
 	if (result < 0)
 		return replay_fail(r, result, &err);
 	replay_say_notes(r, *ret);
-	if ((*ret)->n_errors) {
+	/* Of rules of others the rest is good without those that are not. */
+	if ((*ret)->n_errors > (*ret)->n_skipped) {
 		reel_err_set(&err, -EINVAL, "%u of %u files of rules do not compile",
 			     (*ret)->n_rejected, (*ret)->n_files);
 		return reel_command_fail(r->self, REEL_STATUS_USAGE, &err);

@@ -90,23 +90,34 @@ static void list_reasons(struct reasons *r, const struct verdict *v)
 	}
 }
 
-static const char *judge(struct reasons *r, const struct engine *e, const struct needs *needs,
-			 uint32_t rule, struct reel_err *err)
-{
-	const char *status = "decidable";
-	struct verdict v;
+const char *const rules_decidable_names[] = {
+	[RULES_DECIDABLE] = "decidable",
+	[RULES_PARTLY] = "partly",
+	[RULES_NOT_EVALUABLE] = "not evaluable",
+};
 
-	if (verdict_of(e, rule, &v, err) < 0)
-		return NULL;
+/* enum rules_decidable, or -errno. */
+static int judge(struct reasons *r, const struct engine *e, const struct needs *needs,
+		 uint32_t rule, struct reel_err *err)
+{
+	const char *partly = e->rules->list[rule].partly;
+	int status = RULES_DECIDABLE;
+	struct verdict v;
+	int result = verdict_of(e, rule, &v, err);
+
+	if (result < 0)
+		return result;
 	if (v.kind == VERDICT_NOT_EVALUABLE) {
-		status = "not evaluable";
+		status = RULES_NOT_EVALUABLE;
 		add_reason(r, v.why[0] ? v.why : "what it reads is not recorded");
 	} else {
 		list_reasons(r, &v);
 		for (unsigned i = 0; i < e->n_boots && (i == 0 || !r->n); i++)
 			compare_options(r, &e->boots[i]->coverage, needs);
+		if (partly)
+			add_reason(r, partly);
 		if (r->n)
-			status = "partly";
+			status = RULES_PARTLY;
 	}
 	verdict_done(&v);
 	return status;
@@ -145,7 +156,7 @@ static void put_json(struct reel_out *o, const struct rule *rule, const char *st
 }
 
 static int put_rules(struct reel_out *o, const struct rules_options *options, struct engine *e,
-		     struct rules *rules, struct reel_err *err)
+		     struct rules *rules, uint8_t *ret_decidable, struct reel_err *err)
 {
 	struct reasons reasons = { .n = 0 };
 	int r = out_init_mem(&reasons.text);
@@ -154,7 +165,7 @@ static int put_rules(struct reel_out *o, const struct rules_options *options, st
 		return reel_err_set(err, r, "no memory for reasons");
 	for (uint32_t i = 0; r == 0 && i < rules->n; i++) {
 		struct needs needs = { 0 };
-		const char *status = NULL;
+		int status = -ENOMEM;
 
 		out_reset(&reasons.text);
 		reasons.n = 0;
@@ -163,12 +174,14 @@ static int put_rules(struct reel_out *o, const struct rules_options *options, st
 			reel_err_set(err, r, "no memory for reasons");
 		else
 			status = judge(&reasons, e, &needs, i, err);
-		if (!status)
-			r = -ENOMEM;
-		else if (options->format == RULES_JSON)
-			put_json(o, &rules->list[i], status, &reasons);
-		else
-			put_text(o, &rules->list[i], status, &reasons);
+		if (r == 0 && status < 0)
+			r = status;
+		if (r == 0 && ret_decidable)
+			ret_decidable[i] = (uint8_t)status;
+		if (r == 0 && o && options->format == RULES_JSON)
+			put_json(o, &rules->list[i], rules_decidable_names[status], &reasons);
+		else if (r == 0 && o)
+			put_text(o, &rules->list[i], rules_decidable_names[status], &reasons);
 		needs_done(&needs);
 	}
 	out_done(&reasons.text);
@@ -187,7 +200,7 @@ static void put_scope(struct reel_out *o, const struct engine *e)
 }
 
 int rules_put_for(struct reel_out *o, const struct rules_options *options, struct rules *rules,
-		  struct reel_err *err)
+		  uint8_t *ret_decidable, struct reel_err *err)
 {
 	const struct findings_options fo = { .is_json = false };
 	const struct engine_options eo = { .threads = 1, .max_state = 1, .is_survey = true };
@@ -211,8 +224,8 @@ int rules_put_for(struct reel_out *o, const struct rules_options *options, struc
 	if (r == 0)
 		r = engine_replay(e, reader, err);
 	if (r == 0)
-		r = put_rules(o, options, e, rules, err);
-	if (r == 0 && options->format == RULES_TEXT)
+		r = put_rules(o, options, e, rules, ret_decidable, err);
+	if (r == 0 && o && options->format == RULES_TEXT)
 		put_scope(o, e);
 	engine_free(e);
 	findings_free(findings);

@@ -236,7 +236,7 @@ void engine_add_stats(struct engine *e)
 static void where_is(struct engine *e, struct finding_where *ret)
 {
 	*ret = (struct finding_where){ e->n_boots - 1, e->boot->id, e->boot->host,
-				       &e->boot->boot->clocks };
+				       &e->boot->boot->clocks, &e->eval };
 }
 
 static void free_boot_state(struct engine *e)

@@ -23,10 +23,12 @@ enum access_way {
 	ACCESS_INET, /* a number or address that only IPv4 and IPv6 sockets have */
 	ACCESS_RESULT,
 	ACCESS_STRING,
+	ACCESS_LINE,	 /* arguments, with blanks between them */
 	ACCESS_DIGITS,	 /* bytes that are compared as hexadecimal digits */
 	ACCESS_PATHNAME, /* two strings, either of which may be absent */
 	ACCESS_NAMED,	 /* a string, else by device and inode */
 	ACCESS_PROCESS,
+	ACCESS_DERIVED,
 };
 
 enum { ACCESS_NOWHERE = 0xffff };
@@ -36,7 +38,7 @@ struct access {
 	uint8_t kind;	 /* of the field on tape */
 	uint8_t context; /* COMMON, PROCESS */
 	bool is_optional;
-	bool is_data; /* what was moved: none of it where nothing was kept */
+	bool is_data;	 /* what was moved: none of it where nothing was kept */
 	uint16_t offset; /* ACCESS_NOWHERE: the type has no such string */
 	uint16_t second; /* PATHNAME: of path_arg; INET: of family; NAMED: of dev */
 	uint16_t inode;	 /* NAMED */
@@ -47,8 +49,9 @@ struct eval_plan {
 	const struct rules *rules;
 	struct access *left[EV_MAX_TYPES]; /* by leaf; NULL: no step wants the type */
 	struct access *right[EV_MAX_TYPES];
-	bool needs_names; /* a step asks for a file that is known by device and inode only */
-	uint64_t number; /* of the plan; for what is remembered in a model's texts */
+	uint8_t *is_shared; /* by expression: it stands in several places, and binds nothing */
+	bool needs_names;   /* a step asks for a file that is known by device and inode only */
+	uint64_t number;    /* of the plan; for what is remembered in a model's texts */
 };
 
 int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan **ret,
@@ -74,6 +77,30 @@ struct value {
 	uint32_t length, true_length;
 };
 
+/* A string that was made for an event, as long as that is looked at. */
+enum { EVAL_DERIVED_MAX = 64 };
+struct eval_derived {
+	uint64_t seq, ts;
+	uint64_t key;
+	uint16_t cpu;
+	bool is_there, is_string, is_unknown;
+	uint32_t why; /* as in struct eval, if it is unknown */
+	uint8_t *bytes;
+	size_t room;
+	uint32_t length, true_length;
+	uint64_t number;
+	const struct match_row *row[RULE_ROLES];
+};
+
+/* What an expression that stands in several places is for the event that is looked at. */
+struct eval_known_expr {
+	uint32_t event; /* as in struct eval; 0: none */
+	uint32_t why;
+	uint8_t answer; /* enum truth */
+};
+
+enum { EVAL_SHOWN_MAX = 64 };
+
 struct eval {
 	const struct eval_plan *plan;
 	struct match_memo *memos[RULE_ROLES];
@@ -82,17 +109,26 @@ struct eval {
 	/* Of the event that is looked at: */
 	struct model_process *process;
 	const struct value *bound; /* the rule's slots; NULL: unknown */
-	bool wants_names;	      /* a name was asked for that only others could have told */
-	uint32_t why;		   /* bits 1 << enum blind_reason: what made something unknown */
+	uint64_t seq, ts;	   /* what tells it from the one before */
+	uint32_t event;		   /* counts them */
+	uint16_t cpu;
+	struct eval_known_expr *exprs; /* by number */
+	bool wants_names;	       /* a name was asked for that only others could have told */
+	uint32_t why; /* bits 1 << enum blind_reason: what made something unknown */
 	/* Where fields that are bound or counted lie, by reference and type. */
 	struct eval_known {
 		const struct rule_ref *ref;
 		const struct reel_type *type;
 		struct access access;
 	} known[64];
-	uint8_t digits[2 * 64];	   /* a short row of bytes, as digits */
-	uint8_t *line;		   /* arguments with blanks between them */
-	size_t line_room;
+	uint8_t digits[2 * 64]; /* a short row of bytes, as digits */
+	uint8_t *line[2];	/* arguments with blanks between them; of a right side */
+	size_t line_room[2];
+	struct eval_derived *derived; /* EVAL_DERIVED_MAX of them, NULL until one is needed */
+	uint32_t n_derived, next_derived;
+	uint8_t *changed[2]; /* what transforms made, of the left and the right side */
+	size_t changed_room[2];
+	char shown[2][EVAL_SHOWN_MAX]; /* a number or an address, as text; of the right side */
 };
 
 int eval_init(struct eval *e, const struct eval_plan *plan, struct reel_err *err);

@@ -9,46 +9,6 @@
 #include "format/reader.h"
 #include "replay/eval_impl.h"
 
-static bool give_unknown(struct eval *e, struct found *ret, enum blind_reason why)
-{
-	*ret = (struct found){ .v.kind = VALUE_UNKNOWN, .number = NO_NUMBER };
-	e->why |= 1u << why;
-	return true;
-}
-
-static bool give_number(struct found *ret, uint64_t number, bool is_signed)
-{
-	*ret = (struct found){
-		.v = { .kind = VALUE_NUMBER, .is_signed = is_signed, .number = number },
-		.number = NO_NUMBER
-	};
-	return true;
-}
-
-static bool give_bytes(struct found *ret, const void *bytes, uint32_t length, uint32_t true_length)
-{
-	*ret = (struct found){ .v = { .kind = VALUE_STRING,
-				      .bytes = bytes,
-				      .length = length,
-				      .true_length = true_length },
-			       .number = NO_NUMBER };
-	return true;
-}
-
-static bool give_name(struct found *ret, const char *name)
-{
-	uint32_t n = (uint32_t)strlen(name);
-
-	return give_bytes(ret, name, n, n);
-}
-
-static bool give_text(struct found *ret, struct model_text *t)
-{
-	give_bytes(ret, t->bytes, t->length, t->true_length);
-	ret->text = t;
-	return true;
-}
-
 /* Fields of the event -------------------------------------------------------------------------- */
 
 /* Whether the event's type has it as this build knows it; an older recorder's may not. */
@@ -274,6 +234,7 @@ static const struct process_number {
 	NUMBER(fsgid, ids.fsgid, TOLD_IDS),
 	NUMBER(loginuid, loginuid, TOLD_ALWAYS),
 	NUMBER(ppid, ppid, TOLD_ALWAYS),
+	NUMBER(vpid, vpid, TOLD_ALWAYS),
 	NUMBER(sid, sid, TOLD_ALWAYS),
 	NUMBER(pgid, pgid, TOLD_ALWAYS),
 	NUMBER(tty, tty, TOLD_ALWAYS),
@@ -341,8 +302,7 @@ static bool is_known(const struct model *m, const struct model_process *p, unsig
 	return is_of_rights(context) ? model_is_whole_of_rights(m, p) : model_is_whole(m, p);
 }
 
-static bool find_of_process(struct eval *e, struct model_process *p, unsigned context,
-			    struct found *ret)
+bool eval_of_process(struct eval *e, struct model_process *p, unsigned context, struct found *ret)
 {
 	if (context == RULE_host)
 		return e->model ? find_process_text(e, p, context, ret) :
@@ -354,6 +314,29 @@ static bool find_of_process(struct eval *e, struct model_process *p, unsigned co
 	if (context >= RULE_container_id && context <= RULE_container_privileged)
 		return find_container(e, p, context, ret);
 	return find_process_text(e, p, context, ret);
+}
+
+bool eval_above(struct eval *e, struct model_process *p, unsigned level, struct model_process **ret,
+		bool *ret_is_none)
+{
+	*ret_is_none = false;
+	for (unsigned i = 0; i < level; i++) {
+		if (!p || !model_is_whole(e->model, p))
+			return false;
+		*ret_is_none = p->ppid == 0;
+		p = p->parent;
+		if (!p)
+			return false;
+	}
+	*ret = p;
+	return p != NULL;
+}
+
+static bool find_in_process(struct finder *f, struct model_process *p, struct found *ret)
+{
+	if (f->access->way == ACCESS_DERIVED)
+		return derive_find(f, p, ret);
+	return eval_of_process(f->e, p, f->access->context, ret);
 }
 
 /* Of the one that made him, or of all above him; those without such a value are passed over. */
@@ -370,7 +353,7 @@ static bool find_next_above(struct finder *f, struct found *ret)
 		f->turn++;
 		f->process = below && model_is_whole(e->model, below) ? below->parent : NULL;
 		if (f->process) {
-			if (find_of_process(e, f->process, f->access->context, ret))
+			if (find_in_process(f, f->process, ret))
 				return true;
 			continue;
 		}
@@ -390,9 +373,16 @@ static bool find_next_above(struct finder *f, struct found *ret)
 
 static bool find_next_process(struct finder *f, struct found *ret)
 {
+	struct model_process *p = f->e->process;
+	bool is_none;
+
 	if (f->ref->scope == RULE_OF_PARENT || f->ref->scope == RULE_OF_ANCESTOR)
 		return find_next_above(f, ret);
-	return f->turn++ == 0 && find_of_process(f->e, f->e->process, f->access->context, ret);
+	if (f->turn++ > 0)
+		return false;
+	if (f->ref->scope == RULE_OF_LEVEL && !eval_above(f->e, p, f->ref->level, &p, &is_none))
+		return !is_none && give_unknown(f->e, ret, BLIND_PROCESS);
+	return find_in_process(f, p, ret);
 }
 
 /* Arguments ------------------------------------------------------------------------------------ */
@@ -437,40 +427,41 @@ static bool next_argument(struct finder *f, struct found *ret)
 	return args->true_length != args->length && give_unknown(f->e, ret, BLIND_CUT);
 }
 
-/* Arguments as one line: blanks between them. NULL: no memory. */
-static const uint8_t *make_line(struct eval *e, const struct model_text *t)
+static bool join(struct eval *e, struct reel_string *s, bool is_right)
 {
-	if (e->line_room < t->length) {
-		uint8_t *line = realloc(e->line, t->length);
+	bool ends = s->length && s->bytes[s->length - 1] == 0 && s->true_length == s->length;
+	uint8_t *line = e->line[is_right];
 
+	if (e->line_room[is_right] < s->length) {
+		line = realloc(line, s->length);
 		if (!line)
-			return NULL;
-		e->line = line;
-		e->line_room = t->length;
+			return false;
+		e->line[is_right] = line;
+		e->line_room[is_right] = s->length;
 	}
-	for (uint32_t i = 0; i < t->length; i++)
-		e->line[i] = t->bytes[i] ? t->bytes[i] : ' ';
-	return e->line;
+	for (uint32_t i = 0; i < s->length; i++)
+		line[i] = s->bytes[i] ? s->bytes[i] : ' ';
+	s->bytes = line;
+	s->length -= ends;
+	s->true_length -= ends;
+	return true;
 }
 
-static uint32_t line_length(const struct model_text *t)
+bool eval_join(struct eval *e, struct reel_string *s)
 {
-	bool ends = t->length && t->bytes[t->length - 1] == 0 && t->true_length == t->length;
-
-	return ends ? t->length - 1 : t->length;
+	return join(e, s, false);
 }
 
 /* The line itself, for those who do not ask the matcher. */
-static bool become_line(struct eval *e, struct found *f)
+static bool become_line(struct eval *e, struct found *f, bool is_right)
 {
-	const uint8_t *line = make_line(e, f->text);
+	struct reel_string s = { f->v.bytes, f->v.length, f->v.true_length };
 
-	if (!line)
+	if (!join(e, &s, is_right))
 		return give_unknown(e, f, BLIND_LIMIT);
-	f->v.bytes = line;
-	f->v.length = line_length(f->text);
-	if (f->v.true_length == f->text->length)
-		f->v.true_length = f->v.length;
+	f->v.bytes = s.bytes;
+	f->v.length = s.length;
+	f->v.true_length = s.true_length;
 	return true;
 }
 
@@ -480,8 +471,11 @@ static bool find_next(struct finder *f, struct found *ret)
 {
 	const struct access *a = f->access;
 
-	if (a->way == ACCESS_PROCESS)
+	if (a->way == ACCESS_PROCESS ||
+	    (a->way == ACCESS_DERIVED && f->ref->scope != RULE_OF_EVENT))
 		return find_next_process(f, ret);
+	if (a->way == ACCESS_DERIVED) /* there may be two */
+		return derive_find(f, f->e->process, ret);
 	if (a->way == ACCESS_PATHNAME) {
 		while (f->turn < 2) {
 			bool is_passed = f->turn++ > 0;
@@ -503,6 +497,7 @@ static bool find_next(struct finder *f, struct found *ret)
 		return f->ev->ret >= 0 && !(f->ev->flags & EV_BLOCKED) &&
 		       give_number(ret, (uint64_t)f->ev->ret, true);
 	case ACCESS_STRING:
+	case ACCESS_LINE:
 		return find_string(f, a->offset, a->is_optional, ret);
 	case ACCESS_DIGITS:
 		return find_digits(f, ret);
@@ -519,7 +514,7 @@ void finder_begin(struct finder *f, struct eval *e, const struct rule_ref *ref,
 	*f = (struct finder){ .e = e, .ref = ref, .access = a, .ev = ev };
 }
 
-bool finder_next(struct finder *f, struct found *ret)
+static bool next_value(struct finder *f, struct found *ret)
 {
 	bool is_args = f->access->kind == REEL_ARGS;
 
@@ -528,8 +523,10 @@ bool finder_next(struct finder *f, struct found *ret)
 			return true;
 		if (!find_next(f, ret))
 			return false;
-		if (f->one_by_one && ret->text && f->access->context == RULE_cmdline)
-			return become_line(f->e, ret);
+		if (f->one_by_one &&
+		    ((ret->text && f->access->context == RULE_cmdline) ||
+		     (f->access->way == ACCESS_LINE && ret->v.kind == VALUE_STRING)))
+			return become_line(f->e, ret, f->is_right);
 		if (!is_args || ret->v.kind != VALUE_STRING)
 			return true;
 		if (ret->v.length == 0 && ret->v.true_length == 0)
@@ -549,6 +546,15 @@ bool finder_next(struct finder *f, struct found *ret)
 	}
 }
 
+bool finder_next(struct finder *f, struct found *ret)
+{
+	while (next_value(f, ret))
+		if (!f->ref->transforms[0] || ret->v.kind == VALUE_UNKNOWN ||
+		    transform_found(f->e, f->ref, f->is_right, ret))
+			return true;
+	return false;
+}
+
 void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a,
 	      const struct reel_event *ev, struct value *ret)
 {
@@ -556,7 +562,7 @@ void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a
 	struct found found;
 
 	finder_begin(&f, e, ref, a, ev);
-	f.one_by_one = true;
+	f.one_by_one = f.is_right = true;
 	if (finder_next(&f, &found))
 		*ret = found.v;
 	else
@@ -571,24 +577,25 @@ const struct match_row *found_row(struct eval *e, enum rule_role role, const str
 	struct model_text *t = f->text;
 	const struct match_row *row;
 
-	if (f->number != NO_NUMBER)
+	if (f->derived) {
+		row = f->derived->row[role];
+		if (row)
+			return row;
+	} else if (f->number != NO_NUMBER) {
 		return eval_row(e, role, f->number, &s);
+	}
 	if (t && t->row_of != e->plan->number) {
 		memset(t->row, 0, sizeof(t->row));
 		t->row_of = e->plan->number;
 	}
 	if (t && t->row[role])
 		return t->row[role];
-	if (t && role == RULE_ROLE_LINE) {
-		s.bytes = make_line(e, t);
-		s.length = line_length(t);
-		if (t->true_length == t->length)
-			s.true_length = s.length;
-		if (!s.bytes)
-			return NULL;
-	}
+	if (t && role == RULE_ROLE_LINE && !eval_join(e, &s))
+		return NULL;
 	row = match_string(e->memos[role], s.bytes, s.length, s.true_length);
 	if (t && row && !row->is_fleeting)
 		t->row[role] = row;
+	if (f->derived && row && !row->is_fleeting)
+		f->derived->row[role] = row;
 	return row;
 }

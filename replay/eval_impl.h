@@ -3,6 +3,8 @@
 #ifndef REEL_REPLAY_EVAL_IMPL_H
 #define REEL_REPLAY_EVAL_IMPL_H
 
+#include <string.h>
+
 #include "replay/eval.h"
 
 enum { NO_NUMBER = 0xffffffff };
@@ -10,9 +12,51 @@ enum { NO_NUMBER = 0xffffffff };
 /* A value of a field, and where it comes from, so that what is known of it can be found again. */
 struct found {
 	struct value v;
-	uint32_t number;	 /* of the string in the event's block; NO_NUMBER */
-	struct model_text *text; /* of the model; NULL */
+	uint32_t number;	      /* of the string in the event's block; NO_NUMBER */
+	struct model_text *text;      /* of the model; NULL */
+	struct eval_derived *derived; /* it was worked out, and kept there; NULL */
 };
+
+static inline bool give_unknown(struct eval *e, struct found *ret, enum blind_reason why)
+{
+	*ret = (struct found){ .v.kind = VALUE_UNKNOWN, .number = NO_NUMBER };
+	e->why |= 1u << why;
+	return true;
+}
+
+static inline bool give_number(struct found *ret, uint64_t number, bool is_signed)
+{
+	*ret = (struct found){
+		.v = { .kind = VALUE_NUMBER, .is_signed = is_signed, .number = number },
+		.number = NO_NUMBER
+	};
+	return true;
+}
+
+static inline bool give_bytes(struct found *ret, const void *bytes, uint32_t length,
+			      uint32_t true_length)
+{
+	*ret = (struct found){ .v = { .kind = VALUE_STRING,
+				      .bytes = bytes,
+				      .length = length,
+				      .true_length = true_length },
+			       .number = NO_NUMBER };
+	return true;
+}
+
+static inline bool give_name(struct found *ret, const char *name)
+{
+	uint32_t n = (uint32_t)strlen(name);
+
+	return give_bytes(ret, name, n, n);
+}
+
+static inline bool give_text(struct found *ret, struct model_text *t)
+{
+	give_bytes(ret, t->bytes, t->length, t->true_length);
+	ret->text = t;
+	return true;
+}
 
 /* Goes over the values of a field; most have one. Nothing is given for one that is absent. */
 struct finder {
@@ -21,6 +65,7 @@ struct finder {
 	const struct access *access;
 	const struct reel_event *ev;
 	bool one_by_one; /* each argument for itself */
+	bool is_right;	 /* a value that another is compared with, and lives as long */
 	unsigned turn;
 	struct model_process *process; /* ACCESS_PROCESS: whose value comes next */
 	struct found args;	       /* whose arguments are given one by one */
@@ -32,9 +77,29 @@ void finder_begin(struct finder *f, struct eval *e, const struct rule_ref *ref,
 		  const struct access *a, const struct reel_event *ev);
 bool finder_next(struct finder *f, struct found *ret);
 
+/* The first value of a field of the event, or of its process where the type has none of that name.
+ * REF lives as long as the evaluator. */
+bool eval_found(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
+		struct found *ret);
+/* False: he has none. */
+bool eval_of_process(struct eval *e, struct model_process *p, unsigned context, struct found *ret);
+/* The one so many above P; false: he is not known, or there is none: *RET_IS_NONE. */
+bool eval_above(struct eval *e, struct model_process *p, unsigned level, struct model_process **ret,
+		bool *ret_is_none);
+
+/* Of those at and below LEVEL: what is derived for a process, and what for the event itself
+ * (P then is its process). */
+bool derive_find(struct finder *f, struct model_process *p, struct found *ret);
+/* Applies what REF asks for. False: nothing comes of it. */
+bool transform_found(struct eval *e, const struct rule_ref *ref, bool is_right, struct found *f);
+
 /* The first value of a field. */
 void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a,
 	      const struct reel_event *ev, struct value *ret);
+
+/* Arguments as one line: blanks between them; what ends with a NUL ends before it. False: no
+ * memory. */
+bool eval_join(struct eval *e, struct reel_string *s);
 
 const struct match_row *found_row(struct eval *e, enum rule_role role, const struct found *f);
 

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/timetext.h"
+#include "replay/rule_output.h"
+
 enum { NO_ROW = 0xffffffff, LINE_COLUMNS = 180 };
 
 int findings_new(const struct findings_options *o, struct findings **ret, struct reel_err *err)
@@ -385,6 +388,47 @@ static int describe(struct findings *f, const struct seen *s, struct finding *ro
 	return r;
 }
 
+/* What the rule says, as it is now: nobody can tell later what the process was. */
+static int say_output(struct findings *f, const struct rule *rule, const struct match *m,
+		      const struct finding_where *where, struct finding *row)
+{
+	struct eval *e = where->eval;
+	const uint32_t why = e->why;
+
+	out_reset(&f->words);
+	if (rule->priority) {
+		out_str(&f->words, rule->priority);
+		out_char(&f->words, ' ');
+	}
+	rule_output_fill(&f->words, rule->output, e, &m->evidence->seen->event, row->first.time_ns);
+	e->why = why;
+	return out_error(&f->words) < 0 ? out_error(&f->words) :
+					  blob_put(f, f->words.buf, f->words.len, &row->output);
+}
+
+void findings_put_output(struct findings *f, struct reel_out *o, const struct finding *row,
+			 const struct reel_tz *tz)
+{
+	const char *bytes = findings_blob(f, &row->output);
+	char text[REEL_TIME_TEXT];
+	struct reel_timefmt fmt;
+	const char *day;
+	size_t n;
+
+	if (row->first.time_ns > 0) {
+		reel_timefmt_init(&fmt, *tz);
+		n = reel_time_format(&fmt, (uint64_t)row->first.time_ns, text);
+		day = memchr(text, 'T', n);
+		/* Of the date nothing, of the time all nine digits. */
+		if (day && n > (size_t)(day - text) + 18) {
+			out_mem(o, day + 1, 18);
+			out_str(o, ": ");
+		}
+	}
+	if (bytes)
+		out_mem(o, bytes, row->output.length);
+}
+
 /* Id and words of a match; its times are there already. */
 static int word_match(struct findings *f, const struct rule *rule, const struct evidence *evidence,
 		      const struct finding_where *where, struct finding_match *to)
@@ -430,6 +474,8 @@ static int new_row(struct findings *f, struct finding *row, const struct match *
 					     .node = m->node };
 	r = word_match(f, &f->rules->list[m->rule], m->evidence, where, &row->first);
 	row->last = row->first;
+	if (r == 0 && f->rules->list[m->rule].output)
+		r = say_output(f, &f->rules->list[m->rule], m, where, row);
 	if (r == 0)
 		r = describe(f, m->evidence->seen, row);
 	if (r == 0)

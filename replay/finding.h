@@ -43,6 +43,7 @@ struct finding {
 	uint32_t pid, uid;
 	bool has_uid, is_despite, is_tuned;
 	struct blob exe, line; /* of its process at the first */
+	struct blob output;    /* what its rule says of the first: PRIORITY TEXT; none: empty */
 	struct finding_match first, last;
 	struct evidence *latest; /* of last, until the boot is over and it gets its words */
 	uint64_t order;		 /* in which it was found */
@@ -95,6 +96,7 @@ struct finding_where {
 	const uint8_t *boot_id;
 	const char *host;
 	const struct reel_clocks *clocks;
+	struct eval *eval; /* of the event that completes a match */
 };
 int findings_add(struct findings *f, const struct match *m, struct model *model,
 		 const struct finding_where *where, struct reel_err *err);
@@ -110,6 +112,9 @@ int findings_settle(struct findings *f, struct model *m, const struct finding_wh
 
 /* By wall time, then in the order in which they were found. */
 int findings_sort(struct findings *f, struct reel_err *err);
+/* A finding's output as Falco prints it: with the time of day before it. */
+void findings_put_output(struct findings *f, struct reel_out *o, const struct finding *row,
+			 const struct reel_tz *tz);
 /* The bytes of a blob, valid until the next call; NULL: they cannot be read any more. */
 const char *findings_blob(struct findings *f, const struct blob *b);
 

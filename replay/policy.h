@@ -13,4 +13,8 @@ int policy_load_text(struct rules *r, const char *name, const char *text, size_t
 /* One file, by whatever name. */
 int policy_load_file(struct rules *r, const char *path, struct reel_err *err);
 
+/* A text of YAML, in the language that its top level shows. */
+int rules_load_yaml(struct rules *r, const char *path, const char *text, size_t length,
+		    struct reel_err *err);
+
 #endif

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Files of policies: read, parsed, checked, and taken as a whole or not at all. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <xxhash.h>
 
 #include "replay/policy.h"
@@ -13,8 +10,6 @@
 #include "replay/policy_files.h"
 #include "replay/policy_parse.h"
 #include "replay/policy_unfold.h"
-
-static const char policy_suffix[] = ".policy";
 
 static int no_memory(struct reel_err *err)
 {
@@ -335,69 +330,6 @@ int policy_load_file(struct rules *r, const char *path, struct reel_err *err)
 	if (status < 0)
 		return status;
 	return cause < 0 ? cannot_read(cause, path, err) : 0;
-}
-
-static bool is_policy(const char *name)
-{
-	size_t n = strlen(name), suffix = sizeof(policy_suffix) - 1;
-
-	return n > suffix && strcmp(name + n - suffix, policy_suffix) == 0;
-}
-
-static int is_wanted(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
-static int compare_names(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int load_directory(struct rules *r, const char *path, unsigned depth, struct reel_err *err)
-{
-	struct dirent **names;
-	int n, status = 0;
-
-	if (depth >= RULES_NESTING_MAX)
-		return reel_err_set(err, -ELOOP, "'%s' is too deep", path);
-	if (rules_note_source(r, path) < 0)
-		return no_memory(err);
-	n = scandir(path, &names, is_wanted, compare_names);
-	if (n < 0)
-		return cannot_read(-errno, path, err);
-	for (int i = 0; i < n; i++) {
-		char *inner = NULL;
-		struct stat st;
-
-		if (status == 0 &&
-		    asprintf(&inner, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/",
-			     names[i]->d_name) < 0) {
-			inner = NULL;
-			status = no_memory(err);
-		}
-		/* Links to directories could lead back. */
-		if (status == 0 && fstatat(AT_FDCWD, inner, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-			if (S_ISDIR(st.st_mode))
-				status = load_directory(r, inner, depth + 1, err);
-			else if (is_policy(names[i]->d_name))
-				status = policy_load_file(r, inner, err);
-		}
-		free(inner);
-		free(names[i]);
-	}
-	free(names);
-	return status;
-}
-
-int rules_load(struct rules *r, const char *path, struct reel_err *err)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return cannot_read(-errno, path, err);
-	return S_ISDIR(st.st_mode) ? load_directory(r, path, 0, err) :
-				     policy_load_file(r, path, err);
 }
 
 int rules_predicate(struct rules *r, const char *text, uint32_t *ret_expr, struct reel_err *err)

@@ -45,6 +45,10 @@ static bool is_context(const struct rule_ref *ref, unsigned *ret)
 	*ret = ref->context;
 	if (ref->scope == RULE_OF_STEP)
 		return false;
+	if (ref->context == RULE_DERIVED) {
+		*ret = derive_context(ref->derived);
+		return derive_reads_process(ref->derived);
+	}
 	if (ref->scope == RULE_OF_EVENT && ref->context != RULE_OWN_FIELD)
 		return false;
 	if (ref->context != RULE_OWN_FIELD)
@@ -116,7 +120,7 @@ static void add_key(struct reads *r, enum rule_key key)
 {
 	static const uint8_t of_family[] = { EV_fork, EV_exit, EV_setsid, EV_process };
 
-	if (key == RULE_BY_HOST)
+	if (key == RULE_BY_HOST || key == RULE_BY_GROUP)
 		return;
 	for (size_t i = 0; i < sizeof(of_family); i++)
 		add_type(r->state, of_family[i]);
@@ -139,6 +143,8 @@ static void find_reads(struct reads *r, const struct rules *rules, const struct 
 			add_steps(r, rules, n->members, n->n_members);
 		else
 			add_step(r, rules, n->step);
+		for (uint32_t k = 0; k < n->n_group * (n->n_members ? n->n_members : 1); k++)
+			add_ref(r, &n->group[k]);
 		add_steps(r, rules, n->guards, n->n_guards);
 		add_steps(r, rules, n->stops, n->n_stops);
 		add_steps(r, rules, n->unlesses, n->n_unlesses);

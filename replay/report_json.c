@@ -80,6 +80,18 @@ static void put_text_blob(struct report *rp, const struct engine *e, const char 
 	(void)out_json_string(rp->out, bytes, b->length);
 }
 
+static void put_output(struct report *rp, const struct engine *e, const struct finding *f)
+{
+	struct reel_out line;
+
+	if (out_init_mem(&line) < 0)
+		return;
+	findings_put_output(e->findings, &line, f, &rp->tz);
+	key(rp->out, "output");
+	(void)out_json_string(rp->out, line.buf, line.len);
+	out_done(&line);
+}
+
 void report_finding_json(struct report *rp, const struct engine *e, const struct finding *f)
 {
 	const struct rule *rule = &e->rules->list[f->rule];
@@ -93,8 +105,14 @@ void report_finding_json(struct report *rp, const struct engine *e, const struct
 	put_string(o, "rule", rule->id);
 	if (rule->title && strcmp(rule->title, rule->id) != 0)
 		put_string(o, "title", rule->title);
+	put_string(o, "language", rule_language_names[rule->language]);
 	put_string(o, "severity", rule_severity_names[rule->severity]);
+	put_string(o, "status", rule->status);
 	put_string(o, "description", rule->description);
+	put_string(o, "priority", rule->priority);
+	put_string(o, "source", rule->source);
+	if (f->output.length)
+		put_output(rp, e, f);
 	put_words(o, "tags", &rule->tags);
 	put_words(o, "falsepositives", &rule->false_positives);
 	put_words(o, "references", &rule->references);
@@ -107,7 +125,7 @@ void report_finding_json(struct report *rp, const struct engine *e, const struct
 	if (f->has_uid)
 		put_number(o, "uid", f->uid);
 	put_text_blob(rp, e, "exe", &f->exe);
-	put_string(o, "by", rule_key_names[rule->key]);
+	put_string(o, "by", rule_key_name(rule->key));
 	put_number(o, "key", f->key);
 	key(o, "blocks");
 	out_char(o, '[');

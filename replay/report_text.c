@@ -30,12 +30,41 @@ static void put_text(struct report *rp, const char *text)
 	out_text_string(rp->out, text, strlen(text));
 }
 
+/* Rules of others have numbers that nobody knows by heart. */
+static void put_name(struct report *rp, const struct rule *rule)
+{
+	bool has_title = rule->title && strcmp(rule->title, rule->id) != 0;
+
+	put_text(rp, has_title ? rule->title : rule->id);
+	if (!has_title)
+		return;
+	out_str(rp->out, " (");
+	put_text(rp, rule->id);
+	out_char(rp->out, ')');
+}
+
 static void put_evidence(struct report *rp, const struct engine *e, const struct finding_match *m)
 {
 	const char *bytes = findings_blob(e->findings, &m->evidence);
 
 	if (bytes)
 		out_mem(rp->out, bytes, m->evidence.length);
+}
+
+/* As it is, but for what could drive a terminal. */
+static void put_harmless(struct reel_out *o, const struct reel_out *line)
+{
+	struct reel_out quoted;
+
+	if (out_init_mem(&quoted) < 0)
+		return;
+	out_quoted(&quoted, line->buf, line->len, '"');
+	for (size_t i = 1; i + 1 < quoted.len; i++) {
+		if (quoted.buf[i] == '\\' && strchr("\\\"", quoted.buf[i + 1]))
+			i++;
+		out_char(o, quoted.buf[i]);
+	}
+	out_done(&quoted);
 }
 
 void report_finding_text(struct report *rp, const struct engine *e, const struct finding *f)
@@ -50,7 +79,7 @@ void report_finding_text(struct report *rp, const struct engine *e, const struct
 		    NAME_COLUMNS);
 	report_put_time(rp, b, f->first.ts);
 	out_str(o, "  ");
-	put_text(rp, rule->id);
+	put_name(rp, rule);
 	if (rp->by_hosts) {
 		out_str(o, "  on ");
 		put_text(rp, b->host);
@@ -74,6 +103,17 @@ void report_finding_text(struct report *rp, const struct engine *e, const struct
 	if (rule->description) {
 		out_str(o, "    ");
 		put_text(rp, rule->description);
+		out_char(o, '\n');
+	}
+	if (f->output.length) {
+		struct reel_out line;
+
+		out_str(o, "    ");
+		if (out_init_mem(&line) == 0) {
+			findings_put_output(e->findings, &line, f, &rp->tz);
+			put_harmless(o, &line);
+			out_done(&line);
+		}
 		out_char(o, '\n');
 	}
 	for (uint32_t i = 0; i < node->n_blocks; i++) {
@@ -160,7 +200,7 @@ void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rul
 		return;
 	}
 	put_colored(rp, colors[v->kind], verdict_name(v->kind), NAME_COLUMNS);
-	put_text(rp, r->id);
+	put_name(rp, r);
 	if (v->kind == VERDICT_HIT) {
 		out_str(o, ": ");
 		out_u64(o, c->matches);

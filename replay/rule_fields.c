@@ -38,6 +38,17 @@ const char *const rule_key_names[] = {
 	"family", "process", "container", "user", "host", NULL,
 };
 
+const char *const rule_language_names[] = {
+	[RULE_POLICY] = "policy",
+	[RULE_SIGMA] = "sigma",
+	[RULE_FALCO] = "falco",
+};
+
+const char *rule_key_name(unsigned key)
+{
+	return key == RULE_BY_GROUP ? "group" : rule_key_names[key];
+}
+
 const struct reel_field *rule_own_field(const struct reel_type *type, const char *name)
 {
 	return reel_type_field(type, name);
@@ -45,7 +56,7 @@ const struct reel_field *rule_own_field(const struct reel_type *type, const char
 
 enum rule_role rule_ref_role(const struct rule_ref *ref)
 {
-	if (ref->context == RULE_cmdline)
+	if (ref->context == RULE_cmdline || ref->context == RULE_argv_line)
 		return RULE_ROLE_LINE;
 	if (ref->kind == REEL_ARGS)
 		return ref->index == RULES_NONE ? RULE_ROLE_ARGS : RULE_ROLE_TEXT;

@@ -5,6 +5,11 @@
 
 enum { VALUES_SHOWN = 4, BYTES_SHOWN = 100, TYPES_SHOWN = 6 };
 
+static const char *const transforms[] = {
+	[RULE_TO_LOWER] = "tolower",  [RULE_TO_UPPER] = "toupper", [RULE_FROM_BASE64] = "b64",
+	[RULE_BASENAME] = "basename", [RULE_LENGTH] = "len",
+};
+
 static void put_ref(struct reel_out *o, const struct rule_ref *ref)
 {
 	static const char *const scopes[] = {
@@ -12,14 +17,33 @@ static void put_ref(struct reel_out *o, const struct rule_ref *ref)
 		[RULE_OF_ANCESTOR] = "ancestor.",
 	};
 
+	for (unsigned i = RULE_TRANSFORMS_MAX; i-- > 0;)
+		if (ref->transforms[i]) {
+			out_str(o, transforms[ref->transforms[i]]);
+			out_char(o, '(');
+		}
+	if (ref->scope == RULE_OF_LEVEL) {
+		out_str(o, "level");
+		out_u64(o, ref->level);
+		out_char(o, '.');
+	}
 	if (ref->scope < sizeof(scopes) / sizeof(*scopes) && scopes[ref->scope])
 		out_str(o, scopes[ref->scope]);
-	out_str(o, ref->context == RULE_OWN_FIELD ? ref->own : rule_contexts[ref->context].name);
+	out_str(o, ref->context == RULE_OWN_FIELD ? ref->own :
+		   ref->context == RULE_DERIVED	  ? derive_name(ref->derived) :
+						    rule_contexts[ref->context].name);
+	if (ref->context == RULE_DERIVED && ref->own) {
+		out_char(o, '.');
+		out_str(o, ref->own);
+	}
 	if (ref->index >= 0) {
 		out_char(o, '[');
 		out_u64(o, (uint64_t)ref->index);
 		out_char(o, ']');
 	}
+	for (unsigned i = 0; i < RULE_TRANSFORMS_MAX; i++)
+		if (ref->transforms[i])
+			out_char(o, ')');
 	if (ref->scope == RULE_OF_STEP)
 		out_str(o, " of an earlier step");
 }

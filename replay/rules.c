@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/falco.h"
+#include "replay/sigma.h"
+
 enum { NOTES_MAX = 10000 };
 
 int rules_new(struct rules **ret, struct reel_err *err)
@@ -48,6 +51,10 @@ static void free_making(struct rules_maker *m)
 	m->leaf_hashes = m->expr_hashes = m->step_hashes = NULL;
 	m->leaf_traits = m->expr_traits = NULL;
 	m->files = NULL;
+	sigma_free(m->sigma);
+	falco_free(m->falco);
+	m->sigma = NULL;
+	m->falco = NULL;
 	arena_done(&m->scratch);
 }
 
@@ -68,6 +75,7 @@ void rules_free(struct rules *r)
 	free(r->leaves);
 	free(r->notes);
 	free(r->sources);
+	free(r->rejected);
 	free(r);
 }
 
@@ -101,6 +109,33 @@ int rules_note(struct rules *r, bool is_error, const char *file, uint32_t line, 
 	(void)vsnprintf(note->text, sizeof(note->text), fmt, args);
 	va_end(args);
 	return 0;
+}
+
+int rules_reject(struct rules *r, const struct rule_rejected *given)
+{
+	enum { LOOKED_BACK = 64 };
+	struct rules_maker *m = r->maker;
+	struct rule_rejected one = *given;
+	bool is_known = false;
+
+	if (!RULES_RESERVE(r->rejected, r->n_rejected_rules, &m->rejected_room))
+		return -ENOMEM;
+	one.file = rules_text(r, given->file, strlen(given->file));
+	one.reason = rules_text(r, given->reason, strlen(given->reason));
+	one.id = given->id ? rules_text(r, given->id, strlen(given->id)) : NULL;
+	one.title = given->title ? rules_text(r, given->title, strlen(given->title)) : NULL;
+	if (!one.file || !one.reason)
+		return -ENOMEM;
+	/* Those of a file come one after the other, or nearly so. */
+	for (uint32_t i = r->n_rejected_rules; i-- > 0 && i + LOOKED_BACK >= r->n_rejected_rules;)
+		is_known |= !r->rejected[i].is_meant_so &&
+			    strcmp(r->rejected[i].file, one.file) == 0;
+	r->rejected[r->n_rejected_rules++] = one;
+	if (one.is_meant_so)
+		return 0;
+	r->n_rejected += !is_known;
+	r->n_skipped++;
+	return rules_note(r, true, one.file, one.line, 1, "%s", one.reason);
 }
 
 /* Rules ---------------------------------------------------------------------------------------- */
@@ -152,6 +187,7 @@ static const char **copy_texts(struct rules *r, const char **from, uint32_t n, b
 
 static bool copy_node(struct rules *r, struct rule_node *node)
 {
+	uint32_t members = node->n_members ? node->n_members : 1;
 	bool failed = false;
 
 	COPY(node->guards, node->n_guards);
@@ -159,6 +195,9 @@ static bool copy_node(struct rules *r, struct rule_node *node)
 	COPY(node->unlesses, node->n_unlesses);
 	COPY(node->binding_member, node->n_bindings);
 	COPY(node->bindings, node->n_bindings);
+	COPY(node->group, node->n_group * members);
+	for (uint32_t i = 0; node->group && i < node->n_group * members; i++)
+		failed |= rules_copy_ref(r, &node->group[i]) < 0;
 	node->blocks = copy_texts(r, node->blocks, node->n_blocks, &failed);
 	for (uint32_t i = 0; node->bindings && i < node->n_bindings; i++)
 		failed |= rules_copy_ref(r, &node->bindings[i].ref) < 0;
@@ -184,6 +223,10 @@ int rules_add_rule(struct rules *r, const struct rule *given, struct reel_err *e
 	rule.author = copy_text(r, given->author, &failed);
 	rule.file = copy_text(r, given->file, &failed);
 	rule.why_not = copy_text(r, given->why_not, &failed);
+	rule.priority = copy_text(r, given->priority, &failed);
+	rule.source = copy_text(r, given->source, &failed);
+	rule.partly = copy_text(r, given->partly, &failed);
+	rule.status = copy_text(r, given->status, &failed);
 	rule.tags.v = copy_texts(r, given->tags.v, given->tags.n, &failed);
 	rule.references.v = copy_texts(r, given->references.v, given->references.n, &failed);
 	rule.false_positives.v =
@@ -226,11 +269,14 @@ int rules_finish(struct rules *r, struct reel_err *err)
 
 	if (r->maker->is_finished)
 		return 0;
-	for (int role = 0; role < RULE_ROLES; role++) {
+	status = sigma_finish(r, err);
+	if (status == 0)
+		status = falco_finish(r, err);
+	for (int role = 0; status == 0 && role < RULE_ROLES; role++) {
 		status = matcher_build(r->matchers[role], err);
-		if (status < 0)
-			return status;
 	}
+	if (status < 0)
+		return status;
 	(void)crypto_generichash_final(&r->maker->contents, r->hash, sizeof(r->hash));
 	free_making(r->maker);
 	r->maker->is_finished = true;

@@ -15,6 +15,7 @@
 #include "bpf/events.h"
 #include "format/err.h"
 #include "format/types.h"
+#include "replay/derive.h"
 #include "replay/match.h"
 #include "replay/truth.h"
 
@@ -35,6 +36,7 @@ enum rule_scope {
 	RULE_OF_PARENT,
 	RULE_OF_ANCESTOR,	/* any of them */
 	RULE_OF_STEP,		/* on the right side only: of a named step's event */
+	RULE_OF_LEVEL,		/* the one so many above; 0: itself */
 };
 
 /*
@@ -58,7 +60,12 @@ enum rule_scope {
 	X(keyframe, "keyframe", U8, "bool", "says how things are, not that they changed")	\
 	X(partial, "partial", U8, "bool", "totals may lack a part, or the result is not known")	\
 	X(pathname, "pathname", PATH, "", "path, or path_arg: as resolved or as passed")	\
-	X(filename, "filename", PATH, "", "the same")
+	X(filename, "filename", PATH, "", "the same")						\
+	X(argv_line, "argv_line", TEXT, "", "of exec: its arguments with blanks between them")	\
+	X(from_addr, "from_addr", ADDR, "", "of connect and accept: address of who connects")	\
+	X(from_port, "from_port", U16, "dec", "and its port")					\
+	X(to_addr, "to_addr", ADDR, "", "address of who is connected to")			\
+	X(to_port, "to_port", U16, "dec", "and its port")
 #define RULE_PROCESS_FIELDS(X)									\
 	X(exe, "exe", PATH, "", "the program that runs; of a script its interpreter")		\
 	X(comm, "comm", TEXT, "", "short name, at most 15 bytes")				\
@@ -77,6 +84,7 @@ enum rule_scope {
 	X(fsgid, "fsgid", U32, "dec", "group id that counts for files")				\
 	X(loginuid, "loginuid", U32, "dec", "who logged in")					\
 	X(ppid, "ppid", U32, "pid", "the process that made it")					\
+	X(vpid, "vpid", U32, "pid", "its number in its own PID namespace")			\
 	X(sid, "sid", U32, "pid", "session")							\
 	X(pgid, "pgid", U32, "pid", "process group")						\
 	X(tty, "tty", U32, "dev", "controlling terminal, 0: none")				\
@@ -110,6 +118,7 @@ enum rule_context {
 	RULE_PROCESS_FIELDS(X)
 #undef X
 	RULE_CONTEXTS,
+	RULE_DERIVED = 0xfe,	/* worked out from others: rule_ref.derived says how */
 	RULE_OWN_FIELD = 0xff,	/* of the type's list: by its name */
 };
 
@@ -122,6 +131,18 @@ struct rule_context_row {
 /* By enum rule_context; the place of RULE_CONTEXT_PROCESS is the first process field's own. */
 extern const struct rule_context_row rule_contexts[];
 
+/* What is done to a value before it is compared. */
+enum rule_transform {
+	RULE_TO_LOWER = 1, RULE_TO_UPPER, RULE_FROM_BASE64, RULE_BASENAME, RULE_LENGTH,
+	RULE_TRANSFORMS_MAX = 4,
+};
+
+/* A number or an address may be compared as the text that it is written as. */
+enum rule_shown {
+	RULE_AS_IT_IS, RULE_AS_DECIMAL, RULE_AS_HEX, RULE_AS_BOOL, RULE_AS_ADDRESS,
+	RULE_AS_NUMBER, /* the other way: a text of digits, else nothing */
+};
+
 /* A field as a leaf names it. */
 struct rule_ref {
 	uint8_t scope;		/* enum rule_scope */
@@ -130,7 +151,13 @@ struct rule_ref {
 	bool is_signed;
 	int16_t index;		/* argv[N]; RULES_NONE: any, or no list */
 	int16_t slot;		/* RULE_OF_STEP: which of the rule's bound values */
-	const char *own;	/* RULE_OWN_FIELD: name, as in the type's list */
+	uint8_t shown;		/* enum rule_shown: its kind is REEL_TEXT, of AS_NUMBER REEL_S64 */
+	uint8_t level;		/* RULE_OF_LEVEL */
+	uint8_t derived;	/* RULE_DERIVED: enum derived */
+	/* enum rule_transform, in the order in which they are applied; 0: no more. */
+	uint8_t transforms[RULE_TRANSFORMS_MAX];
+	const char *own;	/* RULE_OWN_FIELD: name, as in the type's list; RULE_DERIVED: of the
+				 * field or variable that it is made from, NULL */
 	const char *hint;
 };
 
@@ -170,6 +197,7 @@ struct rule_leaf {
 	uint8_t op;		/* enum rule_op */
 	uint8_t role;		/* enum rule_role, for strings */
 	uint8_t match_flags;	/* enum match_flags */
+	bool any_other;		/* NE: some value is another, not: none is the same */
 	bool has_right;		/* compared with this field instead of values: */
 	struct rule_ref right;
 	struct rule_value *values;
@@ -197,7 +225,17 @@ struct rule_step {
 	uint32_t expr;
 };
 
-enum rule_node_kind { RULE_NODE_STEP, RULE_NODE_COUNT, RULE_NODE_ALL };
+enum rule_node_kind { RULE_NODE_STEP, RULE_NODE_COUNT, RULE_NODE_ALL, RULE_NODE_WINDOW };
+
+/* WINDOW: of what comes in a time the number, or that of values of `distinct`, or their sum. */
+enum rule_measure { RULE_NUMBER, RULE_SUM, RULE_MEAN };
+struct rule_window {
+	double least, most, except; /* infinite, and no number: it does not matter */
+	uint8_t measure;
+	bool is_more, is_less; /* LEAST and MOST themselves do not do */
+	/* It begins with the first event and is asked at its end; else it ends with each event. */
+	bool closes;
+};
 
 /* A value that a node keeps for later ones. */
 struct rule_binding {
@@ -219,6 +257,7 @@ struct rule_node {
 	uint64_t window_ns;
 	bool has_distinct;
 	struct rule_ref distinct;
+	struct rule_window window; /* WINDOW: it is of window_ns */
 	/* Conditions that this is the else of: none of these steps may have come since the parent's
 	 * token was made; at the head, none with the same event. */
 	uint32_t *guards;
@@ -234,21 +273,49 @@ struct rule_node {
 	struct rule_binding *bindings;	/* STEP: what it binds; ALL: member by member */
 	uint32_t n_bindings;
 	uint8_t *binding_member; /* ALL: which member each is of */
+	/* RULE_BY_GROUP: the fields that make the key; of ALL those of each member in turn. */
+	struct rule_ref *group;
+	uint32_t n_group;
 	const char **blocks;	/* names of the blocks that the way to here leads through */
 	uint32_t n_blocks;
 	uint32_t line;		/* in the rule's file, of the step */
 };
 
-enum rule_key { RULE_BY_FAMILY, RULE_BY_PROCESS, RULE_BY_CONTAINER, RULE_BY_USER, RULE_BY_HOST };
+enum rule_key {
+	RULE_BY_FAMILY, RULE_BY_PROCESS, RULE_BY_CONTAINER, RULE_BY_USER, RULE_BY_HOST,
+	RULE_BY_GROUP, /* values of fields that the nodes name; no key of policies */
+};
 enum rule_severity {
 	RULE_INFORMATIONAL, RULE_LOW, RULE_MEDIUM, RULE_HIGH, RULE_CRITICAL,
 };
-extern const char *const rule_severity_names[], *const rule_key_names[];	/* end with NULL */
+extern const char *const rule_severity_names[];	/* ends with NULL */
+extern const char *const rule_key_names[]; /* of policies; ends with NULL */
+const char *rule_key_name(unsigned key);
 extern const char *const rule_op_words[]; /* RULE_TRUE_FLAG has none */
 enum rule_language { RULE_POLICY, RULE_SIGMA, RULE_FALCO };
+extern const char *const rule_language_names[];
 
 struct rule_words {
 	const char **v;
+	uint32_t n;
+};
+
+/* Times of an event, as an output may have them. */
+enum rule_output_clock {
+	RULE_CLOCK_NONE, RULE_CLOCK_TIME, RULE_CLOCK_TIME_S, RULE_CLOCK_ISO, RULE_CLOCK_DATE,
+	RULE_CLOCK_DATE_S, RULE_CLOCK_RAW,
+};
+
+/* A text with fields in it, that is filled for each finding. */
+struct rule_output_part {
+	const char *text;	/* as it is; NULL: a field */
+	uint32_t length;
+	uint8_t clock;		/* enum rule_output_clock; 0: REF */
+	bool is_optional;	/* the whole text before and behind it counts, whatever it is */
+	struct rule_ref ref;	/* kind REEL_ARGS: never known */
+};
+struct rule_output {
+	struct rule_output_part *parts;
 	uint32_t n;
 };
 
@@ -260,6 +327,7 @@ struct rule {
 	uint32_t line;
 	uint8_t language, severity, key;
 	struct rule_words tags, references, false_positives;
+	const char *status;	/* how far its author trusts it; NULL: nothing is said */
 	uint64_t within_ns;	/* of the whole; RULES_FOREVER */
 	/* Kill all tokens of the rule and key: `unless` before the first step. */
 	uint32_t *unlesses;
@@ -269,6 +337,10 @@ struct rule {
 	uint32_t n_slots;	/* bound values */
 	uint64_t hash; /* of the compiled form: a rule that did not change keeps its state */
 	const char *why_not;	/* it is loaded, and cannot be decided by any capture: why; NULL */
+	const char *partly;	/* what of it no capture can decide; NULL */
+	/* Falco: */
+	const char *priority, *source; /* as Falco words them; NULL */
+	const struct rule_output *output; /* what is said of a finding; NULL */
 };
 
 struct rule_tune {
@@ -285,6 +357,16 @@ struct rule_note {
 	uint32_t line, column;
 	bool is_error;
 	char text[256];
+};
+
+/* A rule that is not in the set, although its file is. */
+struct rule_rejected {
+	const char *file, *id, *title; /* what is not known is NULL */
+	uint32_t line;
+	uint8_t language;
+	bool is_meant_so; /* its author says so: no error */
+	bool is_part;	  /* nor is it rejected: another rule reports for it */
+	const char *reason;
 };
 
 /* A file or directory, as it stood before it was read; all 0: it was not there. */
@@ -308,6 +390,9 @@ struct rules {
 	struct rule_note *notes;
 	uint32_t n_notes, n_errors;
 	uint32_t n_files, n_rejected;
+	struct rule_rejected *rejected;
+	uint32_t n_rejected_rules;
+	uint32_t n_skipped; /* errors that leave out no more than the rule that they are in */
 	struct matcher *matchers[RULE_ROLES];
 	struct rules_source *sources; /* what was read, or looked for */
 	uint32_t n_sources;
@@ -332,13 +417,17 @@ int64_t rules_add_step(struct rules *r, const struct rule_step *step);
 /* -EEXIST: another rule has this id. */
 int rules_add_rule(struct rules *r, const struct rule *rule, struct reel_err *err);
 int rules_add_tune(struct rules *r, const struct rule_tune *tune);
+/* Becomes an error at its line, too, unless it is meant so. */
+int rules_reject(struct rules *r, const struct rule_rejected *rejected);
 int rules_note(struct rules *r, bool is_error, const char *file, uint32_t line, uint32_t column,
 	       const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 /*
- * A file, or a directory with all of its files whose names end in .policy, in the order of their
- * names and its subdirectories too. What is wrong in them becomes notes, and a file with an error
- * gives no rules; r < 0 only when a path cannot be read at all, or without memory.
+ * A file, or a directory with all of its files whose names end in .policy, .yml or .yaml, in the
+ * order of their names and its subdirectories too. What is wrong in them becomes notes. A file of
+ * policies with an error gives no rules; of other files only that is left out which is wrong. Rules
+ * of Sigma are there after rules_finish(), since they may name each other across files. r < 0 only
+ * when a path cannot be read at all, or without memory.
  */
 int rules_load(struct rules *r, const char *path, struct reel_err *err);
 

@@ -14,6 +14,14 @@ static void put(uint64_t *to, uint64_t value)
 	*to = XXH3_64bits_withSeed(&value, sizeof(value), *to);
 }
 
+static void put_double(uint64_t *to, double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	put(to, bits);
+}
+
 static void put_text(uint64_t *to, const char *text)
 {
 	size_t n = text ? strlen(text) : 0;
@@ -27,7 +35,12 @@ static void put_ref(uint64_t *to, const struct rule_ref *ref)
 	put(to, (uint64_t)ref->scope | (uint64_t)ref->context << 8 | (uint64_t)ref->kind << 16 |
 			(uint64_t)(uint16_t)ref->index << 24 | (uint64_t)(uint16_t)ref->slot << 40 |
 			(uint64_t)ref->is_signed << 56);
+	if (ref->level || ref->derived || ref->transforms[0])
+		put(to, XXH3_64bits_withSeed(ref->transforms, sizeof(ref->transforms),
+					     ref->level | (uint64_t)ref->derived << 8));
 	put_text(to, ref->own);
+	if (ref->shown)
+		put(to, ref->shown);
 }
 
 static void put_steps(uint64_t *to, const struct rules *r, const uint32_t *steps, uint32_t n)
@@ -54,6 +67,17 @@ static void put_node(uint64_t *to, const struct rules *r, const struct rule_node
 		if (node->has_distinct)
 			put_ref(to, &node->distinct);
 	}
+	if (node->kind == RULE_NODE_WINDOW) {
+		put(to, node->window_ns);
+		put_double(to, node->window.least);
+		put_double(to, node->window.most);
+		put_double(to, node->window.except);
+		put(to, node->window.measure | (uint64_t)node->window.closes << 8 |
+				(uint64_t)node->window.is_more << 16 |
+				(uint64_t)node->window.is_less << 24);
+		if (node->has_distinct)
+			put_ref(to, &node->distinct);
+	}
 	put_steps(to, r, node->guards, node->n_guards);
 	put_steps(to, r, node->stops, node->n_stops);
 	put_steps(to, r, node->unlesses, node->n_unlesses);
@@ -63,6 +87,8 @@ static void put_node(uint64_t *to, const struct rules *r, const struct rule_node
 		put(to, (uint64_t)node->bindings[i].slot);
 		put(to, node->binding_member ? node->binding_member[i] : 0);
 	}
+	for (uint32_t i = 0; i < node->n_group * (node->n_members ? node->n_members : 1); i++)
+		put_ref(to, &node->group[i]);
 	put(to, node->n_blocks);
 	for (uint32_t i = 0; i < node->n_blocks; i++)
 		put_text(to, node->blocks[i]);

@@ -23,6 +23,7 @@ enum rules_expr_trait {
 	RULES_READS_CONTEXT = 2,
 	RULES_READS_PATH = 4,	/* path, pathname or filename */
 	RULES_HAS_NAMESAKE = 8, /* a field of the event's own that its process has, too */
+	RULES_READS_FD = 16,	/* what a descriptor is */
 };
 
 struct rules_maker {
@@ -35,6 +36,9 @@ struct rules_maker {
 	uint32_t leaf_room, expr_room, step_room, list_room, tune_room, note_room, source_room;
 	crypto_generichash_state contents;
 	struct policy_file *files; /* that were read, the newest first */
+	struct falco *falco;	   /* items that wait for the others; NULL: none */
+	struct sigma *sigma;	   /* documents that wait for the others; NULL: none */
+	uint32_t rejected_room;
 	bool is_finished;
 };
 

@@ -83,8 +83,14 @@ static uint64_t mix_ref(uint64_t hash, const struct rule_ref *ref)
 {
 	uint64_t words[6] = { ref->scope,     ref->context,	    ref->kind,
 			      ref->is_signed, (uint64_t)ref->index, (uint64_t)ref->slot };
+	uint8_t more[2 + RULE_TRANSFORMS_MAX] = { ref->level, ref->derived };
 
 	hash = mix(hash, words, sizeof(words));
+	memcpy(more + 2, ref->transforms, sizeof(ref->transforms));
+	if (ref->level || ref->derived || ref->transforms[0])
+		hash = mix(hash, more, sizeof(more));
+	if (ref->shown)
+		hash = mix(hash, &ref->shown, sizeof(ref->shown));
 	return rules_mix_text(hash, ref->own);
 }
 
@@ -97,13 +103,16 @@ static bool same_ref(const struct rule_ref *a, const struct rule_ref *b)
 {
 	return a->scope == b->scope && a->context == b->context && a->kind == b->kind &&
 	       a->is_signed == b->is_signed && a->index == b->index && a->slot == b->slot &&
-	       same_text(a->own, b->own);
+	       a->level == b->level && a->derived == b->derived &&
+	       memcmp(a->transforms, b->transforms, sizeof(a->transforms)) == 0 &&
+	       a->shown == b->shown && same_text(a->own, b->own);
 }
 
 static uint64_t hash_leaf(const struct rule_leaf *leaf)
 {
-	uint64_t words[5] = { leaf->op, leaf->role, leaf->match_flags, leaf->has_right,
-			      leaf->n_values };
+	uint64_t words[5] = { leaf->op, leaf->role,
+			      (uint64_t)leaf->match_flags | (uint64_t)leaf->any_other << 8,
+			      leaf->has_right, leaf->n_values };
 	uint64_t hash = mix_ref(mix(1, words, sizeof(words)), &leaf->left);
 
 	if (leaf->has_right)
@@ -130,8 +139,9 @@ static bool same_value(const struct rule_value *a, const struct rule_value *b)
 static bool same_leaf(const struct rule_leaf *a, const struct rule_leaf *b)
 {
 	if (a->op != b->op || a->role != b->role || a->match_flags != b->match_flags ||
-	    a->has_right != b->has_right || a->n_values != b->n_values ||
-	    !same_ref(&a->left, &b->left) || (a->has_right && !same_ref(&a->right, &b->right)))
+	    a->any_other != b->any_other || a->has_right != b->has_right ||
+	    a->n_values != b->n_values || !same_ref(&a->left, &b->left) ||
+	    (a->has_right && !same_ref(&a->right, &b->right)))
 		return false;
 	for (uint32_t i = 0; i < a->n_values; i++)
 		if (!same_value(&a->values[i], &b->values[i]))
@@ -142,7 +152,7 @@ static bool same_leaf(const struct rule_leaf *a, const struct rule_leaf *b)
 static bool is_process_scope(const struct rule_ref *ref)
 {
 	return ref->scope == RULE_OF_PROCESS || ref->scope == RULE_OF_PARENT ||
-	       ref->scope == RULE_OF_ANCESTOR;
+	       ref->scope == RULE_OF_ANCESTOR || ref->scope == RULE_OF_LEVEL;
 }
 
 static unsigned ref_traits(const struct rule_ref *ref)
@@ -151,6 +161,9 @@ static unsigned ref_traits(const struct rule_ref *ref)
 		return RULES_READS_CONTEXT;
 	if (ref->scope == RULE_OF_STEP)
 		return RULES_READS_BOUND;
+	if (ref->context == RULE_DERIVED)
+		return (derive_reads_process(ref->derived) ? RULES_READS_CONTEXT : 0) |
+		       (derive_reads_names(ref->derived) ? RULES_READS_FD : 0);
 	if (ref->context == RULE_pathname || ref->context == RULE_filename)
 		return RULES_READS_PATH;
 	if (ref->context != RULE_OWN_FIELD)
@@ -369,6 +382,27 @@ static bool reads_namesake(const struct rules *r, const struct rule_step *step, 
 	return false;
 }
 
+/* Whether a descriptor may have to be found by device and inode. */
+static bool reads_descriptor(const struct rules *r, const struct rule_step *step, uint32_t expr)
+{
+	const struct rule_expr *e = &r->exprs[expr];
+	const struct rule_leaf *leaf;
+
+	if (!(r->maker->expr_traits[expr] & RULES_READS_FD))
+		return false;
+	if (e->op == RULE_EXPR_AND || e->op == RULE_EXPR_OR)
+		return reads_descriptor(r, step, e->a) || reads_descriptor(r, step, e->b);
+	if (e->op == RULE_EXPR_NOT)
+		return reads_descriptor(r, step, e->a);
+	leaf = &r->leaves[e->a];
+	for (const struct reel_type *t = reel_types; t->name; t++)
+		if (has_type(step, t->id) &&
+		    (derive_needs_name(leaf->left.derived, t) ||
+		     (leaf->has_right && derive_needs_name(leaf->right.derived, t))))
+			return true;
+	return false;
+}
+
 int64_t rules_add_step(struct rules *r, const struct rule_step *given)
 {
 	struct rules_maker *m = r->maker;
@@ -389,7 +423,7 @@ int64_t rules_add_step(struct rules *r, const struct rule_step *given)
 	}
 	step.reads_bound = traits & RULES_READS_BOUND;
 	step.reads_context = traits & RULES_READS_CONTEXT || reads_namesake(r, &step, step.expr);
-	step.reads_names = false;
+	step.reads_names = reads_descriptor(r, &step, step.expr);
 	if (traits & RULES_READS_PATH)
 		for (const struct reel_type *t = reel_types; t->name && !step.reads_names; t++)
 			step.reads_names = has_type(&step, t->id) && may_lack_path(t);

@@ -314,6 +314,8 @@ static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan
 	struct asked asked[ASKED_AT_ONCE];
 	unsigned n = 0;
 
+	if (p->role == RULE_ROLE_LINE) /* its strings are put together first */
+		return;
 	for (uint32_t i = 0; i < n_events; i++, lane += 4) {
 		const struct reel_event view = { .flags = EV_TRUNCATED,
 						 .strings = &b->u.strings,

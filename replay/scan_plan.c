@@ -52,9 +52,10 @@ static int leaf_witnesses(const struct eval_plan *p, unsigned type, uint32_t lea
 	uint32_t shortest = UINT32_MAX;
 	bool is_arg = a->kind == REEL_ARGS && l->left.index >= 0;
 
-	if (l->has_right || !is_positive(l->op) || is_arg || !l->n_values)
+	if (l->has_right || l->left.shown || l->left.transforms[0] || !is_positive(l->op) ||
+	    is_arg || !l->n_values)
 		return NO_WITNESS;
-	if (a->way != ACCESS_STRING && a->way != ACCESS_PATHNAME &&
+	if (a->way != ACCESS_STRING && a->way != ACCESS_LINE && a->way != ACCESS_PATHNAME &&
 	    (a->way != ACCESS_NAMED || a->offset == ACCESS_NOWHERE))
 		return NO_WITNESS;
 	for (uint32_t i = 0; i < l->n_values; i++) {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "replay/sequence_impl.h"
 
@@ -90,7 +91,7 @@ void sequence_undecided(struct sequence *s, uint32_t rule, uint32_t why, uint64_
 
 /* Keys ----------------------------------------------------------------------------------------- */
 
-enum key_known { KEY_UNKNOWN, KEY_DOUBTFUL, KEY_CERTAIN };
+enum key_known { KEY_UNKNOWN, KEY_DOUBTFUL, KEY_CERTAIN, KEY_NONE };
 
 static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret)
 {
@@ -122,6 +123,30 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 			return KEY_UNKNOWN;
 		return model_is_certain_of_ids(s->model, p) ? KEY_CERTAIN : KEY_DOUBTFUL;
 	}
+}
+
+/* The values of a node's fields, of one member of `all`. What lacks one belongs to no group. */
+static enum key_known key_of_group(struct sequence *s, const struct use *u, uint64_t *ret)
+{
+	const struct rule_node *node = &s->rules->list[u->rule].nodes[u->node];
+	const struct rule_ref *group =
+		node->group + (node->kind == RULE_NODE_ALL ? u->bit * node->n_group : 0);
+	enum key_known known = KEY_CERTAIN;
+
+	*ret = 1;
+	for (uint32_t i = 0; i < node->n_group && known != KEY_NONE; i++) {
+		uint64_t mixed[2] = { *ret };
+		struct value v;
+
+		eval_value(s->eval, &group[i], s->ev, &v);
+		if (v.kind == VALUE_ABSENT)
+			known = KEY_NONE;
+		else if (v.kind == VALUE_UNKNOWN)
+			known = KEY_UNKNOWN;
+		mixed[1] = value_hash(&v);
+		*ret = XXH3_64bits(mixed, sizeof(mixed));
+	}
+	return known;
 }
 
 /* The steps of the event ----------------------------------------------------------------------- */
@@ -263,8 +288,8 @@ static int take_turn(struct sequence *s, const struct use *u, size_t n, uint64_t
 
 static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 {
-	uint64_t keys[RULE_BY_HOST + 1];
-	enum key_known known[RULE_BY_HOST + 1];
+	uint64_t keys[RULE_BY_GROUP + 1], other;
+	enum key_known known[RULE_BY_GROUP + 1];
 	int r = 0;
 
 	for (unsigned by = 0; by <= RULE_BY_HOST; by++)
@@ -277,11 +302,19 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 		if (i == 0 || u[-1].rule != u->rule)
 			s->first_is_used = s->count_is_used = false;
 
-		for (end = i + 1; end < n && u->phase == USE_NODE &&
-				  s->turns[end].rule == u->rule &&
-				  s->turns[end].phase == USE_NODE && s->turns[end].node == u->node;)
-			end++;
-		if (u->phase == USE_NODE)
+		if (by == RULE_BY_GROUP)
+			known[by] = key_of_group(s, u, &keys[by]);
+		for (end = i + 1;
+		     end < n && u->phase == USE_NODE && s->turns[end].rule == u->rule &&
+		     s->turns[end].phase == USE_NODE && s->turns[end].node == u->node;
+		     end++)
+			if (by == RULE_BY_GROUP &&
+			    (key_of_group(s, &s->turns[end], &other) != known[by] ||
+			     other != keys[by]))
+				break;
+		if (known[by] == KEY_NONE)
+			r = 0;
+		else if (u->phase == USE_NODE)
 			r = take_turn(s, u, end - i, keys[by], known[by], err);
 		else if (known[by] != KEY_UNKNOWN && u->phase == USE_RULE_UNLESS)
 			kill_rule(s, u, keys[by]);

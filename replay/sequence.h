@@ -71,9 +71,9 @@ struct sequence_options {
 	uint64_t max_state;
 	int (*found)(void *context, const struct match *m, struct reel_err *err);
 	void *context;
-	struct blind *blind; /* by rule */
-	struct explain *explain;   /* NULL: nobody wants to know */
-	struct profile *profile;   /* NULL: nothing is measured */
+	struct blind *blind;	 /* by rule */
+	struct explain *explain; /* NULL: nobody wants to know */
+	struct profile *profile; /* NULL: nothing is measured */
 };
 
 struct sequence_stats {

@@ -109,7 +109,7 @@ void counter_use_up(struct sequence *s, struct token *t, uint64_t first_serial,
 	t->n_counted = kept;
 }
 
-static uint64_t hash_of(const struct value *v)
+uint64_t value_hash(const struct value *v)
 {
 	uint64_t h = v->kind;
 
@@ -166,7 +166,7 @@ static int add(struct sequence *s, const struct turn *turn, struct token *t,
 		eval_value(s->eval, &turn->node->distinct, s->ev, &v);
 		if (v.kind == VALUE_ABSENT || v.kind == VALUE_UNKNOWN)
 			return 0;
-		value = hash_of(&v);
+		value = value_hash(&v);
 	}
 	while (t->n_counted && s->ev->ts > t->counted[0].ts &&
 	       s->ev->ts - t->counted[0].ts > turn->node->window_ns)

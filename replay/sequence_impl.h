@@ -36,7 +36,7 @@ struct count_set {
 struct counted {
 	uint64_t ts, serial;
 	uint64_t first_ns, first_serial;
-	uint64_t value;		 /* distinct: a hash of it */
+	uint64_t value;		 /* distinct: a hash of it; in a window that sums, itself */
 	struct evidence *before; /* the parent's; NULL at the head */
 	struct count_set *used;	 /* the parent's */
 	struct seen *seen;
@@ -231,6 +231,7 @@ int all_event(struct sequence *s, const struct turn *turn, uint32_t members, str
 
 /* Counts (sequence_count.c) */
 int count_event(struct sequence *s, const struct turn *turn, struct reel_err *err);
+uint64_t value_hash(const struct value *v);
 void counter_drop(struct sequence *s, struct token *t, uint32_t n);
 /* What a match has used up: its first event, and those that it counted. */
 void counter_use_up(struct sequence *s, struct token *t, uint64_t first_serial,
@@ -244,6 +245,12 @@ static inline struct count_set *count_set_ref(struct count_set *set)
 		set->refs++;
 	return set;
 }
+
+/* Windows (sequence_window.c) */
+int window_event(struct sequence *s, const struct turn *turn, struct reel_err *err);
+int window_evidence(struct sequence *s, struct token *t);
+bool sequence_is_tuned(struct sequence *s, uint32_t rule);
+bool window_holds(const struct sequence *s, const struct token *t);
 
 int sequence_single(struct sequence *s, const struct turn *turn, struct reel_err *err);
 /* A token has completed its way; it is used up. */

@@ -107,7 +107,8 @@ static void find_lives(const struct rule *rule, struct node_facts *facts, struct
 	for (uint32_t i = rule->n_nodes; i-- > 0;) {
 		const struct rule_node *n = &rule->nodes[i];
 		struct node_facts *f = &facts[i];
-		uint64_t own = n->kind == RULE_NODE_COUNT ? n->window_ns : 0;
+		bool counts = n->kind == RULE_NODE_COUNT || n->kind == RULE_NODE_WINDOW;
+		uint64_t own = counts ? n->window_ns : 0;
 
 		if (n->kind == RULE_NODE_ALL && n->parent < 0)
 			own = n->within_ns;
@@ -140,16 +141,22 @@ static void find_lives(const struct rule *rule, struct node_facts *facts, struct
 	}
 }
 
+static bool is_called(const char *glob, const char *name)
+{
+	uint32_t n = (uint32_t)strlen(name);
+
+	return match_one(MATCH_GLOB, 0, glob, strlen(glob), name, n, n) == TRUTH_YES;
+}
+
 static int find_tunes(const struct rules *rules, uint32_t r, struct rule_facts *f)
 {
 	f->tunes = calloc(rules->n_tunes + 1u, sizeof(*f->tunes));
 	if (!f->tunes)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < rules->n_tunes; i++) {
-		const char *glob = rules->tunes[i].glob, *id = rules->list[r].id;
-		uint32_t n = (uint32_t)strlen(id);
+		const char *glob = rules->tunes[i].glob;
 
-		if (match_one(MATCH_GLOB, 0, glob, strlen(glob), id, n, n) == TRUTH_YES)
+		if (is_called(glob, rules->list[r].id) || is_called(glob, rules->list[r].title))
 			f->tunes[f->n_tunes++] = i;
 	}
 	return 0;

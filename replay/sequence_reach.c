@@ -73,7 +73,7 @@ static void use_up(struct sequence *s, uint32_t rule, uint64_t key, uint64_t fir
 	}
 }
 
-static bool is_tuned(struct sequence *s, uint32_t rule)
+bool sequence_is_tuned(struct sequence *s, uint32_t rule)
 {
 	const struct rule_facts *f = &s->plan->rules[rule];
 
@@ -95,20 +95,27 @@ static int report(struct sequence *s, const struct match *m, struct reel_err *er
 
 int sequence_complete(struct sequence *s, struct token *t, struct reel_err *err)
 {
+	bool is_window = token_node(s, t)->kind == RULE_NODE_WINDOW;
+	bool holds = !is_window || window_holds(s, t);
 	struct match m = {
 		.rule = t->slot->rule,
 		.node = t->slot->node,
 		.first_ns = t->first_ns,
-		.last_ns = t->last_ns,
+		.last_ns = is_window && t->waits_at ? t->deadline_ns : t->last_ns,
 		.key = t->slot->key,
 		.is_despite = t->is_despite,
 		.is_tuned = t->is_tuned,
-		.evidence = t->evidence,
 	};
-	int r = report(s, &m, err);
+	int r = 0;
 
+	if (is_window && holds && window_evidence(s, t) < 0)
+		return reel_err_set(err, -ENOMEM, "no memory for evidence");
+	m.evidence = t->evidence;
+	if (holds)
+		r = report(s, &m, err);
 	token_kill(s, t); /* it stays readable until the event is over */
-	use_up(s, m.rule, m.key, t->first_serial, t->used);
+	if (!is_window)
+		use_up(s, m.rule, m.key, t->first_serial, t->used);
 	return r;
 }
 
@@ -258,7 +265,7 @@ int sequence_arrive(struct sequence *s, const struct turn *turn, const struct or
 		slot_bound_tuples(s, slot);
 		return 0;
 	}
-	t->is_tuned = is_tuned(s, turn->rule_at);
+	t->is_tuned = sequence_is_tuned(s, turn->rule_at);
 	return waits ? wait_for_it(s, turn, t) : sequence_complete(s, t, err);
 }
 
@@ -409,6 +416,8 @@ int sequence_reach(struct sequence *s, const struct turn *turn, uint32_t members
 
 	if (turn->node->kind == RULE_NODE_COUNT)
 		return count_event(s, turn, err);
+	if (turn->node->kind == RULE_NODE_WINDOW)
+		return window_event(s, turn, err);
 	if (turn->node->kind == RULE_NODE_ALL)
 		return all_event(s, turn, members, err);
 	if (turn->node->parent < 0) {
@@ -443,7 +452,7 @@ int sequence_single(struct sequence *s, const struct turn *turn, struct reel_err
 	if (!evidence)
 		return reel_err_set(err, -ENOMEM, "no memory for evidence");
 	m.evidence = evidence;
-	m.is_tuned = is_tuned(s, turn->rule_at);
+	m.is_tuned = sequence_is_tuned(s, turn->rule_at);
 	if (explain_of(s, turn->rule_at))
 		explain_reached(s->o.explain, turn->node_at, s->ev);
 	s->first_is_used = true;

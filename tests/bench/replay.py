@@ -24,6 +24,7 @@ SRC = os.environ.get("SRC", os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 REEL = os.environ.get("REEL", os.path.join(SRC, ".output", "reel"))
 BENCH = os.environ.get("BENCH", os.path.join(SRC, ".output", "bench"))
+FOREIGN = os.environ.get("REEL_FOREIGN_RULES", os.path.join(SRC, os.pardir, "shared", "rules"))
 PLANTED = os.path.join(SRC, "tests", "bench", "planted.policy")
 GENEROUS = os.environ.get("BOUNDS") == "generous"
 UNITS = {"K": 10 ** 3, "M": 10 ** 6, "G": 10 ** 9}
@@ -159,6 +160,38 @@ def storms(directory, processes, tokens):
         shutil.rmtree(capture)
 
 
+def count_findings(run):
+    return run.output.count(b'{"finding"')
+
+
+def of_others(directory, capture, events, runs):
+    """All Sigma and Falco files of ../shared/rules, together: on what gen makes, and where each string
+    is new."""
+    rules = [os.path.join(FOREIGN, d) for d in ("sigma", "falco")]
+    if not all(os.path.isdir(r) for r in rules):
+        print(f"# {FOREIGN} is not there: nothing of Sigma and Falco is measured")
+        return
+    options = [word for r in rules for word in ("-r", r)]
+    for r in rules:
+        ms = 1000 * measure([REEL, "rules", "-q", r], 5).wall_s
+        print(f"{'reel rules of ' + os.path.basename(r):<52} {ms:>10.2f} ms")
+    empty = os.path.join(directory, "empty")
+    subprocess.run([os.path.join(BENCH, "tell"), "-o", empty], input=b"0 1 process exe=/sbin/init\n",
+                   check=True)
+    began = measure([REEL, "replay", "--json", "-j1", *options, empty], 5)
+    print(f"{'reel replay of nothing with all of them':<52} {1000 * began.wall_s:>10.2f} ms")
+    r = measure([REEL, "replay", "--json", "-j1", *options, capture], runs)
+    figure("replay, all of Sigma and Falco, a core", events / r.cpu_s / 1e6, "M/s", "min", 5, 0.3)
+    print(f"{'':52} {count_findings(r):>10} findings, {r.own_mb:.1f} MB")
+    fresh = os.path.join(directory, "fresh")
+    n = max(events // 5, 1000)
+    subprocess.run([os.path.join(BENCH, "storm"), "-o", fresh, "-n", str(n), "strings"], check=True)
+    r = measure([REEL, "replay", "--json", "-j1", *options, fresh], runs)
+    figure("the same, where every string is new", n / r.cpu_s / 1e6, "M/s", "min", 1, 0.1)
+    print(f"{'':52} {count_findings(r):>10} findings, {r.own_mb:.1f} MB")
+    shutil.rmtree(fresh)
+
+
 def main(argv):
     text = argv[0] if argv else os.environ.get("REEL_BENCH_EVENTS", "50M")
     events, runs = count_of(text), int(argv[1]) if len(argv) > 1 else 3
@@ -183,6 +216,7 @@ def main(argv):
         figure("compile, a policy of 100", 10 * ms, "us", "max", 20, 200)
         figure("compile, 500 policies", results[500][1], "ms", "max", 50, 500)
         planted(d, capture, truth, events)
+        of_others(d, capture, events, runs)
         storms(d, max(events // 5, 1000), max(events // 10, 1000))
     return missed
 

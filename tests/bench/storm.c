@@ -7,6 +7,8 @@
  *					few end
  *	storm -o DIR -n N tokens	N processes, each of which begins a sequence and goes no
  *					further
+ *	storm -o DIR -n N strings	N events in about the shares of gen, in which each path and
+ *					each command line comes once
  *	storm --rules forks|tokens	rules that look for them
  */
 #include <errno.h>
@@ -178,7 +180,83 @@ static int make(struct storm *s, uint64_t n, bool with_tokens)
 	return r;
 }
 
-static int run(struct storm *s, const struct options *o, bool with_tokens)
+/* Of 64 events; each that has a path has one of its own. */
+static const struct {
+	uint32_t type;
+	unsigned n;
+} shares[] = {
+	{ EV_open, 22 },  { EV_close, 17 }, { EV_read, 12 }, { EV_fold, 4 },
+	{ EV_mmap, 2 },	  { EV_write, 2 },  { EV_exec, 1 },  { EV_chmod, 1 },
+	{ EV_rename, 1 }, { EV_unlink, 1 }, { EV_mkdir, 1 },
+};
+
+/* Strings that were not there before. */
+static int put_new(struct storm *s, const struct reel_type *type, uint64_t number)
+{
+	uint32_t pid = 2 + (uint32_t)(number % RECENT);
+	char path[96], argv[320];
+	int n = snprintf(path, sizeof(path), "/srv/%" PRIx64 "/module-%u/part_%" PRIu64 ".%s",
+			 rng_next(&s->rng) & 0xffff, (unsigned)(number % 97), number,
+			 number % 3 ? "c" : "sh");
+	int n_argv = snprintf(argv, sizeof(argv),
+			      "run%c-I/usr/include/%" PRIu64
+			      "%c-o%c%s%c--level=%u%c--define=%" PRIx64
+			      "%c--target=/srv/build/%u/objects/%" PRIu64 ".o",
+			      0, number, 0, 0, path, 0, (unsigned)(number % 9), 0,
+			      rng_next(&s->rng), 0, (unsigned)(number % 31), number);
+
+	reel_record_begin(&s->record, type);
+	for (unsigned i = 0; i < type->n_fields; i++) {
+		const struct reel_field *f = &type->fields[i];
+
+		if (!reel_field_is_string(f))
+			continue;
+		if (strcmp(f->name, "argv") == 0)
+			reel_record_string(&s->record, argv, (size_t)n_argv + 1);
+		else if (strcmp(f->name, "path") == 0 || strcmp(f->name, "oldpath") == 0 ||
+			 strcmp(f->name, "exe") == 0)
+			reel_record_string(&s->record, path, (size_t)n);
+		else if (strcmp(f->name, "comm") == 0)
+			reel_record_string(&s->record, "run", 3);
+		else
+			reel_record_string(&s->record, "", 0);
+	}
+	if (type->id == EV_open)
+		s->record.header.ret = number % 4 ? 3 : -ENOENT;
+	return put(s, pid);
+}
+
+static int make_strings(struct storm *s, uint64_t n)
+{
+	int r = 0;
+
+	for (uint32_t pid = 1; r == 0 && pid < 2 + RECENT; pid++)
+		r = put_process(s, pid);
+	for (uint64_t i = 0; r == 0 && i < n;) {
+		for (unsigned k = 0; k < sizeof(shares) / sizeof(shares[0]); k++)
+			for (unsigned j = 0; r == 0 && j < shares[k].n; j++, i++)
+				r = put_new(s, reel_type_by_id(shares[k].type), i);
+		if (i % 1024 == 0) {
+			reel_writer_settle(s->w, s->ts);
+			if (r == 0)
+				r = reel_writer_tick(s->w, s->ts, &s->err);
+		}
+	}
+	reel_writer_settle(s->w, s->ts);
+	return r;
+}
+
+static const char *const kinds[] = { "forks", "tokens", "strings" };
+
+static int kind_of(const char *word)
+{
+	for (int i = 0; i < 3; i++)
+		if (strcmp(word, kinds[i]) == 0)
+			return i;
+	return -1;
+}
+
+static int run(struct storm *s, const struct options *o, int kind)
 {
 	struct reel_writer_options w = {
 		.directory = o->output,
@@ -196,7 +274,7 @@ static int run(struct storm *s, const struct options *o, bool with_tokens)
 		return r;
 	s->ts = BEGIN_NS;
 	rng_seed(&s->rng, 1);
-	r = make(s, o->n, with_tokens);
+	r = kind == 2 ? make_strings(s, o->n) : make(s, o->n, kind == 1);
 	if (r < 0) {
 		reel_writer_abandon(s->w);
 		return r;
@@ -217,11 +295,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "storm: %s\n", s->err.msg);
 	} else if (o.rules) {
 		r = fputs(rules_text[o.rules], stdout) < 0 ? -EIO : 0;
-	} else if (args.n != 1 || !o.output || o.n > UINT32_MAX - 2 ||
-		   (strcmp(args.v[0], "forks") != 0 && strcmp(args.v[0], "tokens") != 0)) {
-		fprintf(stderr, "usage: storm -o DIR [-n N] forks|tokens\n");
+	} else if (args.n != 1 || !o.output || o.n > UINT32_MAX - 2 || kind_of(args.v[0]) < 0) {
+		fprintf(stderr, "usage: storm -o DIR [-n N] forks|tokens|strings\n");
 	} else {
-		r = run(s, &o, strcmp(args.v[0], "tokens") == 0);
+		r = run(s, &o, kind_of(args.v[0]));
 		if (r < 0)
 			fprintf(stderr, "storm: %s\n", s->err.msg);
 	}

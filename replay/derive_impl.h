@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What derive.c and derive_event.c share, and nobody else includes. */
+#ifndef REEL_REPLAY_DERIVE_IMPL_H
+#define REEL_REPLAY_DERIVE_IMPL_H
+
+#include "replay/eval_impl.h"
+
+/* NULL: no memory. */
+struct eval_derived *derive_slot(struct eval *e, uint64_t key, const struct reel_event *ev,
+				 bool *ret_is_made);
+bool derive_room(struct eval_derived *x, size_t bytes);
+/* Without memory nothing is put. */
+void derive_put(struct eval_derived *x, const void *bytes, size_t n);
+void derive_put_text(struct eval_derived *x, const char *text);
+/* A number's names, with this between them. IS_MODE: bits of a mode. False: no memory. */
+bool derive_put_names(struct eval_derived *x, const char *hint, uint64_t number, char between,
+		      bool is_mode);
+/* Name of an account. Returns whether there is one, or it is unknown. */
+bool derive_account(struct finder *f, uint64_t uid, struct eval_derived *x);
+
+/* Fields of the event's own (derive_event.c). */
+bool derive_has_own(const struct reel_event *ev, const char *name, struct reel_field *ret);
+uint64_t derive_own_number(const struct reel_event *ev, const char *name);
+bool derive_own_string(const struct reel_event *ev, const char *name, struct found *ret);
+/* Always true. */
+bool derive_unknown(struct finder *f, struct eval_derived *x, enum blind_reason why);
+
+/* Of its descriptor (derive_fd.c). */
+int derive_fd_direct(struct finder *f, struct found *ret);
+bool derive_fd_make(struct finder *f, struct eval_derived *x);
+bool derive_connection(struct finder *f, struct eval_derived *x);
+
+/* Values that need not be made, as they lie in the event or the model. 1: given; 0: there is none,
+ * or no more of them; -1: it has to be made. */
+int derive_direct(struct finder *f, struct found *ret);
+/* Whether there is a value, or it is unknown. */
+bool derive_of_event(struct finder *f, struct eval_derived *x);
+
+#endif

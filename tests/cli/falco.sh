@@ -1,0 +1,183 @@
+#!/bin/sh
+# falco: rules of Falco are loaded as they are, what they say is what Falco would print, and tunes of
+# policies hold for them, too.
+. "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
+
+cd "$TMP" || exit 1
+shell=$SRC/samples/web-shell.rls
+rules=$SRC/samples/falco
+foreign=${REEL_FOREIGN_RULES:-$SRC/../shared/rules}/falco
+
+t_ok "rules for the sample" "$REEL" rules "$rules"
+t_is "all are loaded" "$(t_out | grep -c '^loaded ')" 3
+
+t_status "over the sample" 1 "$REEL" replay -q -r "$rules" "$shell"
+t_match "a shell" '^    14:08:03\.232939010: Error A page has run a shell \(command=sh -c getent hosts localhost; id exe=/usr/bin/dash parent=python3 user=www-data container=host\)$' "$(t_out)"
+t_is "but for what an exception says" "$(t_out | grep -c ': Error ')" 2
+t_match "a connection" '^    14:08:05\.443102674: Critical A page has connected \(connection=203\.0\.113\.66:45650->203\.0\.113\.66:4444 program=\.kworkerd line=.* proto=tcp result=SUCCESS\)$' "$(t_out)"
+t_match "a log" '^    14:08:06\.668312921: Warning A log was removed \(file=/var/log/www/access\.log program=/usr/bin/rm\)$' "$(t_out)"
+t_match "priorities are severities" '^critical .*"Page talks to a stranger"  pid' "$(t_out)"
+
+t_status "as JSON" 1 "$REEL" replay -q --json -r "$rules" "$shell"
+t_is "with its output" "$(t_out | jq -r 'select(.rule == "Traces removed" and .finding).output')" \
+	"14:08:06.668312921: Warning A log was removed (file=/var/log/www/access.log program=/usr/bin/rm)"
+t_is "with priority, source and tags" \
+	"$(t_out | jq -c 'select(.rule == "Traces removed" and .finding) | [.priority, .source, .tags, .severity]')" \
+	'["Warning","syscall",["web","T1070"],"medium"]'
+
+t_status "in another zone" 1 "$REEL" replay -q --tz +02:00 -r "$rules" "$shell"
+t_match "the time of day is that of the zone" '^    16:08:06\.668312921: Warning A log' "$(t_out)"
+
+t_status "into a case" 1 "$REEL" replay -q -r "$rules" "$shell" -o web.db
+t_is "its output" "$(sqlite3 web.db "SELECT output FROM finding JOIN rule ON rule.id = finding.rule
+	WHERE name = 'Traces removed'")" \
+	"14:08:06.668312921: Warning A log was removed (file=/var/log/www/access.log program=/usr/bin/rm)"
+t_is "its language" "$(sqlite3 web.db "SELECT DISTINCT language FROM rule")" falco
+
+# Policies beside them.
+cat >quiet.policy <<'END'
+list strangers from "strangers.txt"
+tune "Page *" { unless port in strangers }
+tune "Traces *" { unless exe == "/usr/bin/rm" }
+END
+echo 4444 >strangers.txt
+t_status "tunes of a policy" 1 "$REEL" replay -q -r "$rules" -r quiet.policy "$shell"
+t_is "what is left" "$(t_out | grep -cE '^    [0-9:.]+: (Error|Critical|Warning)')" 2
+t_match "it is counted" 'Traces removed.*1 suppressed by a tune' "$(t_out)"
+
+# A field that is not there makes every comparison false, and `not` of it true.
+cat >absent.yaml <<'END'
+- macro: some
+  condition: (evt.type in (execve, execveat) or (evt.type = connect and fd.typechar = 4))
+- rule: "all"
+  desc: d
+  condition: some
+  output: x
+  priority: info
+- rule: connections
+  desc: d
+  condition: some and fd.sport exists
+  output: x
+  priority: info
+- rule: not equal
+  desc: d
+  condition: some and fd.sip != "192.0.2.1"
+  output: x
+  priority: info
+- rule: not, equal
+  desc: d
+  condition: some and not fd.sip = "192.0.2.1"
+  output: x
+  priority: info
+- rule: not, not equal
+  desc: d
+  condition: some and not fd.sip != "192.0.2.1"
+  output: x
+  priority: info
+- rule: any ancestor
+  desc: d
+  condition: evt.type = execve and proc.aname = python3
+  output: x
+  priority: info
+- rule: another ancestor
+  desc: d
+  condition: evt.type = execve and proc.aname = python3 and proc.aname != python3
+  output: x
+  priority: info
+- rule: the second one
+  desc: d
+  condition: evt.type = execve and proc.aname[2] = python3 and proc.aname[1] != python3
+  output: "%proc.aname[1] %proc.aname[2] %proc.aname[99] %fd.name %container.image"
+  priority: info
+END
+"$REEL" replay -q --json -r absent.yaml "$shell" >absent.json
+n() { jq -r "select(.verdict and .rule == \"$1\").matches" absent.json; }
+execs=$("$REEL" dump --type exec --json "$shell" | jq -c 'select(.ret == 0)' | wc -l)
+t_is "a rule on two kinds of events" "$(n all)" "$((execs + $(n connections)))"
+t_is "not equal: only where it is" "$(n 'not equal')" "$(n connections)"
+t_is "not, equal: where it is not, too" "$(n 'not, equal')" "$(n all)"
+t_is "not, not equal: only where it is not" "$(n 'not, not equal')" "$execs"
+t_is "another ancestor is another" "$(n 'another ancestor')" "$(n 'any ancestor')"
+t_match "what is not there is <NA>" '^[0-9:.]+ Informational sh python3 <NA> <NA> <NA>$' \
+	"$(jq -r 'select(.finding and .rule == "the second one").output' absent.json)"
+
+# Several files.
+cat >local.yaml <<'END'
+- list: shells
+  items: [busybox]
+  override: {items: append}
+- rule: Shell for a page
+  condition: and not proc.args contains "; id"
+  append: true
+- rule: Traces removed
+  enabled: false
+END
+t_status "what is added later" 1 "$REEL" replay -q -r "$rules" -r local.yaml "$shell"
+t_is "one shell is none any more" "$(t_out | grep -c ': Error ')" 1
+t_unlike "a rule is off" 'Traces' "$(t_out)"
+t_ok "and it is said" "$REEL" rules "$rules" local.yaml
+t_match "why" 'rejected.*Traces removed.*it is not enabled' "$(t_out)"
+
+# What is wrong in one rule leaves the others alone.
+cat >wrong.yaml <<'END'
+- rule: fine
+  desc: d
+  condition: evt.type = mkdir
+  output: made %evt.arg.path
+  priority: info
+- rule: no such field
+  desc: d
+  condition: evt.type = mkdir and proc.colour = red
+  output: x
+  priority: info
+- rule: of a plugin
+  desc: d
+  condition: ka.verb = get
+  output: x
+  priority: info
+  source: k8s_audit
+- rule: skipped
+  desc: d
+  condition: evt.type = mkdir and proc.colour = red
+  output: x
+  priority: info
+  skip-if-unknown-filter: true
+END
+"$REEL" rules wrong.yaml >out 2>err
+t_match "one is loaded" '^loaded .* fine ' "$(cat out)"
+t_match "one is rejected, with its line" '^rejected .*no such field.* wrong.yaml:6 .*no field proc.colour' "$(cat out)"
+t_match "one cannot be decided" '^not evaluable .*of a plugin.*come from a plugin' "$(cat out)"
+t_match "one is skipped" '^rejected .*skipped.*as it says itself' "$(cat out)"
+
+# The table of fields is that of the program.
+"$REEL" rules --falco-fields >fields
+sed -n '/^### Fields/,$p' "$SRC/replay/FOREIGN.md" | grep '^| `' >described
+if cmp -s fields described; then
+	t_pass "FOREIGN.md has the fields"
+else
+	t_fail "FOREIGN.md has the fields" "$(diff described fields | head)"
+fi
+
+# Theirs.
+if [ ! -d "$foreign" ]; then
+	[ "${CI:-}" != true ] || t_fail "rules of others are there" "$foreign is not there"
+	t_skip "rules of others" "$foreign is not there"
+	t_done
+fi
+"$REEL" rules --json "$foreign" >all.json
+t_is "files of Falco" "$(find "$foreign" -name '*.yaml' | wc -l)" \
+	"$(jq -r '.file' all.json | sort -u | wc -l)"
+t_is "nothing is rejected but what is not enabled" \
+	"$(jq -r 'select(.status == "rejected" and .reason != "it is not enabled").reason' all.json)" ""
+jq -r 'select(.status != "rejected") | [(.file | sub(".*/"; "")), .status] | @tsv' all.json |
+	sort | uniq -c | sed 's/^ *//' >counts
+t_is "how many can be decided (detection.md 2.4)" "$(cat counts)" "$(printf '%s\t%s\n' \
+	'30 falco-incubating_rules.yaml' loaded \
+	'1 falco-incubating_rules.yaml' 'not evaluable' \
+	'24 falco_rules.yaml' loaded \
+	'1 falco_rules.yaml' 'not evaluable')"
+t_is "those that cannot" "$(jq -r 'select(.status == "not evaluable").title' all.json | sort)" \
+	"Contact K8S API Server From Container
+Network Connection outside Local Subnet"
+t_status "over the sample they find nothing" 0 "$REEL" replay -q -r "$foreign" "$shell"
+t_done
