@@ -92,7 +92,8 @@ TEST(operators)
 	IS("proc.vpid >= 0x10", "vpid >= 16");
 	IS("proc.exepath pmatch (/usr/bin/)",
 	   "exe == \"/usr/bin\" or exe startswith \"/usr/bin/\"");
-	IS("proc.exepath pmatch (/home/*/x)", "exe =~ \"/home/[^/]*/x(?:/.*)?\"");
+	IS("proc.exepath pmatch (/home/*/x)", "exe =~ \"/*home/+[^/]*/+x(?:/.*)?\"");
+	IS("proc.exepath pmatch (x/)", "exe =~ \"/*x(?:/.*)?\"");
 	IS("proc.name startswith anyof (a, b)", "comm startswith (\"a\", \"b\")");
 	IS("proc.name contains allof (a, b)", "comm contains \"a\" and comm contains \"b\"");
 	IS("proc.name = val(proc.pname)", "comm == parent.comm");
