@@ -151,7 +151,6 @@ struct walk {
 	struct eval_plan *p;
 	const struct reel_type *type;
 	unsigned id;
-	bool is_step;
 };
 
 static void resolve_expr(const struct walk *w, uint32_t at)
@@ -172,13 +171,6 @@ static void resolve_expr(const struct walk *w, uint32_t at)
 		case RULE_EXPR_LEAF:
 			l = &w->p->rules->leaves[x->a];
 			access_resolve(w->type, &l->left, &w->p->left[w->id][x->a]);
-			if (w->is_step && w->p->left[w->id][x->a].way == ACCESS_NAMED &&
-			    w->p->left[w->id][x->a].offset == ACCESS_NOWHERE)
-				w->p->needs_names = true;
-			if (w->is_step &&
-			    (derive_needs_name(l->left.derived, w->type) ||
-			     (l->has_right && derive_needs_name(l->right.derived, w->type))))
-				w->p->needs_names = true;
 			if (l->has_right)
 				access_resolve(w->type, &l->right, &w->p->right[w->id][x->a]);
 			return;
@@ -266,7 +258,7 @@ int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan *
 		const struct rule_step *step = &rules->steps[s];
 
 		for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
-			struct walk w = { p, reel_type_by_id(t), t, true };
+			struct walk w = { p, reel_type_by_id(t), t };
 
 			if (!(step->types[t / 8] >> t % 8 & 1) || !w.type)
 				continue;
@@ -277,12 +269,18 @@ int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan *
 	}
 	/* Predicates that are no step's are asked of events of any type. */
 	for (unsigned t = 0; r == 0 && rules->n_tunes && t < EV_MAX_TYPES; t++) {
-		struct walk w = { p, reel_type_by_id(t), t, false };
+		struct walk w = { p, reel_type_by_id(t), t };
 
 		if (!w.type || (r = add_type(p, t)) < 0)
 			continue;
 		for (uint32_t i = 0; i < rules->n_tunes; i++)
 			resolve_expr(&w, rules->tunes[i].expr);
+	}
+	for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
+		if (!p->left[t])
+			continue;
+		p->sieves[t] = sieve_new(p, t);
+		r = p->sieves[t] ? 0 : -ENOMEM;
 	}
 	if (r < 0) {
 		eval_plan_free(p);
@@ -299,6 +297,7 @@ void eval_plan_free(struct eval_plan *p)
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
 		free(p->left[t]);
 		free(p->right[t]);
+		sieve_free(p->sieves[t]);
 	}
 	free(p->is_shared);
 	free(p);
@@ -307,7 +306,7 @@ void eval_plan_free(struct eval_plan *p)
 int eval_plan_predicate(struct eval_plan *p, uint32_t expr, struct reel_err *err)
 {
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
-		struct walk w = { p, reel_type_by_id(t), t, false };
+		struct walk w = { p, reel_type_by_id(t), t };
 
 		if (!w.type)
 			continue;

@@ -214,6 +214,7 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 	if (r == 0)
 		r = eval_init(&e->eval, e->eval_plan, err);
 	e->eval.model = e->model;
+	e->eval.is_slow = e->o.is_slow;
 	return r;
 }
 
@@ -431,10 +432,9 @@ static int list_blocks(struct engine *e, const struct reel_reader *r, uint32_t *
 }
 
 /* Names cost much and are rarely asked for: only then everything is looked at once more. */
-static bool wants_other_names(const struct engine *e, const struct pipeline_item *item)
+static bool wants_other_names(const struct engine *e)
 {
-	return !e->scan_plan->wants_names &&
-	       (e->eval.wants_names || (item->block && item->block->wants_names));
+	return !e->scan_plan->wants_names && e->eval.wants_names;
 }
 
 /* 1: it has to be done again, with names. */
@@ -445,6 +445,7 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 	struct pipeline_stats stats;
 	struct pipeline_item item;
 	uint64_t shown = 0;
+	bool again = false;
 	int result = pipeline_new(r, e->scan_plan, e->o.threads, list, n, &p, err);
 
 	if (result < 0)
@@ -452,7 +453,7 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 	while ((result = pipeline_next(p, &item, err)) > 0) {
 		struct reel_event ev;
 
-		if ((e->o.stop && *e->o.stop) || wants_other_names(e, &item))
+		if (e->o.stop && *e->o.stop)
 			break;
 		if (!item.block) {
 			const struct reel_entry *entry = &r->blocks[item.entry];
@@ -473,25 +474,25 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 					      item.candidate->n_steps, err);
 			e->eval.rows = NULL;
 		}
-		if (result < 0)
+		again = wants_other_names(e);
+		if (result < 0 || again)
 			break;
-		result = 0;
 		if (e->o.progress && ++shown % 1024 == 0) {
 			pipeline_stats(p, &stats);
 			e->o.progress(e->o.context, done_before + stats.bytes, r->bytes);
 		}
 	}
 	pipeline_stats(p, &stats);
+	pipeline_free(p);
+	if (result < 0 || again)
+		return result < 0 ? result : 1;
 	e->stats.blocks += stats.blocks;
 	e->stats.unpacked += stats.unpacked;
 	e->stats.events += stats.events;
 	e->stats.candidates += stats.candidates;
 	e->stats.disordered += stats.disordered;
 	e->health.disordered += stats.disordered;
-	pipeline_free(p);
-	if (result > 0 && !(e->o.stop && *e->o.stop))
-		return 1;
-	return result < 0 ? result : 0;
+	return 0;
 }
 
 static int run_boot(struct engine *e, const struct reel_reader *r, const struct reel_boot *boot,
@@ -510,6 +511,7 @@ static int run_again(struct engine *e, const struct reel_reader *r, const struct
 static int run_boot(struct engine *e, const struct reel_reader *r, const struct reel_boot *boot,
 		    const struct reel_segment *first, uint64_t *done, struct reel_err *err)
 {
+	struct reel_health health = e->health;
 	uint32_t *list = NULL, n = 0;
 	int result = engine_begin_boot(e, boot, first, err);
 
@@ -523,6 +525,7 @@ static int run_boot(struct engine *e, const struct reel_reader *r, const struct 
 		result = run_blocks(e, r, list, n, *done, err);
 	if (result > 0) {
 		free(list);
+		e->health = health;
 		return run_again(e, r, boot, first, done, err);
 	}
 	for (uint32_t i = 0; i < n; i++)

@@ -106,6 +106,7 @@ static int make_state(struct engine *e, struct replacement *x, struct reel_err *
 	if (r == 0) {
 		r = eval_init(&x->eval, x->plans.eval_plan, err);
 		x->eval.model = e->model;
+		x->eval.is_slow = e->o.is_slow;
 	}
 	if (r == 0 && e->has_scanner)
 		r = scanner_init(&x->scanner, x->plans.scan_plan, err);

@@ -105,7 +105,7 @@ static enum truth of_order(enum rule_op op, int order)
 }
 
 /* A leaf's own values against a number or an address: any that fits. */
-static enum truth fits_number(const struct rule_leaf *l, const struct value *v)
+enum truth eval_fits_number(const struct rule_leaf *l, const struct value *v)
 {
 	for (uint32_t i = 0; i < l->n_values; i++) {
 		const struct rule_value *x = &l->values[i];
@@ -119,12 +119,14 @@ static enum truth fits_number(const struct rule_leaf *l, const struct value *v)
 	return TRUTH_NO;
 }
 
-static enum truth fits_row(const struct rule_leaf *l, const struct match_row *row)
+enum truth eval_fits_row(const struct rule_leaf *l, const struct match_row *row)
 {
 	enum truth any = TRUTH_NO;
 
 	if (!row)
 		return TRUTH_UNKNOWN;
+	if (row->is_empty)
+		return TRUTH_NO;
 	for (uint32_t i = 0; i < l->n_values && any != TRUTH_YES; i++)
 		any = truth_or(any, match_truth(row, l->values[i].test));
 	return any;
@@ -280,8 +282,8 @@ static enum truth fits_one(struct eval *e, const struct rule_leaf *l, const stru
 	if (right)
 		return fits_value(l, &f->v, right);
 	if (f->v.kind != VALUE_STRING)
-		return fits_number(l, &f->v);
-	return fits_row(l, found_row(e, l->role, f));
+		return eval_fits_number(l, &f->v);
+	return eval_fits_row(l, found_row(e, l->role, f));
 }
 
 static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct access *a,
@@ -432,7 +434,18 @@ enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev)
 	const struct rule_step *s = &e->plan->rules->steps[step];
 	enum truth a = eval_outcome(e, s->outcome, ev);
 
-	return a == TRUTH_NO ? a : truth_and(a, eval_expr(e, s->expr, ev));
+	if (a == TRUTH_NO || (!e->is_slow && !sieve_keeps(e, step, ev)))
+		return TRUTH_NO;
+	return truth_and(a, eval_expr(e, s->expr, ev));
+}
+
+bool eval_may_hold(struct eval *e, uint32_t step, const struct reel_event *ev)
+{
+	const struct rule_step *s = &e->plan->rules->steps[step];
+
+	if (e->is_slow)
+		return eval_step(e, step, ev) != TRUTH_NO;
+	return eval_outcome(e, s->outcome, ev) != TRUTH_NO && sieve_keeps(e, step, ev);
 }
 
 static const struct access *known_access(struct eval *e, const struct rule_ref *ref,

@@ -13,6 +13,7 @@
 #include "replay/blind.h"
 #include "replay/model.h"
 #include "replay/rules.h"
+#include "replay/sieve.h"
 
 /* Where a field is found on events of one type. */
 enum access_way {
@@ -49,8 +50,8 @@ struct eval_plan {
 	const struct rules *rules;
 	struct access *left[EV_MAX_TYPES]; /* by leaf; NULL: no step wants the type */
 	struct access *right[EV_MAX_TYPES];
+	struct sieve *sieves[EV_MAX_TYPES]; /* NULL: no step wants the type */
 	uint8_t *is_shared; /* by expression: it stands in several places, and binds nothing */
-	bool needs_names;   /* a step asks for a file that is known by device and inode only */
 	uint64_t number;    /* of the plan; for what is remembered in a model's texts */
 };
 
@@ -105,6 +106,7 @@ struct eval {
 	const struct eval_plan *plan;
 	struct match_memo *memos[RULE_ROLES];
 	struct model *model;	      /* NULL: there is none, see above */
+	bool is_slow;		      /* without sieves, for tests */
 	const struct eval_rows *rows; /* NULL: strings are asked for one by one */
 	/* Of the event that is looked at: */
 	struct model_process *process;
@@ -140,6 +142,8 @@ enum truth eval_leaf(struct eval *e, uint32_t leaf, const struct reel_event *ev)
 enum truth eval_expr(struct eval *e, uint32_t expr, const struct reel_event *ev);
 /* Whether the event is what the step wants; its type is already known to be. */
 enum truth eval_step(struct eval *e, uint32_t step, const struct reel_event *ev);
+/* False: it is not, and eval_step() is not worth its while. */
+bool eval_may_hold(struct eval *e, uint32_t step, const struct reel_event *ev);
 
 /* A field's value, for binding and for distinct. It lies in the event or the model. */
 void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,

@@ -11,8 +11,7 @@
 
 /* Fields of the event -------------------------------------------------------------------------- */
 
-/* Whether the event's type has it as this build knows it; an older recorder's may not. */
-static bool has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width)
+bool eval_has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width)
 {
 	return (unsigned)offset + width <= ev->type->fixed_bytes &&
 	       (!ev->segment || !ev->segment->schema ||
@@ -31,7 +30,7 @@ static bool find_number(const struct finder *f, struct found *ret)
 	const struct access *a = f->access;
 	uint64_t number;
 
-	if (!has_bytes(f->ev, a->offset, reel_kind_width(a->kind)))
+	if (!eval_has_bytes(f->ev, a->offset, reel_kind_width(a->kind)))
 		return give_unknown(f->e, ret, BLIND_OLD);
 	if (a->way == ACCESS_INET) {
 		uint64_t family = read_number(f->ev, a->second, REEL_U16);
@@ -62,7 +61,7 @@ static bool find_string(const struct finder *f, uint16_t offset, bool is_optiona
 
 	if (offset == ACCESS_NOWHERE)
 		return false;
-	if (!has_bytes(f->ev, offset, 2))
+	if (!eval_has_bytes(f->ev, offset, 2))
 		return give_unknown(f->e, ret, BLIND_OLD);
 	s = reel_event_string_at(f->ev, offset);
 	if (s.length == 0 && !reel_string_is_cut(&s)) {
@@ -105,7 +104,7 @@ static bool find_named(const struct finder *f, struct found *ret)
 
 	if (find_string(f, a->offset, true, ret))
 		return true;
-	if (!has_bytes(f->ev, a->inode, 8))
+	if (!eval_has_bytes(f->ev, a->inode, 8))
 		return give_unknown(f->e, ret, BLIND_OLD);
 	inode = read_number(f->ev, a->inode, REEL_U64);
 	f->e->wants_names = true;
@@ -188,30 +187,35 @@ static bool find_container(struct eval *e, const struct model_process *p, unsign
 	}
 }
 
-static bool find_process_text(struct eval *e, const struct model_process *p, unsigned context,
-			      struct found *ret)
+static struct model_text *text_of(const struct eval *e, const struct model_process *p,
+				  unsigned context)
 {
 	struct model_text *t;
 
 	switch (context) {
 	case RULE_exe:
-		return give_text_or_none(ret, p->exe);
+		t = p->exe;
+		break;
 	case RULE_comm:
-		return give_text_or_none(ret, p->comm);
+		t = p->comm;
+		break;
 	case RULE_argv:
 	case RULE_cmdline:
-		return give_text_or_none(ret, p->argv);
+		t = p->argv;
+		break;
 	case RULE_cwd:
-		return give_text_or_none(ret, p->cwd);
+		t = p->cwd;
+		break;
 	case RULE_root:
-		return give_text_or_none(ret, p->root);
+		t = p->root;
+		break;
 	case RULE_user:
 		t = model_user(e->model, p->ids.uid);
-		return give_text_or_none(ret, t);
+		break;
 	default:
 		t = model_host(e->model);
-		return give_text_or_none(ret, t);
 	}
+	return t && (t->length || t->true_length) ? t : NULL;
 }
 
 enum told { TOLD_ALWAYS, TOLD_IDS, TOLD_CAPS, TOLD_BOUNDING, TOLD_SPACES };
@@ -305,7 +309,7 @@ static bool is_known(const struct model *m, const struct model_process *p, unsig
 bool eval_of_process(struct eval *e, struct model_process *p, unsigned context, struct found *ret)
 {
 	if (context == RULE_host)
-		return e->model ? find_process_text(e, p, context, ret) :
+		return e->model ? give_text_or_none(ret, text_of(e, p, context)) :
 				  give_unknown(e, ret, BLIND_PROCESS);
 	if (!p || !is_known(e->model, p, context))
 		return give_unknown(e, ret, BLIND_PROCESS);
@@ -313,7 +317,16 @@ bool eval_of_process(struct eval *e, struct model_process *p, unsigned context, 
 		return find_process_number(e, p, &process_numbers[context], ret);
 	if (context >= RULE_container_id && context <= RULE_container_privileged)
 		return find_container(e, p, context, ret);
-	return find_process_text(e, p, context, ret);
+	return give_text_or_none(ret, text_of(e, p, context));
+}
+
+bool eval_process_text(struct eval *e, const struct model_process *p, unsigned context,
+		       struct model_text **ret)
+{
+	if (!p || !is_known(e->model, p, context))
+		return false;
+	*ret = text_of(e, p, context);
+	return true;
 }
 
 bool eval_above(struct eval *e, struct model_process *p, unsigned level, struct model_process **ret,
@@ -571,10 +584,28 @@ void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a
 
 /* Rows ----------------------------------------------------------------------------------------- */
 
+const struct match_row *eval_text_row(struct eval *e, enum rule_role role, struct model_text *t)
+{
+	struct reel_string s = { t->bytes, t->length, t->true_length };
+	const struct match_row *row;
+
+	if (t->row_of != e->plan->number) {
+		memset(t->row, 0, sizeof(t->row));
+		t->row_of = e->plan->number;
+	}
+	if (t->row[role])
+		return t->row[role];
+	if (role == RULE_ROLE_LINE && !eval_join(e, &s))
+		return NULL;
+	row = match_string(e->memos[role], s.bytes, s.length, s.true_length);
+	if (row && !row->is_fleeting)
+		t->row[role] = row;
+	return row;
+}
+
 const struct match_row *found_row(struct eval *e, enum rule_role role, const struct found *f)
 {
 	struct reel_string s = { f->v.bytes, f->v.length, f->v.true_length };
-	struct model_text *t = f->text;
 	const struct match_row *row;
 
 	if (f->derived) {
@@ -584,17 +615,9 @@ const struct match_row *found_row(struct eval *e, enum rule_role role, const str
 	} else if (f->number != NO_NUMBER) {
 		return eval_row(e, role, f->number, &s);
 	}
-	if (t && t->row_of != e->plan->number) {
-		memset(t->row, 0, sizeof(t->row));
-		t->row_of = e->plan->number;
-	}
-	if (t && t->row[role])
-		return t->row[role];
-	if (t && role == RULE_ROLE_LINE && !eval_join(e, &s))
-		return NULL;
+	if (f->text)
+		return eval_text_row(e, role, f->text);
 	row = match_string(e->memos[role], s.bytes, s.length, s.true_length);
-	if (t && row && !row->is_fleeting)
-		t->row[role] = row;
 	if (f->derived && row && !row->is_fleeting)
 		f->derived->row[role] = row;
 	return row;

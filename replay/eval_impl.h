@@ -101,6 +101,16 @@ void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a
  * memory. */
 bool eval_join(struct eval *e, struct reel_string *s);
 
+/* Whether one of the leaf's values fits. */
+enum truth eval_fits_row(const struct rule_leaf *l, const struct match_row *row);
+enum truth eval_fits_number(const struct rule_leaf *l, const struct value *v);
+/* A text that he has, or NULL; false: it is not known. */
+bool eval_process_text(struct eval *e, const struct model_process *p, unsigned context,
+		       struct model_text **ret);
+const struct match_row *eval_text_row(struct eval *e, enum rule_role role, struct model_text *t);
+/* Whether the event's type has it as this build knows it; an older recorder's may not. */
+bool eval_has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width);
+
 const struct match_row *found_row(struct eval *e, enum rule_role role, const struct found *f);
 
 void access_resolve(const struct reel_type *t, const struct rule_ref *ref, struct access *ret);

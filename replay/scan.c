@@ -16,6 +16,7 @@ int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_er
 	s->found = calloc(n, sizeof(*s->found));
 	r = s->stamp && s->found ? eval_init(&s->eval, plan->eval, err) :
 				   reel_err_set(err, -ENOMEM, "no memory for a scanner");
+	s->eval.is_slow = plan->is_slow;
 	if (r == 0 && plan->profile) {
 		s->profile = profile_new(plan->profile->n_steps, plan->profile->n_rules);
 		if (!s->profile)
@@ -77,10 +78,10 @@ static void find_by_row(struct scanner *s, const struct scan_probe *p, const str
 	}
 }
 
-static enum truth ask_measured(struct scanner *s, uint32_t step, const struct reel_event *ev)
+static bool ask_measured(struct scanner *s, uint32_t step, const struct reel_event *ev)
 {
 	uint64_t begin_ns = profile_begin(s->profile);
-	enum truth answer = eval_step(&s->eval, step, ev);
+	bool answer = eval_may_hold(&s->eval, step, ev);
 
 	profile_end(s->profile, &s->profile->steps[step], begin_ns);
 	return answer;
@@ -94,14 +95,14 @@ static void keep_possible(struct scanner *s, const struct reel_event *ev)
 	if (s->plan->keeps_all)
 		return;
 	for (uint32_t i = 0; i < s->n_found && s->profile; i++)
-		if (ask_measured(s, s->found[i], ev) != TRUTH_NO)
+		if (ask_measured(s, s->found[i], ev))
 			s->found[kept++] = s->found[i];
 	if (s->profile) {
 		s->n_found = kept;
 		return;
 	}
 	for (uint32_t i = 0; i < s->n_found; i++)
-		if (eval_step(&s->eval, s->found[i], ev) != TRUTH_NO)
+		if (eval_may_hold(&s->eval, s->found[i], ev))
 			s->found[kept++] = s->found[i];
 	s->n_found = kept;
 }
@@ -491,8 +492,6 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
 		free(lanes[t]);
 	s->eval.rows = NULL;
-	b->wants_names = s->eval.wants_names;
-	s->eval.wants_names = false;
 	if (r == 0)
 		r = put_in_order(s, b);
 	return r < 0 ? reel_err_set(err, r, "no memory for a block") : 0;

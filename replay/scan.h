@@ -81,7 +81,6 @@ struct scan_block {
 	uint32_t n_steps, steps_room;
 	uint8_t *fixed; /* of candidates */
 	size_t fixed_used, fixed_room;
-	bool wants_names; /* a name was asked for, and nobody looks for names */
 };
 
 /* One a thread. */

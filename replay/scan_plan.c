@@ -220,8 +220,6 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 		scan_plan_free(p);
 		return reel_err_set(err, r, "no memory for rules");
 	}
-	if (eval->needs_names)
-		scan_plan_want_names(p);
 	*ret = p;
 	return 0;
 }

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From expressions to sieves: terms in the order in which it pays to ask them, then tests. */
+#include <stdlib.h>
+
+#include "replay/arena.h"
+#include "replay/eval_impl.h"
+#include "replay/sieve_impl.h"
+
+enum term_op { TERM_DROP, TERM_KEEP, TERM_TEST, TERM_AND, TERM_OR };
+
+/* A part of an expression, its `not` worked into it. */
+struct term {
+	uint8_t op;
+	bool is_negated;     /* TEST */
+	uint32_t leaf;	     /* TEST */
+	double cost, chance; /* of asking it, about in ns; that it may hold */
+	struct term *parts;  /* AND, OR: those that pay best first */
+	struct term *next;
+};
+
+struct maker {
+	const struct eval_plan *plan;
+	struct sieve *to;
+	unsigned type;
+	bool has_model;
+	uint32_t left; /* tests that there is room for */
+	struct arena memory;
+	bool failed;
+};
+
+static const struct term nothing = { .op = TERM_DROP }, anything = { .op = TERM_KEEP };
+
+static struct term *new_term(struct maker *m, const struct term *like)
+{
+	struct term *t = arena_alloc(&m->memory, sizeof(*t));
+
+	if (!t) {
+		m->failed = true;
+		return NULL;
+	}
+	*t = *like;
+	return t;
+}
+
+/* What a leaf is worth ------------------------------------------------------------------------- */
+
+/* A guess at nanoseconds; only which is more matters. */
+static double cost_of_value(const struct rule_ref *ref, const struct access *a)
+{
+	bool is_text = a->kind >= REEL_PATH;
+
+	switch (a->way) {
+	case ACCESS_COMMON:
+	case ACCESS_NUMBER:
+	case ACCESS_RESULT:
+		return is_text ? 60 : 5;
+	case ACCESS_INET:
+		return 10;
+	case ACCESS_STRING:
+		return a->kind == REEL_ARGS && ref->index >= 0 ? 60 : 10;
+	case ACCESS_PATHNAME:
+		return 25;
+	case ACCESS_PROCESS:
+		if (ref->scope == RULE_OF_ANCESTOR)
+			return 300;
+		if (ref->scope == RULE_OF_PARENT || ref->scope == RULE_OF_LEVEL)
+			return 40;
+		return a->kind == REEL_ARGS && ref->index >= 0 ? 60 : 15;
+	case ACCESS_DERIVED:
+		return ref->scope == RULE_OF_ANCESTOR ? 2000 : 200;
+	default:
+		return 60;
+	}
+}
+
+static double cost_of(const struct rule_leaf *l, const struct access *a)
+{
+	double cost = cost_of_value(&l->left, a) + 0.3 * l->n_values;
+
+	if (l->left.transforms[0] || l->left.shown)
+		cost += 100;
+	return l->has_right ? 2 * cost + 50 : cost;
+}
+
+/* How many of a list's values a field has, nobody knows; few. */
+static double chance_of(const struct rule_leaf *l)
+{
+	double any = 0.02 + 0.004 * l->n_values;
+
+	switch (l->op) {
+	case RULE_EQ:
+		return any < 0.5 ? any : 0.5;
+	case RULE_NE:
+	case RULE_NOT_REGEX:
+		return any < 0.5 ? 1 - any : 0.5;
+	case RULE_EXISTS:
+	case RULE_TRUE_FLAG:
+		return 0.3;
+	case RULE_LT:
+	case RULE_LE:
+	case RULE_GT:
+	case RULE_GE:
+	case RULE_BITS:
+		return 0.5;
+	default:
+		return 0.1;
+	}
+}
+
+/* Without a model it is unknown, whatever the event. */
+static bool needs_model(const struct maker *m, const struct rule_leaf *l, const struct access *a)
+{
+	const struct reel_type *type = reel_type_by_id(m->type);
+
+	if (a->way == ACCESS_PROCESS)
+		return true;
+	if (a->way == ACCESS_DERIVED)
+		return l->left.scope != RULE_OF_EVENT || derive_needs_name(l->left.derived, type);
+	return a->way == ACCESS_NAMED && a->offset == ACCESS_NOWHERE;
+}
+
+static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated)
+{
+	const struct rule_leaf *l = &m->plan->rules->leaves[leaf];
+	const struct access *a = &m->plan->left[m->type][leaf];
+	struct term t = { .op = TERM_TEST, .is_negated = is_negated, .leaf = leaf };
+
+	if (a->way == ACCESS_ABSENT)
+		return new_term(m, is_negated ? &anything : &nothing);
+	if ((!m->has_model && needs_model(m, l, a)) || !m->left ||
+	    (l->has_right && l->right.scope == RULE_OF_STEP))
+		return new_term(m, &anything);
+	m->left--;
+	t.cost = cost_of(l, a);
+	t.chance = is_negated ? 1 - chance_of(l) : chance_of(l);
+	return new_term(m, &t);
+}
+
+/* Expressions ---------------------------------------------------------------------------------- */
+
+/* What has to be asked until it is decided; the least comes first. */
+static double price(const struct term *whole, const struct term *part)
+{
+	double decides = whole->op == TERM_AND ? 1 - part->chance : part->chance;
+
+	return part->cost / (decides > 0.001 ? decides : 0.001);
+}
+
+static void add_part(struct term *whole, struct term *part)
+{
+	struct term **at = &whole->parts;
+
+	while (*at && price(whole, *at) <= price(whole, part))
+		at = &(*at)->next;
+	part->next = *at;
+	*at = part;
+}
+
+static struct term *term_of(struct maker *m, uint32_t expr, bool is_negated);
+
+/* Adds what stands under it, through all that is of the same kind. */
+static void add_parts(struct maker *m, struct term *whole, uint32_t expr, bool is_negated)
+{
+	const struct rule_expr *x = &m->plan->rules->exprs[expr];
+	const unsigned deciding = whole->op == TERM_AND ? TERM_DROP : TERM_KEEP;
+	struct term *part;
+
+	while (x->op == RULE_EXPR_NOT) {
+		x = &m->plan->rules->exprs[expr = x->a];
+		is_negated = !is_negated;
+	}
+	if (whole->cost < 0 || m->failed)
+		return;
+	if ((x->op == RULE_EXPR_AND || x->op == RULE_EXPR_OR) &&
+	    ((x->op == RULE_EXPR_AND) != is_negated) == (whole->op == TERM_AND)) {
+		add_parts(m, whole, x->a, is_negated);
+		add_parts(m, whole, x->b, is_negated);
+		return;
+	}
+	part = term_of(m, expr, is_negated);
+	if (!part)
+		return;
+	if (part->op == deciding)
+		whole->cost = -1; /* it is decided */
+	else if (part->op != TERM_DROP && part->op != TERM_KEEP)
+		add_part(whole, part);
+}
+
+static struct term *term_of_parts(struct maker *m, uint32_t expr, bool is_and, bool is_negated)
+{
+	struct term *whole = new_term(m, &(struct term){ .op = is_and ? TERM_AND : TERM_OR });
+	double goes_on = 1;
+
+	if (!whole)
+		return NULL;
+	add_parts(m, whole, expr, is_negated);
+	if (m->failed)
+		return NULL;
+	if (whole->cost < 0)
+		return new_term(m, is_and ? &nothing : &anything);
+	if (!whole->parts)
+		return new_term(m, is_and ? &anything : &nothing);
+	for (const struct term *t = whole->parts; t; t = t->next) {
+		whole->cost += goes_on * t->cost;
+		goes_on *= is_and ? t->chance : 1 - t->chance;
+	}
+	whole->chance = is_and ? goes_on : 1 - goes_on;
+	return whole;
+}
+
+static struct term *term_of(struct maker *m, uint32_t expr, bool is_negated)
+{
+	const struct rule_expr *x = &m->plan->rules->exprs[expr];
+
+	switch (x->op) {
+	case RULE_EXPR_LEAF:
+		return term_of_leaf(m, x->a, is_negated);
+	case RULE_EXPR_NOT:
+		return term_of(m, x->a, !is_negated);
+	case RULE_EXPR_AND:
+	case RULE_EXPR_OR:
+		return term_of_parts(m, expr, (x->op == RULE_EXPR_AND) != is_negated, is_negated);
+	default:
+		return new_term(m, is_negated ? &nothing : &anything);
+	}
+}
+
+/* Tests ---------------------------------------------------------------------------------------- */
+
+static uint32_t add_test(struct maker *m, const struct term *t, uint32_t yes, uint32_t no)
+{
+	struct sieve *s = m->to;
+
+	if (s->n == s->room) {
+		uint32_t room = s->room ? 2 * s->room : 16;
+		struct sieve_test *tests = reallocarray(s->tests, room, sizeof(*tests));
+
+		if (!tests) {
+			m->failed = true;
+			return SIEVE_KEEP;
+		}
+		s->tests = tests;
+		s->room = room;
+	}
+	s->tests[s->n] = (struct sieve_test){ .leaf = t->leaf,
+					      .yes = yes,
+					      .no = no,
+					      .way = sieve_way(m->plan, m->type, t->leaf),
+					      .is_negated = t->is_negated };
+	return SIEVE_FIRST + s->n++;
+}
+
+static uint32_t lay_out(struct maker *m, const struct term *t, uint32_t yes, uint32_t no);
+
+/* From the last on: each leads to the one behind it. */
+static uint32_t lay_out_parts(struct maker *m, const struct term *t, bool is_and, uint32_t yes,
+			      uint32_t no)
+{
+	uint32_t next;
+
+	if (!t->next)
+		return lay_out(m, t, yes, no);
+	next = lay_out_parts(m, t->next, is_and, yes, no);
+	return lay_out(m, t, is_and ? next : yes, is_and ? no : next);
+}
+
+static uint32_t lay_out(struct maker *m, const struct term *t, uint32_t yes, uint32_t no)
+{
+	switch (t->op) {
+	case TERM_DROP:
+		return no;
+	case TERM_KEEP:
+		return yes;
+	case TERM_TEST:
+		return add_test(m, t, yes, no);
+	default:
+		return lay_out_parts(m, t->parts, t->op == TERM_AND, yes, no);
+	}
+}
+
+static void make_step(struct maker *m, uint32_t step)
+{
+	const struct term *t;
+
+	m->left = SIEVE_TESTS_MAX;
+	t = term_of(m, m->plan->rules->steps[step].expr, false);
+	if (t)
+		m->to->begin[m->has_model][step] = lay_out(m, t, SIEVE_KEEP, SIEVE_DROP);
+	arena_done(&m->memory);
+}
+
+struct sieve *sieve_new(const struct eval_plan *p, unsigned type)
+{
+	struct sieve *s = calloc(1, sizeof(*s));
+	struct maker m = { .plan = p, .to = s, .type = type };
+
+	m.failed = !s;
+	for (unsigned has = 0; has < 2 && !m.failed; has++) {
+		m.has_model = has;
+		s->begin[has] = calloc(p->rules->n_steps + 1u, sizeof(*s->begin[has]));
+		m.failed = !s->begin[has];
+		for (uint32_t i = 0; i < p->rules->n_steps && !m.failed; i++)
+			if (p->rules->steps[i].types[type / 8] >> type % 8 & 1)
+				make_step(&m, i);
+	}
+	if (m.failed) {
+		sieve_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void sieve_free(struct sieve *s)
+{
+	if (!s)
+		return;
+	free(s->tests);
+	free(s->begin[0]);
+	free(s->begin[1]);
+	free(s);
+}
