@@ -63,10 +63,17 @@ static bool is_context(const struct rule_ref *ref, unsigned *ret)
 	return false;
 }
 
+static bool reads_dns(const struct rule_ref *ref)
+{
+	return ref->context == RULE_DERIVED && ref->derived == DERIVED_to_name;
+}
+
 static void add_ref(struct reads *r, const struct rule_ref *ref)
 {
 	unsigned context;
 
+	if (reads_dns(ref))
+		add_type(r->state, EV_dns);
 	if (!is_context(ref, &context))
 		return;
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
@@ -172,6 +179,40 @@ struct reads *reads_new(const struct rules *rules, const uint64_t *extents_ns)
 	return list;
 }
 
+static bool is_missing(const uint8_t missing[32], unsigned type)
+{
+	return missing[type / 8] >> type % 8 & 1;
+}
+
+/* What an expression can be where no answers of DNS are: who asks for a name gets none. */
+enum { CAN_BE_TRUE = 1, CAN_BE_FALSE = 2 };
+
+static unsigned can_be_without_dns(const struct rules *rules, uint32_t at)
+{
+	const struct rule_expr *x = &rules->exprs[at];
+	const struct rule_leaf *l;
+	unsigned a, b;
+
+	switch (x->op) {
+	case RULE_EXPR_TRUE:
+		return CAN_BE_TRUE;
+	case RULE_EXPR_LEAF:
+		l = &rules->leaves[x->a];
+		return reads_dns(&l->left) || (l->has_right && reads_dns(&l->right)) ?
+			       0 :
+			       CAN_BE_TRUE | CAN_BE_FALSE;
+	case RULE_EXPR_NOT:
+		a = can_be_without_dns(rules, x->a);
+		return (a & CAN_BE_TRUE ? CAN_BE_FALSE : 0) | (a & CAN_BE_FALSE ? CAN_BE_TRUE : 0);
+	default:
+		a = can_be_without_dns(rules, x->a);
+		b = can_be_without_dns(rules, x->b);
+		return x->op == RULE_EXPR_AND ?
+			       (a & b & CAN_BE_TRUE) | ((a | b) & CAN_BE_FALSE) :
+			       ((a | b) & CAN_BE_TRUE) | (a & b & CAN_BE_FALSE);
+	}
+}
+
 /* How many of a step's types are missing. */
 static enum reads_possible step_without(const struct rules *rules, uint32_t step,
 					const uint8_t missing[32])
@@ -184,6 +225,8 @@ static enum reads_possible step_without(const struct rules *rules, uint32_t step
 		any |= (types & missing[i]) != 0;
 		all &= (types & ~missing[i]) == 0;
 	}
+	if (!all && is_missing(missing, EV_dns))
+		all = !(can_be_without_dns(rules, rules->steps[step].expr) & CAN_BE_TRUE);
 	return all ? READS_NONE : any ? READS_SOME : READS_ALL;
 }
 

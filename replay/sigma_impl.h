@@ -60,6 +60,7 @@ enum { SIGMA_FAILED = -1, SIGMA_NEVER = -2, SIGMA_ALWAYS = -3 };
 enum sigma_field_way {
 	SIGMA_FIELD_OF,	  /* as policies name it, on the event's type */
 	SIGMA_PROCESS_OF, /* of its process, whatever the event has of that name */
+	SIGMA_DERIVED,	  /* worked out for the event, by the name that derive.h gives it */
 	SIGMA_ARGUMENT,	  /* argv[N], N behind the name */
 	SIGMA_CONSTANT,
 };
@@ -186,11 +187,19 @@ enum sigma_compare {
 	SIGMA_FIELD,
 };
 
+/* A number that a date has. */
+struct sigma_part {
+	const char *name;
+	uint8_t derived; /* enum derived */
+	int64_t least, most;
+};
+
 struct sigma_modifiers {
 	uint8_t compare; /* enum sigma_compare */
 	uint8_t op;	 /* enum rule_op, of SIGMA_NUMBER */
 	bool all, cased, negated;
 	bool contains, starts, ends; /* of SIGMA_FIELD */
+	const struct sigma_part *part; /* of a date; NULL */
 	unsigned regex_flags;	     /* enum match_flags */
 	bool ignores_case;	     /* of a regex */
 	struct sigma_texts texts;

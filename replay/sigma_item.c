@@ -29,6 +29,25 @@ static bool add_ref(struct sigma_compile *c, const char *name, bool is_process, 
 	return true;
 }
 
+static void add_derived(const char *name, struct sigma_place *to)
+{
+	for (unsigned d = DERIVED_NONE + 1; d < DERIVED_END; d++) {
+		bool is_of_process = d < DERIVED_EVENTS_FROM;
+
+		if (strcmp(derive_name(d), name) != 0)
+			continue;
+		to->ref[to->n++] =
+			(struct rule_ref){ .scope = is_of_process ? RULE_OF_PROCESS : RULE_OF_EVENT,
+					   .context = RULE_DERIVED,
+					   .derived = (uint8_t)d,
+					   .kind = (uint8_t)derive_kind(d),
+					   .index = RULES_NONE,
+					   .slot = RULES_NONE,
+					   .hint = "" };
+		return;
+	}
+}
+
 static bool is_argument(const struct sigma_field *f, const char *name, size_t length,
 			int16_t *ret_index)
 {
@@ -68,6 +87,8 @@ void sigma_place(struct sigma_compile *c, const char *name, size_t length, struc
 		return;
 	if (f->way == SIGMA_CONSTANT)
 		ret->constant = f->text;
+	else if (f->way == SIGMA_DERIVED)
+		add_derived(f->text, ret);
 	else if (f->way != SIGMA_ARGUMENT)
 		(void)add_ref(c, f->text, f->way == SIGMA_PROCESS_OF, f->shown, ret);
 	else if (add_ref(c, "argv", false, RULE_AS_IT_IS, ret))
@@ -104,7 +125,9 @@ static void place_keywords(struct sigma_compile *c, struct sigma_place *ret)
 	for (const struct sigma_field *f = c->view->fields; f->name; f++) {
 		if (f->way == SIGMA_ARGUMENT)
 			(void)add_ref(c, "argv_line", false, RULE_AS_IT_IS, ret);
-		else if (f->way != SIGMA_CONSTANT && f->shown == RULE_AS_IT_IS)
+		else if (f->way == SIGMA_DERIVED && strcmp(f->text, "utc") != 0)
+			add_derived(f->text, ret);
+		else if (f->way <= SIGMA_PROCESS_OF && f->shown == RULE_AS_IT_IS)
 			(void)add_ref(c, f->text, f->way == SIGMA_PROCESS_OF, RULE_AS_IT_IS, ret);
 	}
 }
@@ -313,6 +336,22 @@ static int64_t net_at(struct sigma_compile *c, const struct yaml_value *v,
 	return sigma_and(c, inside, sigma_not(c, leaf_of(c, v, &ref, RULE_CIDR, 0, &value, 1)));
 }
 
+/* A number that the date has. */
+static int64_t part_at(struct sigma_compile *c, const struct yaml_value *v,
+		       const struct sigma_modifiers *m, const struct rule_ref *date, int64_t number)
+{
+	struct rule_value value = { .number = (uint64_t)number };
+	struct rule_ref ref = *date;
+
+	if (ref.context != RULE_DERIVED || ref.derived != DERIVED_utc_time)
+		return sigma_wrong(c, v, "'%s' is for dates, and this field is none",
+				   m->part->name);
+	ref.derived = m->part->derived;
+	ref.kind = REEL_S64;
+	ref.is_signed = true;
+	return leaf_of(c, v, &ref, m->op, 0, &value, 1);
+}
+
 static int64_t number_at(struct sigma_compile *c, const struct yaml_value *v,
 			 const struct sigma_modifiers *m, const struct sigma_place *p)
 {
@@ -327,9 +366,13 @@ static int64_t number_at(struct sigma_compile *c, const struct yaml_value *v,
 		if (!yaml_is_integer(&plain, &number))
 			return sigma_wrong(c, v, "'%.60s' is no whole number", v->text);
 	}
+	if (m->part && (number < m->part->least || number > m->part->most))
+		return sigma_wrong(c, v, "no %s is %lld", m->part->name, (long long)number);
 	if (p->n == 0)
 		return SIGMA_NEVER;
 	ref = p->ref[0];
+	if (m->part)
+		return part_at(c, v, m, &ref, number);
 	if (ref.shown == RULE_AS_ADDRESS)
 		return SIGMA_NEVER;
 	ref.shown = ref.shown ? RULE_AS_IT_IS : RULE_AS_NUMBER;
