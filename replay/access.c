@@ -172,8 +172,6 @@ static void resolve_expr(const struct walk *w, uint32_t at)
 		case RULE_EXPR_LEAF:
 			l = &w->p->rules->leaves[x->a];
 			access_resolve(w->type, &l->left, &w->p->left[w->id][x->a]);
-			w->p->needs_dns |= l->left.derived == DERIVED_to_name ||
-					   (l->has_right && l->right.derived == DERIVED_to_name);
 			if (w->is_step && w->p->left[w->id][x->a].way == ACCESS_NAMED &&
 			    w->p->left[w->id][x->a].offset == ACCESS_NOWHERE)
 				w->p->needs_names = true;

@@ -12,12 +12,14 @@
 
 static void want_types(struct engine *e)
 {
-	bool reads_io = false;
+	bool reads_io = false, reads_dns = false;
 
-	for (uint32_t i = 0; i < e->rules->n; i++)
+	for (uint32_t i = 0; i < e->rules->n; i++) {
 		reads_io |= reads_type(&e->reads[i], EV_read) || reads_type(&e->reads[i], EV_write);
+		reads_dns |= e->reads[i].state[EV_dns / 8] >> EV_dns % 8 & 1;
+	}
 	e->scan_plan->wants[EV_fold] = reads_io;
-	e->scan_plan->wants[EV_dns] = e->eval_plan->needs_dns;
+	e->scan_plan->wants[EV_dns] = reads_dns;
 	e->scan_plan->is_slow = e->o.is_slow;
 	/* Shortcuts leave out what fails. */
 	e->scan_plan->keeps_all = e->o.explain != NULL;

@@ -51,7 +51,6 @@ struct eval_plan {
 	struct access *right[EV_MAX_TYPES];
 	uint8_t *is_shared; /* by expression: it stands in several places, and binds nothing */
 	bool needs_names;   /* a step asks for a file that is known by device and inode only */
-	bool needs_dns;	    /* a leaf asks for the name of an address */
 	uint64_t number;    /* of the plan; for what is remembered in a model's texts */
 };
 

@@ -201,6 +201,9 @@ static bool copy_node(struct rules *r, struct rule_node *node)
 	node->blocks = copy_texts(r, node->blocks, node->n_blocks, &failed);
 	for (uint32_t i = 0; node->bindings && i < node->n_bindings; i++)
 		failed |= rules_copy_ref(r, &node->bindings[i].ref) < 0;
+	COPY(node->more_distinct, node->n_more_distinct);
+	for (uint32_t i = 0; node->more_distinct && i < node->n_more_distinct; i++)
+		failed |= rules_copy_ref(r, &node->more_distinct[i]) < 0;
 	return !failed && (!node->has_distinct || rules_copy_ref(r, &node->distinct) == 0);
 }
 

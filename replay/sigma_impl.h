@@ -12,6 +12,8 @@ enum {
 	SIGMA_WORK_MAX = 2000000, /* values of a document, each as often as it is used */
 	SIGMA_CORRELATED_MAX = 64,
 	SIGMA_GROUP_MAX = 8,
+	SIGMA_CHAIN_MAX = 8,
+	SIGMA_CHAIN_NODES_MAX = 200,
 	SIGMA_CONDITION_MAX = 16 << 10,
 };
 
@@ -40,6 +42,8 @@ struct sigma_document {
 	struct rule_node *nodes; /* of a correlation */
 	uint32_t n_nodes;
 	uint64_t within_ns;
+	unsigned depth; /* of correlations of correlations; 0: a rule */
+	bool closes;	/* it is found when its time is over */
 };
 
 struct sigma_tree {
