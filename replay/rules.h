@@ -374,13 +374,22 @@ struct rule_note {
 	char text[256];
 };
 
-/* A rule that is not in the set, although its file is. */
+/* Why a rule is not in the set, although its file is. All but what is WRONG is meant so. */
+enum rule_absence {
+	RULE_WRONG,
+	RULE_UNSUPPORTED, /* its author says that it does not work */
+	RULE_DISABLED,	  /* it is switched off */
+	RULE_SKIPPED,	  /* it says to be left out where something is not known */
+	RULE_PART,	  /* another rule reports for it */
+	RULE_ABSENCES,
+};
+extern const char *const rule_absence_names[]; /* as `reel rules` says it */
+
 struct rule_rejected {
 	const char *file, *id, *title; /* what is not known is NULL */
 	uint32_t line;
 	uint8_t language;
-	bool is_meant_so; /* its author says so: no error */
-	bool is_part;	  /* nor is it rejected: another rule reports for it */
+	uint8_t absence; /* enum rule_absence */
 	const char *reason;
 };
 
@@ -432,7 +441,7 @@ int64_t rules_add_step(struct rules *r, const struct rule_step *step);
 /* -EEXIST: another rule has this id. */
 int rules_add_rule(struct rules *r, const struct rule *rule, struct reel_err *err);
 int rules_add_tune(struct rules *r, const struct rule_tune *tune);
-/* Becomes an error at its line, too, unless it is meant so. */
+/* What is wrong becomes an error at its line, too. */
 int rules_reject(struct rules *r, const struct rule_rejected *rejected);
 int rules_note(struct rules *r, bool is_error, const char *file, uint32_t line, uint32_t column,
 	       const char *fmt, ...) __attribute__((format(printf, 6, 7)));

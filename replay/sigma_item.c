@@ -102,17 +102,17 @@ static bool is_told_before(const struct reel_type *t, const struct reel_field *f
 	       rule_own_field(t, "inode");
 }
 
-/* All texts of the event; of arguments the line, and no data that was only moved. */
+/* All texts of the event, and data that was moved; of arguments the line. */
 static void place_texts(struct sigma_compile *c, struct sigma_place *ret)
 {
 	for (unsigned i = 0; i < c->type->n_fields; i++) {
 		const struct reel_field *f = &c->type->fields[i];
-		uint8_t kind = f->kind & REEL_KIND_MASK;
+		bool is_line = (f->kind & REEL_KIND_MASK) == REEL_ARGS &&
+			       strcmp(f->name, "argv") == 0;
 
-		if (kind == REEL_ARGS && strcmp(f->name, "argv") == 0)
-			(void)add_ref(c, "argv_line", false, RULE_AS_IT_IS, ret);
-		else if ((kind == REEL_PATH || kind == REEL_TEXT) && !is_told_before(c->type, f))
-			(void)add_ref(c, f->name, false, RULE_AS_IT_IS, ret);
+		if ((f->kind & REEL_KIND_MASK) >= REEL_PATH && !is_told_before(c->type, f))
+			(void)add_ref(c, is_line ? "argv_line" : f->name, false, RULE_AS_IT_IS,
+				      ret);
 	}
 }
 
