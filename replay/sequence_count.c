@@ -26,6 +26,17 @@ void count_set_unref(struct count_set *set)
 	}
 }
 
+struct count_set *count_set_add(struct count_set *before, uint64_t serial)
+{
+	struct count_set *set = malloc(sizeof(*set) + sizeof(set->serial[0]));
+
+	if (!set)
+		return NULL;
+	*set = (struct count_set){ 1, 1, count_set_ref(before) };
+	set->serial[0] = serial;
+	return set;
+}
+
 static bool one_has(const struct count_set *a, uint64_t serial)
 {
 	uint32_t low = 0, high = a->n;

@@ -258,6 +258,9 @@ static inline struct count_set *count_set_ref(struct count_set *set)
 	return set;
 }
 
+/* One more; NULL: no memory. BEFORE stays its owner's. */
+struct count_set *count_set_add(struct count_set *before, uint64_t serial);
+
 /* Windows (sequence_window.c) */
 int window_event(struct sequence *s, const struct turn *turn, struct reel_err *err);
 int window_evidence(struct sequence *s, struct token *t);
