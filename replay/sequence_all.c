@@ -196,6 +196,8 @@ int all_event(struct sequence *s, const struct turn *turn, uint32_t members, str
 
 		if (o->before ? o->before->is_dead : s->first_is_used)
 			continue;
+		if (turn->rule->key == RULE_BY_GROUP && s->count_is_used)
+			continue;
 		r = sequence_bind(s, turn, o->member, o->before);
 		if (r == 0)
 			r = take_offer(s, turn, o, slot, err);
