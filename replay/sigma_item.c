@@ -394,39 +394,70 @@ static int64_t exists_at(struct sigma_compile *c, const struct yaml_value *v,
 	return wanted ? exists(c, v, p) : sigma_not(c, exists(c, v, p));
 }
 
+/* The bytes between stars. */
+static bool add_piece(struct sigma_compile *c, struct sigma_texts *to, const char *bytes, size_t n,
+		      const struct sigma_modifiers *stars)
+{
+	struct sigma_text *t = &to->v[to->n++];
+
+	*t = (struct sigma_text){ .at = sigma_alloc(c, (n + 2) * sizeof(*t->at)) };
+	if (!t->at)
+		return false;
+	if (stars && (stars->contains || stars->ends))
+		t->at[t->n++] = SIGMA_STAR;
+	for (size_t i = 0; i < n; i++)
+		t->at[t->n++] = (unsigned char)bytes[i];
+	if (stars && (stars->contains || stars->starts))
+		t->at[t->n++] = SIGMA_STAR;
+	return true;
+}
+
+/* What may stand in the field if the text has it, begins or ends with it: pieces of the text. */
+static bool add_pieces(struct sigma_compile *c, struct sigma_texts *to, const char *text,
+		       const struct sigma_modifiers *m)
+{
+	size_t n = strlen(text);
+
+	for (size_t from = 0; from <= n; from++)
+		for (size_t end = from; end <= n; end++)
+			if (m->contains || (m->starts && from == 0) || (m->ends && end == n))
+				if (!add_piece(c, to, text + from, end - from, NULL))
+					return false;
+	return true;
+}
+
+/* One of the two is the same on all such records. */
+static int64_t constant_at(struct sigma_compile *c, const struct yaml_value *v,
+			   const struct sigma_modifiers *m, const struct sigma_place *left,
+			   const struct sigma_place *right)
+{
+	const char *text = right->constant ? right->constant : left->constant;
+	size_t n = strlen(text);
+	bool is_plain = !m->contains && !m->starts && !m->ends;
+	struct sigma_modifiers same = { .cased = m->cased };
+
+	same.texts.v = sigma_alloc(c, (n + 1) * (n + 2) / 2 * sizeof(*same.texts.v));
+	if (!same.texts.v)
+		return SIGMA_FAILED;
+	if (right->constant || is_plain ? !add_piece(c, &same.texts, text, n, m) :
+					  !add_pieces(c, &same.texts, text, m))
+		return SIGMA_FAILED;
+	return texts_at(c, v, &same, right->constant ? left : right, 0, same.texts.n, false);
+}
+
 static int64_t field_at(struct sigma_compile *c, const struct yaml_value *v,
 			const struct sigma_modifiers *m, const struct sigma_place *p)
 {
 	struct rule_leaf leaf = { .has_right = true, .match_flags = m->cased ? 0 : MATCH_NOCASE };
 	struct sigma_place right;
-	struct sigma_texts known = { 0 };
-	struct sigma_modifiers same = { .cased = m->cased };
-	struct sigma_text t;
 
 	if (v->kind != YAML_SCALAR || strpbrk(v->text, "*?"))
 		return sigma_wrong(c, v, "fieldref names a field");
 	sigma_place(c, v->text, v->length, &right);
 	if ((!p->n && !p->constant) || (!right.n && !right.constant))
 		return SIGMA_NEVER;
-	if (p->constant || right.constant) {
-		const char *text = right.constant ? right.constant : p->constant;
-		uint32_t n = (uint32_t)strlen(text);
-
-		if (!right.constant && (m->contains || m->starts || m->ends))
-			return sigma_wrong(c, v, "what has one value only stands on the right");
-		t = (struct sigma_text){ .at = sigma_alloc(c, (n + 2u) * sizeof(*t.at)) };
-		if (!t.at)
-			return SIGMA_FAILED;
-		if (m->contains || m->ends)
-			t.at[t.n++] = SIGMA_STAR;
-		for (uint32_t i = 0; i < n; i++)
-			t.at[t.n++] = (unsigned char)text[i];
-		if (m->contains || m->starts)
-			t.at[t.n++] = SIGMA_STAR;
-		known = (struct sigma_texts){ &t, 1, 1 };
-		same.texts = known;
-		return texts_at(c, v, &same, right.constant ? p : &right, 0, 1, false);
-	}
+	if (p->constant || right.constant)
+		return constant_at(c, v, m, p, &right);
 	leaf.left = p->ref[0];
 	leaf.right = right.ref[0];
 	leaf.role = (uint8_t)rule_ref_role(&leaf.left);
