@@ -248,5 +248,5 @@ enum model_naming model_name_of(const struct model *m, const struct model_proces
 	if (!p || !p->exec_ns || !model_is_certain(m, p))
 		return MODEL_NAME_FROM_BEFORE;
 	return m->names.lost.any && p->exec_ns <= m->names.lost.last_ns ? MODEL_NAME_LOST :
-									   MODEL_NAMELESS;
+									  MODEL_NAMELESS;
 }

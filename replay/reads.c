@@ -211,9 +211,8 @@ static unsigned can_be_without_dns(const struct rules *rules, uint32_t at)
 	default:
 		a = can_be_without_dns(rules, x->a);
 		b = can_be_without_dns(rules, x->b);
-		return x->op == RULE_EXPR_AND ?
-			       (a & b & CAN_BE_TRUE) | ((a | b) & CAN_BE_FALSE) :
-			       ((a | b) & CAN_BE_TRUE) | (a & b & CAN_BE_FALSE);
+		return x->op == RULE_EXPR_AND ? (a & b & CAN_BE_TRUE) | ((a | b) & CAN_BE_FALSE) :
+						((a | b) & CAN_BE_TRUE) | (a & b & CAN_BE_FALSE);
 	}
 }
 

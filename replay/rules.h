@@ -284,9 +284,9 @@ struct rule_node {
 	struct rule_ref *group;
 	uint32_t n_group;
 	/*
-	 * Correlations of correlations: the nodes of each lie together, and CHAIN numbers them. What
-	 * ends one of those within is one more event, the one that ended it, to the node FEEDS - 1;
-	 * of `all` to this member of it. 0: it ends the rule.
+	 * Correlations of correlations: the nodes of each lie together, and CHAIN numbers them.
+	 * What ends one of those within is one more event, the one that ended it, to the node
+	 * FEEDS - 1; of `all` to this member of it. 0: it ends the rule.
 	 */
 	uint32_t feeds;
 	uint8_t feeds_member, chain;

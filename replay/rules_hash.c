@@ -86,8 +86,8 @@ static void put_node(uint64_t *to, const struct rules *r, const struct rule_node
 		put_distinct(to, node);
 	}
 	if (node->feeds || node->chain) {
-		put(to, node->feeds | (uint64_t)node->feeds_member << 32 |
-				(uint64_t)node->chain << 40);
+		put(to,
+		    node->feeds | (uint64_t)node->feeds_member << 32 | (uint64_t)node->chain << 40);
 		put(to, node->whole_ns);
 	}
 	put_steps(to, r, node->guards, node->n_guards);

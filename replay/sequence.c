@@ -287,7 +287,7 @@ static int take_turn(struct sequence *s, const struct use *u, size_t n, uint64_t
 	return known == KEY_UNKNOWN ? 0 : sequence_reach(s, &turn, members, err);
 }
 
-/* Correlations within --------------------------------------------------------------------------- */
+/* Correlations within -------------------------------------------------------------------------- */
 
 int sequence_feed(struct sequence *s, const struct token *t)
 {

@@ -400,7 +400,8 @@ int sigma_finish(struct rules *r, struct reel_err *err)
 		if (d->is_rejected || d->kind == SIGMA_FILTER)
 			continue;
 		if (d->is_silent)
-			status = leave_out(r, d, d->root, RULE_PART, "a correlation reports for it");
+			status =
+				leave_out(r, d, d->root, RULE_PART, "a correlation reports for it");
 		else if (d->kind == SIGMA_CORRELATION)
 			status = add_correlation(r, d, err);
 		else

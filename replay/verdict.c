@@ -110,7 +110,8 @@ static void say_why(struct verdict *v, const struct engine *e, const struct engi
 			return;
 		}
 	}
-	if (missing[EV_dns / 8] >> EV_dns % 8 & 1) /* or its state does, without which none can be */
+	/* Or its state does, without which no step of it can be. */
+	if (missing[EV_dns / 8] >> EV_dns % 8 & 1)
 		snprintf(v->why, sizeof(v->why), "needs dns: %s",
 			 coverage_why(&b->coverage, EV_dns));
 }

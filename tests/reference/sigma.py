@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from predicate import NO, YES, both, either, negate
+from predicate import NO, UNKNOWN_VALUE, YES, both, either, negate
 from sigma_value import Item, Rejected
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
@@ -271,7 +271,7 @@ class Correlation:
             any(k in ("lt", "lte", "neq", "eq") for k, _ in self.bounds)
 
     def group(self, rule, records):
-        """The group of a rule's match; None: a field is not there."""
+        """The group of a rule's match; None: a field is not there, or not known."""
         return self.tuple_of(self.group_by, rule, records)
 
     def tuple_of(self, fields, rule, records):
@@ -280,7 +280,7 @@ class Correlation:
             of = self.aliases.get(field, {})
             name = of.get(rule.name) or of.get(rule.id) or field
             values = [v for r in records for v in r.get(name, [])][:1]
-            if not values:
+            if not values or values[0] is UNKNOWN_VALUE:
                 return None
             out.append(values[0])
         return tuple(out)

@@ -260,8 +260,8 @@ TEST(what_cannot_be_decided)
 	    "no event tells Hashes");
 	WHY("product: linux, category: network_connection",
 	    "s: {DestinationHostname: x}, condition: s", NULL, NULL);
-	WHY("product: linux, category: network_connection",
-	    "s: {SourceHostname: x}, condition: s", "only of who is connected to", NULL);
+	WHY("product: linux, category: network_connection", "s: {SourceHostname: x}, condition: s",
+	    "only of who is connected to", NULL);
 	WHY("product: linux, service: sshd", "s: [x], condition: s", "text that is not recorded",
 	    NULL);
 	WHY("product: windows", "s: [x], condition: s", "what is recorded is Linux", NULL);
