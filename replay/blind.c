@@ -14,6 +14,7 @@ static const struct {
 	[BLIND_FAULT] = { "fault", "a field could not be read" },
 	[BLIND_PROCESS] = { "process", "what the process was is not known" },
 	[BLIND_NAME] = { "name", "what the descriptor was is not known" },
+	[BLIND_HOST] = { "host", "by which name an address was looked up is not known" },
 	[BLIND_RESULT] = { "result", "the result of a request is not known" },
 	[BLIND_FOLDED] = { "folded", "reads and writes are in totals only" },
 	[BLIND_FILTERED] = { "filtered", "what it reads was not recorded" },

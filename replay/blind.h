@@ -14,6 +14,7 @@ enum blind_reason {
 	BLIND_FAULT,	/* memory could not be read */
 	BLIND_PROCESS,	/* it is not known which process, or what that was */
 	BLIND_NAME,	/* it is not known what the descriptor was */
+	BLIND_HOST,	/* it is not known by which name an address was looked up */
 	BLIND_RESULT,	/* the result of a request is not known */
 	BLIND_FOLDED,	/* reads or writes are in totals only */
 	BLIND_FILTERED, /* what it reads was not recorded */

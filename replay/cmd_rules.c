@@ -125,7 +125,7 @@ static void put_rules_text(struct reel_out *o, const struct rules *r, size_t wid
 	for (uint32_t i = 0; i < r->n_rejected_rules; i++) {
 		const struct rule_rejected *one = &r->rejected[i];
 
-		put_words(o, one->is_part ? "loaded" : "rejected", width);
+		put_words(o, rule_absence_names[one->absence], width);
 		put_words(o, "", 13);
 		rules_put_column(o, one->title ? one->title : "", widest);
 		rules_put_place(o, one->file, one->line);
@@ -133,11 +133,23 @@ static void put_rules_text(struct reel_out *o, const struct rules *r, size_t wid
 	}
 }
 
+static void put_absent(struct reel_out *o, const uint32_t absent[RULE_ABSENCES],
+		       enum rule_absence absence)
+{
+	if (!absent[absence])
+		return;
+	out_str(o, ", ");
+	out_u64(o, absent[absence]);
+	out_char(o, ' ');
+	out_str(o, rule_absence_names[absence]);
+}
+
 /* Where there are languages beside policies. */
 static void put_totals(struct reel_out *o, const struct rules *r)
 {
 	for (unsigned language = 0; language <= RULE_FALCO; language++) {
-		uint32_t loaded = 0, partly = 0, not_evaluable = 0, rejected = 0;
+		uint32_t loaded = 0, partly = 0, not_evaluable = 0;
+		uint32_t absent[RULE_ABSENCES] = { 0 }, rejected;
 
 		for (uint32_t i = 0; i < r->n; i++) {
 			const struct rule *rule = &r->list[i];
@@ -149,11 +161,13 @@ static void put_totals(struct reel_out *o, const struct rules *r)
 			not_evaluable += rule->why_not != NULL;
 		}
 		for (uint32_t i = 0; i < r->n_rejected_rules; i++)
-			if (r->rejected[i].language == language) {
-				rejected += !r->rejected[i].is_part;
-				loaded += r->rejected[i].is_part;
-			}
-		if (language == RULE_POLICY || loaded + not_evaluable + rejected == 0)
+			absent[r->rejected[i].absence] += r->rejected[i].language == language;
+		loaded += absent[RULE_PART];
+		rejected = absent[RULE_WRONG] + absent[RULE_UNSUPPORTED];
+		if (language == RULE_POLICY || loaded + not_evaluable + rejected +
+							       absent[RULE_DISABLED] +
+							       absent[RULE_SKIPPED] ==
+						       0)
 			continue;
 		out_str(o, rule_language_names[language]);
 		out_str(o, ": ");
@@ -164,7 +178,10 @@ static void put_totals(struct reel_out *o, const struct rules *r)
 		out_u64(o, not_evaluable);
 		out_str(o, " not evaluable, ");
 		out_u64(o, rejected);
-		out_str(o, " rejected\n");
+		out_str(o, " rejected");
+		put_absent(o, absent, RULE_DISABLED);
+		put_absent(o, absent, RULE_SKIPPED);
+		out_char(o, '\n');
 	}
 }
 
@@ -251,9 +268,9 @@ static void put_rejected_json(struct reel_out *o, const struct rule_rejected *on
 	if (one->title)
 		json_str(&j, "title", one->title);
 	json_str(&j, "language", rule_language_names[one->language]);
-	json_str(&j, "status", one->is_part ? "loaded" : "rejected");
+	json_str(&j, "status", rule_absence_names[one->absence]);
 	json_str(&j, "reason", one->reason);
-	json_bool(&j, "is_error", !one->is_meant_so);
+	json_bool(&j, "is_error", one->absence == RULE_WRONG);
 	json_end(&j, '}');
 	out_char(o, '\n');
 }

@@ -26,7 +26,8 @@ unsigned derive_kind(unsigned derived)
 
 bool derive_reads_process(unsigned derived)
 {
-	return derived < DERIVED_EVENTS_FROM || derived == DERIVED_argument;
+	return derived < DERIVED_EVENTS_FROM || derived == DERIVED_argument ||
+	       derived == DERIVED_to_name;
 }
 
 bool derive_reads_names(unsigned derived)

@@ -70,6 +70,14 @@ struct reel_type;
 	X(fd_is_server, "fd.is_server", U8, "it is the end that was connected to")           \
 	X(fd_connected, "fd.connected", U8, "the socket is connected")                       \
 	X(fd_name_changed, "fd.name_changed", U8, "the event gives the socket another peer") \
+	X(to_name, "to_name", TEXT, "name that the address connected to was looked up by")   \
+	X(utc_minute, "utc.minute", S64, "minute of the time that it was at, in UTC")        \
+	X(utc_hour, "utc.hour", S64, "hour")                                                 \
+	X(utc_day, "utc.day", S64, "day of the month, from 1")                               \
+	X(utc_week, "utc.week", S64, "week of the year, of ISO 8601")                        \
+	X(utc_month, "utc.month", S64, "month, from 1")                                      \
+	X(utc_year, "utc.year", S64, "year")                                                 \
+	X(utc_time, "utc", TEXT, "when it was, in UTC: date and time, with milliseconds")    \
 	X(all_fields, "fields", TEXT, "all fields of the event")                             \
 	X(unknowable, "unknowable", TEXT, "what no recorded event tells")
 

@@ -188,6 +188,8 @@ int derive_direct(struct finder *f, struct found *ret)
 	}
 	if (derived >= DERIVED_fd_num && derived <= DERIVED_fd_name_changed)
 		return derive_fd_direct(f, ret);
+	if (derived >= DERIVED_to_name && derived <= DERIVED_utc_time)
+		return derive_record_direct(f, ret);
 	return -1;
 }
 
@@ -404,6 +406,8 @@ bool derive_of_event(struct finder *f, struct eval_derived *x)
 		return make_argument(f, x);
 	case DERIVED_env:
 		return make_env(f, x);
+	case DERIVED_utc_time:
+		return derive_record_make(f, x);
 	case DERIVED_all_fields:
 		return make_all_fields(f, x);
 	default:

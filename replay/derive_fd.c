@@ -17,6 +17,7 @@ struct view {
 	char letter;
 	const char *type;
 	bool has_ends, is_accepted, only_own, has_proto;
+	bool is_none; /* the open has failed: only its path is known */
 	uint16_t family, port, lport, sock_type, proto;
 	uint8_t addr[16], laddr[16];
 	struct found path;
@@ -168,8 +169,11 @@ static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
 	case EV_create:
 	case EV_open_by_handle:
 		v->kind = VIEW_PATH;
-		v->letter = derive_own_number(ev, "flags") & O_IS_DIRECTORY ? 'd' : 'f';
-		v->type = v->letter == 'd' ? "directory" : "file";
+		v->is_none = ev->ret < 0;
+		v->letter = v->is_none ? (ev->type->id == EV_open_by_handle ? 'o' : 'f') :
+			    derive_own_number(ev, "flags") & O_IS_DIRECTORY ? 'd' :
+									      'f';
+		v->type = v->is_none ? NULL : v->letter == 'd' ? "directory" : "file";
 		if (!derive_own_string(ev, "path", &v->path) && ev->flags & EV_FAULT)
 			give_unknown(e, &v->path, BLIND_FAULT);
 		return;
@@ -393,8 +397,11 @@ static bool make_part_of_path(struct finder *f, struct eval_derived *x, const st
 		uint32_t from = slash ? before + 1 : 0;
 
 		derive_put(x, v->path.v.bytes + from, v->path.v.length - from);
-		/* Of an open that failed nobody knows more than its name. */
-		return v->letter == 'f' || f->ev->ret < 0;
+		return v->letter == 'f' && !v->is_none;
+	}
+	if (v->letter == 'd') { /* it is one itself */
+		derive_put(x, v->path.v.bytes, v->path.v.length);
+		return true;
 	}
 	derive_put(x, slash ? v->path.v.bytes : (const uint8_t *)"/", before ? before : 1);
 	return true;

@@ -12,11 +12,14 @@
 
 static void want_types(struct engine *e)
 {
-	bool reads_io = false;
+	bool reads_io = false, reads_dns = false;
 
-	for (uint32_t i = 0; i < e->rules->n; i++)
+	for (uint32_t i = 0; i < e->rules->n; i++) {
 		reads_io |= reads_type(&e->reads[i], EV_read) || reads_type(&e->reads[i], EV_write);
+		reads_dns |= e->reads[i].state[EV_dns / 8] >> EV_dns % 8 & 1;
+	}
 	e->scan_plan->wants[EV_fold] = reads_io;
+	e->scan_plan->wants[EV_dns] = reads_dns;
 	e->scan_plan->is_slow = e->o.is_slow;
 	/* Shortcuts leave out what fails. */
 	e->scan_plan->keeps_all = e->o.explain != NULL;
@@ -359,6 +362,8 @@ int engine_judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		r = engine_covered(e, err);
 	if (r == 0 && e->scan_plan->wants_names)
 		r = model_names(e->model, ev, err);
+	if (r == 0 && ev->type->id == EV_dns && e->scan_plan->wants[EV_dns])
+		r = model_dns(e->model, ev, err);
 	if (r == 0 && ev->type->id == EV_fold && e->scan_plan->wants[EV_fold])
 		r = engine_folded(e, ev, err);
 	if (r < 0)
@@ -417,6 +422,7 @@ static int list_blocks(struct engine *e, const struct reel_reader *r, uint32_t *
 				continue;
 			/* Events of another time tell nothing; the state before it does. */
 			if (entry->kind == TAPE_EVENTS && !e->scan_plan->wants_names &&
+			    !e->scan_plan->wants[EV_dns] &&
 			    (entry->ts_max < e->from_ns || entry->ts_min >= e->to_ns))
 				continue;
 			order[n++] = (struct order){ entry->ts_min, s->first_block + b };

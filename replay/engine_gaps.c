@@ -6,10 +6,21 @@
 
 #include "replay/engine_impl.h"
 
+static bool gap_concerns_type(const struct engine_gap *g, const struct reel_type *type)
+{
+	if (g->reason == BLIND_PROCESS)
+		return false;
+	if (g->by_types)
+		return g->types[type->id / 8] >> type->id % 8 & 1;
+	return g->reason == BLIND_END || !g->class_id || g->class_id == type->class_id;
+}
+
 void engine_tell_gap(struct engine *e, const struct engine_gap *gap)
 {
 	if (gap->reason != BLIND_PROCESS)
 		model_lost(e->model, gap->class_id, gap->to_ns);
+	if (gap_concerns_type(gap, reel_type_by_id(EV_dns)))
+		model_dns_lost(e->model, gap->to_ns);
 }
 
 int engine_add_gap(struct engine *e, const struct engine_gap *gap, struct reel_err *err)
@@ -275,16 +286,8 @@ int engine_covered(struct engine *e, struct reel_err *err)
 	/* What is said at the beginning holds from there on. */
 	last->from_ns = b->n_missing == 1 ? 0 : e->coverage_ns;
 	memcpy(last->types, b->coverage.missing, sizeof(last->types));
+	model_dns_missing(e->model, last->types[EV_dns / 8] >> EV_dns % 8 & 1, e->coverage_ns);
 	return 0;
-}
-
-static bool gap_concerns_type(const struct engine_gap *g, const struct reel_type *type)
-{
-	if (g->reason == BLIND_PROCESS)
-		return false;
-	if (g->by_types)
-		return g->types[type->id / 8] >> type->id % 8 & 1;
-	return g->reason == BLIND_END || !g->class_id || g->class_id == type->class_id;
 }
 
 /* Whether one of the steps reads what is missing, or was lost, in this time. */

@@ -220,6 +220,9 @@ int engine_reload(struct engine *e, struct rules *rules, struct reel_err *err)
 		r = engine_make_plans(e, rules, number, &x.plans, err);
 	if (r == 0 && e->is_live)
 		engine_want_names(&x.plans);
+	/* What was answered until now nobody has listened to. */
+	if (r == 0 && e->boot && x.plans.scan_plan->wants[EV_dns] && !e->scan_plan->wants[EV_dns])
+		model_dns_lost(e->model, e->now_ns);
 	if (r == 0 && e->boot)
 		r = make_state(e, &x, err);
 	if (r == 0 && e->boot)

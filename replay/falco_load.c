@@ -161,14 +161,15 @@ static int add_foreign(struct rules *r, struct falco_item *i)
 	return add(r, i, &l, NULL);
 }
 
-static int reject_as_meant(struct rules *r, struct falco_item *i, const char *reason)
+static int leave_out(struct rules *r, struct falco_item *i, enum rule_absence absence,
+		     const char *reason)
 {
 	const struct rule_rejected one = { .file = i->file,
 					   .id = i->name,
 					   .title = i->name,
 					   .line = i->line,
 					   .language = RULE_FALCO,
-					   .is_meant_so = true,
+					   .absence = (uint8_t)absence,
 					   .reason = reason };
 
 	return rules_reject(r, &one);
@@ -183,8 +184,8 @@ static int say_why(struct rules *r, struct falco_item *i, int status, const stru
 		return status;
 	if (status != -ENOENT || !i->skips_unknown)
 		return falco_item_reject(r, i, why->msg);
-	snprintf(reason, sizeof(reason), "skipped, as it says itself: %.300s", why->msg);
-	return reject_as_meant(r, i, reason);
+	snprintf(reason, sizeof(reason), "as it says itself: %.300s", why->msg);
+	return leave_out(r, i, RULE_SKIPPED, reason);
 }
 
 static int make_rule(struct rules *r, struct falco_item *i, struct arena *memory)
@@ -229,7 +230,7 @@ static int finish_rule(struct rules *r, struct falco_item *i)
 	if (i->is_wrong)
 		return 0;
 	if (i->is_disabled)
-		return reject_as_meant(r, i, "it is not enabled");
+		return leave_out(r, i, RULE_DISABLED, "it is not enabled");
 	if (i->source && strcmp(i->source, "syscall") != 0)
 		return add_foreign(r, i);
 	status = make_rule(r, i, &memory);

@@ -70,6 +70,7 @@ void model_free(struct model *m)
 		model_containers_free(m);
 	model_accounts_free(m);
 	model_files_free(m);
+	model_names_free(m);
 	model_text_unref(m, m->host);
 	model_texts_free(m);
 	free(m->more);

@@ -181,6 +181,28 @@ int model_names(struct model *m, const struct reel_event *ev, struct reel_err *e
 /* NULL: unknown. INODE 0 is unknown. A socket has dev 0 in events that give none. */
 const struct model_file *model_file(struct model *m, uint32_t dev, uint64_t inode);
 
+/*
+ * Names of addresses: what each was last looked up by, by the process itself, else by any in its
+ * network namespace. To be told of every event of DNS, of what of it was lost, and since when it is
+ * not recorded. A name that was told before something was lost may be another by now. At most
+ * 65,536 are kept.
+ */
+enum model_naming {
+	MODEL_NAMELESS, /* nobody has looked for it */
+	MODEL_NAMED,
+	MODEL_NAME_NOT_RECORDED,
+	MODEL_NAME_LOST,
+	MODEL_NAME_CUT,
+	MODEL_NAME_FORGOTTEN,
+	MODEL_NAME_FROM_BEFORE, /* what runs there may know it from before the capture */
+};
+int model_dns(struct model *m, const struct reel_event *ev, struct reel_err *err);
+void model_dns_lost(struct model *m, uint64_t last_ns);
+void model_dns_missing(struct model *m, bool is_missing, uint64_t now_ns);
+/* P may be NULL: nobody knows who it is. */
+enum model_naming model_name_of(const struct model *m, const struct model_process *p,
+				const uint8_t addr[16], struct model_text **ret);
+
 /* A text of the model; NULL: no memory. Give it back with model_text_unref(). */
 struct model_text *model_text(struct model *m, const struct reel_string *s);
 void model_text_ref(struct model_text *t); /* which may be NULL */

@@ -103,6 +103,23 @@ struct model_loss {
 	uint64_t last_ns;
 };
 
+struct resolved {
+	uint64_t asker; /* twice the serial of a process; or a network namespace, and the bit 0 */
+	uint64_t ts;	/* when it was told last */
+	uint8_t addr[16];
+	struct model_text *name;
+	uint32_t next; /* in its bucket, plus 1 */
+	bool is_used;  /* since the hand was last here */
+};
+
+struct resolved_names {
+	struct resolved *at;
+	uint32_t n, room, hand;
+	uint32_t *buckets; /* as many as there is room */
+	struct model_loss lost;
+	bool has_forgotten, is_missing;
+};
+
 struct model {
 	uint64_t seed; /* odd */
 	struct model_text *host;
@@ -124,6 +141,7 @@ struct model {
 	struct model_change *more; /* what has ended with this event, in order */
 	uint32_t n_more, more_at, more_room, more_old;
 	struct files files;
+	struct resolved_names names;
 	size_t bytes;
 };
 
@@ -207,6 +225,9 @@ void model_containers_free(struct model *m);
 /* Files */
 int model_files_new(struct model *m);
 void model_files_free(struct model *m);
+
+/* Names of addresses */
+void model_names_free(struct model *m);
 
 static inline bool model_call_worked(const struct reel_event *ev)
 {

@@ -63,10 +63,17 @@ static bool is_context(const struct rule_ref *ref, unsigned *ret)
 	return false;
 }
 
+static bool reads_dns(const struct rule_ref *ref)
+{
+	return ref->context == RULE_DERIVED && ref->derived == DERIVED_to_name;
+}
+
 static void add_ref(struct reads *r, const struct rule_ref *ref)
 {
 	unsigned context;
 
+	if (reads_dns(ref))
+		add_type(r->state, EV_dns);
 	if (!is_context(ref, &context))
 		return;
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
@@ -145,6 +152,10 @@ static void find_reads(struct reads *r, const struct rules *rules, const struct 
 			add_step(r, rules, n->step);
 		for (uint32_t k = 0; k < n->n_group * (n->n_members ? n->n_members : 1); k++)
 			add_ref(r, &n->group[k]);
+		if (n->has_distinct)
+			add_ref(r, &n->distinct);
+		for (uint32_t k = 0; k < n->n_more_distinct; k++)
+			add_ref(r, &n->more_distinct[k]);
 		add_steps(r, rules, n->guards, n->n_guards);
 		add_steps(r, rules, n->stops, n->n_stops);
 		add_steps(r, rules, n->unlesses, n->n_unlesses);
@@ -172,20 +183,67 @@ struct reads *reads_new(const struct rules *rules, const uint64_t *extents_ns)
 	return list;
 }
 
+static bool is_missing(const uint8_t missing[32], unsigned type)
+{
+	return missing[type / 8] >> type % 8 & 1;
+}
+
+/* What an expression can be where no answers of DNS are: who asks for a name gets none. */
+enum { CAN_BE_TRUE = 1, CAN_BE_FALSE = 2 };
+
+static unsigned can_be_without_dns(const struct rules *rules, uint32_t at)
+{
+	const struct rule_expr *x = &rules->exprs[at];
+	const struct rule_leaf *l;
+	unsigned a, b;
+
+	switch (x->op) {
+	case RULE_EXPR_TRUE:
+		return CAN_BE_TRUE;
+	case RULE_EXPR_LEAF:
+		l = &rules->leaves[x->a];
+		return reads_dns(&l->left) || (l->has_right && reads_dns(&l->right)) ?
+			       0 :
+			       CAN_BE_TRUE | CAN_BE_FALSE;
+	case RULE_EXPR_NOT:
+		a = can_be_without_dns(rules, x->a);
+		return (a & CAN_BE_TRUE ? CAN_BE_FALSE : 0) | (a & CAN_BE_FALSE ? CAN_BE_TRUE : 0);
+	default:
+		a = can_be_without_dns(rules, x->a);
+		b = can_be_without_dns(rules, x->b);
+		return x->op == RULE_EXPR_AND ? (a & b & CAN_BE_TRUE) | ((a | b) & CAN_BE_FALSE) :
+						((a | b) & CAN_BE_TRUE) | (a & b & CAN_BE_FALSE);
+	}
+}
+
+static bool has_no_types(const struct rule_step *s)
+{
+	static const uint8_t none[sizeof(s->types)];
+
+	return memcmp(s->types, none, sizeof(none)) == 0;
+}
+
 /* How many of a step's types are missing. */
 static enum reads_possible step_without(const struct rules *rules, uint32_t step,
 					const uint8_t missing[32])
 {
 	bool any = false, all = true;
 
+	if (has_no_types(&rules->steps[step])) /* it is fed only */
+		return READS_ALL;
 	for (unsigned i = 0; i < 32; i++) {
 		uint8_t types = rules->steps[step].types[i];
 
 		any |= (types & missing[i]) != 0;
 		all &= (types & ~missing[i]) == 0;
 	}
+	if (!all && is_missing(missing, EV_dns))
+		all = !(can_be_without_dns(rules, rules->steps[step].expr) & CAN_BE_TRUE);
 	return all ? READS_NONE : any ? READS_SOME : READS_ALL;
 }
+
+static enum reads_possible way_without(const struct rules *rules, const struct rule *rule,
+				       uint32_t end, const uint8_t missing[32]);
 
 static enum reads_possible node_without(const struct rules *rules, const struct rule_node *n,
 					const uint8_t missing[32])
@@ -203,22 +261,54 @@ static enum reads_possible node_without(const struct rules *rules, const struct 
 	return worst;
 }
 
+/* And what feeds it: one way is enough, or, of `all`, each is. */
+static enum reads_possible fed_without(const struct rules *rules, const struct rule *rule,
+				       uint32_t node, const uint8_t missing[32])
+{
+	const struct rule_node *n = &rule->nodes[node];
+	enum reads_possible own = node_without(rules, n, missing), ret = own;
+	bool is_all = n->kind == RULE_NODE_ALL, any = false;
+
+	if (!is_all && has_no_types(&rules->steps[n->step]))
+		ret = READS_NONE;
+	for (uint32_t i = 0; i < rule->n_nodes; i++) {
+		enum reads_possible one;
+
+		if (rule->nodes[i].feeds != node + 1)
+			continue;
+		one = way_without(rules, rule, i, missing);
+		any = true;
+		if (is_all ? one > ret : one < ret)
+			ret = one;
+	}
+	return any ? ret : own;
+}
+
+static enum reads_possible way_without(const struct rules *rules, const struct rule *rule,
+				       uint32_t end, const uint8_t missing[32])
+{
+	enum reads_possible worst = READS_ALL;
+
+	for (int32_t at = (int32_t)end; at >= 0; at = rule->nodes[at].parent) {
+		enum reads_possible one = fed_without(rules, rule, (uint32_t)at, missing);
+
+		if (one > worst)
+			worst = one;
+	}
+	return worst;
+}
+
 enum reads_possible reads_without(const struct rules *rules, const struct rule *rule,
 				  const uint8_t missing[32])
 {
 	bool any_way = false, any_limit = false;
 
 	for (uint32_t i = 0; i < rule->n_nodes; i++) {
-		enum reads_possible worst = READS_ALL;
+		enum reads_possible worst;
 
-		if (!rule->nodes[i].is_end)
+		if (!rule->nodes[i].is_end || rule->nodes[i].feeds)
 			continue;
-		for (int32_t at = (int32_t)i; at >= 0; at = rule->nodes[at].parent) {
-			enum reads_possible one = node_without(rules, &rule->nodes[at], missing);
-
-			if (one > worst)
-				worst = one;
-		}
+		worst = way_without(rules, rule, i, missing);
 		any_way |= worst != READS_NONE;
 		any_limit |= worst != READS_ALL;
 	}

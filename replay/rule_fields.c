@@ -38,6 +38,11 @@ const char *const rule_key_names[] = {
 	"family", "process", "container", "user", "host", NULL,
 };
 
+const char *const rule_absence_names[] = {
+	[RULE_WRONG] = "rejected",    [RULE_UNSUPPORTED] = "rejected", [RULE_DISABLED] = "disabled",
+	[RULE_SKIPPED] = "skipped",   [RULE_PART] = "loaded",
+};
+
 const char *const rule_language_names[] = {
 	[RULE_POLICY] = "policy",
 	[RULE_SIGMA] = "sigma",

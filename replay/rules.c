@@ -128,10 +128,10 @@ int rules_reject(struct rules *r, const struct rule_rejected *given)
 		return -ENOMEM;
 	/* Those of a file come one after the other, or nearly so. */
 	for (uint32_t i = r->n_rejected_rules; i-- > 0 && i + LOOKED_BACK >= r->n_rejected_rules;)
-		is_known |= !r->rejected[i].is_meant_so &&
+		is_known |= r->rejected[i].absence == RULE_WRONG &&
 			    strcmp(r->rejected[i].file, one.file) == 0;
 	r->rejected[r->n_rejected_rules++] = one;
-	if (one.is_meant_so)
+	if (one.absence != RULE_WRONG)
 		return 0;
 	r->n_rejected += !is_known;
 	r->n_skipped++;
@@ -201,6 +201,9 @@ static bool copy_node(struct rules *r, struct rule_node *node)
 	node->blocks = copy_texts(r, node->blocks, node->n_blocks, &failed);
 	for (uint32_t i = 0; node->bindings && i < node->n_bindings; i++)
 		failed |= rules_copy_ref(r, &node->bindings[i].ref) < 0;
+	COPY(node->more_distinct, node->n_more_distinct);
+	for (uint32_t i = 0; node->more_distinct && i < node->n_more_distinct; i++)
+		failed |= rules_copy_ref(r, &node->more_distinct[i]) < 0;
 	return !failed && (!node->has_distinct || rules_copy_ref(r, &node->distinct) == 0);
 }
 

@@ -227,11 +227,16 @@ struct rule_step {
 
 enum rule_node_kind { RULE_NODE_STEP, RULE_NODE_COUNT, RULE_NODE_ALL, RULE_NODE_WINDOW };
 
-/* WINDOW: of what comes in a time the number, or that of values of `distinct`, or their sum. */
-enum rule_measure { RULE_NUMBER, RULE_SUM, RULE_MEAN };
+/*
+ * WINDOW: of what comes in a time the number, or that of values of `distinct`; or of those their
+ * sum, their mean, the one at a percentile (the least that so many of a hundred do not exceed); or
+ * how many of a hundred events have one and the same of them, for any of them.
+ */
+enum rule_measure { RULE_NUMBER, RULE_SUM, RULE_MEAN, RULE_PERCENTILE, RULE_SHARE };
 struct rule_window {
 	double least, most, except; /* infinite, and no number: it does not matter */
 	uint8_t measure;
+	uint8_t percentile; /* 0 ... 100 */
 	bool is_more, is_less; /* LEAST and MOST themselves do not do */
 	/* It begins with the first event and is asked at its end; else it ends with each event. */
 	bool closes;
@@ -257,6 +262,8 @@ struct rule_node {
 	uint64_t window_ns;
 	bool has_distinct;
 	struct rule_ref distinct;
+	struct rule_ref *more_distinct; /* what is counted are all of these together */
+	uint32_t n_more_distinct;
 	struct rule_window window; /* WINDOW: it is of window_ns */
 	/* Conditions that this is the else of: none of these steps may have come since the parent's
 	 * token was made; at the head, none with the same event. */
@@ -276,6 +283,14 @@ struct rule_node {
 	/* RULE_BY_GROUP: the fields that make the key; of ALL those of each member in turn. */
 	struct rule_ref *group;
 	uint32_t n_group;
+	/*
+	 * Correlations of correlations: the nodes of each lie together, and CHAIN numbers them.
+	 * What ends one of those within is one more event, the one that ended it, to the node
+	 * FEEDS - 1; of `all` to this member of it. 0: it ends the rule.
+	 */
+	uint32_t feeds;
+	uint8_t feeds_member, chain;
+	uint64_t whole_ns;	/* of the way from its head on; 0: the rule's within_ns */
 	const char **blocks;	/* names of the blocks that the way to here leads through */
 	uint32_t n_blocks;
 	uint32_t line;		/* in the rule's file, of the step */
@@ -359,13 +374,22 @@ struct rule_note {
 	char text[256];
 };
 
-/* A rule that is not in the set, although its file is. */
+/* Why a rule is not in the set, although its file is. All but what is WRONG is meant so. */
+enum rule_absence {
+	RULE_WRONG,
+	RULE_UNSUPPORTED, /* its author says that it does not work */
+	RULE_DISABLED,	  /* it is switched off */
+	RULE_SKIPPED,	  /* it says to be left out where something is not known */
+	RULE_PART,	  /* another rule reports for it */
+	RULE_ABSENCES,
+};
+extern const char *const rule_absence_names[]; /* as `reel rules` says it */
+
 struct rule_rejected {
 	const char *file, *id, *title; /* what is not known is NULL */
 	uint32_t line;
 	uint8_t language;
-	bool is_meant_so; /* its author says so: no error */
-	bool is_part;	  /* nor is it rejected: another rule reports for it */
+	uint8_t absence; /* enum rule_absence */
 	const char *reason;
 };
 
@@ -417,7 +441,7 @@ int64_t rules_add_step(struct rules *r, const struct rule_step *step);
 /* -EEXIST: another rule has this id. */
 int rules_add_rule(struct rules *r, const struct rule *rule, struct reel_err *err);
 int rules_add_tune(struct rules *r, const struct rule_tune *tune);
-/* Becomes an error at its line, too, unless it is meant so. */
+/* What is wrong becomes an error at its line, too. */
 int rules_reject(struct rules *r, const struct rule_rejected *rejected);
 int rules_note(struct rules *r, bool is_error, const char *file, uint32_t line, uint32_t column,
 	       const char *fmt, ...) __attribute__((format(printf, 6, 7)));

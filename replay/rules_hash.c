@@ -50,6 +50,14 @@ static void put_steps(uint64_t *to, const struct rules *r, const uint32_t *steps
 		put(to, r->maker->step_hashes[steps[i]]);
 }
 
+static void put_distinct(uint64_t *to, const struct rule_node *node)
+{
+	if (node->has_distinct)
+		put_ref(to, &node->distinct);
+	for (uint32_t i = 0; i < node->n_more_distinct; i++)
+		put_ref(to, &node->more_distinct[i]);
+}
+
 static void put_node(uint64_t *to, const struct rules *r, const struct rule_node *node)
 {
 	put(to, (uint64_t)node->kind | (uint64_t)node->collects << 8 |
@@ -64,8 +72,7 @@ static void put_node(uint64_t *to, const struct rules *r, const struct rule_node
 		put(to, node->count);
 		put(to, node->window_ns);
 		put(to, node->has_distinct);
-		if (node->has_distinct)
-			put_ref(to, &node->distinct);
+		put_distinct(to, node);
 	}
 	if (node->kind == RULE_NODE_WINDOW) {
 		put(to, node->window_ns);
@@ -74,9 +81,14 @@ static void put_node(uint64_t *to, const struct rules *r, const struct rule_node
 		put_double(to, node->window.except);
 		put(to, node->window.measure | (uint64_t)node->window.closes << 8 |
 				(uint64_t)node->window.is_more << 16 |
-				(uint64_t)node->window.is_less << 24);
-		if (node->has_distinct)
-			put_ref(to, &node->distinct);
+				(uint64_t)node->window.is_less << 24 |
+				(uint64_t)node->window.percentile << 32);
+		put_distinct(to, node);
+	}
+	if (node->feeds || node->chain) {
+		put(to,
+		    node->feeds | (uint64_t)node->feeds_member << 32 | (uint64_t)node->chain << 40);
+		put(to, node->whole_ns);
 	}
 	put_steps(to, r, node->guards, node->n_guards);
 	put_steps(to, r, node->stops, node->n_stops);

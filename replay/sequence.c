@@ -56,6 +56,7 @@ void sequence_free(struct sequence *s)
 	free(s->values);
 	free(s->kept);
 	free(s->turns);
+	free(s->fed);
 	free(s->stats.evaluations);
 	free(s->stats.hits);
 	free(s);
@@ -133,7 +134,7 @@ static enum key_known key_of_group(struct sequence *s, const struct use *u, uint
 		node->group + (node->kind == RULE_NODE_ALL ? u->bit * node->n_group : 0);
 	enum key_known known = KEY_CERTAIN;
 
-	*ret = 1;
+	*ret = 1u + node->chain;
 	for (uint32_t i = 0; i < node->n_group && known != KEY_NONE; i++) {
 		uint64_t mixed[2] = { *ret };
 		struct value v;
@@ -286,6 +287,74 @@ static int take_turn(struct sequence *s, const struct use *u, size_t n, uint64_t
 	return known == KEY_UNKNOWN ? 0 : sequence_reach(s, &turn, members, err);
 }
 
+/* Correlations within -------------------------------------------------------------------------- */
+
+int sequence_feed(struct sequence *s, const struct token *t)
+{
+	const struct rule_node *node = token_node(s, t);
+
+	if (s->n_fed == s->fed_room) {
+		size_t room = s->fed_room ? 2 * s->fed_room : 4;
+		struct fed *fed = reallocarray(s->fed, room, sizeof(*fed));
+
+		if (!fed)
+			return -ENOMEM;
+		s->fed = fed;
+		s->fed_room = room;
+	}
+	s->fed[s->n_fed++] = (struct fed){ .rule = t->slot->rule,
+					   .node = node->feeds - 1,
+					   .member = node->feeds_member,
+					   .evidence = evidence_ref(t->evidence) };
+	return 0;
+}
+
+/* One node hears that something was found: to it that is this event, whatever else that is. */
+static int tell_fed(struct sequence *s, const struct fed *fed, struct reel_err *err)
+{
+	const struct rule_node *node = &s->rules->list[fed->rule].nodes[fed->node];
+	const uint32_t step = node->kind == RULE_NODE_ALL ? node->members[fed->member] : node->step;
+	const struct use u = { step, fed->rule, fed->node, USE_NODE, fed->member };
+	const uint8_t truth = s->truth[step];
+	const bool first_is_used = s->first_is_used, count_is_used = s->count_is_used;
+	enum key_known known;
+	uint64_t key;
+	int r = 0;
+
+	s->truth[step] = TRUTH_YES;
+	s->first_is_used = s->count_is_used = false;
+	s->before = fed->evidence;
+	known = key_of_group(s, &u, &key);
+	if (known != KEY_NONE)
+		r = take_turn(s, &u, 1, key, known, err);
+	s->before = NULL;
+	s->truth[step] = truth;
+	s->first_is_used = first_is_used;
+	s->count_is_used = count_is_used;
+	return r;
+}
+
+static int tell_all_fed(struct sequence *s, struct reel_err *err)
+{
+	int r = 0;
+
+	/* What hears of one may be found itself. */
+	for (size_t i = 0; i < s->n_fed; i++) {
+		struct fed fed = s->fed[i];
+
+		if (r == 0)
+			r = tell_fed(s, &fed, err);
+		evidence_unref(s->model, fed.evidence);
+	}
+	s->n_fed = 0;
+	return r;
+}
+
+static unsigned chain_of(const struct sequence *s, const struct use *u)
+{
+	return s->rules->list[u->rule].nodes[u->node].chain;
+}
+
 static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 {
 	uint64_t keys[RULE_BY_GROUP + 1], other;
@@ -299,7 +368,7 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 		unsigned by = s->rules->list[u->rule].key;
 		uint64_t begin_ns = s->o.profile ? profile_begin(s->o.profile) : 0;
 
-		if (i == 0 || u[-1].rule != u->rule)
+		if (i == 0 || u[-1].rule != u->rule || chain_of(s, &u[-1]) != chain_of(s, u))
 			s->first_is_used = s->count_is_used = false;
 
 		if (by == RULE_BY_GROUP)
@@ -320,6 +389,8 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 			kill_rule(s, u, keys[by]);
 		else if (known[by] != KEY_UNKNOWN)
 			kill_tokens(s, u, keys[by]);
+		if (r == 0 && s->n_fed)
+			r = tell_all_fed(s, err);
 		if (s->o.profile)
 			profile_end(s->o.profile, &s->o.profile->rules[u->rule], begin_ns);
 	}

@@ -120,24 +120,22 @@ static bool is_made(const struct sequence *s, const struct slot *slot, uint32_t 
 	return false;
 }
 
-static int take_offer(struct sequence *s, const struct turn *turn, const struct offer *o,
-		      struct slot *slot, struct reel_err *err)
+static int make_token(struct sequence *s, const struct turn *turn, const struct offer *o,
+		      const struct origin *from, struct slot *slot, struct reel_err *err)
 {
 	bool is_first = !o->before || o->before->kind == TOKEN_WHOLE;
 	bool is_whole = o->n + 1 == turn->node->n_members;
 	uint32_t n_slots = turn->rule->n_slots, mask = is_whole ? 0 : o->together;
 	struct evidence *evidence;
-	struct origin from;
 	struct token *t;
 
 	if (is_made(s, slot, mask, n_slots))
 		return 0;
-	origin_of(s, turn, o->before, &from);
-	evidence = sequence_evidence(s, from.evidence, turn->node_at);
+	evidence = sequence_evidence(s, from->evidence, turn->node_at);
 	if (!evidence)
 		return reel_err_set(err, -ENOMEM, "no memory for a token");
 	if (is_whole)
-		return sequence_arrive(s, turn, &from, evidence, s->kept, err);
+		return sequence_arrive(s, turn, from, evidence, s->kept, err);
 	t = slot_same_tuple(slot, TOKEN_PARTIAL, mask, s->kept, n_slots);
 	if (t)
 		token_touch(s, t);
@@ -153,10 +151,30 @@ static int take_offer(struct sequence *s, const struct turn *turn, const struct 
 		t->anchor_ns = o->before->anchor_ns;
 	if (explain_of(s, turn->rule_at))
 		s->o.explain->nodes[turn->node_at].counted++;
-	token_fill(s, t, &from, evidence);
+	token_fill(s, t, from, evidence);
 	t->mask = mask;
 	slot_bound_tuples(s, slot);
 	return 0;
+}
+
+/* In a group what was found is used up, all of it; a path is used up with its first event. */
+static int take_offer(struct sequence *s, const struct turn *turn, const struct offer *o,
+		      struct slot *slot, struct reel_err *err)
+{
+	struct count_set *used = NULL;
+	struct origin from;
+	int r;
+
+	origin_of(s, turn, o->before, &from);
+	if (turn->rule->key == RULE_BY_GROUP) {
+		used = count_set_add(from.used, s->serial);
+		if (!used)
+			return reel_err_set(err, -ENOMEM, "no memory for a token");
+		from.used = used;
+	}
+	r = make_token(s, turn, o, &from, slot, err);
+	count_set_unref(used);
+	return r;
 }
 
 /* MEMBERS: bits of those whose steps may hold. */
@@ -177,6 +195,8 @@ int all_event(struct sequence *s, const struct turn *turn, uint32_t members, str
 		const struct offer *o = &offers.list[i];
 
 		if (o->before ? o->before->is_dead : s->first_is_used)
+			continue;
+		if (turn->rule->key == RULE_BY_GROUP && s->count_is_used)
 			continue;
 		r = sequence_bind(s, turn, o->member, o->before);
 		if (r == 0)

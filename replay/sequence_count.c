@@ -26,6 +26,17 @@ void count_set_unref(struct count_set *set)
 	}
 }
 
+struct count_set *count_set_add(struct count_set *before, uint64_t serial)
+{
+	struct count_set *set = malloc(sizeof(*set) + sizeof(set->serial[0]));
+
+	if (!set)
+		return NULL;
+	*set = (struct count_set){ 1, 1, count_set_ref(before) };
+	set->serial[0] = serial;
+	return set;
+}
+
 static bool one_has(const struct count_set *a, uint64_t serial)
 {
 	uint32_t low = 0, high = a->n;
@@ -121,6 +132,29 @@ uint64_t value_hash(const struct value *v)
 	return XXH3_64bits_withSeed(&v->number, sizeof(v->number), h);
 }
 
+static bool value_of(struct sequence *s, const struct rule_ref *ref, uint64_t *ret)
+{
+	struct value v;
+
+	eval_value(s->eval, ref, s->ev, &v);
+	*ret = value_hash(&v);
+	return v.kind != VALUE_ABSENT && v.kind != VALUE_UNKNOWN;
+}
+
+bool value_distinct(struct sequence *s, const struct rule_node *node, uint64_t *ret)
+{
+	if (!value_of(s, &node->distinct, ret))
+		return false;
+	for (uint32_t i = 0; i < node->n_more_distinct; i++) {
+		uint64_t mixed[2] = { *ret };
+
+		if (!value_of(s, &node->more_distinct[i], &mixed[1]))
+			return false;
+		*ret = XXH3_64bits(mixed, sizeof(mixed));
+	}
+	return true;
+}
+
 static int make_room(struct token *t)
 {
 	uint32_t room = t->counted_room ? 2 * t->counted_room : 4;
@@ -160,14 +194,9 @@ static int add(struct sequence *s, const struct turn *turn, struct token *t,
 	uint32_t most = SPARE_TIMES * turn->node->count;
 	struct seen *seen = sequence_seen(s);
 	uint64_t value = 0;
-	struct value v;
 
-	if (turn->node->has_distinct) {
-		eval_value(s->eval, &turn->node->distinct, s->ev, &v);
-		if (v.kind == VALUE_ABSENT || v.kind == VALUE_UNKNOWN)
-			return 0;
-		value = value_hash(&v);
-	}
+	if (turn->node->has_distinct && !value_distinct(s, turn->node, &value))
+		return 0;
 	while (t->n_counted && s->ev->ts > t->counted[0].ts &&
 	       s->ev->ts - t->counted[0].ts > turn->node->window_ns)
 		remove_at(s, t, 0);

@@ -121,8 +121,18 @@ struct sequence {
 	uint32_t *why;		 /* by step: what made it unknown */
 	struct value *values;	 /* a token's, while a step is asked */
 	struct kept_value *kept; /* while a token is made */
+	struct fed *fed; /* by correlations that were found with this event, and not told yet */
+	size_t n_fed, fed_room;
+	struct evidence *before; /* of what is told just now */
 	struct token **looked_at;
 	size_t looked_room;
+};
+
+/* A correlation was found that another one is of. */
+struct fed {
+	uint32_t rule, node; /* that hears of it */
+	uint8_t member;
+	struct evidence *evidence;
 };
 
 struct slot *slot_find(const struct sequence *s, uint32_t rule, uint32_t node, uint64_t key);
@@ -232,6 +242,8 @@ int all_event(struct sequence *s, const struct turn *turn, uint32_t members, str
 /* Counts (sequence_count.c) */
 int count_event(struct sequence *s, const struct turn *turn, struct reel_err *err);
 uint64_t value_hash(const struct value *v);
+/* Of the values that the event has of what the node counts. False: it lacks one. */
+bool value_distinct(struct sequence *s, const struct rule_node *node, uint64_t *ret);
 void counter_drop(struct sequence *s, struct token *t, uint32_t n);
 /* What a match has used up: its first event, and those that it counted. */
 void counter_use_up(struct sequence *s, struct token *t, uint64_t first_serial,
@@ -246,11 +258,17 @@ static inline struct count_set *count_set_ref(struct count_set *set)
 	return set;
 }
 
+/* One more; NULL: no memory. BEFORE stays its owner's. */
+struct count_set *count_set_add(struct count_set *before, uint64_t serial);
+
 /* Windows (sequence_window.c) */
 int window_event(struct sequence *s, const struct turn *turn, struct reel_err *err);
 int window_evidence(struct sequence *s, struct token *t);
 bool sequence_is_tuned(struct sequence *s, uint32_t rule);
 bool window_holds(const struct sequence *s, const struct token *t);
+
+/* What has completed the token is to be told to the node that it feeds. */
+int sequence_feed(struct sequence *s, const struct token *t);
 
 int sequence_single(struct sequence *s, const struct turn *turn, struct reel_err *err);
 /* A token has completed its way; it is used up. */

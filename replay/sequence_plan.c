@@ -100,6 +100,31 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* What is of correlations goes on as long as all of them together, at most. */
+static void find_chain_lives(const struct rule *rule, struct node_facts *facts,
+			     struct rule_facts *whole)
+{
+	uint64_t all = 0;
+	bool is_chain = false;
+
+	for (uint32_t i = 0; i < rule->n_nodes; i++) {
+		const struct rule_node *n = &rule->nodes[i];
+
+		is_chain |= n->feeds != 0;
+		all = sum(all, n->kind == RULE_NODE_COUNT || n->kind == RULE_NODE_WINDOW ?
+				       n->window_ns :
+				       0);
+		if (n->within_ns != RULES_FOREVER)
+			all = sum(all, n->within_ns);
+	}
+	if (!is_chain)
+		return;
+	whole->is_single = false;
+	whole->extent_ns = all;
+	for (uint32_t i = 0; i < rule->n_nodes; i++)
+		facts[i].extent_ns = all;
+}
+
 /* Parents stand before their children, so from the last to the first. */
 static void find_lives(const struct rule *rule, struct node_facts *facts, struct rule_facts *whole)
 {
@@ -131,6 +156,7 @@ static void find_lives(const struct rule *rule, struct node_facts *facts, struct
 		if (rule->within_ns != RULES_FOREVER && f->extent_ns > rule->within_ns + n->wait_ns)
 			f->extent_ns = rule->within_ns + n->wait_ns;
 	}
+	find_chain_lives(rule, facts, whole);
 	if (rule->within_ns != RULES_FOREVER) {
 		uint64_t wait = 0;
 

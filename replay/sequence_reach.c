@@ -15,12 +15,30 @@ struct seen *sequence_seen(struct sequence *s)
 	return s->seen;
 }
 
+/* All that a correlation within rests on, as far as it is kept. */
+static struct evidence *evidence_told(struct sequence *s, struct evidence *to, uint32_t node)
+{
+	struct seen *list[SEQUENCE_COLLECTED_MAX];
+	uint32_t at = SEQUENCE_COLLECTED_MAX;
+	bool any = to != NULL;
+
+	for (const struct evidence *e = s->before; e && at; e = e->before)
+		list[--at] = e->seen;
+	for (; at < SEQUENCE_COLLECTED_MAX && (to || !any); at++, any = true)
+		to = evidence_add(s->model, to, list[at], node);
+	return to;
+}
+
 /* BEFORE stays its owner's. */
 struct evidence *sequence_evidence(struct sequence *s, struct evidence *before, uint32_t node)
 {
 	struct seen *seen = sequence_seen(s);
+	struct evidence *e = evidence_ref(before);
 
-	return seen ? evidence_add(s->model, evidence_ref(before), seen, node) : NULL;
+	/* What was found within ends with this event. */
+	return s->before ? evidence_told(s, e, node) :
+	       seen	 ? evidence_add(s->model, e, seen, node) :
+			   NULL;
 }
 
 /*
@@ -111,7 +129,9 @@ int sequence_complete(struct sequence *s, struct token *t, struct reel_err *err)
 	if (is_window && holds && window_evidence(s, t) < 0)
 		return reel_err_set(err, -ENOMEM, "no memory for evidence");
 	m.evidence = t->evidence;
-	if (holds)
+	if (holds && token_node(s, t)->feeds)
+		r = sequence_feed(s, t) < 0 ? reel_err_set(err, -ENOMEM, "no memory for rules") : 0;
+	else if (holds)
 		r = report(s, &m, err);
 	token_kill(s, t); /* it stays readable until the event is over */
 	if (!is_window)
@@ -282,8 +302,9 @@ static bool is_held_at_head(const struct sequence *s, const struct rule_node *no
 bool sequence_may_follow(const struct sequence *s, const struct turn *turn,
 			 const struct token *parent)
 {
-	uint64_t now = s->ev->ts, within_ns = turn->rule->within_ns;
 	const struct rule_node *node = turn->node;
+	uint64_t now = s->ev->ts;
+	uint64_t within_ns = node->whole_ns ? node->whole_ns : turn->rule->within_ns;
 
 	if (!parent)
 		return !s->first_is_used && !is_held_at_head(s, node);

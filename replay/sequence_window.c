@@ -37,15 +37,12 @@ static bool value_of_event(struct sequence *s, const struct rule_node *node, uin
 	*ret = 0;
 	if (!node->has_distinct)
 		return true;
+	if (node->window.measure == RULE_NUMBER || node->window.measure == RULE_SHARE)
+		return value_distinct(s, node, ret);
 	eval_value(s->eval, &node->distinct, s->ev, &v);
-	if (v.kind == VALUE_ABSENT || v.kind == VALUE_UNKNOWN)
+	if (v.kind != VALUE_NUMBER)
 		return false;
-	if (node->window.measure == RULE_NUMBER)
-		*ret = value_hash(&v);
-	else if (v.kind != VALUE_NUMBER)
-		return false;
-	else
-		*ret = bits_of(v.is_signed ? (double)(int64_t)v.number : (double)v.number);
+	*ret = bits_of(v.is_signed ? (double)(int64_t)v.number : (double)v.number);
 	return true;
 }
 
@@ -63,20 +60,74 @@ static uint32_t distinct_values(const struct token *t)
 	return n;
 }
 
+static bool fits(const struct rule_window *w, double x)
+{
+	return x >= w->least && x <= w->most && x != w->except && !(w->is_more && x == w->least) &&
+	       !(w->is_less && x == w->most);
+}
+
+static int by_number(const void *x, const void *y)
+{
+	const double *a = x, *b = y;
+
+	return *a < *b ? -1 : *a > *b;
+}
+
+static int by_bits(const void *x, const void *y)
+{
+	const uint64_t *a = x, *b = y;
+
+	return *a < *b ? -1 : *a > *b;
+}
+
+static double percentile_of(const struct token *t, unsigned percentile)
+{
+	uint32_t rank = (uint32_t)(((uint64_t)percentile * t->n_counted + 99) / 100);
+	double values[WINDOW_VALUES_MAX];
+
+	for (uint32_t i = 0; i < t->n_counted; i++)
+		values[i] = number_of(t->counted[i].value);
+	if (t->n_counted)
+		qsort(values, t->n_counted, sizeof(values[0]), by_number);
+	return t->n_counted ? values[rank ? rank - 1 : 0] : 0;
+}
+
+/* Whether some value has such a share of the events. */
+static bool share_holds(const struct token *t, const struct rule_window *w)
+{
+	uint64_t values[WINDOW_VALUES_MAX];
+	uint32_t n = t->n_counted, end;
+
+	for (uint32_t i = 0; i < n; i++)
+		values[i] = t->counted[i].value;
+	if (n)
+		qsort(values, n, sizeof(values[0]), by_bits);
+	for (uint32_t i = 0; i < n; i = end) {
+		for (end = i + 1; end < n && values[end] == values[i];)
+			end++;
+		if (fits(w, 100.0 * (end - i) / n))
+			return true;
+	}
+	return false;
+}
+
 bool window_holds(const struct sequence *s, const struct token *t)
 {
 	const struct rule_node *node = token_node(s, t);
 	const struct rule_window *w = &node->window;
 	double total = 0;
 
-	for (uint32_t i = 0; w->measure != RULE_NUMBER && i < t->n_counted; i++)
+	switch (w->measure) {
+	case RULE_NUMBER:
+		return fits(w, node->has_distinct ? distinct_values(t) : t->collected);
+	case RULE_PERCENTILE:
+		return fits(w, percentile_of(t, w->percentile));
+	case RULE_SHARE:
+		return share_holds(t, w);
+	}
+	for (uint32_t i = 0; i < t->n_counted; i++)
 		total += number_of(t->counted[i].value);
-	if (w->measure == RULE_MEAN && t->n_counted)
-		total /= t->n_counted;
-	if (w->measure == RULE_NUMBER)
-		total = node->has_distinct ? distinct_values(t) : t->collected;
-	return total >= w->least && total <= w->most && total != w->except &&
-	       !(w->is_more && total == w->least) && !(w->is_less && total == w->most);
+	return fits(w, w->measure == RULE_MEAN && t->n_counted ? total / t->n_counted : total);
 }
 
 int window_evidence(struct sequence *s, struct token *t)
@@ -120,11 +171,13 @@ static int add(struct sequence *s, const struct turn *turn, struct token *t, uin
 						       .value = value,
 						       .seen = seen };
 	s->n_state++;
-	if (t->collected < UINT32_MAX)
-		t->collected++;
 	t->last_ns = s->ev->ts;
 	t->last_serial = s->serial;
-	t->is_tuned = sequence_is_tuned(s, turn->rule_at);
+	/* What is asked at its end is not of the last event more than of the others. */
+	t->is_tuned = sequence_is_tuned(s, turn->rule_at) &&
+		      (!turn->node->window.closes || t->collected == 0 || t->is_tuned);
+	if (t->collected < UINT32_MAX)
+		t->collected++;
 	return 0;
 }
 

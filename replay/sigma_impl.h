@@ -12,6 +12,8 @@ enum {
 	SIGMA_WORK_MAX = 2000000, /* values of a document, each as often as it is used */
 	SIGMA_CORRELATED_MAX = 64,
 	SIGMA_GROUP_MAX = 8,
+	SIGMA_CHAIN_MAX = 8,
+	SIGMA_CHAIN_NODES_MAX = 200,
 	SIGMA_CONDITION_MAX = 16 << 10,
 };
 
@@ -40,6 +42,8 @@ struct sigma_document {
 	struct rule_node *nodes; /* of a correlation */
 	uint32_t n_nodes;
 	uint64_t within_ns;
+	unsigned depth; /* of correlations of correlations; 0: a rule */
+	bool closes;	/* it is found when its time is over */
 };
 
 struct sigma_tree {
@@ -60,6 +64,7 @@ enum { SIGMA_FAILED = -1, SIGMA_NEVER = -2, SIGMA_ALWAYS = -3 };
 enum sigma_field_way {
 	SIGMA_FIELD_OF,	  /* as policies name it, on the event's type */
 	SIGMA_PROCESS_OF, /* of its process, whatever the event has of that name */
+	SIGMA_DERIVED,	  /* worked out for the event, by the name that derive.h gives it */
 	SIGMA_ARGUMENT,	  /* argv[N], N behind the name */
 	SIGMA_CONSTANT,
 };
@@ -186,11 +191,19 @@ enum sigma_compare {
 	SIGMA_FIELD,
 };
 
+/* A number that a date has. */
+struct sigma_part {
+	const char *name;
+	uint8_t derived; /* enum derived */
+	int64_t least, most;
+};
+
 struct sigma_modifiers {
 	uint8_t compare; /* enum sigma_compare */
 	uint8_t op;	 /* enum rule_op, of SIGMA_NUMBER */
 	bool all, cased, negated;
 	bool contains, starts, ends; /* of SIGMA_FIELD */
+	const struct sigma_part *part; /* of a date; NULL */
 	unsigned regex_flags;	     /* enum match_flags */
 	bool ignores_case;	     /* of a regex */
 	struct sigma_texts texts;

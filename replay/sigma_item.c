@@ -29,6 +29,25 @@ static bool add_ref(struct sigma_compile *c, const char *name, bool is_process, 
 	return true;
 }
 
+static void add_derived(const char *name, struct sigma_place *to)
+{
+	for (unsigned d = DERIVED_NONE + 1; d < DERIVED_END; d++) {
+		bool is_of_process = d < DERIVED_EVENTS_FROM;
+
+		if (strcmp(derive_name(d), name) != 0)
+			continue;
+		to->ref[to->n++] =
+			(struct rule_ref){ .scope = is_of_process ? RULE_OF_PROCESS : RULE_OF_EVENT,
+					   .context = RULE_DERIVED,
+					   .derived = (uint8_t)d,
+					   .kind = (uint8_t)derive_kind(d),
+					   .index = RULES_NONE,
+					   .slot = RULES_NONE,
+					   .hint = "" };
+		return;
+	}
+}
+
 static bool is_argument(const struct sigma_field *f, const char *name, size_t length,
 			int16_t *ret_index)
 {
@@ -68,6 +87,8 @@ void sigma_place(struct sigma_compile *c, const char *name, size_t length, struc
 		return;
 	if (f->way == SIGMA_CONSTANT)
 		ret->constant = f->text;
+	else if (f->way == SIGMA_DERIVED)
+		add_derived(f->text, ret);
 	else if (f->way != SIGMA_ARGUMENT)
 		(void)add_ref(c, f->text, f->way == SIGMA_PROCESS_OF, f->shown, ret);
 	else if (add_ref(c, "argv", false, RULE_AS_IT_IS, ret))
@@ -81,17 +102,17 @@ static bool is_told_before(const struct reel_type *t, const struct reel_field *f
 	       rule_own_field(t, "inode");
 }
 
-/* All texts of the event; of arguments the line, and no data that was only moved. */
+/* All texts of the event, and data that was moved; of arguments the line. */
 static void place_texts(struct sigma_compile *c, struct sigma_place *ret)
 {
 	for (unsigned i = 0; i < c->type->n_fields; i++) {
 		const struct reel_field *f = &c->type->fields[i];
-		uint8_t kind = f->kind & REEL_KIND_MASK;
+		bool is_line = (f->kind & REEL_KIND_MASK) == REEL_ARGS &&
+			       strcmp(f->name, "argv") == 0;
 
-		if (kind == REEL_ARGS && strcmp(f->name, "argv") == 0)
-			(void)add_ref(c, "argv_line", false, RULE_AS_IT_IS, ret);
-		else if ((kind == REEL_PATH || kind == REEL_TEXT) && !is_told_before(c->type, f))
-			(void)add_ref(c, f->name, false, RULE_AS_IT_IS, ret);
+		if ((f->kind & REEL_KIND_MASK) >= REEL_PATH && !is_told_before(c->type, f))
+			(void)add_ref(c, is_line ? "argv_line" : f->name, false, RULE_AS_IT_IS,
+				      ret);
 	}
 }
 
@@ -104,7 +125,9 @@ static void place_keywords(struct sigma_compile *c, struct sigma_place *ret)
 	for (const struct sigma_field *f = c->view->fields; f->name; f++) {
 		if (f->way == SIGMA_ARGUMENT)
 			(void)add_ref(c, "argv_line", false, RULE_AS_IT_IS, ret);
-		else if (f->way != SIGMA_CONSTANT && f->shown == RULE_AS_IT_IS)
+		else if (f->way == SIGMA_DERIVED && strcmp(f->text, "utc") != 0)
+			add_derived(f->text, ret);
+		else if (f->way <= SIGMA_PROCESS_OF && f->shown == RULE_AS_IT_IS)
 			(void)add_ref(c, f->text, f->way == SIGMA_PROCESS_OF, RULE_AS_IT_IS, ret);
 	}
 }
@@ -313,6 +336,22 @@ static int64_t net_at(struct sigma_compile *c, const struct yaml_value *v,
 	return sigma_and(c, inside, sigma_not(c, leaf_of(c, v, &ref, RULE_CIDR, 0, &value, 1)));
 }
 
+/* A number that the date has. */
+static int64_t part_at(struct sigma_compile *c, const struct yaml_value *v,
+		       const struct sigma_modifiers *m, const struct rule_ref *date, int64_t number)
+{
+	struct rule_value value = { .number = (uint64_t)number };
+	struct rule_ref ref = *date;
+
+	if (ref.context != RULE_DERIVED || ref.derived != DERIVED_utc_time)
+		return sigma_wrong(c, v, "'%s' is for dates, and this field is none",
+				   m->part->name);
+	ref.derived = m->part->derived;
+	ref.kind = REEL_S64;
+	ref.is_signed = true;
+	return leaf_of(c, v, &ref, m->op, 0, &value, 1);
+}
+
 static int64_t number_at(struct sigma_compile *c, const struct yaml_value *v,
 			 const struct sigma_modifiers *m, const struct sigma_place *p)
 {
@@ -327,9 +366,13 @@ static int64_t number_at(struct sigma_compile *c, const struct yaml_value *v,
 		if (!yaml_is_integer(&plain, &number))
 			return sigma_wrong(c, v, "'%.60s' is no whole number", v->text);
 	}
+	if (m->part && (number < m->part->least || number > m->part->most))
+		return sigma_wrong(c, v, "no %s is %lld", m->part->name, (long long)number);
 	if (p->n == 0)
 		return SIGMA_NEVER;
 	ref = p->ref[0];
+	if (m->part)
+		return part_at(c, v, m, &ref, number);
 	if (ref.shown == RULE_AS_ADDRESS)
 		return SIGMA_NEVER;
 	ref.shown = ref.shown ? RULE_AS_IT_IS : RULE_AS_NUMBER;
@@ -351,39 +394,70 @@ static int64_t exists_at(struct sigma_compile *c, const struct yaml_value *v,
 	return wanted ? exists(c, v, p) : sigma_not(c, exists(c, v, p));
 }
 
+/* The bytes between stars. */
+static bool add_piece(struct sigma_compile *c, struct sigma_texts *to, const char *bytes, size_t n,
+		      const struct sigma_modifiers *stars)
+{
+	struct sigma_text *t = &to->v[to->n++];
+
+	*t = (struct sigma_text){ .at = sigma_alloc(c, (n + 2) * sizeof(*t->at)) };
+	if (!t->at)
+		return false;
+	if (stars && (stars->contains || stars->ends))
+		t->at[t->n++] = SIGMA_STAR;
+	for (size_t i = 0; i < n; i++)
+		t->at[t->n++] = (unsigned char)bytes[i];
+	if (stars && (stars->contains || stars->starts))
+		t->at[t->n++] = SIGMA_STAR;
+	return true;
+}
+
+/* What may stand in the field if the text has it, begins or ends with it: pieces of the text. */
+static bool add_pieces(struct sigma_compile *c, struct sigma_texts *to, const char *text,
+		       const struct sigma_modifiers *m)
+{
+	size_t n = strlen(text);
+
+	for (size_t from = 0; from <= n; from++)
+		for (size_t end = from; end <= n; end++)
+			if (m->contains || (m->starts && from == 0) || (m->ends && end == n))
+				if (!add_piece(c, to, text + from, end - from, NULL))
+					return false;
+	return true;
+}
+
+/* One of the two is the same on all such records. */
+static int64_t constant_at(struct sigma_compile *c, const struct yaml_value *v,
+			   const struct sigma_modifiers *m, const struct sigma_place *left,
+			   const struct sigma_place *right)
+{
+	const char *text = right->constant ? right->constant : left->constant;
+	size_t n = strlen(text);
+	bool is_plain = !m->contains && !m->starts && !m->ends;
+	struct sigma_modifiers same = { .cased = m->cased };
+
+	same.texts.v = sigma_alloc(c, (n + 1) * (n + 2) / 2 * sizeof(*same.texts.v));
+	if (!same.texts.v)
+		return SIGMA_FAILED;
+	if (right->constant || is_plain ? !add_piece(c, &same.texts, text, n, m) :
+					  !add_pieces(c, &same.texts, text, m))
+		return SIGMA_FAILED;
+	return texts_at(c, v, &same, right->constant ? left : right, 0, same.texts.n, false);
+}
+
 static int64_t field_at(struct sigma_compile *c, const struct yaml_value *v,
 			const struct sigma_modifiers *m, const struct sigma_place *p)
 {
 	struct rule_leaf leaf = { .has_right = true, .match_flags = m->cased ? 0 : MATCH_NOCASE };
 	struct sigma_place right;
-	struct sigma_texts known = { 0 };
-	struct sigma_modifiers same = { .cased = m->cased };
-	struct sigma_text t;
 
 	if (v->kind != YAML_SCALAR || strpbrk(v->text, "*?"))
 		return sigma_wrong(c, v, "fieldref names a field");
 	sigma_place(c, v->text, v->length, &right);
 	if ((!p->n && !p->constant) || (!right.n && !right.constant))
 		return SIGMA_NEVER;
-	if (p->constant || right.constant) {
-		const char *text = right.constant ? right.constant : p->constant;
-		uint32_t n = (uint32_t)strlen(text);
-
-		if (!right.constant && (m->contains || m->starts || m->ends))
-			return sigma_wrong(c, v, "what has one value only stands on the right");
-		t = (struct sigma_text){ .at = sigma_alloc(c, (n + 2u) * sizeof(*t.at)) };
-		if (!t.at)
-			return SIGMA_FAILED;
-		if (m->contains || m->ends)
-			t.at[t.n++] = SIGMA_STAR;
-		for (uint32_t i = 0; i < n; i++)
-			t.at[t.n++] = (unsigned char)text[i];
-		if (m->contains || m->starts)
-			t.at[t.n++] = SIGMA_STAR;
-		known = (struct sigma_texts){ &t, 1, 1 };
-		same.texts = known;
-		return texts_at(c, v, &same, right.constant ? p : &right, 0, 1, false);
-	}
+	if (p->constant || right.constant)
+		return constant_at(c, v, m, p, &right);
 	leaf.left = p->ref[0];
 	leaf.right = right.ref[0];
 	leaf.role = (uint8_t)rule_ref_role(&leaf.left);

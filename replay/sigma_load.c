@@ -49,16 +49,15 @@ reject(struct rules *r, struct sigma_document *d, const struct yaml_value *at, c
 	return sigma_reject(r, d, &c);
 }
 
-static int reject_as_meant(struct rules *r, struct sigma_document *d, const struct yaml_value *at,
-			   bool is_part, const char *reason)
+static int leave_out(struct rules *r, struct sigma_document *d, const struct yaml_value *at,
+		     enum rule_absence absence, const char *reason)
 {
 	const struct rule_rejected one = { .file = d->file,
 					   .id = d->id,
 					   .title = d->title,
 					   .line = at->line,
 					   .language = RULE_SIGMA,
-					   .is_meant_so = true,
-					   .is_part = is_part,
+					   .absence = (uint8_t)absence,
 					   .reason = reason };
 
 	d->is_rejected = true;
@@ -88,9 +87,9 @@ static int add_document(struct rules *r, const char *file, const struct yaml_val
 		  yaml_get(root, "filter")	? SIGMA_FILTER :
 						  SIGMA_RULE;
 	if (status && strcasecmp(status, "unsupported") == 0)
-		return reject_as_meant(r, d, yaml_get(root, "status"), false,
-				       "its status is unsupported: its author says that it does "
-				       "not work");
+		return leave_out(r, d, yaml_get(root, "status"), RULE_UNSUPPORTED,
+				 "its status is unsupported: its author says that it does not "
+				 "work");
 	if (!d->title)
 		return reject(r, d, root, "a rule needs a title");
 	if (yaml_get(root, "taxonomy") && !yaml_is(yaml_get(root, "taxonomy"), "sigma"))
@@ -401,8 +400,8 @@ int sigma_finish(struct rules *r, struct reel_err *err)
 		if (d->is_rejected || d->kind == SIGMA_FILTER)
 			continue;
 		if (d->is_silent)
-			status = reject_as_meant(r, d, d->root, true,
-						 "a correlation reports for it");
+			status =
+				leave_out(r, d, d->root, RULE_PART, "a correlation reports for it");
 		else if (d->kind == SIGMA_CORRELATION)
 			status = add_correlation(r, d, err);
 		else

@@ -317,11 +317,17 @@ static const struct modifier {
 	{ "gt", AS, SIGMA_NUMBER, RULE_GT, NULL },
 	{ "gte", AS, SIGMA_NUMBER, RULE_GE, NULL },
 	{ "minute", OF_DATES, 0, 0, NULL },
-	{ "hour", OF_DATES, 0, 0, NULL },
-	{ "day", OF_DATES, 0, 0, NULL },
-	{ "week", OF_DATES, 0, 0, NULL },
-	{ "month", OF_DATES, 0, 0, NULL },
-	{ "year", OF_DATES, 0, 0, NULL },
+	{ "hour", OF_DATES, 1, 0, NULL },
+	{ "day", OF_DATES, 2, 0, NULL },
+	{ "week", OF_DATES, 3, 0, NULL },
+	{ "month", OF_DATES, 4, 0, NULL },
+	{ "year", OF_DATES, 5, 0, NULL },
+};
+
+static const struct sigma_part parts[] = {
+	{ "minute", DERIVED_utc_minute, 0, 59 },     { "hour", DERIVED_utc_hour, 0, 23 },
+	{ "day", DERIVED_utc_day, 1, 31 },	     { "week", DERIVED_utc_week, 1, 53 },
+	{ "month", DERIVED_utc_month, 1, 12 },	     { "year", DERIVED_utc_year, 0, 9999 },
 };
 
 static const struct modifier *find_modifier(const char *name, size_t length)
@@ -389,8 +395,17 @@ static bool apply(struct sigma_compile *c, const struct yaml_value *key, const s
 			ret->ignores_case = true;
 		return true;
 	case OF_DATES:
-		return sigma_wrong(c, key, "'%s': no field of an event is a date", m->name) == 0;
+		if (ret->compare != SIGMA_TEXTS || ret->contains || ret->starts || ret->ends)
+			return sigma_wrong(c, key, "'%s' is for dates as they stand", m->name) == 0;
+		ret->part = &parts[m->what];
+		ret->compare = SIGMA_NUMBER;
+		ret->op = RULE_EQ;
+		return true;
 	default:
+		if (ret->part && ret->op == RULE_EQ && m->what == SIGMA_NUMBER) {
+			ret->op = m->how;
+			return true;
+		}
 		if (!is_first && m->what != SIGMA_FIELD &&
 		    (ret->contains || ret->starts || ret->ends))
 			return sigma_wrong(c, key, "'%s' is for values as they stand", m->name) ==

@@ -28,6 +28,10 @@
 	{                                               \
 		name, SIGMA_FIELD_OF, RULE_AS_HEX, text \
 	}
+#define DERIVED(name, text)                              \
+	{                                                \
+		name, SIGMA_DERIVED, RULE_AS_IT_IS, text \
+	}
 #define ADDRESS(name, text)                                 \
 	{                                                   \
 		name, SIGMA_FIELD_OF, RULE_AS_ADDRESS, text \
@@ -45,6 +49,10 @@
 		0 \
 	}
 
+/* When a record was made, under the name that stores of logs have for it; and Sysmon's own. */
+#define STAMP DERIVED("@timestamp", "utc")
+#define TIME DERIVED("UtcTime", "utc"), STAMP
+
 /* Of the one who does it. */
 #define ACTOR                                                                                     \
 	PROCESS("User", "user"), PROCESS_NUMBER("LogonId", "loginuid"),                           \
@@ -56,12 +64,14 @@
 static const struct sigma_field execution[] = {
 	FIELD("Image", "exe"),
 	FIELD("CommandLine", "argv_line"),
+	TIME,
 	ACTOR,
 	END,
 };
 
 static const struct sigma_field file[] = {
 	FIELD("TargetFilename", "path"),
+	TIME,
 	ACTOR_IMAGE,
 	ACTOR,
 	END,
@@ -70,6 +80,7 @@ static const struct sigma_field file[] = {
 static const struct sigma_field renamed[] = {
 	FIELD("TargetFilename", "path"),
 	FIELD("SourceFilename", "oldpath"),
+	TIME,
 	ACTOR_IMAGE,
 	ACTOR,
 	END,
@@ -80,12 +91,18 @@ static const struct sigma_field renamed[] = {
 		ADDRESS("DestinationIp", "to_addr"), NUMBER("DestinationPort", "to_port")
 
 static const struct sigma_field connected[] = {
-	CONSTANT("Initiated", "true"), ENDS, ACTOR_IMAGE, ACTOR, END,
+	CONSTANT("Initiated", "true"),
+	DERIVED("DestinationHostname", "to_name"),
+	ENDS,
+	TIME,
+	ACTOR_IMAGE,
+	ACTOR,
+	END,
 };
 
 /* The one who connects is the source. */
 static const struct sigma_field accepted[] = {
-	CONSTANT("Initiated", "false"), ENDS, ACTOR_IMAGE, ACTOR, END,
+	CONSTANT("Initiated", "false"), ENDS, TIME, ACTOR_IMAGE, ACTOR, END,
 };
 
 /* auditd --------------------------------------------------------------------------------------- */
@@ -98,24 +115,27 @@ static const struct sigma_field accepted[] = {
 		PROCESS_NUMBER("gid", "gid"), PROCESS_NUMBER("egid", "egid"),                  \
 		PROCESS_NUMBER("sgid", "sgid"), PROCESS_NUMBER("fsgid", "fsgid"),              \
 		PROCESS_NUMBER("auid", "loginuid"), NUMBER("pid", "pid"),                      \
-		PROCESS_NUMBER("ppid", "ppid"), NUMBER("exit", "ret"), FIELD("AUID", "login"), \
-		PROCESS("UID", "user")
+		PROCESS_NUMBER("ppid", "ppid"), NUMBER("exit", "ret"), DERIVED("AUID", "login"), \
+		PROCESS("UID", "user"), STAMP
 
 static const struct sigma_field executed_record[] = {
 	CONSTANT("type", "EXECVE"),
 	ARGUMENT("a"),
+	STAMP,
 	END,
 };
 
 static const struct sigma_field title_record[] = {
 	CONSTANT("type", "PROCTITLE"),
 	FIELD("proctitle", "argv_line"),
+	STAMP,
 	END,
 };
 
 static const struct sigma_field directory_record[] = {
 	CONSTANT("type", "CWD"),
 	PROCESS("cwd", "cwd"),
+	STAMP,
 	END,
 };
 
@@ -170,7 +190,7 @@ static const struct sigma_field call_connect[] = {
 	END,
 };
 
-#define PATH_RECORD(name_field) CONSTANT("type", "PATH"), FIELD("name", name_field)
+#define PATH_RECORD(name_field) CONSTANT("type", "PATH"), FIELD("name", name_field), STAMP
 
 static const struct sigma_field path_record[] = {
 	PATH_RECORD("pathname"),
@@ -263,9 +283,9 @@ static const struct sigma_view connections[] = {
 	{ "connect", connected, SIGMA_INET, SIGMA_USE_ALWAYS },
 	{ "accept", accepted, SIGMA_INET, SIGMA_USE_ALWAYS },
 };
-static const struct sigma_field no_fields[] = { END };
+static const struct sigma_field only_time[] = { STAMP, END };
 static const struct sigma_view texts[] = {
-	{ NULL, no_fields, SIGMA_ANY, SIGMA_USE_ALWAYS },
+	{ NULL, only_time, SIGMA_ANY, SIGMA_USE_ALWAYS },
 };
 
 #define VIEWS(list) list, sizeof(list) / sizeof((list)[0])
@@ -317,11 +337,7 @@ const struct sigma_source *sigma_source_find(const char *category, const char *p
 
 const char *sigma_source_lacks(const char *field)
 {
-	static const char *const hostnames[] = { "DestinationHostname", "SourceHostname", NULL };
-
-	for (const char *const *h = hostnames; *h; h++)
-		if (strcmp(field, *h) == 0)
-			return "names of peers are not known: answers of DNS are recorded, but not "
-			       "tied to connections";
-	return NULL;
+	return strcmp(field, "SourceHostname") == 0 ?
+		       "only of who is connected to the name is known" :
+		       NULL;
 }

@@ -25,8 +25,7 @@ static bool has_texts(const struct reel_type *t)
 	if (t->class_id == EV_CLASS_state || t->class_id == EV_CLASS_tape)
 		return false;
 	for (unsigned i = 0; i < t->n_fields; i++)
-		if ((t->fields[i].kind & REEL_KIND_MASK) == REEL_PATH ||
-		    (t->fields[i].kind & REEL_KIND_MASK) == REEL_TEXT)
+		if ((t->fields[i].kind & REEL_KIND_MASK) >= REEL_PATH)
 			return true;
 	return false;
 }

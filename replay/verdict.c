@@ -110,6 +110,10 @@ static void say_why(struct verdict *v, const struct engine *e, const struct engi
 			return;
 		}
 	}
+	/* Or its state does, without which no step of it can be. */
+	if (missing[EV_dns / 8] >> EV_dns % 8 & 1)
+		snprintf(v->why, sizeof(v->why), "needs dns: %s",
+			 coverage_why(&b->coverage, EV_dns));
 }
 
 /* Returns whether the rule could have matched at some moment of the boot, or -errno. */

@@ -63,5 +63,6 @@ bool yaml_is(const struct yaml_value *v, const char *text);
 bool yaml_is_null(const struct yaml_value *v);
 bool yaml_is_bool(const struct yaml_value *v, bool *ret);
 bool yaml_is_integer(const struct yaml_value *v, int64_t *ret);
+bool yaml_is_number(const struct yaml_value *v, double *ret);
 
 #endif

@@ -104,3 +104,33 @@ bool yaml_is_integer(const struct yaml_value *v, int64_t *ret)
 	*ret = is_negative ? (int64_t)(0 - n) : (int64_t)n;
 	return true;
 }
+
+/* Digits with a point between them, or a whole number. */
+bool yaml_is_number(const struct yaml_value *v, double *ret)
+{
+	const char *p;
+	double unit = 1, x = 0;
+	int64_t n;
+
+	if (yaml_is_integer(v, &n)) {
+		*ret = (double)n;
+		return true;
+	}
+	if (!is_plain(v) || v->length == 0)
+		return false;
+	p = v->text + (v->text[0] == '-' || v->text[0] == '+');
+	if (!isdigit((unsigned char)*p))
+		return false;
+	for (; isdigit((unsigned char)*p); p++)
+		x = 10 * x + (*p - '0');
+	if (*p++ != '.')
+		return false;
+	for (; isdigit((unsigned char)*p); p++) {
+		x = 10 * x + (*p - '0');
+		unit *= 10;
+	}
+	if (p != v->text + v->length)
+		return false;
+	*ret = v->text[0] == '-' ? -x / unit : x / unit;
+	return true;
+}

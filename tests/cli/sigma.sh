@@ -163,7 +163,7 @@ judged() { # JQ-FILTER on the file's name
 }
 t_is "processes" "$(judged 'test("/rules[^/]*/linux/process_creation/")')" "87 full"
 t_is "files" "$(judged 'test("/file_event/")')" "7 full"
-t_is "connections" "$(judged 'test("/network_connection/")')" "1 full, 3 no"
+t_is "connections" "$(judged 'test("/network_connection/")')" "4 full"
 t_is "auditd" "$(judged 'test("/rules/linux/auditd/")')" "37 full, 1 partly"
 t_is "logs, and linux alone" "$(judged 'test("/rules/linux/builtin/")')" "7 no, 10 partly"
 

@@ -155,16 +155,21 @@ class Told:
             return path
         if name == "nameraw":
             return self.own("path_arg") or path
-        is_directory = j.get("flags", 0) & os.O_DIRECTORY == os.O_DIRECTORY
+        # Of an open that failed there is no descriptor: only what can be told from the call.
+        is_open = self.ev.type.name in OPENS
+        has_failed = is_open and j["ret"] < 0
+        is_directory = not has_failed and j.get("flags", 0) & os.O_DIRECTORY == os.O_DIRECTORY
         if name == "typechar":
-            return text("d" if is_directory else "f")
+            return text("d" if is_directory else
+                        "o" if has_failed and self.ev.type.name == "open_by_handle" else "f")
         if name == "type":
-            return text("directory" if is_directory else "file")
+            return [] if has_failed else text("directory" if is_directory else "file")
         if name not in ("directory", "filename") or not path or path[0] is UNKNOWN_VALUE:
             return []
-        # A descriptor of a directory has no filename; where there is none, it is that of the call.
-        if name == "filename" and is_directory and j["ret"] >= 0:
+        if name == "filename" and (is_directory or has_failed):
             return []
+        if name == "directory" and is_directory:    # it is one itself
+            return [path[0].data]
         head, _, tail = path[0].data.rpartition(b"/")
         return [tail] if name == "filename" else [head or b"/"]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What reel says of Sigma and Falco rules: what it finds, and how it takes each rule."""
 
+import ipaddress
 import json
 import subprocess
 
@@ -43,3 +44,24 @@ def quoted(data):
     data = data.encode() if isinstance(data, str) else data
     return '"' + "".join(chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\x{b:02x}"
                          for b in data) + '"'
+
+
+def labels(name):
+    return b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\0"
+
+
+def dns(name, *addresses):
+    """A tale's event: an answer that says that NAME has these addresses; or cname:OTHER."""
+    records = []
+    for a in addresses:
+        if a.startswith("cname:"):
+            kind, data = 5, labels(a[6:])
+        else:
+            data = ipaddress.ip_address(a).packed
+            kind = 1 if len(data) == 4 else 28
+        records.append(b"\xc0\x0c" + kind.to_bytes(2, "big") + b"\0\1\0\0\0\x3c" +
+                       len(data).to_bytes(2, "big") + data)
+    message = b"\x12\x34\x81\x80\0\1" + len(records).to_bytes(2, "big") + b"\0\0\0\0" + \
+        labels(name) + b"\0\1\0\1" + b"".join(records)
+    return ("dns family=AF_INET sock_type=SOCK_DGRAM addr=127.0.0.53 port=53 direction=received "
+            f"payload={quoted(message)}")

@@ -5,6 +5,7 @@ import base64
 
 import yaml
 
+import foreign
 from foreign import quoted
 
 # What is in arguments and names: both cases, what patterns mean something by, nothing.
@@ -16,6 +17,7 @@ ADDRS = ["10.0.0.1", "10.1.2.3", "192.0.2.1", "2001:db8::1", "::1", "127.0.0.1"]
 NETS = ["10.0.0.0/8", "10.0.0.0/15", "192.0.2.0/24", "2001:db8::/32", "2000::/3", "0.0.0.0/0", "::1/128",
         "10.1.2.3/32", "127.0.0.0/8"]
 PORTS = [0, 22, 80, 443, 8080, 4433]
+NAMES = ["a.example", "A.example", "foo.test", "d.d", "x"]
 
 
 class Tales:
@@ -43,10 +45,10 @@ class Tales:
         kinds = {"exec": 8, "open": 6, "connect": 5, "rename": 1, "unlink": 2, "fork": 1.5,
                  "exit": 0.5, "setuid": 0.7, "chmod": 1, "mknod": 0.5, "personality": 0.5,
                  "write": 1, "symlink": 0.7, "accept": 1, "syslog": 0.3}
-        if self.for_sigma:     # keywords are not looked for in what is read and written
-            del kinds["write"]
+        if self.for_sigma:
+            kinds["dns"] = 3
         for _ in range(n):
-            self.t += r.choice([0, 0.25, 1])
+            self.t += r.choice([0, 0.125, 0.25, 1, 1, 40] if self.for_sigma else [0, 0.25, 1])
             pid = r.choice(self.pids)
             kind = r.choices(list(kinds), list(kinds.values()))[0]
             line = getattr(self, kind)(r, pid)
@@ -124,6 +126,9 @@ class Tales:
     def syslog(self, r, pid):
         return f"syslog action={r.choice([4, 5, 10])}"
 
+    def dns(self, r, pid):
+        return foreign.dns(r.choice(NAMES), *r.sample(ADDRS, r.randint(1, 2)))
+
     def write(self, r, pid):
         return f"write fd=1 path={self.path()} content={self.word()}"
 
@@ -133,16 +138,23 @@ class Tales:
 FIELDS = {
     "process_creation": {"Image": EXES, "CommandLine": None, "ParentImage": EXES,
                          "ParentCommandLine": None, "User": ["foo", "root"], "CurrentDirectory": PATHS,
-                         "LogonId": [5, 0]},
+                         "LogonId": [5, 0], "ParentUser": ["foo", "root"],
+                         "UtcTime": ["2023-11-14 22:13:2*", "*:13:*"]},
     "file_event": {"TargetFilename": PATHS, "Image": EXES},
     "network_connection": {"DestinationIp": ADDRS, "DestinationPort": PORTS, "Image": EXES,
                            "Initiated": ["true", True, "false"], "SourcePort": PORTS,
-                           "SourceIp": ADDRS},
+                           "SourceIp": ADDRS, "DestinationHostname": NAMES,
+                           "UtcTime": ["2023-11-14 22:13:2*", "*:13:*"]},
     "EXECVE": {"a0": None, "a1": None, "a2": None, "a3": None},
     "PATH": {"name": PATHS, "nametype": ["CREATE", "NORMAL", "normal"]},
     "SYSCALL": {"exe": EXES, "comm": ["x", "sh", "foo", "averyverylongna"], "uid": [0, 5, 7], "euid": [0, 5],
                 "a0": [40000, 10, "a", 4]},
 }
+
+
+# Second 0 of a tale is 2023-11-14 22:13:20, in week 46.
+PARTS = {"minute": [13, 14, 15, 20], "hour": [21, 22, 23], "day": [14, 15], "week": [45, 46],
+         "month": [11, 12], "year": [2023, 2024]}
 
 
 class SigmaRules:
@@ -174,6 +186,8 @@ class SigmaRules:
 
     def value(self, choices, modifiers):
         r = self.rng
+        if set(modifiers) & set(PARTS):
+            return r.choice(PARTS[[m for m in modifiers if m in PARTS][0]])
         word = r.choice(choices) if choices else r.choice(WORDS) if r.random() < 0.6 else self.line()
         if "re" in modifiers:
             text = str(word)
@@ -202,6 +216,8 @@ class SigmaRules:
             return ["cidr"]
         if field in ("DestinationPort", "SourcePort", "LogonId", "uid", "a1", "a2") and r.random() < 0.25:
             return [r.choice(["lt", "lte", "gt", "gte"])]
+        if field == "UtcTime" and r.random() < 0.6:
+            return [r.choice(list(PARTS))] + r.choice([[], [], ["lt"], ["lte"], ["gt"], ["gte"]])
         roll = r.random()
         if roll < 0.3:
             return []
@@ -224,8 +240,8 @@ class SigmaRules:
         modifiers = self.modifiers(field)
         if "fieldref" in modifiers:
             others = [f for f in fields if f not in (field, "name")]
-            if not others or field in ("Initiated", "nametype"):
-                return field, r.choice(fields[field])
+            if not others or field == "nametype" and len(modifiers) > 1:
+                return field, r.choice(fields[field] or WORDS)
             value = r.choice(others)
             if r.random() < 0.2:
                 modifiers.append("neq")
@@ -254,10 +270,14 @@ class SigmaRules:
             out[key] = value
         return out
 
+    def word(self):
+        return self.mutate(self.rng.choice([w for w in WORDS + PATHS + NAMES if len(w) > 1])) or "foo"
+
     def keywords(self):
         r = self.rng
-        values = [w for w in (self.mutate(r.choice([w for w in WORDS + PATHS if len(w) > 1]))
-                              for _ in range(r.choice([1, 2, 3]))) if w]
+        values = [self.word() for _ in range(r.choice([1, 2, 3]))]
+        if r.random() < 0.15:
+            values.append(r.choice([10, 9, 0, 443]))
         values = values or ["foo"]
         if len(values) > 1 and r.random() < 0.3:
             return {"|all": values}
@@ -265,6 +285,8 @@ class SigmaRules:
 
     def selections(self, source):
         r = self.rng
+        if r.random() < 0.12:       # beside fields, or in a list with them
+            return self.keywords() if r.random() < 0.7 else [self.selection(source), self.word()]
         if r.random() < 0.15 and source != "linux":
             return [self.selection(source) for _ in range(2)]
         return self.selection(source)
@@ -305,8 +327,78 @@ class SigmaRules:
         return {"title": title, "logsource": {"product": "linux", **where}, "detection": detection}
 
     def file(self, n):
-        return yaml.safe_dump_all([self.rule(f"r{i}") for i in range(n)], sort_keys=False,
-                                  allow_unicode=True)
+        of = Correlations(self.rng).documents(n // 4)
+        return yaml.safe_dump_all([self.rule(f"r{i}") for i in range(n - len(of))] + of,
+                                  sort_keys=False, allow_unicode=True)
+
+
+class Correlations:
+    """Rules that no event is two of, and correlations of them, and of those."""
+
+    def __init__(self, rng):
+        self.rng, self.docs = rng, []
+
+    def documents(self, n):
+        r = self.rng
+        kind, fields, bases = r.choice([
+            ("process_creation", ["Image", "User", "CommandLine", "CurrentDirectory"],
+             [{"Image": exe} for exe in EXES]),
+            ("network_connection", ["Image", "User", "DestinationIp", "DestinationPort",
+                                    "DestinationHostname"],
+             [{"DestinationPort": port} for port in PORTS]),
+            ("file_event", ["Image", "User", "TargetFilename"],
+             [{"TargetFilename|endswith": p, "TargetFilename|cased": "*" + p} for p in
+              ("/a", "b", ".sh", "d")])])
+        self.fields = fields
+        self.number = "DestinationPort" if "DestinationPort" in fields else "ProcessId"
+        for i, selection in enumerate(r.sample(bases, min(len(bases), 4))):
+            self.docs.append({"title": f"base{i}", "name": f"base{i}",
+                              "logsource": {"product": "linux", "category": kind},
+                              "detection": {"s": selection, "condition": "s"}})
+        self.names = [d["name"] for d in self.docs]
+        self.goes_on = list(self.names)     # what another correlation can be of
+        while len(self.docs) < n:
+            self.add(f"c{len(self.docs)}")
+        return self.docs
+
+    def add(self, name):
+        r = self.rng
+        how = r.choice(["event_count", "event_count", "value_count", "value_sum", "value_avg",
+                        "value_percentile", "temporal", "temporal_ordered"])
+        is_chain = len(self.goes_on) > len(self.names) and r.random() < 0.5
+        rules = r.sample(self.goes_on if is_chain else self.names, r.randint(1, 3))
+        c = {"type": how, "rules": rules, "timespan": r.choice(["1s", "3s", "10s", "1m", "5m"]),
+             "group-by": r.sample(self.fields, r.choice([0, 1, 1, 2]))}
+        if how.startswith("temporal"):
+            if r.random() < 0.3:
+                c["condition"] = {"gte": len(rules)}
+        else:
+            c["condition"] = self.condition(how)
+        doc = {"title": name, "name": name, "correlation": c}
+        if r.random() < 0.6:
+            c["generate"] = True
+        self.docs.append(doc)
+        closes = how == "value_percentile" or \
+            {"lt", "lte", "eq", "neq"} & set(c.get("condition", {}))
+        if not closes or how.startswith("temporal"):
+            self.goes_on.append(name)
+
+    def condition(self, how):
+        r = self.rng
+        least = r.choice([1, 2, 2, 3, 4])
+        out = r.choice([{"gte": least}, {"gte": least}, {"gt": least - 1}, {"lt": least + 1},
+                        {"lte": least}, {"eq": least}, {"neq": least}, {"gte": 1, "lt": least + 1}])
+        if how in ("value_sum", "value_avg", "value_percentile"):
+            scale = r.choice([10, 100, 443, 33.5])
+            out = {op: n * scale for op, n in out.items()}
+            out["field"] = self.number
+            if how == "value_percentile" and r.random() < 0.7:
+                out["percentile"] = r.choice([0, 10, 50, 75, 99, 100])
+            elif how == "value_percentile":
+                out["field"] = r.sample(self.fields, r.randint(1, 2))
+        elif how == "value_count":
+            out["field"] = r.choice([r.choice(self.fields), r.sample(self.fields, 2)])
+        return out
 
 
 # Falco -------------------------------------------------------------------------------------------

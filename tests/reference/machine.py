@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The machine as the events tell it: processes, families, containers, users, open files."""
 
+from dns import Names
 from predicate import UNKNOWN_VALUE, Str, args_values, own_value, pick
 from schema import PROCESS_FIELDS, TYPES
 
@@ -30,6 +31,7 @@ class Process:
         self.values = {}        # by field: a list as in predicate.py; not there: nobody said
         self.cgroup, self.container, self.is_dead = None, None, False
         self.is_forked, self.founded = False, 0
+        self.ran_in_capture = False     # what it runs began to in the capture
         self.is_whole = False   # a keyframe told of it, or of those from whom it descends
 
     def is_told_of(self):
@@ -45,6 +47,7 @@ class Machine:
         self.containers = {}    # by cgroup: [serial, values, has a first process]
         self.users = {}
         self.files = {}
+        self.names = Names()
         self.ended, self.copied = [], None      # by the event that was told last
         self.process = None
 
@@ -145,10 +148,20 @@ class Machine:
         child.values = dict(p.values)
         child.values["ppid"] = [p.pid]
         child.container = p.container
+        child.ran_in_capture = p.ran_in_capture
         self.family(child)
         self.enter(child, j["cgroup"] or p.cgroup)
 
+    def on_dns(self, ev, j, p):
+        if j["direction"] == "received":
+            self.names.tell(ev.field("payload")[0], p, j["sock_type"] & 15 == 1)
+
+    def on_coverage(self, ev, j, _):
+        if j.get("hook") == "--no-dns":
+            self.names.not_recorded = True
+
     def on_exec(self, ev, j, p):
+        p.ran_in_capture = True
         for name in ("exe", "comm"):
             p.values[name] = ev.field(name)
         p.values["argv"] = args_values(ev, "argv")
@@ -277,6 +290,11 @@ class Machine:
         if name not in p.values:
             return [UNKNOWN_VALUE]
         return pick(p.values[name], index)
+
+    def login(self, p):
+        """Name of who logged in."""
+        uid = self.values(p, "loginuid")
+        return self.users.get(uid[0], []) if uid and uid[0] is not UNKNOWN_VALUE else uid
 
     def process_values(self, ev, name, index):
         p = self.process

@@ -105,9 +105,15 @@ def without(language, text, titles):
 
 
 def only(language, text, title):
-    """The file with one rule."""
+    """The file with one rule, and those that it is of."""
     if language == "sigma":
-        return yaml.safe_dump_all([d for d in yaml.safe_load_all(text) if d["title"] == title],
+        docs = list(yaml.safe_load_all(text))
+        names, before = {title}, None
+        while names != before:      # a correlation takes those that it names with it
+            before = set(names)
+            names |= {n for d in docs if d["title"] in before
+                      for n in d.get("correlation", {}).get("rules", [])}
+        return yaml.safe_dump_all([d for d in docs if d["title"] in names],
                                   sort_keys=False, allow_unicode=True)
     return yaml.safe_dump([i for i in yaml.safe_load(text) if i.get("rule", title) == title],
                           sort_keys=False, allow_unicode=True)

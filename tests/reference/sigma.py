@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sigma's documents, slowly: rules, filters and correlations over the records of events."""
 
+import math
 import re
 
 import yaml
 
-from predicate import NO, YES, both, either, negate
+from predicate import NO, UNKNOWN_VALUE, YES, both, either, negate
 from sigma_value import Item, Rejected
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
@@ -202,7 +203,7 @@ class Filter:
 
 TIMESPAN = re.compile(r"(\d+)([smhd])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-COUNTS = ("event_count", "value_count", "value_sum", "value_avg")
+COUNTS = ("event_count", "value_count", "value_sum", "value_avg", "value_percentile")
 TYPES = COUNTS + ("temporal", "temporal_ordered")
 OPS = {"gt": lambda a, b: a > b, "gte": lambda a, b: a >= b, "lt": lambda a, b: a < b,
        "lte": lambda a, b: a <= b, "eq": lambda a, b: a == b, "neq": lambda a, b: a != b}
@@ -232,13 +233,31 @@ class Correlation:
         condition = raw.get("condition") or {}
         field = condition.get("field")
         self.fields = field if isinstance(field, list) else [field] if field else []
-        self.bounds = [(k, v) for k, v in condition.items() if k != "field"]
+        self.percentile = condition.get("percentile")
+        self.bounds = [(k, v) for k, v in condition.items() if k not in ("field", "percentile")]
         if any(k not in OPS for k, _ in self.bounds):
             raise Rejected("a condition is gt, gte, lt, lte, eq or neq")
-        if self.type in COUNTS and not self.bounds:
+        if self.type in COUNTS:
+            self.check_count()
+        elif condition and dict(self.bounds) not in ({"gte": len(self.rules)},
+                                                     {"eq": len(self.rules)}):
+            raise Rejected("what comes together is all of its rules")
+
+    def check_count(self):
+        if not self.bounds:
             raise Rejected("a count without a condition")
-        if self.type.startswith("value_") and not self.fields:
+        numbers = int if self.type in ("event_count", "value_count") else (int, float)
+        if any(isinstance(v, bool) or not isinstance(v, numbers) for _, v in self.bounds):
+            raise Rejected("a bound is a number, and of a count a whole one")
+        if self.type != "event_count" and not self.fields:
             raise Rejected(f"{self.type} of which field?")
+        is_measure = self.type in ("value_sum", "value_avg") or self.percentile is not None
+        if len(self.fields) > 1 and is_measure:
+            raise Rejected(f"{self.type} of more than one field")
+        if self.percentile is not None and (
+                self.type != "value_percentile" or not isinstance(self.percentile, int) or
+                not 0 <= self.percentile <= 100):
+            raise Rejected("a percentile is between 0 and 100")
 
     def is_called(self, name):
         return name in (self.id, self.name)
@@ -248,10 +267,11 @@ class Correlation:
 
     def waits(self):
         """More of it can end what held: so it is asked when the window ends."""
-        return any(k in ("lt", "lte", "neq", "eq") for k, _ in self.bounds)
+        return self.type == "value_percentile" or \
+            any(k in ("lt", "lte", "neq", "eq") for k, _ in self.bounds)
 
     def group(self, rule, records):
-        """The group of a rule's match; None: a field is not there."""
+        """The group of a rule's match; None: a field is not there, or not known."""
         return self.tuple_of(self.group_by, rule, records)
 
     def tuple_of(self, fields, rule, records):
@@ -260,7 +280,7 @@ class Correlation:
             of = self.aliases.get(field, {})
             name = of.get(rule.name) or of.get(rule.id) or field
             values = [v for r in records for v in r.get(name, [])][:1]
-            if not values:
+            if not values or values[0] is UNKNOWN_VALUE:
                 return None
             out.append(values[0])
         return tuple(out)
@@ -298,9 +318,20 @@ class Rules:
             for c in bad:
                 known.remove(c)
                 self.rejected.append((0, c.title, "names a rule that is not there"))
+        for c in list(known):
+            if not self.is_chain(c, known, 8):
+                known.remove(c)
+                self.rejected.append((0, c.title, "of itself, too deep, or of what ends with its time"))
         self.correlations = known
         quiet = {n for c in known if not c.generate for n in c.rules}
         self.silent = [r for r in self.rules + known if r.id in quiet or r.name in quiet]
+
+
+    def is_chain(self, c, known, depth):
+        """Correlations of correlations: at most so deep, of those that an event completes."""
+        inner = [o for o in known if any(o.is_called(n) for n in c.rules)]
+        return depth > 0 and all(not (o.type in COUNTS and o.waits()) and
+                                 self.is_chain(o, known, depth - 1) for o in inner)
 
 
 def load(text):
@@ -325,7 +356,8 @@ def load(text):
 # Correlating -------------------------------------------------------------------------------------
 
 class Hit:
-    """A rule that matched: when, on what, and the records (of all the events of a correlation)."""
+    """A rule that matched: when, on what, and the records: of a correlation those of the event that
+    completes it."""
 
     def __init__(self, rule, ts, ids, records):
         self.rule, self.ts, self.ids, self.records = rule, ts, ids, records
@@ -348,32 +380,52 @@ def moments(correlation, hits, last_ts):
     return sorted(out, key=lambda m: m[0])
 
 
-def total(correlation, window):
+def value_of(correlation, hit):
+    return correlation.tuple_of(correlation.fields, hit.rule, hit.records)
+
+
+def holds(correlation, window):
+    """Whether what the window has of it is within the bounds."""
     if correlation.type == "event_count":
-        return len(window)
-    values = [correlation.tuple_of(correlation.fields, h.rule, h.records) for h in window]
-    values = [v for v in values if v is not None]
+        return correlation.holds(len(window))
+    values = [value_of(correlation, h) for h in window]
     if correlation.type == "value_count":
-        return len(set(values))
-    numbers = [float(v[0].data if hasattr(v[0], "data") else v[0]) for v in values]
-    return sum(numbers) / (len(numbers) or 1) if correlation.type == "value_avg" else sum(numbers)
+        return correlation.holds(len(set(values)))
+    if correlation.type == "value_percentile" and correlation.percentile is None:
+        return any(correlation.holds(100 * values.count(v) / len(values)) for v in set(values))
+    numbers = sorted(v[0] for v in values)
+    if correlation.type == "value_percentile":      # so many of a hundred are not greater
+        rank = math.ceil(correlation.percentile * len(numbers) / 100)
+        return correlation.holds(numbers[max(rank, 1) - 1])
+    return correlation.holds(sum(numbers) / (len(numbers) if correlation.type == "value_avg" else 1))
+
+
+def rests_on(correlation, window):
+    """Of a count of values the newest hit with each: the others are left for later."""
+    if correlation.type != "value_count":
+        return window
+    newest = {value_of(correlation, h): h for h in window}
+    return [h for h in window if newest[value_of(correlation, h)] is h]
 
 
 def counted(correlation, hits, last_ts):
     out, window = [], []
+    hits = [h for h in hits if correlation.type == "event_count" or
+            value_of(correlation, h) is not None]
     if correlation.waits():
         while hits:
             end = hits[0].ts + correlation.span
             window = [h for h in hits if h.ts <= end]
-            if end <= last_ts and correlation.holds(total(correlation, window)):
+            if end <= last_ts and holds(correlation, window):
                 out.append((end, window))
             hits = hits[len(window):]
         return out
     for h in hits:
         window = [w for w in window if h.ts - w.ts <= correlation.span] + [h]
-        if correlation.holds(total(correlation, window)):
-            out.append((h.ts, window))
-            window = []
+        if holds(correlation, window):
+            used = rests_on(correlation, window)
+            out.append((h.ts, used))
+            window = [w for w in window if w not in used]
     return out
 
 
@@ -383,7 +435,7 @@ def together(correlation, hits):
         kept = [k for k in kept if h.ts - k.ts <= correlation.span] + [h]
         chosen = complete(correlation, kept)
         if chosen:
-            out.append((h.ts, chosen))
+            out.append((h.ts, sorted(chosen, key=kept.index)))
             kept = [k for k in kept if k not in chosen]
     return out
 
@@ -399,7 +451,8 @@ def complete(correlation, kept):
             chosen.append(fits[-1])
         return chosen if kept[-1] in chosen else None
     for name in reversed(correlation.rules):
-        fits = [i for i in range(limit) if kept[i].rule.is_called(name)]
+        fits = [i for i in range(limit) if kept[i].rule.is_called(name) and
+                (not chosen or kept[i].ids[-1] != chosen[-1].ids[-1])]
         if not fits or (not chosen and fits[-1] != len(kept) - 1):
             return None
         limit = fits[-1]
@@ -427,6 +480,6 @@ def run(rules, events, records_of, machine):
                       key=lambda h: h.ts)
         for ts, used in moments(c, mine, last_ts):
             hits.append(Hit(c, ts, [i for u in used for i in u.ids],
-                            [r for u in used for r in u.records]))
+                            used[-1].records))
         done.append(c)
     return [h for h in hits if h.rule not in rules.silent]

@@ -2,6 +2,7 @@
 """Values of Sigma: escapes and wildcards, modifiers, and what they ask of a field's value."""
 
 import base64
+import datetime
 import ipaddress
 import itertools
 import re
@@ -106,6 +107,26 @@ class Compare:
         n = float(text)
         return {"lt": n < self.number, "lte": n <= self.number, "gt": n > self.number,
                 "gte": n >= self.number}[self.op]
+
+
+DATE_PARTS = {"minute": (0, 59, lambda d: d.minute), "hour": (0, 23, lambda d: d.hour),
+              "day": (1, 31, lambda d: d.day), "week": (1, 53, lambda d: d.isocalendar()[1]),
+              "month": (1, 12, lambda d: d.month), "year": (0, 9999, lambda d: d.year)}
+
+
+class DatePart:
+    """A number of a date: equal, or compared by what follows."""
+
+    def __init__(self, part, number):
+        least, most, self.read = DATE_PARTS[part]
+        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+            raise Rejected(f"no {part} is {number}")
+        self.number, self.op = number, "eq"
+
+    def test(self, value):
+        n = self.read(datetime.datetime.fromisoformat(as_text(value).decode()))
+        return {"eq": n == self.number, "lt": n < self.number, "lte": n <= self.number,
+                "gt": n > self.number, "gte": n >= self.number}[self.op]
 
 
 class Token:
@@ -232,6 +253,9 @@ def flag(which):
 
 def comparison(op):
     def modify(value):
+        if isinstance(value, DatePart) and value.op == "eq":
+            value.op = op
+            return value
         if not isinstance(value, Compare):
             raise Rejected(f"{op} is for numbers")
         return Compare(op, value.number)
@@ -285,6 +309,11 @@ def first_value(raw, modifiers):
         if name is None:
             raise Rejected("the name of a field has no wildcards")
         return FieldRef(name.decode())
+    parts = [m for m in modifiers if m in DATE_PARTS]
+    if parts:
+        if [m for m in modifiers if m not in OF_ITEMS][0] != parts[0] or len(parts) > 1:
+            raise Rejected(f"{parts[0]} is for dates as they stand")
+        return DatePart(parts[0], raw)
     if any(m in ("lt", "lte", "gt", "gte") for m in modifiers):
         if is_string or isinstance(raw, bool):
             raise Rejected("a number is compared with numbers only")
@@ -295,7 +324,7 @@ def first_value(raw, modifiers):
 def modified(raw, modifiers):
     value = first_value(raw, modifiers)
     for m in modifiers:
-        if m in FIRST or m in OF_ITEMS:
+        if m in FIRST or m in OF_ITEMS or m in DATE_PARTS:
             continue
         if m not in MODIFIERS:
             raise Rejected(f"there is no modifier {m}")
@@ -334,6 +363,9 @@ def ask(value, mine, record):
     return either(UNKNOWN if v is UNKNOWN_VALUE else value.test(v) for v in mine)
 
 
+DATES = ("UtcTime", "@timestamp")
+
+
 class Item:
     """FIELD|MODIFIERS: VALUES; without a field: keywords."""
 
@@ -344,6 +376,8 @@ class Item:
             raise Rejected("null among other values")
         if isinstance(raw, list) and not raw:
             raise Rejected("an empty list")
+        if set(modifiers) & set(DATE_PARTS) and self.field not in DATES:
+            raise Rejected(f"{self.field} is no date")
         self.all, self.negated = "all" in modifiers, "neq" in modifiers
         self.values = []
         for r in raws:

@@ -174,11 +174,16 @@ def check_events(case, found):
     return wrong
 
 
+def with_answers(story):
+    """{dns NAME ADDRESS ...} is an answer of DNS; with ~N behind it, N bytes long."""
+    return re.sub(r"\{dns ([^}]*)\}", lambda m: foreign.dns(*m[1].split()), story)
+
+
 def check_story(case, asker):
     """Rules and a tale of their own: first when each of them is found, or how often."""
     with tempfile.TemporaryDirectory() as d:
         capture = os.path.join(d, "capture")
-        tell(PRELUDE + case.raw["story"], capture)
+        tell(PRELUDE + with_answers(case.raw["story"]), capture)
         found = asker.find(case.text(), capture)
     wrong = []
     for rule, expected in case.raw["hits"].items():

@@ -182,7 +182,13 @@ TEST(what_is_refused)
 	REJECTED("Image|exists: x", "true or false");
 	REJECTED("ProcessId|gt: x", "no whole number");
 	REJECTED("Image: {a: b}", "values are wanted");
-	REJECTED("Image|hour: 3", "no field of an event is a date");
+	REJECTED("Image|hour: 3", "'hour' is for dates, and this field is none");
+	REJECTED("UtcTime|hour: 24", "no hour is 24");
+	REJECTED("UtcTime|day|gte: 0", "no day is 0");
+	REJECTED("UtcTime|minute: x", "no whole number");
+	REJECTED("UtcTime|gte|hour: 3", "dates as they stand");
+	REJECTED("UtcTime|contains|week: 3", "dates as they stand");
+	REJECTED("UtcTime|month|startswith: 3", "is for texts");
 }
 
 TEST(conditions)
@@ -253,7 +259,9 @@ TEST(what_cannot_be_decided)
 	WHY(exec_source, "s: {Image: x}, t: {Hashes: x}, condition: s or t", NULL,
 	    "no event tells Hashes");
 	WHY("product: linux, category: network_connection",
-	    "s: {DestinationHostname: x}, condition: s", "names of peers", NULL);
+	    "s: {DestinationHostname: x}, condition: s", NULL, NULL);
+	WHY("product: linux, category: network_connection", "s: {SourceHostname: x}, condition: s",
+	    "only of who is connected to", NULL);
 	WHY("product: linux, service: sshd", "s: [x], condition: s", "text that is not recorded",
 	    NULL);
 	WHY("product: windows", "s: [x], condition: s", "what is recorded is Linux", NULL);
@@ -288,6 +296,69 @@ TEST(records_apart)
 	rules_free(r);
 }
 
+static const char chain_base[] =
+	"title: b\nname: b\nlogsource: {product: linux, category: process_creation}\n"
+	"detection: {s: {Image: x}, condition: s}\n---\n";
+
+static size_t put_count(char *at, size_t room, const char *name, const char *of, const char *how)
+{
+	return (size_t)snprintf(at, room,
+				"title: %s\nname: %s\ncorrelation: {type: event_count, rules: [%s], "
+				"timespan: 1m, group-by: [User], condition: {%s}}\n---\n",
+				name, name, of, how);
+}
+
+/* N counts, each of the one before. */
+static struct rules *chain_of(unsigned n)
+{
+	char text[2 * TEXT_MAX], of[8] = "b";
+	size_t used = (size_t)snprintf(text, sizeof(text), "%s", chain_base);
+
+	for (unsigned i = 0; i < n; i++) {
+		char name[8];
+
+		(void)snprintf(name, sizeof(name), "c%u", i);
+		used += put_count(text + used, sizeof(text) - used, name, of, "gte: 2");
+		memcpy(of, name, sizeof(of));
+	}
+	return load(text);
+}
+
+TEST(correlations_of_correlations)
+{
+	char text[TEXT_MAX];
+	struct rules *r = chain_of(8);
+	size_t used;
+
+	/* The rule and all counts but the last are silent; their nodes are the last one's. */
+	REQUIRE(r->n == 1);
+	CHECK_EQ(r->list[0].n_nodes, 8);
+	CHECK_EQ(r->n_rejected_rules, 8);
+	for (uint32_t i = 0; i < 8; i++) {
+		CHECK_EQ(r->list[0].nodes[i].feeds, i);
+		CHECK_EQ(r->list[0].nodes[i].chain, i);
+		CHECK(r->list[0].nodes[i].is_end && r->list[0].nodes[i].parent == RULES_NONE);
+	}
+	rules_free(r);
+	r = chain_of(9);
+	CHECK(r->n_errors && strstr(r->rejected[0].reason, "8 deep"));
+	rules_free(r);
+
+	used = (size_t)snprintf(text, sizeof(text), "%s", chain_base);
+	used += put_count(text + used, sizeof(text) - used, "few", "b", "lt: 2");
+	(void)put_count(text + used, sizeof(text) - used, "many", "few", "gte: 2");
+	r = load(text);
+	CHECK(r->n == 1 && strstr(r->rejected[0].reason, "when its time is over"));
+	rules_free(r);
+
+	used = (size_t)snprintf(text, sizeof(text), "%s", chain_base);
+	used += put_count(text + used, sizeof(text) - used, "one", "two", "gte: 2");
+	(void)put_count(text + used, sizeof(text) - used, "two", "one", "gte: 2");
+	r = load(text);
+	CHECK_EQ(r->n_errors, 2);
+	rules_free(r);
+}
+
 TEST(correlations)
 {
 	static const char base[] =
@@ -312,17 +383,40 @@ TEST(correlations)
 		  RULE_NODE_COUNT, 3 },
 		{ "  type: value_sum\n  timespan: 9s\n  condition: {field: ProcessId, gt: 3}\n",
 		  RULE_NODE_WINDOW, 0 },
+		{ "  type: value_avg\n  timespan: 9s\n  condition: {field: ProcessId, gt: 3.5}\n",
+		  RULE_NODE_WINDOW, 0 },
+		{ "  type: value_percentile\n  timespan: 9s\n  condition: {field: ProcessId, "
+		  "percentile: 50, gt: 3}\n",
+		  RULE_NODE_WINDOW, 0 },
+		{ "  type: value_percentile\n  timespan: 9s\n  condition: {field: [Image, User], "
+		  "lte: 1.5}\n",
+		  RULE_NODE_WINDOW, 0 },
+		{ "  type: value_count\n  timespan: 1d\n  condition: {field: [Image, User], gte: "
+		  "2}\n",
+		  RULE_NODE_COUNT, 2 },
 	};
 	static const struct {
 		const char *text, *why;
 	} wrong[] = {
+		{ "  type: value_avg\n  timespan: 1m\n  condition: {field: [Image, User], gt: 2}\n",
+		  "of one field" },
+		{ "  type: event_count\n  timespan: 1m\n  condition: {gte: 1.5}\n",
+		  "a whole number" },
+		{ "  type: value_percentile\n  timespan: 1m\n  condition: {field: Image, "
+		  "percentile: 101, gt: 2}\n",
+		  "between 0 and 100" },
+		{ "  type: value_sum\n  timespan: 1m\n  condition: {field: ProcessId, percentile: "
+		  "5, gt: 2}\n",
+		  "for value_percentile" },
+		{ "  type: temporal\n  timespan: 1m\n  condition: {gte: 2}\n",
+		  "of all of its rules" },
 		{ "  type: event_counts\n  timespan: 1m\n", "unknown type" },
 		{ "  type: event_count\n  timespan: 1\n", "a timespan is" },
 		{ "  type: event_count\n  timespan: 1m\n", "needs a condition" },
 		{ "  type: event_count\n  timespan: 1m\n  condition: {ge: 1}\n", "a condition is" },
 		{ "  type: event_count\n  timespan: 1m\n  condition: {gte: 9999}\n", "1024" },
 		{ "  type: value_count\n  timespan: 1m\n  condition: {gte: 2}\n",
-		  "which one field" },
+		  "of which field" },
 		{ "  type: event_count\n  timespan: 1m\n  group-by: [Hashes]\n  condition: "
 		  "{gte: 2}\n",
 		  "has the field 'Hashes'" },
@@ -337,7 +431,7 @@ TEST(correlations)
 		CHECK_EQ(r->list[0].key, RULE_BY_GROUP);
 		CHECK_EQ(r->list[0].nodes[0].kind, right[i].kind);
 		CHECK_EQ(r->list[0].nodes[0].count, right[i].count);
-		CHECK(r->n_rejected_rules == 1 && r->rejected[0].is_part);
+		CHECK(r->n_rejected_rules == 1 && r->rejected[0].absence == RULE_PART);
 		rules_free(r);
 	}
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
