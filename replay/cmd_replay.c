@@ -273,11 +273,8 @@ int replay_conclude(struct replay *r)
 		report_verdict(&r->report, r->engine, i, &v);
 		verdict_done(&v);
 	}
-	memcpy(r->hashes.rules, r->rules->hash, sizeof(r->hashes.rules));
 	if (result == 0)
-		result = report_hash_program(r->hashes.program, &err);
-	if (result == 0 && r->reader)
-		(void)report_hash_capture(r->reader, r->hashes.capture);
+		result = report_hash_all(&r->hashes, r->rules, r->reader, &err);
 	if (result == 0 && r->options.profile && r->options.format == 1)
 		replay_profile(r);
 	if (result == 0)

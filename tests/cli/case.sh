@@ -32,7 +32,7 @@ sed '/^rules /d' without.out >without.txt
 t_ok "and changes nothing of what is printed" cmp with.txt without.txt
 whole "a first case" a.db
 t_is "it is a case" "$(ask a.db 'PRAGMA application_id; PRAGMA user_version')" "1382376812
-1"
+2"
 t_is "only the file itself is left" "$(ls a.db*)" a.db
 t_is "all tables are strict" "$(ask a.db "SELECT count(*), min(strict) FROM pragma_table_list
 	WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'")" \

@@ -148,7 +148,7 @@ TEST(numbers_and_texts_that_nobody_knows_are_null)
 		  "1");
 	CHECK_STR(answer("null.db", "PRAGMA integrity_check"), "ok");
 	CHECK_STR(answer("null.db", "PRAGMA application_id"), "1382376812");
-	CHECK_STR(answer("null.db", "PRAGMA user_version"), "1");
+	CHECK_STR(answer("null.db", "PRAGMA user_version"), "2");
 	unlink("null.db");
 }
 
