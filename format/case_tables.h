@@ -368,7 +368,7 @@
 	C(R, num, at_ns, "NOT NULL", "when")							\
 	C(R, text, program, "NOT NULL", "")							\
 	C(R, text, program_hash, "NOT NULL", "BLAKE2b-256 of the executable")			\
-	C(R, text, rules_hash, "NOT NULL", "BLAKE2b-256 of all files of rules, in the order in which they were read") \
+	C(R, text, rules_hash, "NOT NULL", "BLAKE2b-256 of the hashes in rule_file") \
 	C(R, text, compiled_hash, "NOT NULL", "of the rules that were run, as this program understood them") \
 	C(R, text, captures_hash, "NOT NULL", "of all captures together")			\
 	C(R, text, options, "NOT NULL", "what else decides what is found: JSON; {} by default")	\

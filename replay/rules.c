@@ -259,16 +259,14 @@ int rules_add_tune(struct rules *r, const struct rule_tune *given)
 int rules_hash_contents(struct rules *r, const char *path, const void *bytes, size_t length)
 {
 	struct rules_contents one = { .path = rules_text(r, path, strlen(path)), .bytes = length };
-	uint64_t n = length;
 
 	if (!one.path || !RULES_RESERVE(r->contents, r->n_contents, &r->maker->contents_room))
 		return -ENOMEM;
 	(void)crypto_generichash(one.hash, sizeof(one.hash), bytes, length, NULL, 0);
 	r->contents[r->n_contents++] = one;
 
-	/* With their lengths, so that a line which moves to another file changes the hash. */
-	(void)crypto_generichash_update(&r->maker->contents, (const void *)&n, sizeof(n));
-	(void)crypto_generichash_update(&r->maker->contents, bytes, length);
+	/* Of hashes, so that who has these alone can compute it again. */
+	(void)crypto_generichash_update(&r->maker->contents, one.hash, sizeof(one.hash));
 	return 0;
 }
 

@@ -406,7 +406,7 @@ struct rules {
 	uint32_t n_sources;
 	struct rules_contents *contents; /* in the order in which they were read */
 	uint32_t n_contents;
-	uint8_t hash[32];	/* BLAKE2b-256 of all of these */
+	uint8_t hash[32];	/* BLAKE2b-256 of the hashes of all of these */
 	struct rules_maker *maker; /* pools and tables, and the memory of all */
 };
 

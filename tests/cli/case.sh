@@ -233,7 +233,7 @@ t_match "is no case" 'other.db: it is a database, but no case of reel' "$(t_err)
 cp a.db newer.db
 sqlite3 newer.db 'PRAGMA user_version = 99'
 t_status "a case of another version" 6 "$REEL" replay -q --no-rules "$shell" -o newer.db
-t_match "is refused" 'newer.db: a case of version 99; this reel has version 1' "$(t_err)"
+t_match "is refused" 'newer.db: a case of version 99; this reel has version 2' "$(t_err)"
 t_status "no such directory" 6 "$REEL" replay -q --no-rules "$shell" -o nowhere/a.db
 t_match "is said" 'nowhere/a.db: cannot make it: No such file' "$(t_err)"
 t_status "a directory" 6 "$REEL" replay -q --no-rules "$shell" -o gen
