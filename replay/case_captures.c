@@ -103,6 +103,11 @@ static size_t way_of(const struct case_table *t)
 	return way - 1;
 }
 
+const char *case_rows_of_capture(enum case_table_id table)
+{
+	return ways[way_of(&case_tables[table])].where;
+}
+
 /*
  * A boot that findings are of keeps its row until the new one is there, and beyond that where the
  * capture has lost that boot. Where a capture is alone in the case its tables are emptied, which is
