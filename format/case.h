@@ -11,7 +11,7 @@
 
 enum {
 	CASE_APPLICATION_ID = 0x5265656c, /* "Reel" */
-	CASE_VERSION = 1,		  /* PRAGMA user_version; another one is refused */
+	CASE_VERSION = 2,		  /* PRAGMA user_version; another one is refused */
 };
 
 #define CASE_NONE INT64_MIN

@@ -53,6 +53,7 @@
 	T(replay, "UNIQUE (rules_hash, captures_hash, program_hash, options)",			\
 	  "rules that were run over captures")							\
 	T(replayed, "PRIMARY KEY (replay, capture)", "over which captures")			\
+	T(rule_file, "PRIMARY KEY (replay, n)", "a file that these rules were read from")	\
 	T(rule, "UNIQUE (replay, name)", "a rule of that run")					\
 	T(verdict, "", "what the captures say of a rule")					\
 	T(blind, "", "a time in which a rule could not have seen everything")			\
@@ -74,6 +75,7 @@
 	C(R, num, from_ns, "", "first event")							\
 	C(R, num, to_ns, "", "last event")							\
 	C(R, num, segments, "NOT NULL", "")							\
+	C(R, text, head, "", "tag of its last block, to which all before it is chained: what `reel verify` shows") \
 	C(R, num, bytes, "NOT NULL", "on tape")							\
 	C(R, num, events, "NOT NULL", "")							\
 	C(R, num, events_loaded, "", "that are in the table event; NULL: nobody asked for it")	\
@@ -95,7 +97,7 @@
 	C(R, num, bytes, "NOT NULL", "")							\
 	C(R, num, first_block, "NOT NULL", "")							\
 	C(R, num, last_block, "NOT NULL", "")							\
-	C(R, text, head, "", "tag of its last block of events, to which all before it is chained") \
+	C(R, text, head, "", "tag of its last block, to which all before it is chained") \
 	C(R, text, ending, "NOT NULL", "complete, unclean, torn or damaged")
 
 #define COLUMNS_boot(C, R)									\
@@ -366,7 +368,8 @@
 	C(R, num, at_ns, "NOT NULL", "when")							\
 	C(R, text, program, "NOT NULL", "")							\
 	C(R, text, program_hash, "NOT NULL", "BLAKE2b-256 of the executable")			\
-	C(R, text, rules_hash, "NOT NULL", "of the rules, as they were understood")		\
+	C(R, text, rules_hash, "NOT NULL", "BLAKE2b-256 of the hashes in rule_file") \
+	C(R, text, compiled_hash, "NOT NULL", "of the rules that were run, as this program understood them") \
 	C(R, text, captures_hash, "NOT NULL", "of all captures together")			\
 	C(R, text, options, "NOT NULL", "what else decides what is found: JSON; {} by default")	\
 	C(R, text, rules_paths, "NOT NULL", "JSON array")					\
@@ -378,6 +381,13 @@
 	C(R, num, replay, "NOT NULL REFERENCES replay", "")					\
 	C(R, num, capture, "NOT NULL REFERENCES capture", "")					\
 	C(R, text, hash, "NOT NULL", "of the capture, as it was then")
+
+#define COLUMNS_rule_file(C, R)									\
+	C(R, num, replay, "NOT NULL REFERENCES replay", "")					\
+	C(R, num, n, "NOT NULL", "from 1, in the order in which they were read")		\
+	C(R, bytes, path, "NOT NULL", "as it was found below what was given")			\
+	C(R, num, bytes, "NOT NULL", "")							\
+	C(R, text, hash, "NOT NULL", "BLAKE2b-256 of what is in it")
 
 #define COLUMNS_rule(C, R)									\
 	C(R, key, id, "", "")									\

@@ -103,6 +103,11 @@ static size_t way_of(const struct case_table *t)
 	return way - 1;
 }
 
+const char *case_rows_of_capture(enum case_table_id table)
+{
+	return ways[way_of(&case_tables[table])].where;
+}
+
 /*
  * A boot that findings are of keeps its row until the new one is there, and beyond that where the
  * capture has lost that boot. Where a capture is alone in the case its tables are emptied, which is
@@ -240,10 +245,16 @@ static const char *operand_of(const char *path, char *const *operands, unsigned 
 	return best ? best : path;
 }
 
+static void put_tag(const uint8_t *tag, char ret[2 * TAPE_TAG_BYTES + 1])
+{
+	*ret = '\0';
+	for (unsigned i = 0; tag && i < TAPE_TAG_BYTES; i++)
+		snprintf(ret + (size_t)2 * i, 3, "%02x", tag[i]);
+}
+
 static int put_source(struct case_writer *w, const struct reel_reader *r,
 		      const struct reel_segment *s, int64_t capture, struct reel_err *err)
 {
-	const uint8_t *tag = report_last_tag(r, s);
 	char id[17], head[2 * TAPE_TAG_BYTES + 1];
 	struct row_source row;
 	int result;
@@ -262,10 +273,8 @@ static int put_source(struct case_writer *w, const struct reel_reader *r,
 	row.first_block = (int64_t)s->first_sequence;
 	row.last_block = (int64_t)s->last_sequence;
 	row.ending = text_of(reel_ending_name(s->ending));
-	for (unsigned i = 0; tag && i < TAPE_TAG_BYTES; i++)
-		snprintf(head + (size_t)2 * i, 3, "%02x", tag[i]);
-	if (tag)
-		row.head = text_of(head);
+	put_tag(report_last_tag(r, s), head);
+	row.head = text_of(head);
 	return case_write(w, CASE_source, &row, err);
 }
 
@@ -296,16 +305,18 @@ static int ask(struct case_writer *w, const char *sql, int64_t capture, int64_t 
 }
 
 static int put_capture(struct case_writer *w, const struct reel_summary *s, int64_t id,
-		       const char *hash, const char *path, struct reel_err *err)
+		       const char *hash, const uint8_t *tag, const char *path, struct reel_err *err)
 {
 	const struct reel_meta *m = s->meta;
 	char capture[2 * TAPE_ID_BYTES + 1], machine[2 * TAPE_ID_BYTES + 1];
+	char head[2 * TAPE_TAG_BYTES + 1];
 	struct row_capture row;
 	int result;
 
 	case_clear(CASE_capture, &row);
 	reel_id_format(m->capture, capture);
 	reel_id_format(m->machine, machine);
+	put_tag(tag, head);
 	row.id = id;
 	row.capture_id = text_of(capture);
 	row.hash = text_of(hash);
@@ -321,6 +332,7 @@ static int put_capture(struct case_writer *w, const struct reel_summary *s, int6
 		row.to_ns = s->to_ns;
 	}
 	row.segments = s->source->n_segments;
+	row.head = text_of(head);
 	row.bytes = (int64_t)s->stored_bytes;
 	row.events = (int64_t)s->events;
 	row.lost = (int64_t)s->lost;
@@ -387,6 +399,7 @@ int case_captures_end(struct case_writer *w, const struct reel_reader *r,
 		if (c->to_load[i] == CASE_NONE)
 			continue;
 		result = put_capture(w, &list[i], c->ids[i], c->hashes[i],
+				     report_head(r, i),
 				     operand_of(first->path, operands, n_operands), err);
 		for (unsigned k = 0; result == 0 && k < source->n_segments; k++)
 			result = put_source(w, r, first + k, c->ids[i], err);

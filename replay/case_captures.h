@@ -37,6 +37,9 @@ int case_captures_end(struct case_writer *w, const struct reel_reader *r,
 int case_captures_missing(struct case_writer *w, const struct case_captures *c, uint64_t *ret_lost,
 			  uint64_t *ret_damages, struct reel_err *err);
 
+/* Which rows of a table are of the capture ?1. Only of those that are filled from captures. */
+const char *case_rows_of_capture(enum case_table_id table);
+
 /* Findings without a process are given theirs, and its image. Needs the indexes. */
 int case_tie_findings(struct case_writer *w, struct reel_err *err);
 

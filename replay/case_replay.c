@@ -77,6 +77,7 @@ static int take_out(struct job *j, struct reel_err *err)
 		 "DELETE FROM verdict WHERE replay = %1$lld;"
 		 "DELETE FROM rule WHERE replay = %1$lld;"
 		 "DELETE FROM replayed WHERE replay = %1$lld;"
+		 "DELETE FROM rule_file WHERE replay = %1$lld;"
 		 "DELETE FROM replay WHERE id = %1$lld",
 		 (long long)j->replay);
 	result = case_writer_exec(j->w, sql, err);
@@ -107,13 +108,14 @@ static int put_replay(struct job *j, struct reel_err *err)
 {
 	const struct case_replay *r = j->r;
 	const struct engine *e = r->engine;
-	char rules[65], captures[65], program[65];
+	char rules[65], compiled[65], captures[65], program[65];
 	struct row_replay row;
 	struct timespec now;
 	int result;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	put_digits(r->hashes->rules, rules);
+	put_digits(r->hashes->compiled, compiled);
 	put_digits(r->hashes->capture, captures);
 	put_digits(r->hashes->program, program);
 	case_clear(CASE_replay, &row);
@@ -121,6 +123,7 @@ static int put_replay(struct job *j, struct reel_err *err)
 	row.program = text_of("reel " REEL_VERSION);
 	row.program_hash = text_of(program);
 	row.rules_hash = text_of(rules);
+	row.compiled_hash = text_of(compiled);
 	row.captures_hash = text_of(captures);
 	row.options = text_of(r->options);
 	if (e->n_boots)
@@ -155,6 +158,26 @@ static int put_replayed(struct job *j, struct reel_err *err)
 		const struct row_replayed row = { j->replay, c->ids[i], text_of(c->hashes[i]) };
 
 		result = case_write(j->w, CASE_replayed, &row, err);
+	}
+	return result;
+}
+
+static int put_rule_files(struct job *j, struct reel_err *err)
+{
+	const struct rules *rules = j->r->engine->rules;
+	int result = 0;
+
+	for (uint32_t i = 0; result == 0 && i < rules->n_contents; i++) {
+		const struct rules_contents *c = &rules->contents[i];
+		struct row_rule_file row = { .replay = j->replay,
+					     .n = i + 1,
+					     .path = text_of(c->path),
+					     .bytes = (int64_t)c->bytes };
+		char hash[65];
+
+		put_digits(c->hash, hash);
+		row.hash = text_of(hash);
+		result = case_write(j->w, CASE_rule_file, &row, err);
 	}
 	return result;
 }
@@ -367,6 +390,8 @@ int case_replay_write(struct case_writer *w, const struct case_replay *r, struct
 		result = put_replay(&j, err);
 	if (result == 0)
 		result = put_replayed(&j, err);
+	if (result == 0)
+		result = put_rule_files(&j, err);
 	if (result == 0)
 		result = put_rules(&j, err);
 	for (size_t i = 0; result == 0 && i < e->findings->n; i++)

@@ -296,6 +296,11 @@ int64_t case_new_id(struct case_writer *w, enum case_table_id table)
 	return ++w->next_id[table];
 }
 
+void case_set_next_id(struct case_writer *w, enum case_table_id table, int64_t id)
+{
+	w->next_id[table] = id - 1;
+}
+
 static int is_to_stop(void *context)
 {
 	const struct case_writer *w = context;

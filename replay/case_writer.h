@@ -34,6 +34,8 @@ void case_writer_stop_on(struct case_writer *w, const volatile int *stop);
 
 /* Of a table with a key: the next id. */
 int64_t case_new_id(struct case_writer *w, enum case_table_id table);
+/* Where that goes on: who writes a case a second time wants the ids of the first. */
+void case_set_next_id(struct case_writer *w, enum case_table_id table, int64_t id);
 
 /*
  * A row, as a struct row_TABLE. A key of CASE_NONE is given the next id. Of the kind bytes what is

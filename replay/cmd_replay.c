@@ -24,9 +24,9 @@ static const struct reel_option replay_table[] = {
 	{ "rules", 'r', "PATH", REEL_OPT_LIST, AT(rules),
 	  "a file of rules, or a directory of them; may be repeated (default: those installed)",
 	  .heading = "Which rules, and when" },
-	{ "rule", 0, "GLOB", REEL_OPT_LIST, AT(only), "only those whose name fits" },
-	{ "tag", 0, "TAG", REEL_OPT_LIST, AT(tags), "only those with this tag" },
-	{ "severity", 0, NULL, REEL_OPT_CHOICE, AT(severity), "only those of this severity or more",
+	{ "rule", 0, "GLOB", REEL_OPT_LIST, AT(choice.names), "only those whose name fits" },
+	{ "tag", 0, "TAG", REEL_OPT_LIST, AT(choice.tags), "only those with this tag" },
+	{ "severity", 0, NULL, REEL_OPT_CHOICE, AT(choice.severity), "only those of this severity or more",
 	  .choices = "informational|low|medium|high|critical" },
 	{ "from", 0, "TIME", REEL_OPT_STRING, AT(from),
 	  "nothing before TIME: 2026-11-21T08:00:00Z, -15m before the end, or @NS since boot" },
@@ -273,11 +273,8 @@ int replay_conclude(struct replay *r)
 		report_verdict(&r->report, r->engine, i, &v);
 		verdict_done(&v);
 	}
-	memcpy(r->hashes.rules, r->rules->hash, sizeof(r->hashes.rules));
 	if (result == 0)
-		result = report_hash_program(r->hashes.program, &err);
-	if (result == 0 && r->reader)
-		(void)report_hash_capture(r->reader, r->hashes.capture);
+		result = report_hash_all(&r->hashes, r->rules, r->reader, &err);
 	if (result == 0 && r->options.profile && r->options.format == 1)
 		replay_profile(r);
 	if (result == 0)

@@ -10,6 +10,7 @@
 #include "format/outcome.h"
 #include "replay/case_events.h"
 #include "replay/case_load.h"
+#include "replay/case_options.h"
 #include "replay/case_replay.h"
 #include "replay/replay.h"
 
@@ -142,60 +143,6 @@ int replay_case_begin(struct replay *r)
 	return result < 0 ? fail(r, &err) : REEL_STATUS_OK;
 }
 
-/* What else decides what is found ------------------------------------------------------------- */
-
-static void put_key(struct reel_out *o, const char *name)
-{
-	out_str(o, o->len > 1 ? ",\"" : "\"");
-	out_str(o, name);
-	out_str(o, "\":");
-}
-
-static void put_words(struct reel_out *o, const char *name, const struct reel_strings *list)
-{
-	if (!list->n)
-		return;
-	put_key(o, name);
-	for (size_t i = 0; i < list->n; i++) {
-		out_char(o, i ? ',' : '[');
-		(void)out_json_string(o, list->v[i], strlen(list->v[i]));
-	}
-	out_char(o, ']');
-}
-
-static void put_word(struct reel_out *o, const char *name, const char *word)
-{
-	if (!word)
-		return;
-	put_key(o, name);
-	(void)out_json_string(o, word, strlen(word));
-}
-
-static int put_options(const struct replay_options *of, struct reel_out *o)
-{
-	int result = out_init_mem(o);
-
-	if (result < 0)
-		return result;
-	out_char(o, '{');
-	put_words(o, "rule", &of->only);
-	put_words(o, "tag", &of->tags);
-	if (of->severity)
-		put_word(o, "severity", rule_severity_names[of->severity]);
-	put_word(o, "from", of->from);
-	put_word(o, "to", of->to);
-	if (of->all) {
-		put_key(o, "all");
-		out_str(o, "true");
-	}
-	if (of->max_state != SEQUENCE_MAX_STATE) {
-		put_key(o, "max_state");
-		out_u64(o, of->max_state);
-	}
-	out_mem(o, "}", 2);
-	return out_error(o);
-}
-
 int replay_case_end(struct replay *r, int status)
 {
 	struct replay_case *c = r->output;
@@ -207,6 +154,13 @@ int replay_case_end(struct replay *r, int status)
 		.rules_paths = r->options.rules.v,
 		.n_rules_paths = r->options.rules.n,
 	};
+	const struct case_options said = {
+		.choice = r->options.choice,
+		.from = r->options.from,
+		.to = r->options.to,
+		.all = r->options.all,
+		.max_state = r->options.max_state,
+	};
 	struct reel_out options = { 0 };
 	struct reel_err err = { 0 };
 	int result;
@@ -214,7 +168,9 @@ int replay_case_end(struct replay *r, int status)
 	if (status != REEL_STATUS_OK && status != REEL_STATUS_FINDING &&
 	    status != REEL_STATUS_INCOMPLETE)
 		return status;
-	result = put_options(&r->options, &options);
+	result = out_init_mem(&options);
+	if (result == 0)
+		result = case_options_put(&options, &said);
 	if (result < 0)
 		reel_err_set(&err, result, "no memory for a case");
 	what.options = options.buf;

@@ -28,7 +28,7 @@ static int find_rule(struct replay *r)
 	for (uint32_t i = 0; i < r->rules->n; i++) {
 		if (strcmp(r->rules->list[i].id, r->options.explain) == 0) {
 			r->rules->list[0] = r->rules->list[i];
-			replay_keep_rules(r->rules, 1);
+			rules_keep_first(r->rules, 1);
 			return REEL_STATUS_OK;
 		}
 		reel_nearest_offer(&near, r->rules->list[i].id);

@@ -10,79 +10,6 @@
 #include "format/outcome.h"
 #include "replay/replay.h"
 
-static bool has_tag(const struct rule *rule, const char *tag)
-{
-	for (uint32_t i = 0; i < rule->tags.n; i++)
-		if (strcmp(rule->tags.v[i], tag) == 0)
-			return true;
-	return false;
-}
-
-static bool is_called(const char *glob, const char *name)
-{
-	uint32_t n = (uint32_t)strlen(name);
-
-	return match_one(MATCH_GLOB, 0, glob, strlen(glob), name, n, n) == TRUTH_YES;
-}
-
-static bool is_wanted(const struct replay_options *o, const struct rule *rule)
-{
-	bool fits = o->only.n == 0, tagged = o->tags.n == 0;
-
-	for (size_t i = 0; i < o->only.n && !fits; i++)
-		fits = is_called(o->only.v[i], rule->id) || is_called(o->only.v[i], rule->title);
-	for (size_t i = 0; i < o->tags.n && !tagged; i++)
-		tagged = has_tag(rule, o->tags.v[i]);
-	return fits && tagged && rule->severity >= o->severity;
-}
-
-static void mark_steps(uint8_t *used, const uint32_t *steps, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		used[steps[i]] = 1;
-}
-
-static void mark_rule(uint8_t *used, const struct rule *rule)
-{
-	mark_steps(used, rule->unlesses, rule->n_unlesses);
-	for (uint32_t i = 0; i < rule->n_nodes; i++) {
-		const struct rule_node *n = &rule->nodes[i];
-
-		if (n->kind == RULE_NODE_ALL)
-			mark_steps(used, n->members, n->n_members);
-		else
-			mark_steps(used, &n->step, 1);
-		mark_steps(used, n->guards, n->n_guards);
-		mark_steps(used, n->stops, n->n_stops);
-		mark_steps(used, n->unlesses, n->n_unlesses);
-	}
-}
-
-/* Steps that are left over want no type any more. Without memory they are asked in vain. */
-void replay_keep_rules(struct rules *rules, uint32_t n)
-{
-	uint8_t *used = calloc(rules->n_steps + 1u, 1);
-
-	rules->n = n;
-	for (uint32_t i = 0; used && i < n; i++)
-		mark_rule(used, &rules->list[i]);
-	for (uint32_t i = 0; used && i < rules->n_steps; i++)
-		if (!used[i])
-			memset(rules->steps[i].types, 0, sizeof(rules->steps[i].types));
-	free(used);
-}
-
-static void choose_rules(const struct replay_options *o, struct rules *rules)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < rules->n; i++)
-		if (is_wanted(o, &rules->list[i]))
-			rules->list[kept++] = rules->list[i];
-	if (kept < rules->n)
-		replay_keep_rules(rules, kept);
-}
-
 int replay_load_again(struct replay *r, const struct reel_strings *paths, struct rules **ret,
 		      struct reel_err *err)
 {
@@ -97,7 +24,7 @@ int replay_load_again(struct replay *r, const struct reel_strings *paths, struct
 		rules_free(rules);
 		return result;
 	}
-	choose_rules(&r->options, rules);
+	rules_choose(rules, &r->options.choice);
 	*ret = rules;
 	return 0;
 }

@@ -205,7 +205,8 @@ static int load_contents(struct policy_file *f, const char *text, size_t length,
 {
 	int r;
 
-	rules_hash_contents(f->rules, text, length);
+	if (rules_hash_contents(f->rules, f->name, text, length) < 0)
+		return no_memory(err);
 	policy_parse_file(f, text, length);
 	r = check_items(f, err);
 	if (r < 0)

@@ -134,8 +134,8 @@ static bool read_list(struct policy_file *f, struct policy_item *item)
 		policy_error(f, item->at, "cannot read '%.100s': %s", path, policy_why(r));
 		return r != -ENOMEM;
 	}
-	rules_hash_contents(f->rules, c.bytes, c.length);
-	ok = split_lines(f, item, &c);
+	ok = rules_hash_contents(f->rules, path, c.bytes, c.length) == 0 &&
+	     split_lines(f, item, &c);
 	free(c.bytes);
 	if (ok && !item->values.n)
 		policy_warn(f, item->at, "the list is empty: '%.100s' has no values", path);

@@ -6,11 +6,13 @@
 #include "format/command.h"
 #include "format/moment.h"
 #include "replay/report.h"
+#include "replay/rules_choose.h"
 
 struct replay_options {
-	struct reel_strings rules, against, only, tags;
+	struct reel_strings rules, against;
+	struct rules_choice choice;
 	const char *from, *to, *explain, *keep, *metrics, *output;
-	int format, severity;
+	int format;
 	uint32_t threads;
 	uint64_t max_state, after_ns, lag_ns, memory_bytes;
 	struct reel_tz tz;
@@ -42,8 +44,6 @@ int replay_fail(struct replay *r, int result, const struct reel_err *err);
 
 /* Loads, says what is wrong, leaves out what was not asked for. Returns an enum reel_status. */
 int replay_load(struct replay *r, const struct reel_strings *paths, struct rules **ret);
-/* Only these are left, and looked for. */
-void replay_keep_rules(struct rules *rules, uint32_t n);
 /* As quietly as it goes: for a reload. 0 or -errno. */
 int replay_load_again(struct replay *r, const struct reel_strings *paths, struct rules **ret,
 		      struct reel_err *err);

@@ -7,14 +7,23 @@
 
 /* By what a conclusion can be checked. */
 struct report_hashes {
-	uint8_t rules[32], capture[32], program[32];
+	uint8_t rules[32], compiled[32], capture[32], program[32];
+	const struct reel_reader *reader; /* NULL: captures that came event by event */
 };
 /* Of all captures of the reader together, and of one of them. */
 int report_hash_capture(const struct reel_reader *r, uint8_t ret[32]);
 int report_hash_source(const struct reel_reader *r, unsigned source, uint8_t ret[32]);
-/* Tag of the last block of events; NULL: it has none, or that one is torn. */
+/* Tag of the last whole block, END included; NULL: there is none. */
 const uint8_t *report_last_tag(const struct reel_reader *r, const struct reel_segment *s);
+/* The same of a capture: its head, as reel verify shows it. */
+const uint8_t *report_head(const struct reel_reader *r, unsigned source);
 int report_hash_program(uint8_t ret[32], struct reel_err *err);
+/* READER may be NULL. */
+int report_hash_all(struct report_hashes *h, const struct rules *rules,
+		    const struct reel_reader *reader, struct reel_err *err);
+/* Lines; and keys of an object that has some already. */
+void report_hashes_text(struct reel_out *o, const struct engine *e, const struct report_hashes *h);
+void report_hashes_json(struct reel_out *o, const struct engine *e, const struct report_hashes *h);
 
 struct report {
 	struct reel_out *out;
@@ -28,7 +37,7 @@ struct report {
 void report_finding(struct report *rp, const struct engine *e, const struct finding *f);
 void report_verdict(struct report *rp, const struct engine *e, uint32_t rule,
 		    const struct verdict *v);
-/* The last line: what was looked at, and the hashes. */
+/* What was looked at, and the hashes. */
 void report_end(struct report *rp, const struct engine *e, const struct report_hashes *h);
 
 /* Since when the rule was there, and in which boot; NULL: from the beginning. */

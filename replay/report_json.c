@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "format/timetext.h"
-#include "format/version.h"
 #include "replay/report.h"
 
 static void key(struct reel_out *o, const char *name)
@@ -219,20 +218,6 @@ void report_verdict_json(struct report *rp, const struct engine *e, uint32_t rul
 	out_str(o, "}\n");
 }
 
-static void put_hash(struct reel_out *o, const char *name, const uint8_t hash[32])
-{
-	static const uint8_t nothing[32];
-
-	key(o, name);
-	if (memcmp(hash, nothing, sizeof(nothing)) == 0) {
-		out_str(o, "null");
-		return;
-	}
-	out_char(o, '"');
-	out_hex_bytes(o, hash, 32);
-	out_char(o, '"');
-}
-
 void report_end_json(struct report *rp, const struct engine *e, const struct report_hashes *h)
 {
 	struct reel_out *o = rp->out;
@@ -256,9 +241,6 @@ void report_end_json(struct report *rp, const struct engine *e, const struct rep
 	put_string(o, "ending", reel_ending_name(e->health.ending));
 	if (e->n_boots && e->boots[0]->coverage.scope[0])
 		put_string(o, "scope", e->boots[0]->coverage.scope);
-	put_string(o, "program", "reel " REEL_VERSION);
-	put_hash(o, "rules_hash", h->rules);
-	put_hash(o, "capture_hash", h->capture);
-	put_hash(o, "program_hash", h->program);
+	report_hashes_json(o, e, h);
 	out_str(o, "}}\n");
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "format/timetext.h"
-#include "format/version.h"
 #include "replay/report.h"
 
 enum { NAME_COLUMNS = 14, INTERVALS_SHOWN = 5 };
@@ -235,17 +234,6 @@ void report_verdict_text(struct report *rp, const struct engine *e, uint32_t rul
 		put_intervals(rp, e, v);
 }
 
-static void put_hash(struct report *rp, const char *name, const uint8_t hash[32])
-{
-	static const uint8_t nothing[32];
-
-	out_str(rp->out, name);
-	if (memcmp(hash, nothing, sizeof(nothing)) == 0)
-		out_str(rp->out, "not hashed");
-	else
-		out_hex_bytes(rp->out, hash, 16);
-}
-
 void report_end_text(struct report *rp, const struct engine *e, const struct report_hashes *h)
 {
 	struct reel_out *o = rp->out;
@@ -269,8 +257,5 @@ void report_end_text(struct report *rp, const struct engine *e, const struct rep
 		out_u64(o, e->stats.evicted_processes);
 		out_str(o, " processes\n");
 	}
-	put_hash(rp, "rules ", h->rules);
-	put_hash(rp, ", capture ", h->capture);
-	put_hash(rp, ", reel " REEL_VERSION " ", h->program);
-	out_char(o, '\n');
+	report_hashes_text(o, e, h);
 }

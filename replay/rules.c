@@ -70,6 +70,7 @@ void rules_free(struct rules *r)
 		matcher_free(r->matchers[role]);
 	free(r->list);
 	free(r->tunes);
+	free(r->contents);
 	free(r->steps);
 	free(r->exprs);
 	free(r->leaves);
@@ -251,19 +252,25 @@ int rules_add_tune(struct rules *r, const struct rule_tune *given)
 
 	tune.glob = copy_text(r, given->glob, &failed);
 	tune.file = copy_text(r, given->file, &failed);
+	tune.hash = r->maker->expr_hashes[given->expr];
 	if (failed || !RULES_RESERVE(r->tunes, r->n_tunes, &r->maker->tune_room))
 		return -ENOMEM;
 	r->tunes[r->n_tunes++] = tune;
 	return 0;
 }
 
-void rules_hash_contents(struct rules *r, const void *bytes, size_t length)
+int rules_hash_contents(struct rules *r, const char *path, const void *bytes, size_t length)
 {
-	uint64_t n = length;
+	struct rules_contents one = { .path = rules_text(r, path, strlen(path)), .bytes = length };
 
-	/* With their lengths, so that a line which moves to another file changes the hash. */
-	(void)crypto_generichash_update(&r->maker->contents, (const void *)&n, sizeof(n));
-	(void)crypto_generichash_update(&r->maker->contents, bytes, length);
+	if (!one.path || !RULES_RESERVE(r->contents, r->n_contents, &r->maker->contents_room))
+		return -ENOMEM;
+	(void)crypto_generichash(one.hash, sizeof(one.hash), bytes, length, NULL, 0);
+	r->contents[r->n_contents++] = one;
+
+	/* Of hashes, so that who has these alone can compute it again. */
+	(void)crypto_generichash_update(&r->maker->contents, one.hash, sizeof(one.hash));
+	return 0;
 }
 
 int rules_finish(struct rules *r, struct reel_err *err)

@@ -361,6 +361,7 @@ struct rule {
 struct rule_tune {
 	const char *glob;
 	uint32_t expr;		/* any of its `unless`: true suppresses */
+	uint64_t hash;		/* of that, compiled */
 	const char *file;
 	uint32_t line;
 };
@@ -393,6 +394,13 @@ struct rule_rejected {
 	const char *reason;
 };
 
+/* A file whose contents the rules are made from. */
+struct rules_contents {
+	const char *path;
+	uint64_t bytes;
+	uint8_t hash[32];	/* BLAKE2b-256 */
+};
+
 /* A file or directory, as it stood before it was read; all 0: it was not there. */
 struct rules_source {
 	const char *path;
@@ -420,7 +428,9 @@ struct rules {
 	struct matcher *matchers[RULE_ROLES];
 	struct rules_source *sources; /* what was read, or looked for */
 	uint32_t n_sources;
-	uint8_t hash[32];	/* BLAKE2b-256 of all files, in the order of their names */
+	struct rules_contents *contents; /* in the order in which they were read */
+	uint32_t n_contents;
+	uint8_t hash[32];	/* BLAKE2b-256 of the hashes of all of these */
 	struct rules_maker *maker; /* pools and tables, and the memory of all */
 };
 
@@ -460,6 +470,10 @@ bool rules_source_differs(const struct rules_source *s, struct rules_source *ret
 
 /* Builds the matchers; nothing can be added afterwards. */
 int rules_finish(struct rules *r, struct reel_err *err);
+
+/* Of the rules and tunes that are in the set now, as they were understood. Their order counts, as
+ * that of what they find does. */
+void rules_hash_compiled(const struct rules *r, uint8_t ret[32]);
 
 /* A predicate alone, as `reel dump --where` has it: an expression that reads no bound values.
  * -EINVAL: the message says what is wrong, and where. */

@@ -4,6 +4,7 @@
  * pools, so that the same text makes the same rule wherever it stands; what is only shown of a rule
  * (severity, description, lines) does not go in.
  */
+#include <sodium.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -118,4 +119,24 @@ uint64_t rules_hash_rule(const struct rules *r, const struct rule *rule)
 	for (uint32_t i = 0; i < rule->n_nodes; i++)
 		put_node(&state, r, &rule->nodes[i]);
 	return state;
+}
+
+void rules_hash_compiled(const struct rules *r, uint8_t ret[32])
+{
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, 32);
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct rule *rule = &r->list[i];
+
+		crypto_generichash_update(&state, (const void *)rule->id, strlen(rule->id) + 1);
+		crypto_generichash_update(&state, (const void *)&rule->hash, sizeof(rule->hash));
+	}
+	for (uint32_t i = 0; i < r->n_tunes; i++) {
+		const struct rule_tune *tune = &r->tunes[i];
+
+		crypto_generichash_update(&state, (const void *)tune->glob, strlen(tune->glob) + 1);
+		crypto_generichash_update(&state, (const void *)&tune->hash, sizeof(tune->hash));
+	}
+	crypto_generichash_final(&state, ret, 32);
 }

@@ -33,7 +33,8 @@ struct rules_maker {
 	/* By number; of content alone, so that they do not depend on the order of making. */
 	uint64_t *leaf_hashes, *expr_hashes, *step_hashes;
 	uint8_t *leaf_traits, *expr_traits;
-	uint32_t leaf_room, expr_room, step_room, list_room, tune_room, note_room, source_room;
+	uint32_t leaf_room, expr_room, step_room, list_room, tune_room, note_room, source_room,
+		contents_room;
 	crypto_generichash_state contents;
 	struct policy_file *files; /* that were read, the newest first */
 	struct falco *falco;	   /* items that wait for the others; NULL: none */
@@ -48,8 +49,8 @@ const struct rule *rules_find(const struct rules *r, const char *id);
 /* To be called before it is read. -ENOMEM. */
 int rules_note_source(struct rules *r, const char *path);
 
-/* A file's bytes, for the hash of the set. */
-void rules_hash_contents(struct rules *r, const void *bytes, size_t length);
+/* A file's bytes, for the hash of the set. -ENOMEM. */
+int rules_hash_contents(struct rules *r, const char *path, const void *bytes, size_t length);
 
 /* Of a rule's compiled form. */
 uint64_t rules_hash_rule(const struct rules *r, const struct rule *rule);

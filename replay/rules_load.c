@@ -42,14 +42,15 @@ int rules_load_yaml(struct rules *r, const char *path, const char *text, size_t 
 		    struct reel_err *err)
 {
 	uint32_t line, column;
-	struct yaml_tree *tree;
+	struct yaml_tree *tree = NULL;
 	struct reel_err why = { 0 };
 	int status = yaml_tree_parse(text, length, &tree, &line, &column, &why);
 
-	rules_hash_contents(r, text, length);
 	r->n_files++;
-	if (status == -ENOMEM)
+	if (status == -ENOMEM || rules_hash_contents(r, path, text, length) < 0) {
+		yaml_tree_free(tree);
 		return no_memory(err);
+	}
 	if (status < 0) {
 		const char *said = strchr(why.msg, ' ');
 		struct rule_rejected whole = { .file = path,

@@ -32,7 +32,7 @@ sed '/^rules /d' without.out >without.txt
 t_ok "and changes nothing of what is printed" cmp with.txt without.txt
 whole "a first case" a.db
 t_is "it is a case" "$(ask a.db 'PRAGMA application_id; PRAGMA user_version')" "1382376812
-1"
+2"
 t_is "only the file itself is left" "$(ls a.db*)" a.db
 t_is "all tables are strict" "$(ask a.db "SELECT count(*), min(strict) FROM pragma_table_list
 	WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'")" \
@@ -233,7 +233,7 @@ t_match "is no case" 'other.db: it is a database, but no case of reel' "$(t_err)
 cp a.db newer.db
 sqlite3 newer.db 'PRAGMA user_version = 99'
 t_status "a case of another version" 6 "$REEL" replay -q --no-rules "$shell" -o newer.db
-t_match "is refused" 'newer.db: a case of version 99; this reel has version 1' "$(t_err)"
+t_match "is refused" 'newer.db: a case of version 99; this reel has version 2' "$(t_err)"
 t_status "no such directory" 6 "$REEL" replay -q --no-rules "$shell" -o nowhere/a.db
 t_match "is said" 'nowhere/a.db: cannot make it: No such file' "$(t_err)"
 t_status "a directory" 6 "$REEL" replay -q --no-rules "$shell" -o gen

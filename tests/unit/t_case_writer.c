@@ -148,7 +148,7 @@ TEST(numbers_and_texts_that_nobody_knows_are_null)
 		  "1");
 	CHECK_STR(answer("null.db", "PRAGMA integrity_check"), "ok");
 	CHECK_STR(answer("null.db", "PRAGMA application_id"), "1382376812");
-	CHECK_STR(answer("null.db", "PRAGMA user_version"), "1");
+	CHECK_STR(answer("null.db", "PRAGMA user_version"), "2");
 	unlink("null.db");
 }
 
@@ -268,7 +268,7 @@ TEST(what_is_no_case_is_refused)
 	REQUIRE(w);
 	committed(w);
 	execute("newer.db", "PRAGMA user_version = 999");
-	refused("newer.db", -EBADMSG, "a case of version 999; this reel has version 1");
+	refused("newer.db", -EBADMSG, "a case of version 999; this reel has version 2");
 	unlink("newer.db");
 
 	CHECK_EQ(mkdir("directory.db", 0755), 0);

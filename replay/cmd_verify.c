@@ -1,27 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reel verify: is every byte of a capture as it was written? */
+/*
+ * reel verify: is every byte of a capture as it was written, and did a case come from it?
+ *
+ * What is verified of a capture is format's. The command is here since a case can only be proven by
+ * making it again, which takes the whole of replay/, and rooms know each other one way only.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "format/command.h"
 #include "format/json.h"
 #include "format/outcome.h"
 #include "format/verify.h"
+#include "replay/cmd_verify.h"
 
-enum { VERIFY_TEXT, VERIFY_JSON };
-
-struct verify_options {
-	int format;
-};
+#define AT(field) offsetof(struct verify_options, field)
 
 static const struct reel_option verify_table[] = {
-	{ "format", 0, NULL, REEL_OPT_CHOICE, offsetof(struct verify_options, format),
-	  "how to print it (default: text)", .choices = "text|json" },
-	{ "json", 0, NULL, REEL_OPT_SET, offsetof(struct verify_options, format),
-	  "same as --format json", .value = VERIFY_JSON },
+	{ "case", 0, "CASE.db", REEL_OPT_STRING, AT(of_case),
+	  "prove that this case came from these captures, or from those that it names",
+	  .heading = "A case" },
+	{ "rules", 'r', "PATH", REEL_OPT_LIST, AT(rules),
+	  "and from these rules, rather than those that it names; may be repeated" },
+	{ "threads", 'j', "N", REEL_OPT_U32, AT(threads),
+	  "replay on N threads (default: one for each CPU)" },
+	{ "format", 0, NULL, REEL_OPT_CHOICE, AT(format), "how to print it (default: text)",
+	  .heading = "What to show", .choices = "text|json" },
+	{ "json", 0, NULL, REEL_OPT_SET, AT(format), "same as --format json",
+	  .value = VERIFY_JSON },
 	{ 0 },
 };
 
@@ -262,8 +270,13 @@ static int verify_run(const struct reel_command *self, int argc, char **argv)
 
 	if (!reel_command_parse(self, argc, argv, &o, &args, &status))
 		return status;
-	if (args.n == 0) {
-		status = reel_command_misuse(self, "which capture?");
+	if (o.of_case) {
+		status = verify_case(self, &o, &args);
+		goto out;
+	}
+	if (args.n == 0 || o.rules.n || o.threads) {
+		status = reel_command_misuse(self, args.n ? "-r and -j go with --case" :
+							     "which capture?");
 		goto out;
 	}
 	r = reel_verify(args.v, (unsigned)args.n, &v, &err);
@@ -282,9 +295,10 @@ out:
 
 const struct reel_command reel_cmd_verify = {
 	.name = "verify",
-	.summary = "whether every byte of a capture is as it was written",
-	.usage = "CAPTURE...",
-	.examples = { "reel verify web1.reel", "reel verify --json web1.reel | jq .result" },
+	.summary = "whether a capture is as it was written, and a case what came of it",
+	.usage = "CAPTURE...|--case CASE.db [CAPTURE...]",
+	.examples = { "reel verify web1.reel",
+		      "reel verify --case incident.db -r policies/ web1.reel" },
 	.options = verify_table,
 	.run = verify_run,
 };
