@@ -116,6 +116,8 @@ int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct 
 	struct session *s = arg;
 
 	s->keyframe_records++;
+	if (record->type == EV_process)
+		session_keyframe_shows(s, record->pid);
 	if (s->probes && record->type == EV_map) {
 		const struct ev_map *e = (const void *)(record + 1);
 

@@ -31,7 +31,7 @@ enum helper_kind {
 	HELPER_CONTAINER = 2,	/* cgroup, path: of a cgroup that has appeared */
 	HELPER_UPROBE = 3,	/* pid, start_ns, dev, inode, path: of what was mapped executable */
 	HELPER_HOST = 4,	/* what a keyframe says of the machine apart from its processes */
-	HELPER_PROCESSES = 5,	/* processes from /proc, where there are no iterators */
+	HELPER_PROCESSES = 5,	/* from /proc, where no iterator shows them; pid: that one */
 	HELPER_KINDS = 8,
 };
 

@@ -54,7 +54,7 @@ void programs_set_ancestors(struct programs *p, const uint32_t pids[ANCESTORS_TO
 
 /* Links of the iterators over processes, their files, their maps; -1 where one does not work.
  * Returns how many do. */
-enum { ITERATORS = 3 };
+enum { ITERATOR_TASK, ITERATOR_FILE, ITERATOR_MAP, ITERATORS };
 int programs_iterators(const struct programs *p, int ret_fds[ITERATORS]);
 /* This process is in scope from now on, and what descends from it. */
 int programs_follow(struct programs *p, int pid, struct reel_err *err);

@@ -66,20 +66,37 @@ static int look_at_host(void *state, const struct helper_request *q, const struc
 	return r < 0 ? r : HELPER_ANSWERED;
 }
 
+static bool is_it(void *arg, uint32_t pid)
+{
+	return pid == *(const uint32_t *)arg;
+}
+
+static int put_process(void *arg, struct reel_record *record, struct reel_err *err)
+{
+	return record->header.type == EV_process ? record_put(arg, record, err) : 0;
+}
+
 static int look_at_processes(void *state, const struct helper_request *q,
 			     const struct record_sink *sink, struct reel_err *err)
 {
 	struct lookaround *l = state;
 	struct proc_options o = { .max_arg = l->wishes->max_arg };
 	const char **env = calloc(l->wishes->env.n + 1, sizeof(*env));
+	/* Of one that is named only that it is there. */
+	struct record_sink named = { put_process, (void *)(uintptr_t)sink };
 	struct proc_totals totals;
+	uint32_t pid = q->pid;
 	int r;
 
-	(void)q;
 	for (size_t i = 0; env && i < l->wishes->env.n; i++)
 		env[i] = l->wishes->env.v[i];
 	o.env = env;
-	if (l->command) {
+	if (pid) {
+		o.wants = is_it;
+		o.wants_arg = &pid;
+		o.parts = PROC_PROCESSES;
+		sink = &named;
+	} else if (l->command) {
 		o.wants = in_tree;
 		o.wants_arg = l;
 	}

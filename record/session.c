@@ -114,19 +114,21 @@ static int open_writer(struct session *s, struct reel_err *err)
 	return r;
 }
 
-/* Who is above the command, so that the keyframe has them: from what is scoped up to the first. */
+/*
+ * Who is above the command, so that the keyframe has them: from what is scoped up to the first. The
+ * first is above everybody.
+ */
 static void tell_ancestors(struct session *s)
 {
-	uint32_t ancestors[ANCESTORS_TOLD] = { 0 };
-	uint32_t pid = s->child.pid ? (uint32_t)getpid() : 0;
+	uint32_t pid = s->child.pid ? (uint32_t)getpid() : 1;
 
-	if (!pid && s->wishes->pids.n)
+	if (!s->child.pid && s->wishes->pids.n)
 		pid = lookaround_parent((uint32_t)strtoul(s->wishes->pids.v[0], NULL, 10));
 	for (unsigned i = 0; i < ANCESTORS_TOLD && pid; i++) {
-		ancestors[i] = pid;
+		s->ancestors[i] = pid;
 		pid = lookaround_parent(pid);
 	}
-	programs_set_ancestors(s->programs, ancestors);
+	programs_set_ancestors(s->programs, s->ancestors);
 }
 
 /* Before the rings are mapped: the helper is a copy of us as we are now. */

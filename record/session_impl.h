@@ -53,9 +53,13 @@ struct session {
 	uint64_t floor_ns, helper_floor_ns;
 	uint64_t last_records, last_bytes;
 	/* The keyframe that is being written. */
-	bool keyframe_open, keyframe_asked;
+	bool keyframe_open;
 	uint64_t keyframe_records, keyframe_since_ns;
 	struct helper_stats keyframe_before;
+	uint8_t keyframe_source; /* as its beginning said */
+	/* Above the command; of the second no iterator has shown any. */
+	uint32_t ancestors[ANCESTORS_TOLD], keyframe_hidden[ANCESTORS_TOLD];
+	bool keyframe_asked_hidden;
 
 	/* The looks once a second, and what they found last. */
 	struct session_state state;
@@ -83,6 +87,8 @@ int session_put_bytes(void *arg, struct ev_header *record, size_t bytes, struct 
 /* session_keyframe.c */
 int session_keyframe_begin(struct session *s, struct reel_err *err);
 int session_keyframe_go_on(struct session *s, struct reel_err *err);
+/* An iterator has shown this process. */
+void session_keyframe_shows(struct session *s, uint32_t pid);
 int session_put_coverage(struct session *s, struct reel_err *err);
 
 /* session_watch.c: once a second. */

@@ -21,12 +21,11 @@ enum keyframe_source { FROM_ITERATORS, FROM_PROC, FROM_BOTH };
 static int put_edge(struct session *s, enum keyframe_edge edge, bool complete, struct reel_err *err)
 {
 	struct ev_keyframe *e = reel_record_begin(&s->record, reel_type_by_id(EV_keyframe));
-	int links[ITERATORS];
 
 	s->record.header.ts = now_boottime_ns();
 	e->records = edge == KEYFRAME_END ? s->keyframe_records : 0;
 	e->edge = (uint8_t)edge;
-	e->source = programs_iterators(s->programs, links) ? FROM_BOTH : FROM_PROC;
+	e->source = s->keyframe_source;
 	e->complete = complete;
 	return session_put_own(s, &s->record, err);
 }
@@ -36,8 +35,9 @@ int session_keyframe_begin(struct session *s, struct reel_err *err)
 	struct helper_request host = { .kind = HELPER_HOST, .again = true };
 	struct helper_request processes = { .kind = HELPER_PROCESSES, .again = true };
 	struct helper_request probes = { .kind = HELPER_UPROBE, .path = "", .again = true };
-	int links[ITERATORS], r = 0;
+	int links[ITERATORS], iterators = programs_iterators(s->programs, links), r = 0;
 
+	s->keyframe_source = iterators ? FROM_BOTH : FROM_PROC;
 	/* Segments that are shorter than a keyframe takes share one. */
 	if (!s->keyframe_open)
 		r = put_edge(s, KEYFRAME_BEGIN, false, err);
@@ -46,11 +46,13 @@ int session_keyframe_begin(struct session *s, struct reel_err *err)
 	s->keyframe_open = true;
 	s->keyframe_records = 0;
 	s->keyframe_since_ns = now_boottime_ns();
+	s->keyframe_asked_hidden = links[ITERATOR_TASK] < 0;
+	memcpy(s->keyframe_hidden, s->ancestors, sizeof(s->ancestors));
 	if (s->helper) {
 		s->helper_floor_ns = s->keyframe_since_ns;
 		helper_stats(s->helper, &s->keyframe_before);
 		(void)helper_ask(s->helper, &host);
-		if (programs_iterators(s->programs, links) < ITERATORS)
+		if (iterators < ITERATORS)
 			(void)helper_ask(s->helper, &processes);
 		if (s->probes)
 			(void)helper_ask(s->helper, &probes);
@@ -69,6 +71,29 @@ static bool helper_is_done(const struct session *s)
 	return now.gone || now.answered >= now.asked;
 }
 
+void session_keyframe_shows(struct session *s, uint32_t pid)
+{
+	for (unsigned i = 0; i < ANCESTORS_TOLD; i++)
+		if (s->keyframe_hidden[i] == pid)
+			s->keyframe_hidden[i] = 0;
+}
+
+/* Some sandboxes keep processes from BPF of which /proc says at least that they are there. */
+static void ask_about_hidden(struct session *s)
+{
+	if (s->keyframe_asked_hidden || !s->helper)
+		return;
+	s->keyframe_asked_hidden = true;
+	for (unsigned i = 0; i < ANCESTORS_TOLD; i++) {
+		struct helper_request q = { .kind = HELPER_PROCESSES,
+					    .pid = s->keyframe_hidden[i],
+					    .again = true };
+
+		if (q.pid)
+			(void)helper_ask(s->helper, &q);
+	}
+}
+
 int session_keyframe_go_on(struct session *s, struct reel_err *err)
 {
 	struct keyframes_taken taken;
@@ -80,6 +105,7 @@ int session_keyframe_go_on(struct session *s, struct reel_err *err)
 	s->floor_ns = taken.floor_ns;
 	if (r < 0 || !s->keyframe_open || !taken.done)
 		return r;
+	ask_about_hidden(s);
 	late = now_boottime_ns() - s->keyframe_since_ns > KEYFRAME_PATIENCE_NS;
 	if (!helper_is_done(s) && !late)
 		return 0;
