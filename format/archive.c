@@ -324,6 +324,7 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 	a->keep_bytes = o->keep_bytes;
 	a->keep_ns = o->keep_ns;
 	a->meta = o->meta;
+	a->meta.is_encrypted = o->n_recipients > 0;
 	a->meta.number = 1;
 	/* A later run in the same boot must not give the same names to its own records again. */
 	a->own_seq = o->meta.start.boottime_ns;
@@ -333,6 +334,9 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 		return reel_err_set(err, -EINVAL, "blocks may have %u to %u bytes, not %u",
 				    PACK_LIMIT_MIN, PACK_LIMIT_MAX, block_bytes);
 	r = reel_segment_init(&a->segment, block_bytes, err);
+	if (r == 0 && o->n_recipients)
+		r = reel_crypt_writer_new(o->recipients, o->n_recipients, &a->crypt, err);
+	a->segment.crypt = a->crypt;
 	if (r == 0)
 		r = reel_pack_init(&a->own, OWN_PACK_BYTES, err);
 	if (r < 0)
@@ -441,6 +445,7 @@ void reel_archive_done(struct reel_archive *a)
 {
 	reel_pack_done(&a->own);
 	reel_segment_done(&a->segment);
+	reel_crypt_writer_free(a->crypt);
 	if (a->has_directory)
 		reel_directory_close(&a->directory);
 }

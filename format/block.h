@@ -18,6 +18,7 @@ struct reel_block {
 	const uint8_t *body;		/* h.stored_bytes */
 	const uint8_t *tag;
 	size_t total_bytes;		/* padding included; of an END without its trailer */
+	bool is_opened;			/* its body was encrypted, and right */
 };
 
 /*

@@ -304,7 +304,8 @@ int reel_directory_create(struct reel_directory *d, const struct reel_meta *meta
 	struct tm tm;
 	int fd;
 
-	safe_host(meta->host, host, sizeof(host));
+	/* What is hidden inside is not told outside. */
+	safe_host(meta->is_encrypted ? "reel" : meta->host, host, sizeof(host));
 	gmtime_r(&seconds, &tm);
 	strftime(utc, sizeof(utc), "%Y%m%dT%H%M%SZ", &tm);
 	snprintf(name, REEL_SEGMENT_NAME_MAX, "%s-%06llu-%s" TAPE_SUFFIX, host,
