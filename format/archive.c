@@ -332,6 +332,7 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 	a->meta = o->meta;
 	a->meta.is_encrypted = o->n_recipients > 0;
 	a->meta.is_sealed = o->seal != NULL;
+	a->meta.n_recipients = 0;
 	a->meta.number = 1;
 	/* A later run in the same boot must not give the same names to its own records again. */
 	a->own_seq = o->meta.start.boottime_ns;

@@ -50,7 +50,8 @@ struct reel_crypt;
 
 /*
  * Opens the segment that META begins: finds a box among meta's that a key opens, and completes meta
- * with what was hidden. -ENOKEY: there is none, and the message says whose would do.
+ * with what was hidden. -ENOKEY: there is none, and the message says whose would do. -EBADMSG with
+ * *ret not NULL: META was changed, but what follows it can be read.
  */
 int reel_crypt_open_meta(const struct reel_keys *keys, const struct reel_block *b,
 			 struct reel_meta *meta, struct reel_crypt **ret, struct reel_err *err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/crypt_impl.h"
+#include "format/keyfile.h"
 
 /* The longest segment: its blocks, and END. */
 enum { KEYS_MAX = TAPE_ROWS_MAX + 1 };
@@ -27,13 +28,10 @@ struct reel_crypt_writer {
 int reel_crypt_writer_new(const struct reel_public_key *recipients, unsigned n,
 			  struct reel_crypt_writer **ret, struct reel_err *err)
 {
-	struct reel_crypt_writer *w;
+	struct reel_crypt_writer *w = calloc(1, sizeof(*w));
 
-	if (sodium_init() < 0)
-		return reel_err_set(err, -EIO, "libsodium does not start");
-	w = calloc(1, sizeof(*w));
 	if (w)
-		w->key = sodium_malloc(TAPE_KEY_BYTES);
+		w->key = reel_secret_new(TAPE_KEY_BYTES);
 	if (!w || !w->key) {
 		free(w);
 		return reel_err_set(err, -ENOMEM, "no memory for a key");
@@ -179,8 +177,7 @@ int reel_crypt_open_meta(const struct reel_keys *keys, const struct reel_block *
 	struct reel_crypt *c = NULL;
 	int r = find_key(keys, meta, key, err);
 
-	if (r == 0)
-		r = open_hidden(b, meta, key, err);
+	*ret = NULL;
 	if (r < 0)
 		goto out;
 	c = calloc(1, sizeof(*c));
@@ -196,6 +193,7 @@ int reel_crypt_open_meta(const struct reel_keys *keys, const struct reel_block *
 	c->n_steps = 1;
 	memcpy(c->steps[0], key, sizeof(key));
 	*ret = c;
+	r = open_hidden(b, meta, key, err);
 out:
 	sodium_memzero(key, sizeof(key));
 	return r;

@@ -4,11 +4,12 @@
 #define REEL_REPLAY_REPLAY_H
 
 #include "format/command.h"
+#include "format/key_option.h"
 #include "format/moment.h"
 #include "replay/report.h"
 
 struct replay_options {
-	struct reel_strings rules, against, only, tags;
+	struct reel_strings rules, against, only, tags, keys;
 	const char *from, *to, *explain, *keep, *metrics, *output;
 	int format, severity;
 	uint32_t threads;
@@ -21,6 +22,7 @@ struct replay {
 	const struct reel_command *self;
 	struct replay_options options;
 	struct reel_args args;
+	struct reel_keys *keys;
 	struct rules *rules;
 	struct reel_reader *reader;	/* NULL: a stream, or a tape that is followed */
 	struct findings *findings;

@@ -336,7 +336,7 @@ static void read_stream(struct tape *t, const struct reel_filter *f, struct seen
 
 	memset(s, 0, sizeof(*s));
 	lseek(t->fd, 0, SEEK_SET);
-	s->code = reel_walk_stream(t->fd, f, &walk, &err);
+	s->code = reel_walk_stream(t->fd, f, NULL, &walk, &err);
 	if (s->code == 0)
 		look_at(t, s, walk);
 }
