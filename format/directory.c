@@ -68,7 +68,8 @@ static int read_meta(const struct mapping *m, struct reel_meta *ret, struct reel
 
 	if (r < 0)
 		return r;
-	if (b.h.kind != TAPE_META || b.h.flags || !reel_block_body_is_sound(&b))
+	if (b.h.kind != TAPE_META || b.h.flags & (TAPE_ZSTD | TAPE_ENCRYPTED) ||
+	    !reel_block_body_is_sound(&b))
 		return reel_err_set(err, -EBADMSG, "does not begin with META");
 	return reel_meta_decode(b.body, b.h.stored_bytes, ret, err);
 }

@@ -226,6 +226,7 @@ static void take_meta(struct verifier *x)
 		verify_damage(x, "%s", why.code ? why.msg : "META cannot be read");
 		memset(&x->meta, 0, sizeof(x->meta));
 		open_segment(x);
+		x->seal.at = -1;
 		verify_frame(x);
 		x->may_have_holes = true;
 		return;
@@ -236,11 +237,13 @@ static void take_meta(struct verifier *x)
 	}
 	if (x->meta.is_cut) {
 		x->segment.is_newer = x->meta.minor > TAPE_MINOR;
+		x->seal.at = -1;
 		verify_frame(x);
 		take_cut(x);
 		return;
 	}
 	open_segment(x);
+	verify_seal_segment(x);
 	verify_frame(x);
 	verify_items(x, x->b.body, x->b.body + x->b.h.stored_bytes);
 	x->segment.is_cut = x->is_cut;
@@ -311,6 +314,7 @@ static void take_other(struct verifier *x)
 		/* One finding for all the blocks of a segment whose META is gone. */
 		memset(&x->meta, 0, sizeof(x->meta));
 		open_segment(x);
+		x->seal.at = -1;
 		verify_damage(x, "the beginning of this segment is missing");
 		verify_frame(x);
 		x->may_have_holes = true;
@@ -345,4 +349,5 @@ void verify_take_block(struct verifier *x)
 	c->last_sequence = chain->sequence = x->b.h.sequence;
 	memcpy(chain->head, x->b.tag, TAPE_TAG_BYTES);
 	memcpy(c->head, x->b.tag, TAPE_TAG_BYTES);
+	verify_seal_block_done(x);
 }

@@ -86,6 +86,8 @@ static const struct reel_option record_table[] = {
 	{ "sync", 0, NULL, REEL_OPT_CHOICE, AT(sync),
 	  "to the disk: every 5 s, each block, or when the kernel likes (default: seconds)",
 	  .choices = "seconds|block|none" },
+	{ "seal", 0, "STATE", REEL_OPT_STRING, AT(seal),
+	  "seal each block with the key of this host, from reel keygen --host" },
 	{ "encrypt-to", 0, "KEY.pub", REEL_OPT_LIST, AT(encrypt_to),
 	  "only the secret key to this one opens the capture; to 8 of them, each opens it" },
 	{ "owner", 0, "USER", REEL_OPT_STRING, AT(owner),

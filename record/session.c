@@ -93,6 +93,7 @@ static int open_writer(struct session *s, struct reel_err *err)
 		.latency_ns = w->latency_ns,
 		.drop_oldest = w->drop_oldest,
 		.sync = (enum reel_sync)w->sync,
+		.seal = w->seal,
 		.recipients = w->recipients.keys,
 		.n_recipients = w->recipients.n,
 	};

@@ -23,6 +23,7 @@ static int put(void *arg, struct reel_record *record, struct reel_err *err)
 static int open_writer(const struct wishes *w, struct reel_writer **ret, struct reel_err *err)
 {
 	struct reel_writer_options o = { .fd = -1,
+					 .seal = w->seal,
 					 .recipients = w->recipients.keys,
 					 .n_recipients = w->recipients.n };
 	struct timespec realtime;

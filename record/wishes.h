@@ -34,6 +34,8 @@ struct wishes {
 	const char *metrics_file;
 	const char *owner;
 	const char *note;
+	const char *seal;   /* the state of the host's key; NULL: not sealed */
+	const char *anchor; /* a command; NULL: none */
 	int ready_fd;
 	bool snapshot;
 

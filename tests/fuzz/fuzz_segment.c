@@ -89,7 +89,7 @@ static void verify(const char *path)
 	char *paths[] = { (char *)(uintptr_t)path };
 	struct reel_verification *v;
 
-	if (reel_verify(paths, 1, &v, NULL) < 0)
+	if (reel_verify(paths, 1, NULL, &v, NULL) < 0)
 		return;
 	for (unsigned i = 0; i < v->n; i++)
 		for (unsigned k = 0; k < v->captures[i].n_findings; k++)

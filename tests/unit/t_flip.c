@@ -585,7 +585,7 @@ static bool is_found(struct tape *t)
 	struct reel_err err;
 	bool found = false;
 
-	if (reel_verify(paths, 1, &v, &err) < 0)
+	if (reel_verify(paths, 1, NULL, &v, &err) < 0)
 		return true;
 	for (unsigned i = 0; i < v->n; i++)
 		found |= v->captures[i].n_damages || v->captures[i].torn_bytes ||
