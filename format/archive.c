@@ -40,13 +40,19 @@ static int try_segment(struct reel_archive *a, struct reel_err *err)
 			return r;
 	}
 	memcpy(head, seg->head, sizeof(head));
+	if (a->seal)
+		reel_seal_hold(a->seal);
 	r = reel_segment_begin(seg, fd, &a->meta, err);
 	if (r < 0 && a->has_directory) {
 		seg->sequence = sequence;
+		if (a->seal)
+			reel_seal_go_back(a->seal);
 		memcpy(seg->head, head, sizeof(head));
 		(void)reel_segment_close(seg, NULL);
 		reel_directory_discard(&a->directory, a->name);
 	}
+	if (a->seal)
+		reel_seal_let_go(a->seal);
 	return r;
 }
 
@@ -325,6 +331,7 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 	a->keep_ns = o->keep_ns;
 	a->meta = o->meta;
 	a->meta.is_encrypted = o->n_recipients > 0;
+	a->meta.is_sealed = o->seal != NULL;
 	a->meta.n_recipients = 0;
 	a->meta.number = 1;
 	/* A later run in the same boot must not give the same names to its own records again. */
@@ -350,6 +357,11 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 		r = open_directory(a, o->directory, err);
 	else
 		a->segment.fd = o->fd;
+	/* Here, since only now its place in a chain is known; and before its first block. */
+	if (r == 0 && o->seal)
+		r = reel_seal_begin(o->seal, a->meta.capture, a->segment.sequence, a->meta.run,
+				    &a->seal, &a->meta.seal, err);
+	a->segment.seal = a->seal;
 	return r < 0 ? r : begin_segment(a, err);
 }
 
@@ -447,6 +459,7 @@ void reel_archive_done(struct reel_archive *a)
 	reel_pack_done(&a->own);
 	reel_segment_done(&a->segment);
 	reel_crypt_writer_free(a->crypt);
+	reel_seal_free(a->seal);
 	if (a->has_directory)
 		reel_directory_close(&a->directory);
 }

@@ -224,6 +224,7 @@ static int put_announcement(struct cutter *x, const struct reel_segment *s,
 	meta->number = 0;
 	meta->has_previous = false;
 	meta->is_derived = false;
+	meta->is_sealed = false;
 	meta->is_cut = true;
 	meta->cut = (struct tape_cut){ range->from_ns, range->to_ns, n_segments, n_blocks };
 	do {
@@ -239,7 +240,7 @@ static int put_announcement(struct cutter *x, const struct reel_segment *s,
 		block + TAPE_HEADER_MIN);
 	h.stored_bytes = h.raw_bytes;
 	memcpy(block, &h, sizeof(h));
-	r = put(x, block, reel_block_finish(block), err);
+	r = put(x, block, reel_block_finish(block, NULL), err);
 out:
 	free(meta);
 	free(block);

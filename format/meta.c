@@ -47,6 +47,7 @@ static const struct row {
 	VALUE(TAPE_META_START, start, 0),
 	FLAGGED(TAPE_META_PREVIOUS, previous, has_previous),
 	FLAGGED(TAPE_META_CUT, cut, is_cut),
+	FLAGGED(TAPE_META_SEAL, seal, is_sealed),
 #undef VALUE
 #undef TEXT
 #undef FLAGGED

@@ -36,6 +36,8 @@ struct reel_meta {
 	bool is_encrypted;		/* all that is hidden below is empty until it is opened */
 	unsigned n_recipients;
 	struct tape_recipient recipients[TAPE_RECIPIENTS_MAX];
+	bool is_sealed;
+	struct tape_seal seal;
 	uint16_t major, minor;
 };
 

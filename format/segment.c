@@ -125,7 +125,7 @@ static int put_block(struct reel_segment_writer *s, struct tape_header *h,
 	int r;
 
 	h->magic = TAPE_MAGIC;
-	h->flags |= is_secret ? TAPE_ENCRYPTED : 0;
+	h->flags |= (is_secret ? TAPE_ENCRYPTED : 0) | (s->seal ? TAPE_SEALED : 0);
 	h->bloom_bytes = p ? (uint16_t)reel_pack_bloom_bytes(p) : 0;
 	h->header_bytes = (uint16_t)(TAPE_HEADER_MIN + secret_bytes + h->bloom_bytes);
 	h->segment = s->id;
@@ -151,7 +151,7 @@ static int put_block(struct reel_segment_writer *s, struct tape_header *h,
 	memcpy(block, h, sizeof(*h));
 	if (is_secret)
 		reel_crypt_block(s->crypt, block);
-	total = reel_block_finish(block);
+	total = reel_block_finish(block, s->seal ? reel_seal_key(s->seal) : NULL);
 	if (h->kind == TAPE_END) {
 		struct tape_trailer t;
 
@@ -171,6 +171,8 @@ static int put_block(struct reel_segment_writer *s, struct tape_header *h,
 	}
 	if (s->crypt)
 		reel_crypt_next(s->crypt);
+	if (s->seal)
+		reel_seal_next(s->seal);
 	memcpy(s->head, body + h->stored_bytes, sizeof(s->head));
 	s->offset += total;
 	s->unsynced_bytes += total;

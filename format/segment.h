@@ -10,6 +10,7 @@
 #include "format/err.h"
 #include "format/meta.h"
 #include "format/pack.h"
+#include "format/seal.h"
 #include "format/tape.h"
 
 struct reel_segment_writer {
@@ -30,6 +31,7 @@ struct reel_segment_writer {
 	uint64_t first_sequence;
 
 	struct reel_crypt_writer *crypt; /* NULL: not encrypted; the owner's */
+	struct reel_seal *seal;		 /* NULL: not sealed; the owner's */
 	struct ZSTD_CCtx_s *zstd;
 	uint8_t *raw;			/* a body before compression */
 	uint8_t *block;			/* a whole block */

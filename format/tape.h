@@ -10,7 +10,7 @@
  *	            bloom filter of the pids                              bloom_bytes
  *	            XXH3-64 of the header so far, seeded                  8
  *	            body as stored                                        stored_bytes
- *	            tag: BLAKE2b-256 of header and body                   32
+ *	            tag: BLAKE2b-256 of header and body, keyed if SEALED  32
  *	            zeros up to a multiple of 8
  *	            END only: struct tape_trailer                         16
  *
@@ -229,7 +229,8 @@ enum tape_meta_tag {
 	TAPE_META_CUT,			/* struct tape_cut */
 	TAPE_META_SOURCE,		/* struct tape_source, then text: what was chosen */
 	TAPE_META_RUN,			/* u64: which run of the recorder wrote it */
-	TAPE_META_RECIPIENTS = 20,	/* struct tape_recipient [] */
+	TAPE_META_SEAL,			/* struct tape_seal */
+	TAPE_META_RECIPIENTS,		/* struct tape_recipient [] */
 	TAPE_META_HIDDEN,		/* nonce, items, mac: what only they may read */
 };
 
@@ -242,6 +243,13 @@ enum tape_feature {
 struct tape_recipient {
 	uint8_t id[TAPE_ID_BYTES];		/* of the public key */
 	uint8_t box[TAPE_BOX_BYTES];
+};
+
+/* Of a sealed segment: from which key of which host its run began. */
+struct tape_seal {
+	uint8_t host[TAPE_ID_BYTES];		/* id of the host's key */
+	uint64_t n;				/* the run's number, of all of the host's */
+	uint64_t first_sequence;		/* of the run's first block */
 };
 
 struct tape_start {

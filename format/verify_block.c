@@ -55,7 +55,7 @@ void verify_frame(struct verifier *x)
 		verify_damage(x, "padding is not zero");
 	if (h->flags & TAPE_SEALED)
 		c->sealed_blocks++;
-	else if (!reel_block_tag_is_right(&x->b))
+	else if (!reel_block_tag_is_right(&x->b, NULL))
 		verify_damage(x, "tag does not match header and body");
 	if (h->flags & TAPE_ENCRYPTED)
 		c->encrypted_blocks++;

@@ -34,6 +34,7 @@ struct reel_writer_options {
 	struct reel_meta meta;	/* machine, host, note ...; ids of an existing capture win */
 
 	const struct reel_public_key *recipients; /* who alone can read it */
+	const char *seal; /* the state of the host's key to seal with; NULL: not sealed */
 	unsigned n_recipients; /* TAPE_RECIPIENTS_MAX at most; 0: it is not encrypted */
 
 	uint32_t block_bytes;	/* 0 in any of these: the default */

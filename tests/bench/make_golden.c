@@ -207,7 +207,7 @@ static void put(struct hand *x, struct tape_header h, size_t raw_bytes, const st
 		memcpy(x->block + h.header_bytes, x->raw, raw_bytes);
 	}
 	memcpy(x->block, &h, sizeof(h));
-	n = reel_block_finish(x->block);
+	n = reel_block_finish(x->block, NULL);
 	memcpy(x->head, x->block + h.header_bytes + h.stored_bytes, sizeof(x->head));
 	if (write(x->fd, x->block, n) != (ssize_t)n)
 		exit(1);
