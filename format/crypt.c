@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The cipher itself: where in a block it works, and with which keys. FORMAT.md, section 19. */
+/* The cipher itself: where in a block it works, and with which keys. FORMAT.md, section 21. */
 #include "format/crypt.h"
 
 #include <errno.h>

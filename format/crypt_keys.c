@@ -12,7 +12,7 @@
 /* The longest segment: its blocks, and END. */
 enum { KEYS_MAX = TAPE_ROWS_MAX + 1 };
 
-/* What the mac of META's hidden part covers besides, before all items that stand before it. */
+/* What the mac of META's hidden part covers besides; then all of the body that stands before it. */
 struct place {
 	uint64_t segment, sequence;
 };
@@ -70,18 +70,22 @@ size_t reel_crypt_meta(const struct reel_crypt_writer *w, const struct reel_meta
 		       uint64_t segment, uint64_t sequence, uint8_t buffer[REEL_META_MAX])
 {
 	uint8_t beside[sizeof(struct place) + REEL_META_MAX];
-	uint8_t hidden[TAPE_NONCE_BYTES + REEL_META_MAX + TAPE_MAC_BYTES];
-	size_t n = reel_meta_encode_part(meta, REEL_META_PUBLIC, buffer), n_hidden;
+	uint8_t hidden[TAPE_NONCE_BYTES + REEL_META_MAX + TAPE_MAC_BYTES] = { 0 };
+	uint8_t *items = hidden + TAPE_NONCE_BYTES, *end;
+	size_t n = reel_meta_encode_part(meta, REEL_META_PUBLIC, buffer);
+	size_t n_items = reel_meta_encode_part(meta, REEL_META_HIDDEN, items);
 
+	/* Put there first, so that the mac covers the head of the item, too. */
+	end = reel_item_put(buffer + n, TAPE_META_HIDDEN, hidden,
+			    TAPE_NONCE_BYTES + n_items + TAPE_MAC_BYTES);
+	n += sizeof(struct tape_item);
 	memcpy(beside, &(struct place){ segment, sequence }, sizeof(struct place));
 	memcpy(beside + sizeof(struct place), buffer, n);
 	randombytes_buf(hidden, TAPE_NONCE_BYTES);
-	n_hidden = reel_meta_encode_part(meta, REEL_META_HIDDEN, hidden + TAPE_NONCE_BYTES);
-	crypt_seal(hidden + TAPE_NONCE_BYTES, n_hidden, hidden + TAPE_NONCE_BYTES + n_hidden,
-		   beside, sizeof(struct place) + n, hidden, w->key);
-	return (size_t)(reel_item_put(buffer + n, TAPE_META_HIDDEN, hidden,
-				      TAPE_NONCE_BYTES + n_hidden + TAPE_MAC_BYTES) -
-			buffer);
+	crypt_seal(items, n_items, items + n_items, beside, sizeof(struct place) + n, hidden,
+		   w->key);
+	memcpy(buffer + n, hidden, TAPE_NONCE_BYTES + n_items + TAPE_MAC_BYTES);
+	return (size_t)(end - buffer);
 }
 
 void reel_crypt_block(const struct reel_crypt_writer *w, uint8_t *at)
@@ -133,11 +137,11 @@ static int find_key(const struct reel_keys *keys, const struct reel_meta *meta,
 	return reel_err_set(err, -ENOKEY, "encrypted to %s: --key FILE is needed", ids);
 }
 
-/* The part of META that is hidden; where its items begin is where it stands in the body. */
+/* The part of META that is hidden. */
 static int open_hidden(const struct reel_block *b, struct reel_meta *meta,
 		       const uint8_t key[TAPE_KEY_BYTES], struct reel_err *err)
 {
-	const uint8_t *at = b->body, *end = at + b->h.stored_bytes, *start = at;
+	const uint8_t *at = b->body, *end = at + b->h.stored_bytes;
 	struct place place = { b->h.segment, b->h.sequence };
 	uint8_t *beside = NULL, *items = NULL;
 	struct reel_item item;
@@ -145,11 +149,11 @@ static int open_hidden(const struct reel_block *b, struct reel_meta *meta,
 	int r;
 
 	while ((r = reel_item_next(&at, end, &item)) > 0 && item.tag != TAPE_META_HIDDEN)
-		start = at;
+		;
 	if (r <= 0 || item.bytes < TAPE_NONCE_BYTES + TAPE_MAC_BYTES)
 		return reel_err_set(err, -EBADMSG, "META lacks its hidden part");
 	n = item.bytes - TAPE_NONCE_BYTES - TAPE_MAC_BYTES;
-	before = (size_t)(start - b->body);
+	before = (size_t)(item.value - b->body);
 	beside = malloc(sizeof(place) + before);
 	items = malloc(n + 1);
 	if (!beside || !items) {

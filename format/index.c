@@ -260,7 +260,8 @@ static int add_block(struct reel_indexer *x, const struct reel_block *b, uint64_
 	else if (s->crypt && b->h.flags & TAPE_ENCRYPTED &&
 		 reel_crypt_open_header(s->crypt, &plain, NULL, &why) < 0)
 		damage(x, offset, why.msg);
-	memcpy(e.types, plain.h.types, sizeof(e.types));
+	if (!s->is_closed)
+		memcpy(e.types, plain.h.types, sizeof(e.types));
 	return add_entry(x, &e, err);
 }
 
