@@ -85,7 +85,8 @@ static bool remark(const struct reel_verified *c, unsigned i, char *text, size_t
 		{ c->accounted_events, "%llu events were told as lost" },
 		{ c->seal.is_expected ? 0 : c->sealed_blocks,
 		  "%llu blocks are sealed: their tags need the key" },
-		{ c->encrypted_blocks, "%llu blocks are encrypted: their events were not checked" },
+		{ c->encrypted_blocks - c->opened_blocks,
+		  "%llu blocks are encrypted: their events were not checked" },
 	};
 
 	for (unsigned k = 0; k < sizeof(remarks) / sizeof(remarks[0]); k++) {

@@ -390,6 +390,8 @@ int reel_verify(char *const *paths, unsigned n, const struct reel_verify_with *w
 		r = verify_files(x, err);
 	reel_schema_free(x->segment.schema);
 	reel_unpack_done(&x->u);
+	reel_crypt_free(x->segment.crypt);
+	reel_plain_done(&x->plain);
 	verify_seal_end(x);
 	free(x->segment.rows);
 	free(x->chains);

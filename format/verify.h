@@ -78,6 +78,7 @@ struct reel_verified {
 	uint64_t accounted_events;	/* what LOST records say of such */
 	uint64_t torn_bytes, unclean_segments, cut_segments;
 	uint64_t sealed_blocks, encrypted_blocks;
+	uint64_t opened_blocks;		/* of those that are encrypted */
 	struct reel_verified_seal seal;
 	bool is_derived, is_being_written;
 	bool head_is_missing;		/* something came before it, and no RETIRED says so */

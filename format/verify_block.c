@@ -31,6 +31,7 @@ static bool is_zero(const void *bytes, size_t n)
 void verify_frame(struct verifier *x)
 {
 	const struct tape_header *h = &x->b.h;
+	bool is_secret = h->flags & TAPE_ENCRYPTED;
 
 	if (h->reserved)
 		verify_damage(x, "a reserved field of the header is not zero");
@@ -40,21 +41,24 @@ void verify_frame(struct verifier *x)
 		verify_damage(x, "sealed or encrypted, which this version of the format cannot be");
 	if (h->flags & TAPE_KEYFRAME && h->kind != TAPE_STATE)
 		verify_damage(x, "a keyframe in a block that is not STATE");
-	if (h->header_bytes != TAPE_HEADER_MIN + h->bloom_bytes && !x->segment.is_newer)
+	if (h->header_bytes != TAPE_HEADER_MIN + h->bloom_bytes +
+				       (is_secret && x->meta.minor >= 1 ?
+						sizeof(struct tape_secret) :
+						0) &&
+	    !x->segment.is_newer)
 		verify_damage(x, "header has fields that this version of the format lacks");
 	if (!(h->flags & (TAPE_ZSTD | TAPE_ENCRYPTED)) && h->raw_bytes != h->stored_bytes)
 		verify_damage(x, "stored and raw length differ in a block that is not compressed");
 	if (!holds_events(h->kind) && h->kind < TAPE_KINDS &&
 	    (h->n_events || h->ts_min || h->ts_max || h->settled || h->bloom_bytes ||
-	     !is_zero(h->types, sizeof(h->types))))
+	     (!is_secret && !is_zero(h->types, sizeof(h->types)))))
 		verify_damage(x, "header speaks of events, but this kind of block has none");
 	if (!reel_block_body_is_sound(&x->b))
 		verify_damage(x, "body does not match its checksum");
 	if (!reel_block_padding_is_zero(&x->b))
 		verify_damage(x, "padding is not zero");
 	verify_tag(x);
-	if (h->flags & TAPE_ENCRYPTED)
-		verify_capture(x)->encrypted_blocks++;
+	verify_capture(x)->encrypted_blocks += is_secret;
 }
 
 void verify_schema(struct verifier *x)
@@ -64,6 +68,8 @@ void verify_schema(struct verifier *x)
 	uint8_t *raw = NULL;
 	int r = -ENOMEM;
 
+	if (x->b.h.flags & TAPE_ENCRYPTED)
+		return;
 	if (!x->u.zstd)
 		x->u.zstd = ZSTD_createDCtx();
 	raw = malloc(x->b.h.raw_bytes + 8u);

@@ -4,6 +4,7 @@
 #define REEL_FORMAT_VERIFY_IMPL_H
 
 #include "format/block.h"
+#include "format/crypt.h"
 #include "format/meta.h"
 #include "format/schema.h"
 #include "format/unpack.h"
@@ -69,6 +70,7 @@ struct verify_segment {
 	uint64_t n_blocks;
 	uint64_t settled;
 	struct reel_schema *schema;
+	struct reel_crypt *crypt;	/* NULL: not encrypted, or no key opens it */
 	struct tape_row *rows;		/* as END must have them, TAPE_ROWS_MAX at most */
 	uint32_t n_rows, rows_room;
 	struct tape_totals totals;
@@ -94,6 +96,7 @@ struct verifier {
 	uint64_t offset;
 	struct verify_segment segment;
 	struct reel_unpacked u;
+	struct reel_plain plain;	/* where a block lies that was encrypted */
 	struct reel_meta meta;
 	bool is_cut;			/* a cut has announced the segment at hand */
 
@@ -129,6 +132,10 @@ void verify_finish_recording(struct verifier *x);
 void verify_frame(struct verifier *x);
 void verify_schema(struct verifier *x);
 void verify_events(struct verifier *x);
+/* verify_crypt.c: the segment that META has begun, and the block at hand, become plain if a key is
+ * there. */
+void verify_crypt_segment(struct verifier *x);
+void verify_crypt_block(struct verifier *x);
 /* verify_seal.c: the tag of the block at hand, and where it stands among those that are sealed. */
 int verify_seal_begin(struct verifier *x);
 void verify_seal_end(struct verifier *x);

@@ -71,6 +71,8 @@ void verify_close_segment(struct verifier *x)
 	}
 	reel_schema_free(s->schema);
 	s->schema = NULL;
+	reel_crypt_free(s->crypt);
+	s->crypt = NULL;
 	s->is_open = false;
 }
 
@@ -243,6 +245,7 @@ static void take_meta(struct verifier *x)
 		return;
 	}
 	open_segment(x);
+	verify_crypt_segment(x);
 	verify_seal_segment(x);
 	verify_frame(x);
 	verify_items(x, x->b.body, x->b.body + x->b.h.stored_bytes);
@@ -309,6 +312,7 @@ static void take_content(struct verifier *x)
 static void take_other(struct verifier *x)
 {
 	struct verify_segment *s = &x->segment;
+	struct reel_block raw;
 
 	if (!s->is_open || x->b.h.segment != s->id) {
 		/* One finding for all the blocks of a segment whose META is gone. */
@@ -324,7 +328,12 @@ static void take_other(struct verifier *x)
 	}
 	verify_frame(x);
 	check_place(x);
+	raw = x->b;
+	verify_crypt_block(x);
 	take_content(x);
+	/* END has the types as they are when decrypted, and all else as it is on tape. */
+	memcpy(raw.h.types, x->b.h.types, sizeof(raw.h.types));
+	x->b = raw;
 }
 
 void verify_take_block(struct verifier *x)
