@@ -40,13 +40,19 @@ static int try_segment(struct reel_archive *a, struct reel_err *err)
 			return r;
 	}
 	memcpy(head, seg->head, sizeof(head));
+	if (a->seal)
+		reel_seal_hold(a->seal);
 	r = reel_segment_begin(seg, fd, &a->meta, err);
 	if (r < 0 && a->has_directory) {
 		seg->sequence = sequence;
+		if (a->seal)
+			reel_seal_go_back(a->seal);
 		memcpy(seg->head, head, sizeof(head));
 		(void)reel_segment_close(seg, NULL);
 		reel_directory_discard(&a->directory, a->name);
 	}
+	if (a->seal)
+		reel_seal_let_go(a->seal);
 	return r;
 }
 
@@ -324,6 +330,9 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 	a->keep_bytes = o->keep_bytes;
 	a->keep_ns = o->keep_ns;
 	a->meta = o->meta;
+	a->meta.is_encrypted = o->n_recipients > 0;
+	a->meta.is_sealed = o->seal != NULL;
+	a->meta.n_recipients = 0;
 	a->meta.number = 1;
 	/* A later run in the same boot must not give the same names to its own records again. */
 	a->own_seq = o->meta.start.boottime_ns;
@@ -333,6 +342,9 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 		return reel_err_set(err, -EINVAL, "blocks may have %u to %u bytes, not %u",
 				    PACK_LIMIT_MIN, PACK_LIMIT_MAX, block_bytes);
 	r = reel_segment_init(&a->segment, block_bytes, err);
+	if (r == 0 && o->n_recipients)
+		r = reel_crypt_writer_new(o->recipients, o->n_recipients, &a->crypt, err);
+	a->segment.crypt = a->crypt;
 	if (r == 0)
 		r = reel_pack_init(&a->own, OWN_PACK_BYTES, err);
 	if (r < 0)
@@ -345,6 +357,11 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 		r = open_directory(a, o->directory, err);
 	else
 		a->segment.fd = o->fd;
+	/* Here, since only now its place in a chain is known; and before its first block. */
+	if (r == 0 && o->seal)
+		r = reel_seal_begin(o->seal, a->meta.capture, a->segment.sequence, a->meta.run,
+				    &a->seal, &a->meta.seal, err);
+	a->segment.seal = a->seal;
 	return r < 0 ? r : begin_segment(a, err);
 }
 
@@ -441,6 +458,8 @@ void reel_archive_done(struct reel_archive *a)
 {
 	reel_pack_done(&a->own);
 	reel_segment_done(&a->segment);
+	reel_crypt_writer_free(a->crypt);
+	reel_seal_free(a->seal);
 	if (a->has_directory)
 		reel_directory_close(&a->directory);
 }

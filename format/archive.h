@@ -30,6 +30,8 @@ struct reel_archive {
 	_Atomic int64_t realtime_offset; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 
 	struct reel_meta meta; /* of the open segment */
+	struct reel_crypt_writer *crypt; /* NULL: not encrypted */
+	struct reel_seal *seal;		 /* NULL: not sealed */
 	struct reel_segment_writer segment;
 	struct reel_directory directory;
 	char name[REEL_SEGMENT_NAME_MAX];

@@ -22,10 +22,12 @@ static uint64_t body_sum(const uint8_t *body, const struct tape_header *h)
 	return XXH3_64bits_withSeed(body, h->stored_bytes, seed_of(h));
 }
 
-static void tag_of(const uint8_t *at, const struct tape_header *h, uint8_t tag[TAPE_TAG_BYTES])
+static void tag_of(const uint8_t *at, const struct tape_header *h, const uint8_t *key,
+		   uint8_t tag[TAPE_TAG_BYTES])
 {
 	crypto_generichash_blake2b(tag, TAPE_TAG_BYTES, at,
-				   (unsigned long long)h->header_bytes + h->stored_bytes, NULL, 0);
+				   (unsigned long long)h->header_bytes + h->stored_bytes, key,
+				   key ? TAPE_KEY_BYTES : 0);
 }
 
 static bool within_limits(const struct tape_header *h)
@@ -75,12 +77,12 @@ bool reel_block_body_is_sound(const struct reel_block *b)
 	return body_sum(b->body, &b->h) == b->h.body_sum;
 }
 
-bool reel_block_tag_is_right(const struct reel_block *b)
+bool reel_block_tag_is_right(const struct reel_block *b, const uint8_t *key)
 {
 	uint8_t tag[TAPE_TAG_BYTES];
 
-	tag_of(b->at, &b->h, tag);
-	return memcmp(tag, b->tag, sizeof(tag)) == 0;
+	tag_of(b->at, &b->h, key, tag);
+	return sodium_memcmp(tag, b->tag, sizeof(tag)) == 0;
 }
 
 bool reel_block_padding_is_zero(const struct reel_block *b)
@@ -91,7 +93,7 @@ bool reel_block_padding_is_zero(const struct reel_block *b)
 	return true;
 }
 
-size_t reel_block_finish(uint8_t *at)
+size_t reel_block_finish(uint8_t *at, const uint8_t *key)
 {
 	struct tape_header h;
 	uint8_t *body, *tag;
@@ -106,7 +108,7 @@ size_t reel_block_finish(uint8_t *at)
 	memcpy(at, &h, sizeof(h));
 	sum = header_sum(at, &h);
 	memcpy(body - TAPE_SUM_BYTES, &sum, sizeof(sum));
-	tag_of(at, &h, tag);
+	tag_of(at, &h, key, tag);
 	memset(tag + TAPE_TAG_BYTES, 0, (size_t)(at + total - tag) - TAPE_TAG_BYTES);
 	return total;
 }
@@ -119,7 +121,7 @@ int reel_block_inflate(const struct reel_block *b, ZSTD_DCtx *zstd, uint8_t *to,
 
 	if (b->h.flags & TAPE_ENCRYPTED)
 		return reel_err_set(err, -EPROTONOSUPPORT, "block is encrypted");
-	if (!reel_block_body_is_sound(b))
+	if (!b->is_opened && !reel_block_body_is_sound(b))
 		return reel_err_set(err, -EBADMSG, "block body does not match its checksum");
 	if (!(b->h.flags & TAPE_ZSTD)) {
 		if (b->h.raw_bytes != b->h.stored_bytes)

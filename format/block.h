@@ -18,6 +18,7 @@ struct reel_block {
 	const uint8_t *body;		/* h.stored_bytes */
 	const uint8_t *tag;
 	size_t total_bytes;		/* padding included; of an END without its trailer */
+	bool is_opened;			/* its body was encrypted, and right */
 };
 
 /*
@@ -30,16 +31,16 @@ int reel_block_parse(const uint8_t *at, size_t available, struct reel_block *ret
 
 /* Rule 4: the stored body is what was written. */
 bool reel_block_body_is_sound(const struct reel_block *b);
-/* Padding and the unkeyed tag. */
+/* Padding and the tag, with the key of a sealed block, or NULL. */
 bool reel_block_padding_is_zero(const struct reel_block *b);
-bool reel_block_tag_is_right(const struct reel_block *b);
+bool reel_block_tag_is_right(const struct reel_block *b, const uint8_t *key);
 
 /*
  * Completes a block that is being made in place: a header with all fields but the sums, the bloom,
  * the room for the header's sum, and the body as stored. Fills in the sums, writes the tag and the
- * padding behind the body. Returns the bytes of the whole block.
+ * padding behind the body. Returns the bytes of the whole block. KEY seals it; NULL: not.
  */
-size_t reel_block_finish(uint8_t *at);
+size_t reel_block_finish(uint8_t *at, const uint8_t *key);
 
 static inline size_t reel_block_total_bytes(const struct tape_header *h)
 {

@@ -9,13 +9,14 @@
 
 #include "format/command.h"
 #include "format/cut.h"
+#include "format/key_option.h"
 #include "format/moment.h"
 #include "format/out.h"
 #include "format/outcome.h"
 
 struct cut_options {
 	const char *output, *from, *to;
-	struct reel_strings types, pids;
+	struct reel_strings types, pids, keys;
 };
 
 #define AT(field) offsetof(struct cut_options, field)
@@ -30,6 +31,7 @@ static const struct reel_option cut_table[] = {
 	  "only of these processes; may be repeated" },
 	{ "type", 0, "NAME,...", REEL_OPT_LIST, AT(types),
 	  "only of these types, besides what tells the state; may be repeated" },
+	REEL_KEY_OPTION(AT(keys)),
 	{ 0 },
 };
 
@@ -37,6 +39,7 @@ struct cut {
 	const struct reel_command *self;
 	struct cut_options options;
 	struct reel_args args;
+	struct reel_keys *keys;
 	struct reel_reader *reader;
 	struct reel_filter filter;
 	struct reel_out chosen;		/* what was asked for, in words */
@@ -193,7 +196,10 @@ static int cut_run(const struct reel_command *self, int argc, char **argv)
 		status = reel_command_misuse(self, "%s", misuse);
 		goto out;
 	}
-	r = reel_reader_open(c->args.v[0], &c->reader, &err);
+	status = reel_key_option_load(self, &c->options.keys, &c->keys);
+	if (status != REEL_STATUS_OK)
+		goto out;
+	r = reel_reader_open_all(c->args.v, 1, c->keys, &c->reader, &err);
 	status = r < 0 ? reel_command_fail(self, reel_status_of(r), &err) : choose(c);
 	if (status == REEL_STATUS_OK)
 		status = cut_to_file(c);
@@ -201,6 +207,7 @@ static int cut_run(const struct reel_command *self, int argc, char **argv)
 		status = conclude(c);
 out:
 	reel_reader_close(c->reader);
+	reel_keys_free(c->keys);
 	out_done(&c->chosen);
 	reel_options_done(cut_table, &c->options);
 	free(c);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "format/command.h"
+#include "format/key_option.h"
 #include "format/out.h"
 #include "format/outcome.h"
 #include "format/summary_show.h"
@@ -14,6 +15,7 @@ enum { INFO_TEXT, INFO_JSON };
 
 struct info_options {
 	int format;
+	struct reel_strings keys;
 };
 
 static const struct reel_option info_table[] = {
@@ -21,6 +23,7 @@ static const struct reel_option info_table[] = {
 	  "how to print it (default: text)", .choices = "text|json" },
 	{ "json", 0, NULL, REEL_OPT_SET, offsetof(struct info_options, format),
 	  "same as --format json", .value = INFO_JSON },
+	REEL_KEY_OPTION(offsetof(struct info_options, keys)),
 	{ 0 },
 };
 
@@ -56,9 +59,13 @@ static enum reel_status judge(const struct reel_reader *r, const struct reel_sum
 	bool complete = true;
 
 	for (unsigned i = 0; i < r->n_sources; i++) {
-		complete &= list[i].ending == REEL_COMPLETE && !list[i].lost;
-		for (unsigned k = 0; k < list[i].source->n_segments; k++)
-			readable += r->segments[list[i].source->first_segment + k].schema != NULL;
+		complete &= list[i].ending == REEL_COMPLETE && !list[i].lost &&
+			    !list[i].closed_segments;
+		for (unsigned k = 0; k < list[i].source->n_segments; k++) {
+			const struct reel_segment *s = &r->segments[list[i].source->first_segment + k];
+
+			readable += s->schema != NULL || s->is_closed;
+		}
 	}
 	if (!readable && health->n_damages)
 		return REEL_STATUS_UNREADABLE;
@@ -71,12 +78,15 @@ static int info_captures(const struct reel_command *self, const struct info_opti
 	struct reel_health *health = malloc(sizeof(*health));
 	struct reel_summary *list = NULL;
 	struct reel_reader *r = NULL;
+	struct reel_keys *keys = NULL;
 	char line[REEL_HEALTH_LINE];
 	struct reel_err err = { 0 };
-	int status, result = -ENOMEM;
+	int status = reel_key_option_load(self, &o->keys, &keys), result = -ENOMEM;
 
+	if (status != REEL_STATUS_OK)
+		goto out;
 	if (health)
-		result = reel_reader_open_all(args->v, (unsigned)args->n, &r, &err);
+		result = reel_reader_open_closed(args->v, (unsigned)args->n, keys, &r, &err);
 	else
 		reel_err_set(&err, result, "no memory");
 	if (result == 0) {
@@ -98,6 +108,7 @@ out:
 	if (r)
 		reel_summary_free(list, r);
 	reel_reader_close(r);
+	reel_keys_free(keys);
 	free(health);
 	return status;
 }

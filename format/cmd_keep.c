@@ -77,7 +77,7 @@ static int keep(const struct reel_command *self, const struct keep_options *o,
 	struct reel_err err = { 0 };
 	char size[REEL_SIZE_TEXT];
 	bool *wanted = NULL;
-	int status, result = reel_reader_open(args->v[0], &r, &err);
+	int status, result = reel_reader_open_closed(args->v, 1, NULL, &r, &err);
 
 	if (result < 0) {
 		status = reel_command_fail(self, reel_status_of(result), &err);

@@ -33,10 +33,11 @@ struct merge {
 };
 
 /* A host name is somebody else's text: what could mean something in a path becomes '_'. */
-static void name_of(const struct reel_source *s, char *to, size_t size)
+static void name_of(const struct reel_reader *r, const struct reel_source *s, char *to, size_t size)
 {
 	char id[2 * TAPE_ID_BYTES + 1], host[65];
 	size_t n = strnlen(s->host, sizeof(host) - 1);
+	bool is_closed = r->segments[s->first_segment].is_closed;
 
 	for (size_t i = 0; i < n; i++) {
 		char c = s->host[i];
@@ -47,7 +48,7 @@ static void name_of(const struct reel_source *s, char *to, size_t size)
 	}
 	host[n] = '\0';
 	reel_id_format(s->capture, id);
-	snprintf(to, size, "%s-%.8s", n ? host : "_", id);
+	snprintf(to, size, "%s-%.8s", n ? host : is_closed ? "reel" : "_", id);
 }
 
 /* The first source that two operands share, and its name. */
@@ -62,7 +63,7 @@ static bool find_double(const struct merge *m, char *name, size_t size)
 					if (memcmp(s->capture, m->readers[b]->sources[k].capture,
 						   TAPE_ID_BYTES) != 0)
 						continue;
-					name_of(s, name, size);
+					name_of(m->readers[a], s, name, size);
 					return true;
 				}
 	return false;
@@ -87,7 +88,7 @@ static int put_source(struct merge *m, const struct reel_reader *r, const struct
 	char name[96], *path = NULL;
 	int result;
 
-	name_of(s, name, sizeof(name));
+	name_of(r, s, name, sizeof(name));
 	if (!wanted || asprintf(&path, "%s/%s", directory, name) < 0) {
 		free(wanted);
 		return reel_err_set(err, -ENOMEM, "no memory");
@@ -112,7 +113,7 @@ static int open_all(struct merge *m, const struct reel_args *args)
 
 	m->readers = calloc((size_t)args->n, sizeof(struct reel_reader *));
 	for (int i = 0; m->readers && i < args->n; i++) {
-		int r = reel_reader_open(args->v[i], &m->readers[i], &err);
+		int r = reel_reader_open_closed(&args->v[i], 1, NULL, &m->readers[i], &err);
 
 		if (r < 0)
 			return reel_command_fail(m->self, reel_status_of(r), &err);

@@ -224,6 +224,7 @@ static int put_announcement(struct cutter *x, const struct reel_segment *s,
 	meta->number = 0;
 	meta->has_previous = false;
 	meta->is_derived = false;
+	meta->is_sealed = false;
 	meta->is_cut = true;
 	meta->cut = (struct tape_cut){ range->from_ns, range->to_ns, n_segments, n_blocks };
 	do {
@@ -233,10 +234,13 @@ static int put_announcement(struct cutter *x, const struct reel_segment *s,
 		}
 	} while (h.segment == 0);
 	h.header_bytes = TAPE_HEADER_MIN;
-	h.raw_bytes = (uint32_t)reel_meta_encode(meta, block + TAPE_HEADER_MIN);
+	/* What its segments hide is not told here either. */
+	h.raw_bytes = (uint32_t)reel_meta_encode_part(
+		meta, meta->is_encrypted ? REEL_META_PUBLIC : REEL_META_WHOLE,
+		block + TAPE_HEADER_MIN);
 	h.stored_bytes = h.raw_bytes;
 	memcpy(block, &h, sizeof(h));
-	r = put(x, block, reel_block_finish(block), err);
+	r = put(x, block, reel_block_finish(block, NULL), err);
 out:
 	free(meta);
 	free(block);

@@ -68,7 +68,8 @@ static int read_meta(const struct mapping *m, struct reel_meta *ret, struct reel
 
 	if (r < 0)
 		return r;
-	if (b.h.kind != TAPE_META || b.h.flags || !reel_block_body_is_sound(&b))
+	if (b.h.kind != TAPE_META || b.h.flags & (TAPE_ZSTD | TAPE_ENCRYPTED) ||
+	    !reel_block_body_is_sound(&b))
 		return reel_err_set(err, -EBADMSG, "does not begin with META");
 	return reel_meta_decode(b.body, b.h.stored_bytes, ret, err);
 }
@@ -304,7 +305,8 @@ int reel_directory_create(struct reel_directory *d, const struct reel_meta *meta
 	struct tm tm;
 	int fd;
 
-	safe_host(meta->host, host, sizeof(host));
+	/* What is hidden inside is not told outside. */
+	safe_host(meta->is_encrypted ? "reel" : meta->host, host, sizeof(host));
 	gmtime_r(&seconds, &tm);
 	strftime(utc, sizeof(utc), "%Y%m%dT%H%M%SZ", &tm);
 	snprintf(name, REEL_SEGMENT_NAME_MAX, "%s-%06llu-%s" TAPE_SUFFIX, host,

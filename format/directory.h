@@ -4,6 +4,7 @@
  * that nobody had before, and the oldest finished ones can be removed.
  *
  *	HOST-000017-20261121T084201Z.rls	a segment, its number and its start in UTC
+ *						(reel instead of HOST where it is encrypted)
  *	.lock					held by the writer
  *	.reserve				room for the last words when the disk is full
  */

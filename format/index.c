@@ -2,6 +2,7 @@
 #include "format/index.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -24,6 +25,11 @@ void reel_schemas_free(struct reel_schemas *s)
 		free(s);
 		s = next;
 	}
+}
+
+void reel_index_done(struct reel_indexer *x)
+{
+	reel_plain_done(&x->plain);
 }
 
 static struct reel_segment *current(struct reel_indexer *x)
@@ -95,6 +101,39 @@ void reel_index_close_segment(struct reel_indexer *x, uint64_t end)
 	x->is_open = false;
 }
 
+/* Finds the key of the segment; without one it stays closed. */
+static int unlock_segment(struct reel_indexer *x, const struct reel_block *b, uint64_t offset,
+			  struct reel_err *err)
+{
+	struct reel_segment *s = current(x);
+	struct reel_err why;
+	int r = reel_crypt_open_meta(x->r->keys, b, &s->meta, &s->crypt, &why);
+
+	if (r == -ENOMEM)
+		return reel_err_set(err, r, "%s", why.msg);
+	if (r == -EBADMSG)
+		damage(x, offset, why.msg);
+	s->is_closed = !s->crypt;
+	if (s->is_closed && !x->health->closed_segments++)
+		snprintf(x->health->closed_why, sizeof(x->health->closed_why), "%s", why.msg);
+	return 0;
+}
+
+/* The box with the key has a mac of its own: what else of META is broken does it no harm. */
+static int rescue_key(struct reel_indexer *x, const struct reel_block *b, struct reel_err *err)
+{
+	struct reel_meta *meta = malloc(sizeof(*meta));
+	int r = -ENOMEM;
+
+	if (meta && reel_meta_decode(b->body, b->h.stored_bytes, meta, NULL) == 0 &&
+	    meta->is_encrypted)
+		r = reel_crypt_open_meta(x->r->keys, b, meta, &current(x)->crypt, NULL);
+	else if (meta)
+		r = 0;
+	free(meta);
+	return r == -ENOMEM ? reel_err_set(err, r, "no memory for META") : 0;
+}
+
 static int begin_segment(struct reel_indexer *x, const struct reel_block *b, uint64_t offset,
 			 struct reel_err *err)
 {
@@ -111,13 +150,18 @@ static int begin_segment(struct reel_indexer *x, const struct reel_block *b, uin
 	s = current(x);
 	if (b->h.flags & TAPE_ZSTD || !reel_block_body_is_sound(b)) {
 		damage(x, offset, "META does not match its checksum");
-		return 0;
+		return rescue_key(x, b, err);
 	}
 	r = reel_meta_decode(b->body, b->h.stored_bytes, &s->meta, &why);
 	if (r < 0) {
 		s->is_refused = r == -EPROTONOSUPPORT;
 		damage(x, offset, why.msg);
 		return 0;
+	}
+	if (s->meta.is_encrypted && !s->meta.is_cut) {
+		r = unlock_segment(x, b, offset, err);
+		if (r < 0)
+			return r;
 	}
 	if (s->meta.is_cut) {
 		x->cut = s->meta.cut;
@@ -141,6 +185,7 @@ static int take_schema(struct reel_indexer *x, const struct reel_block *b, uint6
 {
 	struct reel_schemas *known;
 	ZSTD_DCtx *zstd = ZSTD_createDCtx();
+	struct reel_block plain = *b;
 	struct reel_err why;
 	int r = 0;
 
@@ -151,7 +196,8 @@ static int take_schema(struct reel_indexer *x, const struct reel_block *b, uint6
 	}
 	known->bytes = b->h.raw_bytes;
 	known->schema = NULL;
-	if (reel_block_inflate(b, zstd, known->body, &why) < 0) {
+	if (reel_crypt_open(current(x)->crypt, &plain, &x->plain, &why) < 0 ||
+	    reel_block_inflate(&plain, zstd, known->body, &why) < 0) {
 		damage(x, offset, why.msg);
 		goto out;
 	}
@@ -188,7 +234,8 @@ static int add_entry(struct reel_indexer *x, const struct reel_entry *e, struct 
 	return r;
 }
 
-static int add_block(struct reel_indexer *x, const struct reel_block *b, struct reel_err *err)
+static int add_block(struct reel_indexer *x, const struct reel_block *b, uint64_t offset,
+		     struct reel_err *err)
 {
 	struct reel_entry e = {
 		.at = b->at,
@@ -204,19 +251,33 @@ static int add_block(struct reel_indexer *x, const struct reel_block *b, struct 
 		.settled = b->h.settled,
 	};
 
-	memcpy(e.types, b->h.types, sizeof(e.types));
+	const struct reel_segment *s = current(x);
+	struct reel_block plain = *b;
+	struct reel_err why;
+
+	if (s->is_closed)
+		e.kind = REEL_CLOSED;
+	else if (s->crypt && b->h.flags & TAPE_ENCRYPTED &&
+		 reel_crypt_open_header(s->crypt, &plain, NULL, &why) < 0)
+		damage(x, offset, why.msg);
+	if (!s->is_closed)
+		memcpy(e.types, plain.h.types, sizeof(e.types));
 	return add_entry(x, &e, err);
 }
 
 /* Body of END into memory that the caller frees. */
-static int inflate_end(const struct reel_block *b, uint8_t **ret, struct reel_err *err)
+static int inflate_end(struct reel_indexer *x, const struct reel_crypt *crypt,
+		       const struct reel_block *b, uint8_t **ret, struct reel_err *err)
 {
 	ZSTD_DCtx *zstd = ZSTD_createDCtx();
 	uint8_t *raw = malloc(b->h.raw_bytes + 8u);
+	struct reel_block plain = *b;
 	int r = -ENOMEM;
 
 	if (zstd && raw)
-		r = reel_block_inflate(b, zstd, raw, err);
+		r = reel_crypt_open(crypt, &plain, &x->plain, err);
+	if (r == 0)
+		r = reel_block_inflate(&plain, zstd, raw, err);
 	ZSTD_freeDCtx(zstd);
 	if (r < 0) {
 		free(raw);
@@ -234,7 +295,11 @@ static void take_end(struct reel_indexer *x, const struct reel_block *b, uint64_
 	struct reel_err why = { 0 };
 	uint8_t *raw;
 
-	if (inflate_end(b, &raw, &why) < 0) {
+	if (s->is_closed) {
+		s->has_end = reel_block_body_is_sound(b);
+		return;
+	}
+	if (inflate_end(x, s->crypt, b, &raw, &why) < 0) {
 		damage(x, offset, why.code ? why.msg : "no memory for END");
 		return;
 	}
@@ -277,17 +342,28 @@ int reel_index_block(struct reel_indexer *x, const struct reel_block *b, uint64_
 	}
 	x->next_sequence = b->h.sequence + 1;
 	s->last_sequence = b->h.sequence;
+	if (s->crypt) {
+		struct reel_err why;
+
+		r = reel_crypt_reach(s->crypt, b->h.sequence, &why);
+		if (r == -ENOMEM)
+			return reel_err_set(err, r, "%s", why.msg);
+		if (r < 0) {
+			damage(x, offset, why.msg);
+			return 0;
+		}
+	}
 	x->cut_blocks -= s->is_cut && x->cut_blocks;
 	switch (b->h.kind) {
 	case TAPE_META:
 		return 0;
 	case TAPE_SCHEMA:
-		return take_schema(x, b, offset, err);
+		return s->is_closed ? 0 : take_schema(x, b, offset, err);
 	case TAPE_STATE:
 	case TAPE_EVENTS:
 	case TAPE_GAP:
 	case TAPE_CLOCK:
-		return add_block(x, b, err);
+		return add_block(x, b, offset, err);
 	case TAPE_END:
 		take_end(x, b, offset);
 		return 0;
@@ -415,6 +491,29 @@ static int take_rows(struct reel_indexer *x, const struct reel_file *f,
 	return r;
 }
 
+/* END can be read only with the key that META, which is taken again later, has in its boxes. */
+static int open_end(struct reel_indexer *x, const struct reel_block *meta,
+		    const struct reel_block *end, uint8_t **ret)
+{
+	struct reel_meta *m = NULL;
+	struct reel_crypt *crypt = NULL;
+	int r = 0;
+
+	if (end->h.flags & TAPE_ENCRYPTED) {
+		m = malloc(sizeof(*m));
+		if (!m || !reel_block_body_is_sound(meta) ||
+		    reel_meta_decode(meta->body, meta->h.stored_bytes, m, NULL) < 0 ||
+		    reel_crypt_open_meta(x->r->keys, meta, m, &crypt, NULL) < 0 ||
+		    reel_crypt_reach(crypt, end->h.sequence, NULL) < 0)
+			r = -ENOKEY;
+	}
+	if (r == 0)
+		r = inflate_end(x, crypt, end, ret, NULL);
+	reel_crypt_free(crypt);
+	free(m);
+	return r;
+}
+
 /*
  * The table in END, if the file is one whole segment. Each block is checked again when it is read.
  * Returns 1 if the segment was taken from it, 0 if the headers must be walked.
@@ -424,7 +523,6 @@ static int use_table(struct reel_indexer *x, const struct reel_file *f, struct r
 	struct tape_trailer t;
 	struct reel_block end, meta, schema;
 	struct reel_item item = { 0 };
-	struct reel_err why;
 	const uint8_t *at, *stop;
 	uint8_t *raw;
 	int r = 0;
@@ -437,7 +535,7 @@ static int use_table(struct reel_indexer *x, const struct reel_file *f, struct r
 	    end.h.kind != TAPE_END || t.end_offset + end.total_bytes + sizeof(t) != f->size ||
 	    !reel_trailer_is_right(&end.h, &t, t.end_offset) ||
 	    reel_block_parse(f->bytes, f->size, &meta, NULL) < 0 || meta.h.kind != TAPE_META ||
-	    meta.h.segment != end.h.segment || inflate_end(&end, &raw, &why) < 0)
+	    meta.h.segment != end.h.segment || open_end(x, &meta, &end, &raw) < 0)
 		return 0;
 	at = raw;
 	stop = raw + end.h.raw_bytes;
@@ -466,6 +564,8 @@ int reel_index_file(struct reel_reader *r, const struct reel_file *file, struct 
 {
 	struct reel_indexer x = { .r = r, .health = &r->health, .path = file->path };
 	int used = use_table(&x, file, err);
+	int result = used ? (used < 0 ? used : 0) : walk_headers(&x, file, err);
 
-	return used ? (used < 0 ? used : 0) : walk_headers(&x, file, err);
+	reel_index_done(&x);
+	return result;
 }

@@ -17,6 +17,7 @@ struct reel_indexer {
 	uint64_t cut_left;		/* segments for which it still holds */
 	uint64_t cut_blocks;		/* blocks of them that are still to come */
 	uint64_t next_sequence;
+	struct reel_plain plain;	/* a block that was encrypted; freed by reel_index_done */
 };
 
 /* One more block, found at the offset. What does not follow from the one before it is noted. */
@@ -29,6 +30,7 @@ void reel_index_close_segment(struct reel_indexer *x, uint64_t end_offset);
 /* Appends what is in the file to r->segments and r->blocks, and what is wrong to r->health. */
 int reel_index_file(struct reel_reader *r, const struct reel_file *file, struct reel_err *err);
 
+void reel_index_done(struct reel_indexer *x);
 void reel_schemas_free(struct reel_schemas *s);
 
 #endif

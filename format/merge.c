@@ -9,18 +9,22 @@ static void lend_tools(struct reel_merge *m, struct reel_unpacked *u)
 {
 	u->zstd = m->tools.zstd;
 	u->tail_of_cpu = m->tools.tail_of_cpu;
+	u->plain = m->tools.plain;
 	m->tools.zstd = NULL;
 	m->tools.tail_of_cpu = NULL;
+	m->tools.plain = (struct reel_plain){ 0 };
 }
 
 static void take_tools_back(struct reel_merge *m, struct reel_unpacked *u)
 {
-	if (!u->zstd && !u->tail_of_cpu)
+	if (!u->zstd && !u->tail_of_cpu && !u->plain.bytes)
 		return;
 	m->tools.zstd = u->zstd;
 	m->tools.tail_of_cpu = u->tail_of_cpu;
+	m->tools.plain = u->plain;
 	u->zstd = NULL;
 	u->tail_of_cpu = NULL;
+	u->plain = (struct reel_plain){ 0 };
 }
 
 struct reel_merge_slot *reel_merge_slot(struct reel_merge *m)

@@ -12,7 +12,7 @@
 #include "format/version.h"
 
 /* Where each item goes. Text is kept with room for its NUL, which is not on tape. */
-enum { IS_TEXT = 1, IS_FLAGGED = 2 };
+enum { IS_TEXT = 1, IS_FLAGGED = 2, IS_HIDDEN = 4 };
 
 static const struct row {
 	uint16_t tag;
@@ -21,29 +21,33 @@ static const struct row {
 	size_t offset;
 	size_t flag; /* IS_FLAGGED: the bool that says whether it is there */
 } rows[] = {
-#define VALUE(tag, field)                                                                          \
-	{                                                                                          \
-		tag, 0, sizeof(((struct reel_meta *)0)->field), offsetof(struct reel_meta, field), \
-			0                                                                          \
+#define VALUE(tag, field, how)                                    \
+	{                                                         \
+		tag, how, sizeof(((struct reel_meta *)0)->field), \
+			offsetof(struct reel_meta, field), 0      \
 	}
-#define TEXT(tag, field)                                              \
-	{                                                             \
-		tag, IS_TEXT, sizeof(((struct reel_meta *)0)->field), \
-			offsetof(struct reel_meta, field), 0          \
-	}
+#define TEXT(tag, field) VALUE(tag, field, IS_TEXT | IS_HIDDEN)
 #define FLAGGED(tag, field, is)                                                           \
 	{                                                                                 \
 		tag, IS_FLAGGED, sizeof(((struct reel_meta *)0)->field),                  \
 			offsetof(struct reel_meta, field), offsetof(struct reel_meta, is) \
 	}
-	VALUE(TAPE_META_CAPTURE, capture),   VALUE(TAPE_META_NUMBER, number),
-	VALUE(TAPE_META_MACHINE, machine),   VALUE(TAPE_META_BOOT, boot),
-	TEXT(TAPE_META_HOST, host),	     TEXT(TAPE_META_KERNEL, kernel),
-	TEXT(TAPE_META_ARCH, arch),	     TEXT(TAPE_META_PROGRAM, program),
-	TEXT(TAPE_META_NOTE, note),	     VALUE(TAPE_META_CONFIG, config),
-	VALUE(TAPE_META_CPUS, cpus),	     VALUE(TAPE_META_RUN, run),
-	VALUE(TAPE_META_START, start),	     FLAGGED(TAPE_META_PREVIOUS, previous, has_previous),
+	VALUE(TAPE_META_CAPTURE, capture, 0),
+	VALUE(TAPE_META_NUMBER, number, 0),
+	VALUE(TAPE_META_MACHINE, machine, IS_HIDDEN),
+	VALUE(TAPE_META_BOOT, boot, 0),
+	TEXT(TAPE_META_HOST, host),
+	TEXT(TAPE_META_KERNEL, kernel),
+	TEXT(TAPE_META_ARCH, arch),
+	TEXT(TAPE_META_PROGRAM, program),
+	TEXT(TAPE_META_NOTE, note),
+	VALUE(TAPE_META_CONFIG, config, IS_HIDDEN),
+	VALUE(TAPE_META_CPUS, cpus, IS_HIDDEN),
+	VALUE(TAPE_META_RUN, run, 0),
+	VALUE(TAPE_META_START, start, 0),
+	FLAGGED(TAPE_META_PREVIOUS, previous, has_previous),
 	FLAGGED(TAPE_META_CUT, cut, is_cut),
+	FLAGGED(TAPE_META_SEAL, seal, is_sealed),
 #undef VALUE
 #undef TEXT
 #undef FLAGGED
@@ -80,27 +84,40 @@ int reel_item_next(const uint8_t **at, const uint8_t *end, struct reel_item *ret
 	return 1;
 }
 
-size_t reel_meta_encode(const struct reel_meta *m, uint8_t buffer[REEL_META_MAX])
+static uint8_t *put_head(const struct reel_meta *m, uint8_t *at)
 {
 	const uint16_t version[4] = { TAPE_MAJOR, TAPE_MINOR, 0, 0 };
-	const uint8_t *base = (const uint8_t *)m;
-	const uint64_t incompatible = 0;
-	uint8_t *at = buffer;
+	const uint64_t incompatible = m->is_encrypted ? TAPE_FEATURE_ENCRYPTED : 0;
 
 	at = reel_item_put(at, TAPE_META_VERSION, version, sizeof(version));
 	at = reel_item_put(at, TAPE_META_INCOMPATIBLE, &incompatible, sizeof(incompatible));
+	if (m->is_encrypted)
+		at = reel_item_put(at, TAPE_META_RECIPIENTS, m->recipients,
+				   m->n_recipients * sizeof(*m->recipients));
+	return at;
+}
+
+size_t reel_meta_encode_part(const struct reel_meta *m, enum reel_meta_part part,
+			     uint8_t buffer[REEL_META_MAX])
+{
+	const uint8_t *base = (const uint8_t *)m;
+	uint8_t *at = buffer;
+
+	if (part & REEL_META_PUBLIC)
+		at = put_head(m, at);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
 		const uint8_t *value = base + r->offset;
 		size_t bytes = r->bytes;
 
-		if (r->how == IS_TEXT)
-			bytes = strnlen((const char *)value, bytes);
-		if (r->how == IS_FLAGGED && !*(const bool *)(base + r->flag))
+		if (!(part & (r->how & IS_HIDDEN ? REEL_META_HIDDEN : REEL_META_PUBLIC)) ||
+		    (r->how & IS_FLAGGED && !*(const bool *)(base + r->flag)))
 			continue;
+		if (r->how & IS_TEXT)
+			bytes = strnlen((const char *)value, bytes);
 		at = reel_item_put(at, r->tag, value, bytes);
 	}
-	if (m->is_derived) {
+	if (m->is_derived && part & REEL_META_HIDDEN) {
 		uint8_t value[sizeof(m->source) + sizeof(m->chosen)];
 		size_t n = strnlen(m->chosen, sizeof(m->chosen));
 
@@ -111,23 +128,38 @@ size_t reel_meta_encode(const struct reel_meta *m, uint8_t buffer[REEL_META_MAX]
 	return (size_t)(at - buffer);
 }
 
-static void take_item(struct reel_meta *m, const struct reel_item *item)
+size_t reel_meta_encode(const struct reel_meta *m, uint8_t buffer[REEL_META_MAX])
+{
+	return reel_meta_encode_part(m, REEL_META_WHOLE, buffer);
+}
+
+static void take_recipients(struct reel_meta *m, const struct reel_item *item)
+{
+	uint32_t n = item->bytes / sizeof(*m->recipients);
+
+	m->n_recipients = n < TAPE_RECIPIENTS_MAX ? n : TAPE_RECIPIENTS_MAX;
+	memcpy(m->recipients, item->value, m->n_recipients * sizeof(*m->recipients));
+}
+
+static void take_item(struct reel_meta *m, const struct reel_item *item, enum reel_meta_part part)
 {
 	uint8_t *base = (uint8_t *)m;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
-		size_t room = r->how == IS_TEXT ? r->bytes - 1u : r->bytes;
+		size_t room = r->how & IS_TEXT ? r->bytes - 1u : r->bytes;
 
-		if (r->tag != item->tag)
+		if (r->tag != item->tag ||
+		    !(part & (r->how & IS_HIDDEN ? REEL_META_HIDDEN : REEL_META_PUBLIC)))
 			continue;
 		memset(base + r->offset, 0, r->bytes);
 		memcpy(base + r->offset, item->value, item->bytes < room ? item->bytes : room);
-		if (r->how == IS_FLAGGED)
+		if (r->how & IS_FLAGGED)
 			*(bool *)(base + r->flag) = true;
 		return;
 	}
-	if (item->tag == TAPE_META_SOURCE && item->bytes >= sizeof(m->source)) {
+	if (item->tag == TAPE_META_SOURCE && part & REEL_META_HIDDEN &&
+	    item->bytes >= sizeof(m->source)) {
 		size_t n = item->bytes - sizeof(m->source);
 
 		memcpy(&m->source, item->value, sizeof(m->source));
@@ -152,19 +184,34 @@ int reel_meta_decode(const void *body, size_t length, struct reel_meta *ret, str
 			memcpy(&ret->minor, item.value + 2, 2);
 		} else if (item.tag == TAPE_META_INCOMPATIBLE) {
 			memcpy(&incompatible, item.value, item.bytes < 8 ? item.bytes : 8);
+		} else if (item.tag == TAPE_META_RECIPIENTS) {
+			take_recipients(ret, &item);
 		} else {
-			take_item(ret, &item);
+			take_item(ret, &item, REEL_META_WHOLE);
 		}
 	}
 	if (r < 0)
 		return reel_err_set(err, r, "META is malformed");
-	if (ret->major != TAPE_MAJOR || incompatible)
+	ret->is_encrypted = incompatible & TAPE_FEATURE_ENCRYPTED;
+	if (ret->major != TAPE_MAJOR || incompatible & ~(uint64_t)TAPE_FEATURE_ENCRYPTED)
 		return reel_err_set(err, -EPROTONOSUPPORT,
 				    "written in format %u.%u (features 0x%llx), needing a newer "
 				    "reel than %s",
 				    ret->major, ret->minor, (unsigned long long)incompatible,
 				    REEL_VERSION);
 	return 0;
+}
+
+int reel_meta_decode_hidden(const void *items, size_t length, struct reel_meta *m,
+			    struct reel_err *err)
+{
+	const uint8_t *at = items, *end = at + length;
+	struct reel_item item;
+	int r;
+
+	while ((r = reel_item_next(&at, end, &item)) > 0)
+		take_item(m, &item, REEL_META_HIDDEN);
+	return r < 0 ? reel_err_set(err, r, "META is malformed") : 0;
 }
 
 static void read_line(const char *path, char *to, size_t size)

@@ -33,6 +33,11 @@ struct reel_meta {
 	bool is_derived;
 	struct tape_source source;
 	char chosen[512];		/* is_derived: which events, as it was asked for */
+	bool is_encrypted;		/* all that is hidden below is empty until it is opened */
+	unsigned n_recipients;
+	struct tape_recipient recipients[TAPE_RECIPIENTS_MAX];
+	bool is_sealed;
+	struct tape_seal seal;
 	uint16_t major, minor;
 };
 
@@ -41,8 +46,15 @@ void reel_meta_this_machine(struct reel_meta *m);
 /* Fresh ids of a capture and a run. */
 int reel_meta_new_capture(struct reel_meta *m);
 
+/* Of an encrypted segment what names the machine, its recorder and their words is hidden. */
+enum reel_meta_part { REEL_META_PUBLIC = 1, REEL_META_HIDDEN, REEL_META_WHOLE };
+size_t reel_meta_encode_part(const struct reel_meta *m, enum reel_meta_part part,
+			     uint8_t buffer[REEL_META_MAX]);
 size_t reel_meta_encode(const struct reel_meta *m, uint8_t buffer[REEL_META_MAX]);
 int reel_meta_decode(const void *body, size_t length, struct reel_meta *ret, struct reel_err *err);
+/* Adds what was hidden; of what is public nothing is changed. */
+int reel_meta_decode_hidden(const void *items, size_t length, struct reel_meta *m,
+			    struct reel_err *err);
 
 /* One item of a META or END body. Returns 1, 0 at the end, -EBADMSG. *at moves on. */
 struct reel_item {

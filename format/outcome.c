@@ -14,6 +14,7 @@ enum reel_status reel_status_of(int r)
 	case -ENODATA:
 	case -EBADMSG:
 	case -EPROTONOSUPPORT:
+	case -ENOKEY:
 	case -E2BIG:
 		return REEL_STATUS_UNREADABLE;
 	default:
@@ -28,10 +29,12 @@ static void say_count(char text[REEL_HEALTH_LINE], uint64_t n, const char *one, 
 
 bool reel_health_line(const struct reel_health *h, unsigned i, char text[REEL_HEALTH_LINE])
 {
+	char closed[sizeof(h->closed_why) + 64];
 	const struct {
 		uint64_t n;
 		const char *one, *many;
 	} counts[] = {
+		{ h->closed_segments, closed, closed },
 		{ h->n_damages > REEL_DAMAGES_MAX ? h->n_damages - REEL_DAMAGES_MAX : 0,
 		  "more place is damaged", "more places are damaged" },
 		{ h->missing_blocks, "block is missing", "blocks are missing" },
@@ -46,6 +49,8 @@ bool reel_health_line(const struct reel_health *h, unsigned i, char text[REEL_HE
 	};
 	uint64_t listed = h->n_damages < REEL_DAMAGES_MAX ? h->n_damages : REEL_DAMAGES_MAX;
 
+	snprintf(closed, sizeof(closed), "%s of which nothing was read: %s",
+		 h->closed_segments == 1 ? "segment" : "segments", h->closed_why);
 	if (i < listed) {
 		const struct reel_damage *d = &h->damages[i];
 
@@ -94,8 +99,8 @@ static bool touches(const struct reel_reader *r, const struct reel_segment *s,
 	    f->from.kind == REEL_BOOTTIME || f->to.kind == REEL_BOOTTIME)
 		return true;
 	reel_segment_range(r, s, &from, &to);
-	/* What a torn end lacks came behind its last event and before the next segment. */
-	if (s->ending != REEL_DAMAGED)
+	/* Of one that is closed nothing was read; what a torn end lacks came behind its last event and before the next segment. */
+	if (s->ending != REEL_DAMAGED && !s->is_closed)
 		from = to;
 	if (s + 1 < &r->segments[source->first_segment + source->n_segments])
 		reel_segment_range(r, s + 1, &to, &next_to);
@@ -111,13 +116,15 @@ bool reel_health_touches(const struct reel_health *h, const struct reel_reader *
 	if (h->lost || h->disordered)
 		return true;
 	if (!r)
-		return h->ending != REEL_COMPLETE;
+		return h->ending != REEL_COMPLETE || h->closed_segments;
 	/* Damage that only reading the blocks has shown is in what was asked for. */
 	if (h->n_damages > r->health.n_damages)
 		return true;
 	for (unsigned i = 0; i < r->n_segments; i++) {
 		const struct reel_segment *s = &r->segments[i];
 
+		if (s->is_closed && touches(r, s, f))
+			return true;
 		if (s->ending != REEL_COMPLETE &&
 		    !(s->ending != REEL_DAMAGED && reel_tail_is_being_written(r, s)) &&
 		    touches(r, s, f))

@@ -197,14 +197,15 @@ static int read_clocks(struct reel_reader *r, struct reel_err *err)
 	return result;
 }
 
-int reel_reader_open_all(char *const *paths, unsigned n, struct reel_reader **ret,
-			 struct reel_err *err)
+int reel_reader_open_closed(char *const *paths, unsigned n, const struct reel_keys *keys,
+			    struct reel_reader **ret, struct reel_err *err)
 {
 	struct reel_reader *r = calloc(1, sizeof(*r));
 	int result = 0;
 
 	if (!r)
 		return reel_err_set(err, -ENOMEM, "no memory for a reader");
+	r->keys = keys;
 	for (unsigned i = 0; result == 0 && i < n; i++)
 		result = reel_files_add(&r->files, paths[i], err);
 	for (unsigned i = 0; result == 0 && i < r->files.n; i++) {
@@ -229,6 +230,25 @@ int reel_reader_open_all(char *const *paths, unsigned n, struct reel_reader **re
 	for (unsigned i = 0; i < r->n_segments; i++)
 		if (r->segments[i].ending > r->health.ending)
 			r->health.ending = r->segments[i].ending;
+	r->keys = NULL;
+	*ret = r;
+	return 0;
+}
+
+int reel_reader_open_all(char *const *paths, unsigned n, const struct reel_keys *keys,
+			 struct reel_reader **ret, struct reel_err *err)
+{
+	struct reel_reader *r;
+	int result = reel_reader_open_closed(paths, n, keys, &r, err);
+
+	if (result < 0)
+		return result;
+	if (r->health.closed_segments == r->n_segments) {
+		result = reel_err_set(err, -ENOKEY, "%s: %s", r->segments[0].path,
+				      r->health.closed_why);
+		reel_reader_close(r);
+		return result;
+	}
 	*ret = r;
 	return 0;
 }
@@ -237,7 +257,7 @@ int reel_reader_open(const char *path, struct reel_reader **ret, struct reel_err
 {
 	char *paths[] = { (char *)(uintptr_t)path };
 
-	return reel_reader_open_all(paths, 1, ret, err);
+	return reel_reader_open_all(paths, 1, NULL, ret, err);
 }
 
 void reel_reader_close(struct reel_reader *r)
@@ -246,6 +266,8 @@ void reel_reader_close(struct reel_reader *r)
 		return;
 	for (unsigned i = 0; i < r->n_boots; i++)
 		reel_clocks_done(&r->boots[i].clocks);
+	for (unsigned i = 0; i < r->n_segments; i++)
+		reel_crypt_free(r->segments[i].crypt);
 	reel_schemas_free(r->schemas);
 	reel_files_done(&r->files);
 	free(r->segments);
@@ -265,6 +287,8 @@ int reel_reader_unpack(const struct reel_reader *r, uint32_t i, struct reel_unpa
 	size_t left = (size_t)(s->bytes - (uint64_t)(e->at - s->base));
 	int result;
 
+	if (s->is_closed)
+		return reel_err_set(err, -ENOKEY, "block is encrypted");
 	if (!s->schema)
 		return reel_err_set(err, -EBADMSG, "the schema of its segment is missing");
 	result = reel_block_parse(e->at, left < room ? left : room, &b, err);
@@ -273,7 +297,8 @@ int reel_reader_unpack(const struct reel_reader *r, uint32_t i, struct reel_unpa
 	if (b.h.kind != e->kind || b.h.n_events != e->n_events || b.h.segment != s->id ||
 	    b.h.ts_min != e->ts_min || b.h.ts_max != e->ts_max)
 		return reel_err_set(err, -EBADMSG, "block is not the one that END names");
-	return reel_unpack(u, &b, s->schema, s, err);
+	result = reel_crypt_open(s->crypt, &b, &u->plain, err);
+	return result < 0 ? result : reel_unpack(u, &b, s->schema, s, err);
 }
 
 int64_t reel_reader_end_ns(const struct reel_reader *r)

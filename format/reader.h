@@ -8,7 +8,11 @@
  * which every command shows. After opening, a reader does not change: several threads may unpack
  * blocks, each into a reel_unpacked of its own.
  *
- * Memory: about 100 bytes a block, so 40 MB for 30 GB of tape, beside what a walk needs.
+ * Of an encrypted capture a reader that was given no key knows what headers say in public: its
+ * segments are closed. With a key it is as if it had been plain.
+ *
+ * Memory: about 100 bytes a block, so 40 MB for 30 GB of tape, beside what a walk needs; 4 bytes
+ * more where it is encrypted.
  */
 #ifndef REEL_FORMAT_READER_H
 #define REEL_FORMAT_READER_H
@@ -18,6 +22,7 @@
 
 #include "format/block.h"
 #include "format/clocks.h"
+#include "format/crypt.h"
 #include "format/err.h"
 #include "format/event.h"
 #include "format/files.h"
@@ -64,10 +69,15 @@ struct reel_segment {
 	bool has_end;
 	uint64_t end_reason;
 	bool is_refused;		/* by a newer reel, in a way that this one cannot read */
+	struct reel_crypt *crypt;	/* NULL: it is plain, or closed */
+	bool is_closed;			/* encrypted, and no key is here */
 	bool is_cut;			/* blocks may be missing; only this range is shown: */
 	int64_t cut_from_ns, cut_to_ns;
 	unsigned source;
 };
+
+/* The kind of an entry of a closed segment: nothing can be looked up in it, whatever it is. */
+enum { REEL_CLOSED = 0 };
 
 /* What is known of a block without touching it. */
 struct reel_entry {
@@ -99,6 +109,8 @@ struct reel_health {
 	uint64_t unclean_segments;
 	uint64_t lost;			/* events, by the LOST records that were read */
 	uint64_t disordered;	/* events given later than their time, to bound the memory */
+	uint64_t closed_segments;	/* encrypted, and no key was given: */
+	char closed_why[sizeof(((struct reel_err *)0)->msg)];	/* of the first of them */
 };
 
 struct reel_reader {
@@ -114,6 +126,7 @@ struct reel_reader {
 	uint64_t bytes;
 	struct reel_files files;
 	struct reel_schemas *schemas;	/* each distinct one once */
+	const struct reel_keys *keys;
 };
 
 /*
@@ -121,9 +134,15 @@ struct reel_reader {
  * all. A pipe or "-" cannot be opened so, only walked: see walk.h.
  */
 int reel_reader_open(const char *path, struct reel_reader **ret, struct reel_err *err);
-/* Several captures as one, as if they had been merged. */
-int reel_reader_open_all(char *const *paths, unsigned n, struct reel_reader **ret,
-			 struct reel_err *err);
+/*
+ * Several captures as one, as if they had been merged. The keys, NULL for none, are asked for while
+ * it is opened only. -ENOKEY: it is encrypted as a whole, and none of them fits.
+ */
+int reel_reader_open_all(char *const *paths, unsigned n, const struct reel_keys *keys,
+			 struct reel_reader **ret, struct reel_err *err);
+/* The same for who does not need to look inside: that it is closed is no error. */
+int reel_reader_open_closed(char *const *paths, unsigned n, const struct reel_keys *keys,
+			    struct reel_reader **ret, struct reel_err *err);
 void reel_reader_close(struct reel_reader *r);
 
 /* Decompresses and checks block i. Thread-safe, with a u for each thread. */

@@ -14,7 +14,8 @@
 
 static size_t block_room(size_t raw_bytes)
 {
-	return TAPE_HEADER_MAX + ZSTD_compressBound(raw_bytes) + TAPE_TAG_BYTES + 8;
+	return TAPE_HEADER_MAX + ZSTD_compressBound(raw_bytes) + TAPE_MAC_BYTES + TAPE_TAG_BYTES +
+	       8;
 }
 
 int reel_segment_init(struct reel_segment_writer *s, uint32_t block_bytes, struct reel_err *err)
@@ -111,19 +112,22 @@ static int note_row(struct reel_segment_writer *s, const struct tape_header *h,
 
 /*
  * Makes the block in the buffer and writes it. h has kind, flags and what is said of the events; p,
- * if not NULL, gives the filter of its pids.
+ * if not NULL, gives the filter of its pids. What h says of types stays plain, for END.
  */
 static int put_block(struct reel_segment_writer *s, struct tape_header *h,
 		     const struct reel_pack *p, const uint8_t *raw, size_t raw_bytes,
 		     uint8_t *block, size_t room, struct reel_err *err)
 {
-	uint8_t *bloom = block + sizeof(*h), *body;
-	size_t total;
+	bool is_secret = s->crypt && h->kind != TAPE_META;
+	size_t secret_bytes = is_secret ? sizeof(struct tape_secret) : 0;
+	size_t mac_bytes = is_secret ? TAPE_MAC_BYTES : 0, total;
+	uint8_t *bloom = block + sizeof(*h) + secret_bytes, *body;
 	int r;
 
 	h->magic = TAPE_MAGIC;
+	h->flags |= (is_secret ? TAPE_ENCRYPTED : 0) | (s->seal ? TAPE_SEALED : 0);
 	h->bloom_bytes = p ? (uint16_t)reel_pack_bloom_bytes(p) : 0;
-	h->header_bytes = (uint16_t)(TAPE_HEADER_MIN + h->bloom_bytes);
+	h->header_bytes = (uint16_t)(TAPE_HEADER_MIN + secret_bytes + h->bloom_bytes);
 	h->segment = s->id;
 	h->sequence = s->sequence;
 	h->raw_bytes = (uint32_t)raw_bytes;
@@ -134,18 +138,20 @@ static int put_block(struct reel_segment_writer *s, struct tape_header *h,
 	body = block + h->header_bytes;
 	if (h->flags & TAPE_ZSTD) {
 		size_t n = ZSTD_compress2(s->zstd, body,
-					  room - h->header_bytes - TAPE_TAG_BYTES - 8, raw,
-					  raw_bytes);
+					  room - h->header_bytes - mac_bytes - TAPE_TAG_BYTES - 8,
+					  raw, raw_bytes);
 
 		if (ZSTD_isError(n))
 			return reel_err_set(err, -EIO, "zstd: %s", ZSTD_getErrorName(n));
-		h->stored_bytes = (uint32_t)n;
+		h->stored_bytes = (uint32_t)(n + mac_bytes);
 	} else {
 		memcpy(body, raw, raw_bytes);
-		h->stored_bytes = h->raw_bytes;
+		h->stored_bytes = (uint32_t)(h->raw_bytes + mac_bytes);
 	}
 	memcpy(block, h, sizeof(*h));
-	total = reel_block_finish(block);
+	if (is_secret)
+		reel_crypt_block(s->crypt, block);
+	total = reel_block_finish(block, s->seal ? reel_seal_key(s->seal) : NULL);
 	if (h->kind == TAPE_END) {
 		struct tape_trailer t;
 
@@ -163,6 +169,10 @@ static int put_block(struct reel_segment_writer *s, struct tape_header *h,
 		s->n_rows -= h->kind != TAPE_END;
 		return r;
 	}
+	if (s->crypt)
+		reel_crypt_next(s->crypt);
+	if (s->seal)
+		reel_seal_next(s->seal);
 	memcpy(s->head, body + h->stored_bytes, sizeof(s->head));
 	s->offset += total;
 	s->unsynced_bytes += total;
@@ -172,7 +182,13 @@ static int put_block(struct reel_segment_writer *s, struct tape_header *h,
 	return 0;
 }
 
-int reel_segment_begin(struct reel_segment_writer *s, int fd, const struct reel_meta *meta,
+static size_t encode_meta(struct reel_segment_writer *s, const struct reel_meta *meta)
+{
+	return s->crypt ? reel_crypt_meta(s->crypt, meta, s->id, s->sequence, s->raw) :
+			  reel_meta_encode(meta, s->raw);
+}
+
+int reel_segment_begin(struct reel_segment_writer *s, int fd, struct reel_meta *meta,
 		       struct reel_err *err)
 {
 	struct tape_header h = { .kind = TAPE_META };
@@ -195,8 +211,10 @@ int reel_segment_begin(struct reel_segment_writer *s, int fd, const struct reel_
 			return reel_err_set(err, -EIO, "no random number for a segment");
 	} while (s->id == 0);
 
-	r = put_block(s, &h, NULL, s->raw, reel_meta_encode(meta, s->raw), s->block, s->block_room,
-		      err);
+	r = s->crypt ? reel_crypt_begin(s->crypt, meta, err) : 0;
+	if (r == 0)
+		r = put_block(s, &h, NULL, s->raw, encode_meta(s, meta), s->block, s->block_room,
+			      err);
 	if (r < 0)
 		return r;
 	h = (struct tape_header){ .kind = TAPE_SCHEMA, .flags = TAPE_ZSTD };

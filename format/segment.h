@@ -6,9 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "format/crypt.h"
 #include "format/err.h"
 #include "format/meta.h"
 #include "format/pack.h"
+#include "format/seal.h"
 #include "format/tape.h"
 
 struct reel_segment_writer {
@@ -28,6 +30,8 @@ struct reel_segment_writer {
 	uint64_t ts_min, ts_max;	/* of its events; ts_max 0: none */
 	uint64_t first_sequence;
 
+	struct reel_crypt_writer *crypt; /* NULL: not encrypted; the owner's */
+	struct reel_seal *seal;		 /* NULL: not sealed; the owner's */
 	struct ZSTD_CCtx_s *zstd;
 	uint8_t *raw;			/* a body before compression */
 	uint8_t *block;			/* a whole block */
@@ -39,9 +43,9 @@ void reel_segment_done(struct reel_segment_writer *s);
 
 /*
  * Begins a segment at the end of fd, which belongs to the segment from then on: META and SCHEMA.
- * meta gets the segment's number and the one before it from s.
+ * meta has its number and the one before it; who can read it is said in it.
  */
-int reel_segment_begin(struct reel_segment_writer *s, int fd, const struct reel_meta *meta,
+int reel_segment_begin(struct reel_segment_writer *s, int fd, struct reel_meta *meta,
 		       struct reel_err *err);
 
 /*

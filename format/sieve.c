@@ -51,12 +51,48 @@ static bool is_state(unsigned kind)
 	return kind == TAPE_STATE || kind == TAPE_GAP;
 }
 
-bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_entry *e)
+/* A header that is not sound is left to be found out when the block is unpacked. */
+void reel_entry_filter(const struct reel_segment *s, const struct reel_entry *e,
+		       struct reel_block_filter *ret)
+{
+	struct reel_block b = { .at = e->at };
+
+	memcpy(&b.h, e->at, sizeof(b.h));
+	ret->n = 0;
+	if (b.h.magic != TAPE_MAGIC || b.h.header_bytes != e->header_bytes ||
+	    b.h.header_bytes < TAPE_HEADER_MIN + b.h.bloom_bytes ||
+	    (b.h.bloom_bytes & (b.h.bloom_bytes - 1)) || b.h.bloom_bytes > TAPE_BLOOM_MAX)
+		return;
+	b.bloom = e->at + b.h.header_bytes - TAPE_SUM_BYTES - b.h.bloom_bytes;
+	ret->bytes = b.bloom;
+	if (b.h.flags & TAPE_ENCRYPTED) {
+		if (reel_crypt_open_header(s->crypt, &b, ret->plain, NULL) < 0)
+			return;
+		ret->bytes = ret->plain;
+	}
+	ret->n = b.h.bloom_bytes;
+}
+
+static bool may_have_pids(const struct reel_filter *f, const struct reel_segment *s,
+			  const struct reel_entry *e)
+{
+	struct reel_block_filter filter;
+
+	reel_entry_filter(s, e, &filter);
+	for (unsigned i = 0; i < f->n_pids; i++)
+		if (bloom_may_have(filter.bytes, filter.n, f->pids[i]))
+			return true;
+	return false;
+}
+
+bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_segment *segment,
+			    const struct reel_entry *e)
 {
 	const struct reel_filter *f = s->f;
 	uint8_t common = 0;
-	struct tape_header h;
 
+	if (e->kind == REEL_CLOSED)
+		return false;
 	if (f->whole_state && is_state(e->kind))
 		return e->n_events && wants_moments(s, &f->state_from, e->ts_min, e->ts_max);
 	if (f->kinds && !(f->kinds & 1u << e->kind))
@@ -69,19 +105,7 @@ bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_entry 
 		if (!common)
 			return false;
 	}
-	if (!f->n_pids)
-		return true;
-	/* A header that is not sound is left to be found out when the block is unpacked. */
-	memcpy(&h, e->at, sizeof(h));
-	if (h.magic != TAPE_MAGIC || h.header_bytes != e->header_bytes ||
-	    h.header_bytes < TAPE_HEADER_MIN + h.bloom_bytes ||
-	    (h.bloom_bytes & (h.bloom_bytes - 1)))
-		return true;
-	for (unsigned i = 0; i < f->n_pids; i++)
-		if (bloom_may_have(e->at + h.header_bytes - TAPE_SUM_BYTES - h.bloom_bytes,
-				   h.bloom_bytes, f->pids[i]))
-			return true;
-	return false;
+	return !f->n_pids || may_have_pids(f, segment, e);
 }
 
 static bool wants_pid(const struct reel_filter *f, uint32_t pid)

@@ -21,7 +21,17 @@ void reel_sieve_init(struct reel_sieve *s, const struct reel_filter *f,
 bool reel_sieve_wants_time(const struct reel_sieve *s, uint64_t ts_min, uint64_t ts_max);
 
 /* False only if nothing in the block can be wanted. Looks at its bloom filter last. */
-bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_entry *e);
+bool reel_sieve_wants_block(const struct reel_sieve *s, const struct reel_segment *segment,
+			    const struct reel_entry *e);
+
+/* The filter of pids in a block's header, for bloom_may_have(). n 0: nothing is known. */
+struct reel_block_filter {
+	const uint8_t *bytes;
+	uint32_t n;
+	uint8_t plain[TAPE_BLOOM_MAX];		/* where it was encrypted */
+};
+void reel_entry_filter(const struct reel_segment *s, const struct reel_entry *e,
+		       struct reel_block_filter *ret);
 
 bool reel_sieve_wants_slowly(struct reel_sieve *s, const struct reel_merge_event *e);
 

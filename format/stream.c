@@ -83,10 +83,12 @@ static int look_into(struct stream *s, const struct reel_block *b, struct reel_s
 {
 	struct reel_boot *boot = s->boots[s->n_boots - 1];
 	struct reel_unpacked *u = &s->scratch;
+	struct reel_block plain = *b;
 	struct reel_sieve sieve;
 
 	if ((b->h.kind != TAPE_CLOCK && b->h.kind != TAPE_GAP) || !segment->schema ||
-	    reel_unpack(u, b, segment->schema, segment, NULL) < 0)
+	    reel_crypt_open(segment->crypt, &plain, &u->plain, NULL) < 0 ||
+	    reel_unpack(u, &plain, segment->schema, segment, NULL) < 0)
 		return 0;
 	if (b->h.kind == TAPE_GAP) {
 		reel_sieve_init(&sieve, &s->walk.filter, &boot->clocks);
@@ -153,10 +155,10 @@ static int take_block(struct stream *s, const struct reel_block *b, uint64_t off
 	if (s->next_boot || b->h.ts_max > s->walk.stats.newest_ns)
 		s->walk.stats.newest_ns = b->h.ts_max;
 	r = look_into(s, b, segment, err);
-	if (r == 0 && !segment->schema)
+	if (r == 0 && !segment->schema && !segment->is_closed)
 		reel_health_add(&s->walk.health, segment->path, offset,
 				"the schema of its segment is missing");
-	else if (r == 0 && reel_sieve_wants_block(&s->sieve, &s->reader.blocks[0]))
+	else if (r == 0 && reel_sieve_wants_block(&s->sieve, segment, &s->reader.blocks[0]))
 		r = enqueue(s, b, err);
 	if (!s->next_boot && b->h.settled > s->settled)
 		s->settled = b->h.settled;
@@ -175,6 +177,8 @@ static int load_block(struct stream *s, struct reel_err *err)
 	s->queue_bytes -= w.size;
 	if (slot) {
 		r = reel_block_parse(w.bytes, w.size, &b, &why);
+		if (r == 0)
+			r = reel_crypt_open(segment->crypt, &b, &slot->u.plain, &why);
 		if (r == 0)
 			r = segment->schema ?
 				    reel_unpack(&slot->u, &b, segment->schema, segment, &why) :
@@ -259,6 +263,9 @@ static int stream_next(struct reel_walk *w, struct reel_event *ret, struct reel_
 				return reel_err_set(err, -ENODATA,
 						    "%s: no segment of a capture is in it",
 						    reel_feed_path(&s->feed));
+			if (w->health.closed_segments == s->reader.n_segments)
+				return reel_err_set(err, -ENOKEY, "%s: %s", reel_feed_path(&s->feed),
+						    w->health.closed_why);
 			return 0;
 		} else {
 			r = read_block(s, err);
@@ -288,6 +295,9 @@ static void stream_close(struct reel_walk *w)
 	free(s->boots);
 	reel_merge_done(&s->merge);
 	reel_unpack_done(&s->scratch);
+	for (unsigned i = 0; i < s->reader.n_segments; i++)
+		reel_crypt_free(s->reader.segments[i].crypt);
+	reel_index_done(&s->indexer);
 	reel_schemas_free(s->reader.schemas);
 	free(s->reader.segments);
 	free(s->reader.blocks);
@@ -316,7 +326,7 @@ static const struct reel_boot *stream_settled(const struct reel_walk *w, uint64_
 static const struct reel_walk_ops stream_ops = { stream_next, stream_realtime, stream_close,
 						 stream_wait, stream_settled };
 
-static struct stream *new_stream(const struct reel_filter *f)
+static struct stream *new_stream(const struct reel_filter *f, const struct reel_keys *keys)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
@@ -325,15 +335,16 @@ static struct stream *new_stream(const struct reel_filter *f)
 	s->walk.ops = &stream_ops;
 	if (f)
 		s->walk.filter = *f;
+	s->reader.keys = keys;
 	s->indexer.r = &s->reader;
 	s->indexer.health = &s->walk.health;
 	return s;
 }
 
-int reel_walk_stream(int fd, const struct reel_filter *f, struct reel_walk **ret,
-		     struct reel_err *err)
+int reel_walk_stream(int fd, const struct reel_filter *f, const struct reel_keys *keys,
+		     struct reel_walk **ret, struct reel_err *err)
 {
-	struct stream *s = new_stream(f);
+	struct stream *s = new_stream(f, keys);
 
 	if (!s)
 		return reel_err_set(err, -ENOMEM, "no memory for a walk");
@@ -342,10 +353,10 @@ int reel_walk_stream(int fd, const struct reel_filter *f, struct reel_walk **ret
 	return 0;
 }
 
-int reel_walk_follow(const char *path, const struct reel_filter *f, const volatile int *stop,
-		     struct reel_walk **ret, struct reel_err *err)
+int reel_walk_follow(const char *path, const struct reel_filter *f, const struct reel_keys *keys,
+		     const volatile int *stop, struct reel_walk **ret, struct reel_err *err)
 {
-	struct stream *s = new_stream(f);
+	struct stream *s = new_stream(f, keys);
 	int r;
 
 	if (!s)

@@ -271,6 +271,12 @@ static bool may_have(const struct reel_entry *e, unsigned type)
 	return e->types[type / 8] & 1u << type % 8;
 }
 
+/* Its header tells it also where the entry must not. */
+static unsigned kind_of(const struct reel_entry *e)
+{
+	return e->kind == REEL_CLOSED ? e->at[offsetof(struct tape_header, kind)] : e->kind;
+}
+
 static bool must_be_read(const struct reel_entry *e, bool counts)
 {
 	return counts || e->kind == TAPE_GAP || (e->kind == TAPE_STATE && may_have(e, EV_coverage));
@@ -285,9 +291,10 @@ static int take_blocks(struct gathering *g, const struct reel_segment *segment, 
 		int64_t from, to;
 		int r;
 
-		g->s->blocks_of[e->kind]++;
+		g->s->blocks_of[kind_of(e)]++;
 		g->s->blocks++;
 		g->s->raw_bytes += e->raw_bytes;
+		g->s->events += segment->is_closed ? e->n_events : 0;
 		if (e->n_events && !segment->is_cut) {
 			reel_clocks_range(&segment->boot->clocks, e->ts_min, e->ts_max, &from, &to);
 			widen(span, from, to);
@@ -341,7 +348,8 @@ static int take_segment(struct gathering *g, const struct reel_segment *segment,
 	struct reel_summary *s = g->s;
 	struct reel_span *span = &s->spans[segment->boot - g->r->boots - s->source->first_boot];
 	/* What is damaged is counted, since END tells what was there once. */
-	bool trusts_end = segment->has_end && !segment->is_cut && segment->ending == REEL_COMPLETE;
+	bool trusts_end = segment->has_end && !segment->is_cut && !segment->is_closed &&
+			  segment->ending == REEL_COMPLETE;
 	int r = trusts_end ? reel_tail_read(segment, tail, err) : -ENODATA;
 
 	if (r == -ENOMEM)
@@ -349,6 +357,7 @@ static int take_segment(struct gathering *g, const struct reel_segment *segment,
 	span->boot = segment->boot;
 	s->stored_bytes += segment->bytes;
 	s->is_cut |= segment->is_cut;
+	s->closed_segments += segment->is_closed;
 	take_ending(g, segment);
 	take_names(g, segment);
 	if (r == 0) {

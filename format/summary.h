@@ -80,6 +80,7 @@ struct reel_summary {
 	enum reel_ending ending;	/* the worst of its segments that do not go on */
 	bool is_being_written;
 	uint64_t unclean_segments, torn_segments, damaged_segments;
+	uint64_t closed_segments;	/* of them only what the headers say is counted */
 };
 
 /*

@@ -23,11 +23,22 @@ static void json_ratio(struct reel_json *j, const char *key, uint64_t a, uint64_
 	out_str(j->out, b ? text : "null");
 }
 
+static void json_recipients(struct reel_json *j, const struct reel_summary *s)
+{
+	json_begin(j, "encrypted_to", '[');
+	for (unsigned i = 0; i < s->meta->n_recipients; i++)
+		json_hex(j, NULL, s->meta->recipients[i].id, TAPE_ID_BYTES);
+	json_end(j, ']');
+	json_u64(j, "closed_segments", s->closed_segments);
+}
+
 static void json_origin(struct reel_json *j, const struct reel_summary *s)
 {
 	const struct reel_meta *m = s->meta;
 
 	json_hex(j, "capture", m->capture, sizeof(m->capture));
+	if (m->is_encrypted)
+		json_recipients(j, s);
 	json_str(j, "host", m->host);
 	json_hex(j, "machine", m->machine, sizeof(m->machine));
 	json_str(j, "kernel", m->kernel);

@@ -20,7 +20,9 @@ void reel_summary_verdict(const struct reel_summary *s, char text[REEL_VERDICT_T
 {
 	char lost[64] = "nothing was lost";
 
-	if (s->lost)
+	if (s->closed_segments)
+		snprintf(lost, sizeof(lost), "what was lost can be told only with a key");
+	else if (s->lost)
 		snprintf(lost, sizeof(lost), "%llu %s", (unsigned long long)s->lost,
 			 s->lost == 1 ? "event was lost" : "events were lost");
 	snprintf(text, REEL_VERDICT_TEXT, "%s%s, %s", reel_ending_name(s->ending),
@@ -107,6 +109,20 @@ static void put_span(struct reel_out *o, int64_t from_ns, int64_t to_ns)
 	out_str(o, length);
 }
 
+static void text_recipients(struct info *x)
+{
+	const struct reel_summary *s = x->s;
+	char ids[REEL_RECIPIENTS_TEXT];
+
+	if (!s->meta->is_encrypted)
+		return;
+	reel_recipients_format(s->meta, ids);
+	put_line(x, "encrypted", "to %s", ids);
+	if (s->closed_segments)
+		put_line(x, "", "%llu of %u segments cannot be read: no key that opens them was given",
+			 (unsigned long long)s->closed_segments, s->source->n_segments);
+}
+
 static void text_origin(struct info *x)
 {
 	const struct reel_meta *m = x->s->meta;
@@ -114,10 +130,12 @@ static void text_origin(struct info *x)
 
 	reel_id_format(m->capture, id);
 	put_line(x, "capture", "%s", id);
+	text_recipients(x);
 	put_foreign(x, "host", m->host);
 	reel_id_format(m->machine, id);
-	put_line(x, "machine", "%s, %llu %s", id, (unsigned long long)m->cpus,
-		 m->cpus == 1 ? "CPU" : "CPUs");
+	if (m->cpus || !m->is_encrypted)
+		put_line(x, "machine", "%s, %llu %s", id, (unsigned long long)m->cpus,
+			 m->cpus == 1 ? "CPU" : "CPUs");
 	put_foreign(x, "kernel", m->kernel);
 	put_foreign(x, "arch", m->arch);
 	put_foreign(x, "program", m->program);
@@ -337,9 +355,12 @@ void reel_summary_put_text(struct reel_out *o, const struct reel_reader *r,
 	text_period(x);
 	text_segments(x);
 	text_amounts(x);
-	text_counted(x);
-	text_losses(x);
-	text_coverage(x);
+	/* What nothing of can be read has none of these to tell. */
+	if (s->closed_segments < s->source->n_segments) {
+		text_counted(x);
+		text_losses(x);
+		text_coverage(x);
+	}
 	text_absences(x);
 	reel_summary_verdict(s, text);
 	put_line(x, "verdict", "%s", text);

@@ -47,6 +47,7 @@ static bool take_item(struct reel_tail *t, const struct reel_item *item, unsigne
 
 int reel_tail_read(const struct reel_segment *s, struct reel_tail *ret, struct reel_err *err)
 {
+	struct reel_plain plain = { 0 };
 	ZSTD_DCtx *zstd = NULL;
 	uint8_t *raw = NULL;
 	const uint8_t *at, *end;
@@ -64,7 +65,8 @@ int reel_tail_read(const struct reel_segment *s, struct reel_tail *ret, struct r
 		r = reel_err_set(err, -ENOMEM, "no memory for END");
 		goto out;
 	}
-	if (reel_block_inflate(&b, zstd, raw, err) < 0) {
+	if (reel_crypt_open(s->crypt, &b, &plain, err) < 0 ||
+	    reel_block_inflate(&b, zstd, raw, err) < 0) {
 		r = -ENODATA;
 		goto out;
 	}
@@ -75,6 +77,7 @@ int reel_tail_read(const struct reel_segment *s, struct reel_tail *ret, struct r
 	r = seen == 7 ? 0 : reel_err_set(err, -ENODATA, "%s: END lacks an item", s->path);
 out:
 	free(raw);
+	reel_plain_done(&plain);
 	ZSTD_freeDCtx(zstd);
 	return r;
 }

@@ -5,11 +5,12 @@
  * A segment is a row of blocks; a META block begins it and an END block may close it. A block:
  *
  *	offset 0    struct tape_header, fixed part                        136 bytes
- *	       136  fields that a later version adds
+ *	       136  ENCRYPTED only: struct tape_secret                        40
+ *	            fields that a later version adds
  *	            bloom filter of the pids                              bloom_bytes
  *	            XXH3-64 of the header so far, seeded                  8
  *	            body as stored                                        stored_bytes
- *	            tag: BLAKE2b-256 of header and body                   32
+ *	            tag: BLAKE2b-256 of header and body, keyed if SEALED  32
  *	            zeros up to a multiple of 8
  *	            END only: struct tape_trailer                         16
  *
@@ -31,11 +32,15 @@ enum {
 	TAPE_MAGIC = 0x31424c52,		/* "RLB1" */
 	TAPE_TRAILER_MAGIC = 0x31454c52,	/* "RLE1" */
 	TAPE_MAJOR = 1,
-	TAPE_MINOR = 0,
+	TAPE_MINOR = 1,
 
 	TAPE_TAG_BYTES = 32,
 	TAPE_ID_BYTES = 16,
 	TAPE_SUM_BYTES = 8,
+	TAPE_KEY_BYTES = 32,
+	TAPE_NONCE_BYTES = 24,
+	TAPE_MAC_BYTES = 16,
+	TAPE_BOX_BYTES = TAPE_KEY_BYTES + 48,	/* crypto_box_seal of a key */
 	TAPE_HEADER_MIN = 136 + TAPE_SUM_BYTES,
 
 	/* Limits, checked before anything is allocated. A reader refuses what is beyond them. */
@@ -47,6 +52,7 @@ enum {
 	TAPE_ROWS_MAX = 50000,
 	TAPE_FIXED_MAX = 512,			/* of a type's struct */
 	TAPE_STRINGS_MAX = 0xffff,
+	TAPE_RECIPIENTS_MAX = 8,
 };
 
 enum tape_kind {
@@ -89,6 +95,16 @@ struct tape_header {
 	uint64_t body_sum;		/* XXH3-64 of the stored body, seeded like the header's */
 };
 _Static_assert(sizeof(struct tape_header) == 136, "tape_header");
+
+/*
+ * Of an encrypted block: types and filter lie encrypted in their places, and so does the body, with
+ * a mac of its own in its last 16 bytes.
+ */
+struct tape_secret {
+	uint8_t nonce[TAPE_NONCE_BYTES];	/* of the body: the same, the lowest bit flipped */
+	uint8_t mac[TAPE_MAC_BYTES];		/* of types and filter */
+};
+_Static_assert(sizeof(struct tape_secret) == 40, "tape_secret");
 
 struct tape_trailer {
 	uint64_t end_offset;			/* of the END block, from its segment's META */
@@ -213,6 +229,27 @@ enum tape_meta_tag {
 	TAPE_META_CUT,			/* struct tape_cut */
 	TAPE_META_SOURCE,		/* struct tape_source, then text: what was chosen */
 	TAPE_META_RUN,			/* u64: which run of the recorder wrote it */
+	TAPE_META_SEAL,			/* struct tape_seal */
+	TAPE_META_RECIPIENTS,		/* struct tape_recipient [] */
+	TAPE_META_HIDDEN,		/* nonce, items, mac: what only they may read */
+};
+
+/* Bits of INCOMPATIBLE. */
+enum tape_feature {
+	TAPE_FEATURE_ENCRYPTED = 1,
+};
+
+/* Who can read the segment: its first key in a box that one private key opens. */
+struct tape_recipient {
+	uint8_t id[TAPE_ID_BYTES];		/* of the public key */
+	uint8_t box[TAPE_BOX_BYTES];
+};
+
+/* Of a sealed segment: from which key of which host its run began. */
+struct tape_seal {
+	uint8_t host[TAPE_ID_BYTES];		/* id of the host's key */
+	uint64_t n;				/* the run's number, of all of the host's */
+	uint64_t first_sequence;		/* of the run's first block */
 };
 
 struct tape_start {

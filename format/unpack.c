@@ -394,7 +394,7 @@ int64_t reel_unpacked_wide_ret(const struct reel_unpacked *u, uint32_t i)
 size_t reel_unpacked_bytes(const struct reel_unpacked *u)
 {
 	return u->raw.room + u->events.room + u->run_tables.room + u->string_at.room +
-	       u->zeros.room + u->planes.room + u->rows.room;
+	       u->zeros.room + u->planes.room + u->rows.room + u->plain.room;
 }
 
 void reel_unpack_done(struct reel_unpacked *u)
@@ -408,5 +408,6 @@ void reel_unpack_done(struct reel_unpacked *u)
 	free(u->planes.memory);
 	free(u->rows.memory);
 	free(u->tail_of_cpu);
+	reel_plain_done(&u->plain);
 	memset(u, 0, sizeof(*u));
 }

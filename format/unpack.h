@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "format/block.h"
+#include "format/crypt.h"
 #include "format/event.h"
 #include "format/schema.h"
 #include "format/tape.h"
@@ -58,6 +59,7 @@ struct reel_unpacked {
 		void *memory;
 		size_t room;
 	} raw, events, run_tables, string_at, zeros, planes, rows;
+	struct reel_plain plain;		/* of who decrypts a block before it */
 	uint32_t *tail_of_cpu;			/* last run of a CPU's chain, + 1 */
 	struct ZSTD_DCtx_s *zstd;
 };

@@ -350,12 +350,17 @@ static int verify_files(struct verifier *x, struct reel_err *err)
 		r = divide_file(x, &x->v->files.list[i], &all);
 	if (r == 0 && all.n)
 		qsort(all.list, all.n, sizeof(*all.list), by_number);
+	if (r == 0)
+		r = verify_seal_begin(x);
 	for (unsigned i = 0; r == 0 && i < all.n; i++)
 		r = take_stretch(x, &all.list[i]);
 	if (r == 0) {
 		verify_finish_recording(x);
 		conclude(x);
+		r = verify_runs_conclude(x);
 	}
+	if (r == 0)
+		verify_seal_conclude(x);
 	free(all.list);
 	if (r == -E2BIG)
 		return reel_err_set(err, r, "more than %u captures, or %u segments",
@@ -363,8 +368,8 @@ static int verify_files(struct verifier *x, struct reel_err *err)
 	return r < 0 ? reel_err_set(err, r, "no memory to verify with") : 0;
 }
 
-int reel_verify(char *const *paths, unsigned n, struct reel_verification **ret,
-		struct reel_err *err)
+int reel_verify(char *const *paths, unsigned n, const struct reel_verify_with *with,
+		struct reel_verification **ret, struct reel_err *err)
 {
 	struct verifier *x = calloc(1, sizeof(*x));
 	struct reel_verification *v = calloc(1, sizeof(*v));
@@ -376,12 +381,18 @@ int reel_verify(char *const *paths, unsigned n, struct reel_verification **ret,
 		return reel_err_set(err, -ENOMEM, "no memory to verify with");
 	}
 	x->v = v;
+	x->seal.at = -1;
+	if (with)
+		x->with = *with;
 	for (unsigned i = 0; r == 0 && i < n; i++)
 		r = reel_files_add(&v->files, paths[i], err);
 	if (r == 0)
 		r = verify_files(x, err);
 	reel_schema_free(x->segment.schema);
 	reel_unpack_done(&x->u);
+	reel_crypt_free(x->segment.crypt);
+	reel_plain_done(&x->plain);
+	verify_seal_end(x);
 	free(x->segment.rows);
 	free(x->chains);
 	free(x->cpus);

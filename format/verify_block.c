@@ -31,34 +31,34 @@ static bool is_zero(const void *bytes, size_t n)
 void verify_frame(struct verifier *x)
 {
 	const struct tape_header *h = &x->b.h;
-	struct reel_verified *c = verify_capture(x);
+	bool is_secret = h->flags & TAPE_ENCRYPTED;
 
 	if (h->reserved)
 		verify_damage(x, "a reserved field of the header is not zero");
 	if (h->flags & ~KNOWN_FLAGS && !x->segment.is_newer)
 		verify_damage(x, "unknown flags 0x%x", h->flags & ~KNOWN_FLAGS);
-	if (h->flags & (TAPE_SEALED | TAPE_ENCRYPTED) && !x->segment.is_newer)
+	if (h->flags & (TAPE_SEALED | TAPE_ENCRYPTED) && x->meta.major && x->meta.minor < 1)
 		verify_damage(x, "sealed or encrypted, which this version of the format cannot be");
 	if (h->flags & TAPE_KEYFRAME && h->kind != TAPE_STATE)
 		verify_damage(x, "a keyframe in a block that is not STATE");
-	if (h->header_bytes != TAPE_HEADER_MIN + h->bloom_bytes && !x->segment.is_newer)
+	if (h->header_bytes != TAPE_HEADER_MIN + h->bloom_bytes +
+				       (is_secret && x->meta.minor >= 1 ?
+						sizeof(struct tape_secret) :
+						0) &&
+	    !x->segment.is_newer)
 		verify_damage(x, "header has fields that this version of the format lacks");
 	if (!(h->flags & (TAPE_ZSTD | TAPE_ENCRYPTED)) && h->raw_bytes != h->stored_bytes)
 		verify_damage(x, "stored and raw length differ in a block that is not compressed");
 	if (!holds_events(h->kind) && h->kind < TAPE_KINDS &&
 	    (h->n_events || h->ts_min || h->ts_max || h->settled || h->bloom_bytes ||
-	     !is_zero(h->types, sizeof(h->types))))
+	     (!is_secret && !is_zero(h->types, sizeof(h->types)))))
 		verify_damage(x, "header speaks of events, but this kind of block has none");
 	if (!reel_block_body_is_sound(&x->b))
 		verify_damage(x, "body does not match its checksum");
 	if (!reel_block_padding_is_zero(&x->b))
 		verify_damage(x, "padding is not zero");
-	if (h->flags & TAPE_SEALED)
-		c->sealed_blocks++;
-	else if (!reel_block_tag_is_right(&x->b))
-		verify_damage(x, "tag does not match header and body");
-	if (h->flags & TAPE_ENCRYPTED)
-		c->encrypted_blocks++;
+	verify_tag(x);
+	verify_capture(x)->encrypted_blocks += is_secret;
 }
 
 void verify_schema(struct verifier *x)
@@ -68,6 +68,8 @@ void verify_schema(struct verifier *x)
 	uint8_t *raw = NULL;
 	int r = -ENOMEM;
 
+	if (x->b.h.flags & TAPE_ENCRYPTED)
+		return;
 	if (!x->u.zstd)
 		x->u.zstd = ZSTD_createDCtx();
 	raw = malloc(x->b.h.raw_bytes + 8u);
@@ -148,6 +150,7 @@ static void take_record(struct verifier *x, uint32_t run, uint32_t i)
 	struct verify_chain *chain = &x->chains[x->at];
 	struct reel_event ev;
 	union {
+		struct ev_clock clock;
 		struct ev_lost lost;
 		struct ev_retired retired;
 	} scratch;
@@ -155,7 +158,11 @@ static void take_record(struct verifier *x, uint32_t run, uint32_t i)
 	if (!x->u.schema->as_built[x->u.type[i]])
 		return;
 	reel_unpacked_event(&x->u, run, i, &ev);
-	if (ev.type->id == EV_lost) {
+	if (ev.type->id == EV_clock) {
+		const struct ev_clock *clock = reel_event_as(&ev, &scratch, sizeof(scratch.clock));
+
+		chain->wall_offset_ns = clock->realtime - (int64_t)ev.ts;
+	} else if (ev.type->id == EV_lost) {
 		const struct ev_lost *lost = reel_event_as(&ev, &scratch, sizeof(scratch.lost));
 
 		/* A program that never ran has counted nothing. */
@@ -222,7 +229,7 @@ static void look_at_run(struct verifier *x, uint32_t run, struct seen *seen)
 			seen->n_hidden++;
 		last_pid = ev.pid;
 		x->segment.events_of[type]++;
-		if (type == EV_lost || type == EV_retired)
+		if (type == EV_lost || type == EV_retired || type == EV_clock)
 			take_record(x, run, i);
 		if (type == EV_keyframe && u->schema->as_built[type] &&
 		    ev.fixed[offsetof(struct ev_keyframe, edge)] == 0)

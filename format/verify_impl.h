@@ -4,10 +4,41 @@
 #define REEL_FORMAT_VERIFY_IMPL_H
 
 #include "format/block.h"
+#include "format/crypt.h"
 #include "format/meta.h"
 #include "format/schema.h"
 #include "format/unpack.h"
 #include "format/verify.h"
+
+/* One run of a recorder that is sealed. */
+struct verify_run {
+	uint8_t capture[TAPE_ID_BYTES];
+	uint64_t run;
+	struct tape_seal seal;
+	unsigned at;			/* index of its capture */
+	const struct reel_file *file;	/* where it begins, as far as it is here */
+	uint64_t offset;
+	uint8_t boot[TAPE_ID_BYTES];
+	struct tape_start start;
+	uint64_t last_sequence;
+	bool is_known;			/* the root of its host is there */
+	bool is_right;			/* its first block here is as it was sealed */
+	bool has_end;			/* the last block here is its END, behind which nothing comes */
+	bool goes_on;			/* it is one, but says that there is a next segment, */
+	bool has_unread_end;		/* or cannot be read */
+};
+
+struct verify_secrets;
+
+/* What is known of seals, over all captures. */
+struct verify_seal {
+	struct verify_secrets *secrets;	/* in locked memory; NULL: no root was given */
+	struct verify_run *runs;
+	unsigned n, room;
+	int at;				/* the run of the segment at hand; -1: it is not sealed */
+	uint64_t steps;
+	bool is_right;			/* the block at hand is as it was sealed */
+};
 
 /* Where the blocks of a capture have come to. */
 struct verify_chain {
@@ -23,6 +54,12 @@ struct verify_chain {
 	struct tape_previous before;	/* what the first segment names */
 	bool has_before, before_was_retired;
 	bool is_falling;		/* said once that what is settled falls */
+	bool range_is_over;		/* of sealed blocks */
+	bool was_sealed;		/* its last segment, */
+	unsigned n_runs, last_run;	/* and the runs that are; which of all is the last */
+	int64_t wall_offset_ns;		/* wall time less boottime, as far as it is known */
+	int64_t wall_ns;		/* the latest of its events */
+	const struct reel_file *last_file;
 };
 
 /* The segment at hand. */
@@ -33,11 +70,14 @@ struct verify_segment {
 	uint64_t n_blocks;
 	uint64_t settled;
 	struct reel_schema *schema;
+	struct reel_crypt *crypt;	/* NULL: not encrypted, or no key opens it */
 	struct tape_row *rows;		/* as END must have them, TAPE_ROWS_MAX at most */
 	uint32_t n_rows, rows_room;
 	struct tape_totals totals;
 	uint64_t events_of[EV_MAX_TYPES];
 	bool was_counted;		/* all of its events could be looked at */
+	bool has_reason;		/* its END could be read, */
+	uint64_t reason;		/* and gives this one */
 };
 
 /* What the sequence numbers of one CPU say, over one run of a recorder. */
@@ -47,6 +87,8 @@ struct verify_cpu {
 
 struct verifier {
 	struct reel_verification *v;
+	struct reel_verify_with with;
+	struct verify_seal seal;
 	struct verify_chain *chains;	/* of each of v->captures */
 	unsigned at;			/* the capture at hand */
 	const struct reel_file *file;
@@ -54,6 +96,7 @@ struct verifier {
 	uint64_t offset;
 	struct verify_segment segment;
 	struct reel_unpacked u;
+	struct reel_plain plain;	/* where a block lies that was encrypted */
 	struct reel_meta meta;
 	bool is_cut;			/* a cut has announced the segment at hand */
 
@@ -89,6 +132,20 @@ void verify_finish_recording(struct verifier *x);
 void verify_frame(struct verifier *x);
 void verify_schema(struct verifier *x);
 void verify_events(struct verifier *x);
+/* verify_crypt.c: the segment that META has begun, and the block at hand, become plain if a key is
+ * there. */
+void verify_crypt_segment(struct verifier *x);
+void verify_crypt_block(struct verifier *x);
+/* verify_seal.c: the tag of the block at hand, and where it stands among those that are sealed. */
+int verify_seal_begin(struct verifier *x);
+void verify_seal_end(struct verifier *x);
+/* A segment has been opened, by the META at hand. */
+void verify_seal_segment(struct verifier *x);
+void verify_tag(struct verifier *x);
+void verify_seal_block_done(struct verifier *x);
+/* verify_runs.c: what only all runs together, and all blocks of a capture, can tell. */
+int verify_runs_conclude(struct verifier *x);
+void verify_seal_conclude(struct verifier *x);
 /* verify_end.c */
 void verify_end(struct verifier *x);
 void verify_items(struct verifier *x, const uint8_t *at, const uint8_t *end);

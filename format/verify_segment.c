@@ -71,6 +71,8 @@ void verify_close_segment(struct verifier *x)
 	}
 	reel_schema_free(s->schema);
 	s->schema = NULL;
+	reel_crypt_free(s->crypt);
+	s->crypt = NULL;
 	s->is_open = false;
 }
 
@@ -226,6 +228,7 @@ static void take_meta(struct verifier *x)
 		verify_damage(x, "%s", why.code ? why.msg : "META cannot be read");
 		memset(&x->meta, 0, sizeof(x->meta));
 		open_segment(x);
+		x->seal.at = -1;
 		verify_frame(x);
 		x->may_have_holes = true;
 		return;
@@ -236,11 +239,14 @@ static void take_meta(struct verifier *x)
 	}
 	if (x->meta.is_cut) {
 		x->segment.is_newer = x->meta.minor > TAPE_MINOR;
+		x->seal.at = -1;
 		verify_frame(x);
 		take_cut(x);
 		return;
 	}
 	open_segment(x);
+	verify_crypt_segment(x);
+	verify_seal_segment(x);
 	verify_frame(x);
 	verify_items(x, x->b.body, x->b.body + x->b.h.stored_bytes);
 	x->segment.is_cut = x->is_cut;
@@ -306,11 +312,13 @@ static void take_content(struct verifier *x)
 static void take_other(struct verifier *x)
 {
 	struct verify_segment *s = &x->segment;
+	struct reel_block raw;
 
 	if (!s->is_open || x->b.h.segment != s->id) {
 		/* One finding for all the blocks of a segment whose META is gone. */
 		memset(&x->meta, 0, sizeof(x->meta));
 		open_segment(x);
+		x->seal.at = -1;
 		verify_damage(x, "the beginning of this segment is missing");
 		verify_frame(x);
 		x->may_have_holes = true;
@@ -320,7 +328,12 @@ static void take_other(struct verifier *x)
 	}
 	verify_frame(x);
 	check_place(x);
+	raw = x->b;
+	verify_crypt_block(x);
 	take_content(x);
+	/* END has the types as they are when decrypted, and all else as it is on tape. */
+	memcpy(raw.h.types, x->b.h.types, sizeof(raw.h.types));
+	x->b = raw;
 }
 
 void verify_take_block(struct verifier *x)
@@ -345,4 +358,5 @@ void verify_take_block(struct verifier *x)
 	c->last_sequence = chain->sequence = x->b.h.sequence;
 	memcpy(chain->head, x->b.tag, TAPE_TAG_BYTES);
 	memcpy(c->head, x->b.tag, TAPE_TAG_BYTES);
+	verify_seal_block_done(x);
 }

@@ -90,7 +90,7 @@ static int enter_boot(struct indexed *x, struct lane *l, struct reel_err *err)
 		for (uint32_t b = 0; s->boot == l->boot && b < s->n_blocks; b++) {
 			const struct reel_entry *e = &r->blocks[s->first_block + b];
 
-			if (!reel_sieve_wants_block(&l->sieve, e))
+			if (!reel_sieve_wants_block(&l->sieve, s, e))
 				continue;
 			wanted = picks_block(x, s, e, err);
 			if (wanted < 0) {

@@ -63,13 +63,16 @@ struct reel_walk_stats {
 int reel_walk_open(const struct reel_reader *r, const struct reel_filter *f, struct reel_walk **ret,
 		   struct reel_err *err);
 
-/* From a pipe, to its end. One capture after the other, if there are several. */
-int reel_walk_stream(int fd, const struct reel_filter *f, struct reel_walk **ret,
-		     struct reel_err *err);
+/*
+ * From a pipe, to its end. One capture after the other, if there are several. The keys, NULL for
+ * none, must outlive the walk; next returns -ENOKEY where they open nothing at all.
+ */
+int reel_walk_stream(int fd, const struct reel_filter *f, const struct reel_keys *keys,
+		     struct reel_walk **ret, struct reel_err *err);
 
 /* A capture directory or segment that is being written: goes on to its END or until *stop. */
-int reel_walk_follow(const char *path, const struct reel_filter *f, const volatile int *stop,
-		     struct reel_walk **ret, struct reel_err *err);
+int reel_walk_follow(const char *path, const struct reel_filter *f, const struct reel_keys *keys,
+		     const volatile int *stop, struct reel_walk **ret, struct reel_err *err);
 
 /*
  * What else is to be done while a stream, or a capture that is followed, is waited for: IDLE is

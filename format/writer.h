@@ -17,6 +17,7 @@
 
 #include "bpf/events.h"
 #include "format/err.h"
+#include "format/keys.h"
 #include "format/meta.h"
 
 struct reel_writer;
@@ -31,6 +32,10 @@ struct reel_writer_options {
 	const char *directory;	/* the capture; made if it is not there, else continued */
 	int fd;		/* instead of a directory: one segment to here, e.g. standard output */
 	struct reel_meta meta;	/* machine, host, note ...; ids of an existing capture win */
+
+	const struct reel_public_key *recipients; /* who alone can read it */
+	const char *seal; /* the state of the host's key to seal with; NULL: not sealed */
+	unsigned n_recipients; /* TAPE_RECIPIENTS_MAX at most; 0: it is not encrypted */
 
 	uint32_t block_bytes;	/* 0 in any of these: the default */
 	uint64_t latency_ns;	/* a block is written at this age */

@@ -2,6 +2,7 @@
 #include "query/captures.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@ struct reel_captures {
 	struct reel_capture *list; /* the open ones, if there are any, are the first */
 	char *paths[REEL_CAPTURE_PATHS_MAX];
 	unsigned n_paths;
+	struct reel_keys *keys; /* NULL: none */
+	char closed_why[sizeof(((struct reel_health *)0)->closed_why)];
 	unsigned refs;
 	uint64_t uses;
 };
@@ -69,10 +72,29 @@ void reel_captures_unref(struct reel_captures *c)
 	if (!c || --c->refs > 0)
 		return;
 	reel_captures_close(c);
+	reel_keys_free(c->keys);
 	free(c);
 }
 
-static int capture_new(char *const *paths, unsigned n, const char *path, struct reel_capture **ret,
+int reel_captures_add_key(struct reel_captures *c, const char *path, struct reel_err *err)
+{
+	int r = c->keys ? 0 : reel_keys_new(&c->keys, err);
+
+	return r < 0 ? r : reel_keys_add(c->keys, path, err);
+}
+
+const struct reel_keys *reel_captures_keys(const struct reel_captures *c)
+{
+	return c->keys;
+}
+
+void reel_captures_note_closed(struct reel_captures *c, const char *why)
+{
+	snprintf(c->closed_why, sizeof(c->closed_why), "%s", why);
+}
+
+static int capture_new(char *const *paths, unsigned n, const char *path,
+		       const struct reel_keys *keys, struct reel_capture **ret,
 		       struct reel_err *err)
 {
 	struct reel_capture *c = calloc(1, sizeof(*c));
@@ -83,7 +105,7 @@ static int capture_new(char *const *paths, unsigned n, const char *path, struct 
 	if (!c || (path && !c->path))
 		r = reel_err_set(err, -ENOMEM, "no memory for a capture");
 	if (r == 0)
-		r = reel_reader_open_all(paths, n, &c->reader, err);
+		r = reel_reader_open_all(paths, n, keys, &c->reader, err);
 	if (r < 0) {
 		if (c)
 			free(c->path);
@@ -113,7 +135,7 @@ int reel_captures_open(struct reel_captures *c, const char *const *paths, unsign
 			r = reel_err_set(err, -ENOMEM, "no memory for a path");
 	}
 	if (r == 0)
-		r = capture_new(c->paths, c->n_paths, NULL, &opened, err);
+		r = capture_new(c->paths, c->n_paths, NULL, c->keys, &opened, err);
 	if (r < 0) {
 		forget_paths(c, before);
 		return r;
@@ -150,6 +172,8 @@ int reel_captures_get(struct reel_captures *c, const char *path, struct reel_cap
 	int r;
 
 	if (!path) {
+		if ((!found || found->path) && *c->closed_why)
+			return reel_err_set(err, -ENODATA, "%s", c->closed_why);
 		if (!found || found->path)
 			return reel_err_set(err, -ENODATA,
 					    "no capture is open: call reel_open('PATH'), or name "
@@ -161,7 +185,7 @@ int reel_captures_get(struct reel_captures *c, const char *path, struct reel_cap
 	if (!found) {
 		make_room(c);
 		paths[0] = (char *)(uintptr_t)path;
-		r = capture_new(paths, 1, path, &found, err);
+		r = capture_new(paths, 1, path, c->keys, &found, err);
 		if (r < 0)
 			return r;
 		while (*end)

@@ -65,6 +65,15 @@ int reel_captures_new(struct reel_captures **ret);
 void reel_captures_ref(struct reel_captures *c);
 void reel_captures_unref(struct reel_captures *c);
 
+/*
+ * A file with a secret key, for captures that are opened from now on; see reel_keys_add(). It is
+ * forgotten with the connection.
+ */
+int reel_captures_add_key(struct reel_captures *c, const char *path, struct reel_err *err);
+const struct reel_keys *reel_captures_keys(const struct reel_captures *c);
+/* Why the captures of a case are not among the open ones: none of the keys opens them. */
+void reel_captures_note_closed(struct reel_captures *c, const char *why);
+
 /* Adds these to those that are open. On an error they stay as they were. */
 int reel_captures_open(struct reel_captures *c, const char *const *paths, unsigned n,
 		       struct reel_err *err);

@@ -93,13 +93,19 @@ static bool all_of_case(sqlite3 *db, const struct reel_reader *r)
 }
 
 /* Each alone first: one that cannot be read, or is another, does not take the rest with it. */
-static void keep_right_ones(sqlite3 *db, struct places *p)
+static void keep_right_ones(sqlite3 *db, struct reel_captures *captures, struct places *p)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < p->n; i++) {
+		struct reel_err why;
 		struct reel_reader *r;
-		bool is_right = reel_reader_open(p->v[i], &r, NULL) == 0;
+		int opened = reel_reader_open_all(&p->v[i], 1, reel_captures_keys(captures), &r,
+						  &why);
+		bool is_right = opened == 0;
+
+		if (opened == -ENOKEY)
+			reel_captures_note_closed(captures, why.msg);
 
 		if (is_right) {
 			is_right = all_of_case(db, r);
@@ -132,7 +138,7 @@ int case_captures_open(sqlite3 *db, struct reel_captures *captures, unsigned *re
 	if (r < 0)
 		r = reel_err_set(err, r, "no memory to look for captures");
 	else
-		keep_right_ones(db, &places);
+		keep_right_ones(db, captures, &places);
 	if (r == 0 && places.n)
 		r = reel_captures_open(captures, (const char *const *)places.v, places.n, err);
 	if (r == 0)

@@ -30,6 +30,7 @@ static const struct reel_option query_table[] = {
 	{ "queries", 0, "DIR", REEL_OPT_LIST, AT(directories),
 	  "named queries of this directory, before those of others; may be repeated" },
 	{ "list", 0, NULL, REEL_OPT_FLAG, AT(list), "show the named queries" },
+	REEL_KEY_OPTION(AT(keys)),
 	{ "write", 0, NULL, REEL_OPT_FLAG, AT(write), "open the case for writing, too: for notes" },
 	{ "timeout", 0, "DURATION", REEL_OPT_DURATION, AT(timeout_ns),
 	  "give up after this time: 30s" },
@@ -255,8 +256,8 @@ int query_make_case(struct query *q)
 	if (isatty(STDERR_FILENO))
 		reel_command_note(q->self, &q->args.common, "a case is made of %s first",
 				  q->source);
-	r = passing_case_make(&q->passing, program, q->source, q->args.common.quiet, &query_stop,
-			      &err);
+	r = passing_case_make(&q->passing, program, q->source, &q->options.keys,
+			      q->args.common.quiet, &query_stop, &err);
 	return r < 0 ? query_fail(q, r, &err) : REEL_STATUS_OK;
 }
 
@@ -275,6 +276,15 @@ static int prepare_connection(struct query *q)
 	return r < 0 ? query_fail(q, r, &err) : REEL_STATUS_OK;
 }
 
+static int add_keys(struct query *q, struct reel_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < q->options.keys.n; i++)
+		r = reel_captures_add_key(q->captures, q->options.keys.v[i], err);
+	return r;
+}
+
 static int open_source(struct query *q)
 {
 	struct reel_err err = { 0 };
@@ -284,7 +294,9 @@ static int open_source(struct query *q)
 	if (q->is_case)
 		r = database_open(q->source, q->options.write, &q->db, &q->captures, &err);
 	else
-		r = database_open_capture(q->source, &q->db, &q->captures, &err);
+		r = database_open_capture(q->source, &q->options.keys, &q->db, &q->captures, &err);
+	if (r == 0 && q->is_case)
+		r = add_keys(q, &err);
 	if (r == 0)
 		r = case_captures_open(q->db, q->captures, &n_open, &err);
 	return r < 0 ? query_fail(q, r, &err) : prepare_connection(q);
@@ -304,6 +316,8 @@ static int open_passing(struct query *q)
 	redact_done(&q->redact);
 	(void)choose_redaction(q);
 	r = database_open(q->passing.path, false, &q->db, &q->captures, &err);
+	if (r == 0)
+		r = add_keys(q, &err);
 	if (r == 0)
 		r = reel_captures_open(q->captures, &q->source, 1, &err);
 	/* What is open stays readable, and nothing is left behind, whatever ends us. */

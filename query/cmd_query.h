@@ -4,6 +4,7 @@
 #define REEL_QUERY_CMD_QUERY_H
 
 #include "format/command.h"
+#include "format/key_option.h"
 #include "format/outcome.h"
 #include "query/database.h"
 #include "query/health.h"
@@ -20,7 +21,7 @@ enum {
 
 struct query_options {
 	const char *file, *null;
-	struct reel_strings directories, redact;
+	struct reel_strings directories, redact, keys;
 	uint64_t timeout_ns;
 	int format;
 	bool write, header, no_header, list;

@@ -116,6 +116,9 @@ static void build(struct words *w, const struct query *q, const char *case_path,
 	if (!q->options.write)
 		add(w, strdup("-readonly"));
 	add_command(w, dot_command(".load", extension));
+	if (q->options.keys.n)
+		add_command(w, sql_command("reel_key", (char *const *)(uintptr_t)q->options.keys.v,
+					   q->options.keys.n));
 	if (q->is_case)
 		add_command(w, sql_command("reel_open_case", NULL, 0));
 	else

@@ -185,8 +185,8 @@ int database_open(const char *path, bool write, sqlite3 **ret, struct reel_captu
 	return 0;
 }
 
-int database_open_capture(const char *path, sqlite3 **ret, struct reel_captures **ret_captures,
-			  struct reel_err *err)
+int database_open_capture(const char *path, const struct reel_strings *keys, sqlite3 **ret,
+			  struct reel_captures **ret_captures, struct reel_err *err)
 {
 	sqlite3 *db = NULL;
 	int r = 0;
@@ -196,6 +196,8 @@ int database_open_capture(const char *path, sqlite3 **ret, struct reel_captures 
 			    NULL) != SQLITE_OK ||
 	    reel_extension_register_with(db, ret_captures) != SQLITE_OK)
 		r = db ? database_failed(db, path, err) : reel_err_set(err, -ENOMEM, "no memory");
+	for (size_t i = 0; r == 0 && i < keys->n; i++)
+		r = reel_captures_add_key(*ret_captures, keys->v[i], err);
 	if (r == 0)
 		r = reel_captures_open(*ret_captures, &path, 1, err);
 	if (r < 0) {

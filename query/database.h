@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "format/err.h"
+#include "format/options.h"
 #include "query/captures.h"
 #include "query/sqlite.h"
 
@@ -20,8 +21,8 @@ int database_open(const char *path, bool write, sqlite3 **ret, struct reel_captu
 		  struct reel_err *err);
 
 /* An empty database with our tables over captures, and the capture open in it. */
-int database_open_capture(const char *path, sqlite3 **ret, struct reel_captures **ret_captures,
-			  struct reel_err *err);
+int database_open_capture(const char *path, const struct reel_strings *keys, sqlite3 **ret,
+			  struct reel_captures **ret_captures, struct reel_err *err);
 
 /* A negative errno for what SQLite last said of DB, with the file in the message. */
 int database_failed(sqlite3 *db, const char *path, struct reel_err *err);

@@ -77,6 +77,27 @@ static void call_open(sqlite3_context *context, int n, sqlite3_value **values)
 	reel_capture_unref(opened);
 }
 
+static void call_key(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	struct reel_captures *captures = sqlite3_user_data(context);
+	struct reel_err err = { 0 };
+	int r = 0;
+
+	if (n <= 0 || any_null(n, values)) {
+		sqlite3_result_error(context, "reel_key: which file?", -1);
+		return;
+	}
+	for (int i = 0; r == 0 && i < n; i++) {
+		const char *path = (const char *)sqlite3_value_text(values[i]);
+
+		r = path ? reel_captures_add_key(captures, path, &err) : -ENOMEM;
+	}
+	if (r < 0)
+		fail(context, r, &err);
+	else
+		sqlite3_result_int64(context, reel_keys_n_secrets(reel_captures_keys(captures)));
+}
+
 static void call_open_case(sqlite3_context *context, int n, sqlite3_value **values)
 {
 	struct reel_err err = { 0 };
@@ -403,6 +424,10 @@ const struct reel_function reel_functions[] = {
 	{ "reel_open_case", "",
 	  "opens the captures that the case is of, where they still lie; how many are open then", 0,
 	  DIRECT, call_open_case },
+	{ "reel_key", "file, ...",
+	  "secret keys that open what is encrypted, for captures that are opened from now on; how "
+	  "many there are then",
+	  -1, DIRECT, call_key },
 	{ "reel_close", "", "closes all captures that are open", 0, DIRECT, call_close },
 	{ "time_text", "ns", "ns since 1970 as ISO 8601 in UTC", 1, PURE, call_time_text },
 	{ "ns_of", "text", "a time of day, ISO 8601 with its zone, as ns since 1970", 1, PURE,

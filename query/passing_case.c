@@ -98,25 +98,30 @@ static int wait_for(pid_t child, const volatile int *stop)
 }
 
 /* The child has the signals that anybody has, and its answer does not mix with ours. */
-static int start(const struct passing_case *c, const char *program, const char *capture, bool quiet,
-		 pid_t *ret)
+static int start(const struct passing_case *c, const char *program, const char *capture,
+		 const struct reel_strings *keys, bool quiet, pid_t *ret)
 {
-	char *argv[] = { (char[]){ "reel" },
-			 (char[]){ "replay" },
-			 (char[]){ "--no-rules" },
-			 (char[]){ "-o" },
-			 NULL,
-			 (char[]){ "--" },
-			 NULL,
-			 NULL };
+	const char *const head[] = { "reel", "replay", "--no-rules", "-o", c->path };
+	size_t n = 0, n_head = sizeof(head) / sizeof(head[0]);
+	/* The child gets a copy of the words and changes none of ours. */
+	const char **words = calloc(n_head + 2 * keys->n + 3, sizeof(*words));
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t defaults;
-	char *path = strdup(c->path), *what = strdup(capture);
-	int r = path && what ? 0 : ENOMEM;
+	int r = words ? 0 : ENOMEM;
 
-	argv[4] = path;
-	argv[6] = what;
+	while (words && n < n_head) {
+		words[n] = head[n];
+		n++;
+	}
+	for (size_t i = 0; words && i < keys->n; i++) {
+		words[n++] = "--key";
+		words[n++] = keys->v[i];
+	}
+	if (words) {
+		words[n++] = "--";
+		words[n] = capture;
+	}
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGINT);
 	sigaddset(&defaults, SIGTERM);
@@ -131,17 +136,18 @@ static int start(const struct passing_case *c, const char *program, const char *
 		if (quiet)
 			posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
 							 O_WRONLY, 0);
-		r = posix_spawn(ret, program, &actions, &attributes, argv, environ);
+		r = posix_spawn(ret, program, &actions, &attributes,
+				(char *const *)(uintptr_t)words, environ);
 		posix_spawn_file_actions_destroy(&actions);
 		posix_spawnattr_destroy(&attributes);
 	}
-	free(path);
-	free(what);
+	free(words);
 	return -r;
 }
 
-int passing_case_make(struct passing_case *c, const char *program, const char *capture, bool quiet,
-		      const volatile int *stop, struct reel_err *err)
+int passing_case_make(struct passing_case *c, const char *program, const char *capture,
+		      const struct reel_strings *keys, bool quiet, const volatile int *stop,
+		      struct reel_err *err)
 {
 	pid_t child;
 	int status, r;
@@ -150,7 +156,7 @@ int passing_case_make(struct passing_case *c, const char *program, const char *c
 	r = make_directory(c, err);
 	if (r < 0)
 		return r;
-	r = start(c, program, capture, quiet, &child);
+	r = start(c, program, capture, keys, quiet, &child);
 	if (r < 0) {
 		passing_case_remove(c);
 		return reel_err_set(err, r, "cannot run %s: %s", program, strerror(-r));

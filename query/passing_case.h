@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "format/err.h"
+#include "format/options.h"
 
 struct passing_case {
 	char directory[256]; /* empty: there is none */
@@ -21,12 +22,13 @@ bool passing_case_has(const char *name);
 bool passing_case_is_named(const char *sql);
 
 /*
- * PROGRAM is what is run as `PROGRAM replay --no-rules -o CASE CAPTURE`; what it says goes to our
+ * PROGRAM is what is run as `PROGRAM replay --no-rules -o CASE [--key FILE] CAPTURE`; what it says goes to our
  * standard error, or nowhere if QUIET. *STOP ends it early. -EINTR: it did; -EIO: it failed,
  * and has said why.
  */
-int passing_case_make(struct passing_case *c, const char *program, const char *capture, bool quiet,
-		      const volatile int *stop, struct reel_err *err);
+int passing_case_make(struct passing_case *c, const char *program, const char *capture,
+		      const struct reel_strings *keys, bool quiet, const volatile int *stop,
+		      struct reel_err *err);
 /* Removes it. A connection that has it open may go on to read. */
 void passing_case_remove(struct passing_case *c);
 

@@ -74,7 +74,7 @@ static int read_block(struct scan_blocks *b, uint32_t i, struct reel_err *err)
 		b->boot = s->boot;
 		reel_sieve_init(b->sieve, &q->filter, &s->boot->clocks);
 	}
-	if (!is_of_boot(q, s->boot) || !reel_sieve_wants_block(b->sieve, e) ||
+	if (!is_of_boot(q, s->boot) || !reel_sieve_wants_block(b->sieve, s, e) ||
 	    (q->has_id && !reel_capture_may_have(c, i, q->cpu, q->seq)))
 		return 0;
 	r = scan_interrupted(q, err);

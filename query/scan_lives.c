@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "format/bloom.h"
+#include "format/sieve.h"
 #include "query/scan_impl.h"
 #include "replay/context.h"
 
@@ -177,26 +178,15 @@ int scan_lives_read(struct reel_capture *c, const struct scan_question *q, struc
 	return 0;
 }
 
-/* Whether the block's header admits the process; one that is broken is left to be found out. */
-static bool admits(const struct reel_entry *e, const struct tape_header *h, uint32_t pid)
-{
-	if (h->magic != TAPE_MAGIC || h->header_bytes != e->header_bytes ||
-	    h->header_bytes < TAPE_HEADER_MIN + h->bloom_bytes ||
-	    (h->bloom_bytes & (h->bloom_bytes - 1)))
-		return true;
-	return bloom_may_have(e->at + h->header_bytes - TAPE_SUM_BYTES - h->bloom_bytes,
-			      h->bloom_bytes, pid);
-}
-
 bool scan_lives_may_be_in(const struct scan_lives *l, const struct reel_segment *s,
 			  const struct reel_entry *e)
 {
 	bool has_flow = e->types[EV_flow / 8] & 1u << EV_flow % 8;
-	struct tape_header h;
+	struct reel_block_filter filter;
 
 	if (l->is_full)
 		return true;
-	memcpy(&h, e->at, sizeof(h));
+	reel_entry_filter(s, e, &filter);
 	for (uint32_t i = 0; i < l->n; i++) {
 		const struct life *life = &l->list[i];
 
@@ -204,7 +194,7 @@ bool scan_lives_may_be_in(const struct scan_lives *l, const struct reel_segment 
 			continue;
 		if (!has_flow && life->exit < e->ts_min && e->ts_min - life->exit > after_exit_ns)
 			continue;
-		if (admits(e, &h, life->pid))
+		if (bloom_may_have(filter.bytes, filter.n, life->pid))
 			return true;
 	}
 	return false;

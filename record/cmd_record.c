@@ -33,7 +33,7 @@ static int parse_seconds(const char *text, void *field, struct reel_err *err)
 static const struct reel_option record_table[] = {
 	{ "output", 'o', "DIR", REEL_OPT_STRING, AT(output),
 	  "the capture: a directory, which is continued if it exists, or - for standard output "
-	  "(default: ./HOST-UTC.reel)" },
+	  "(default: ./HOST-UTC.reel, encrypted: ./reel-UTC.reel)" },
 	{ "duration", 'd', "SECONDS", REEL_OPT_PARSE, AT(duration_ns),
 	  "record this long, e.g. 60, 15m, 1h", .parse = parse_seconds },
 	{ "note", 0, "TEXT", REEL_OPT_STRING, AT(note), "a remark, kept in each segment" },
@@ -86,6 +86,10 @@ static const struct reel_option record_table[] = {
 	{ "sync", 0, NULL, REEL_OPT_CHOICE, AT(sync),
 	  "to the disk: every 5 s, each block, or when the kernel likes (default: seconds)",
 	  .choices = "seconds|block|none" },
+	{ "seal", 0, "STATE", REEL_OPT_STRING, AT(seal),
+	  "seal each block with the key of this host, from reel keygen --host" },
+	{ "encrypt-to", 0, "KEY.pub", REEL_OPT_LIST, AT(encrypt_to),
+	  "only the secret key to this one opens the capture; to 8 of them, each opens it" },
 	{ "owner", 0, "USER", REEL_OPT_STRING, AT(owner),
 	  "who the capture belongs to, and who the recorder becomes" },
 
@@ -224,8 +228,11 @@ static int record_run(const struct reel_command *self, int argc, char **argv)
 			memcpy(w.command, args.v, (size_t)args.n * sizeof(*w.command));
 	}
 	misuse = misuse_of(&w, &args);
+	r = misuse ? 0 : recipients_read(&w.encrypt_to, &w.recipients, &err);
 	if (misuse) {
 		status = reel_command_misuse(self, "%s", misuse);
+	} else if (r < 0) {
+		status = reel_command_fail(self, status_of(r), &err);
 	} else if (w.snapshot) {
 		r = snapshot_write(&w, &err);
 		status = r < 0 ? reel_command_fail(self, status_of(r), &err) : REEL_STATUS_OK;

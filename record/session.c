@@ -61,7 +61,8 @@ static int64_t realtime_ns(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-/* Where to, if nobody said: a directory named after the host and the time. */
+/* Where to, if nobody said: a directory named after the host, unless that is a secret, and the
+ * time. */
 static void choose_output(struct session *s, const struct reel_meta *m)
 {
 	time_t now = time(NULL);
@@ -73,7 +74,10 @@ static void choose_output(struct session *s, const struct reel_meta *m)
 	if (s->wishes->output)
 		snprintf(s->path, sizeof(s->path), "%s", s->wishes->output);
 	else
-		snprintf(s->path, sizeof(s->path), "%s-%s.reel", m->host[0] ? m->host : "host",
+		snprintf(s->path, sizeof(s->path), "%s-%s.reel",
+			 s->wishes->recipients.n ? "reel" :
+			 m->host[0]		 ? m->host :
+						   "host",
 			 stamp);
 }
 
@@ -89,6 +93,9 @@ static int open_writer(struct session *s, struct reel_err *err)
 		.latency_ns = w->latency_ns,
 		.drop_oldest = w->drop_oldest,
 		.sync = (enum reel_sync)w->sync,
+		.seal = w->seal,
+		.recipients = w->recipients.keys,
+		.n_recipients = w->recipients.n,
 	};
 	int r;
 
@@ -353,7 +360,7 @@ static int keep_aside(struct session *s, struct reel_err *err)
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
 	snprintf(path, sizeof(path), "%s/.kept-%s", s->path, stamp);
-	r = reel_reader_open(s->path, &reader, &why);
+	r = reel_reader_open_closed((char *[]){ s->path }, 1, NULL, &reader, &why);
 	if (r == 0) {
 		filter.from =
 			(struct reel_moment){ REEL_REALTIME, s->rotated_realtime_ns - KEEP_NS };

@@ -22,7 +22,10 @@ static int put(void *arg, struct reel_record *record, struct reel_err *err)
 
 static int open_writer(const struct wishes *w, struct reel_writer **ret, struct reel_err *err)
 {
-	struct reel_writer_options o = { .fd = -1 };
+	struct reel_writer_options o = { .fd = -1,
+					 .seal = w->seal,
+					 .recipients = w->recipients.keys,
+					 .n_recipients = w->recipients.n };
 	struct timespec realtime;
 	char path[4096], stamp[32];
 	time_t now = time(NULL);
@@ -40,7 +43,11 @@ static int open_writer(const struct wishes *w, struct reel_writer **ret, struct 
 		return reel_err_set(err, r, "cannot make an id: %s", strerror(-r));
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(path, sizeof(path), "%s-%s.reel", o.meta.host[0] ? o.meta.host : "host", stamp);
+	snprintf(path, sizeof(path), "%s-%s.reel",
+		 w->recipients.n ? "reel" :
+		 o.meta.host[0]	 ? o.meta.host :
+				   "host",
+		 stamp);
 	if (w->output && strcmp(w->output, "-") == 0)
 		o.fd = STDOUT_FILENO;
 	else

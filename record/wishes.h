@@ -8,6 +8,7 @@
 
 #include "format/options.h"
 #include "record/load.h"
+#include "record/recipients.h"
 
 struct wishes {
 	const char *output;
@@ -27,10 +28,14 @@ struct wishes {
 	uint32_t ring_mib;
 	int sync; /* enum reel_sync */
 	bool drop_oldest;
+	struct reel_strings encrypt_to;
+	struct recipients recipients; /* the keys in encrypt_to */
 
 	const char *metrics_file;
 	const char *owner;
 	const char *note;
+	const char *seal;   /* the state of the host's key; NULL: not sealed */
+	const char *anchor; /* a command; NULL: none */
 	int ready_fd;
 	bool snapshot;
 

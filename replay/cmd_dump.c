@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "format/command.h"
+#include "format/key_option.h"
 #include "format/moment.h"
 #include "format/outcome.h"
 #include "format/render.h"
@@ -20,7 +21,7 @@
 
 struct dump_options {
 	const char *from, *to, *at, *where;
-	struct reel_strings types, pids;
+	struct reel_strings types, pids, keys;
 	int format;
 	struct reel_tz tz;
 	bool follow, stats, context;
@@ -53,6 +54,7 @@ static const struct reel_option dump_table[] = {
 	{ "at", 0, "TIME", REEL_OPT_STRING, AT(at),
 	  "the records that tell the state at TIME: from the last keyframe before it on" },
 	{ "follow", 0, NULL, REEL_OPT_FLAG, AT(follow), "go on while it is being written" },
+	REEL_KEY_OPTION(AT(keys)),
 	{ "format", 0, NULL, REEL_OPT_CHOICE, AT(format), "how to print them (default: text)",
 	  .choices = "text|json|array|pretty|csv", .heading = "How to show them" },
 	{ "json", 0, NULL, REEL_OPT_SET, AT(format), "same as --format json", .value = DUMP_JSON },
@@ -75,6 +77,7 @@ struct dump {
 	const struct reel_command *self;
 	struct dump_options options;
 	struct reel_args args;
+	struct reel_keys *keys;
 	struct reel_filter filter;
 	struct reel_filter walked; /* what is read: with --context more than is asked for */
 	struct context *context;   /* NULL: not asked for */
@@ -266,7 +269,7 @@ static int open_all(struct dump *d)
 		return REEL_STATUS_OK;
 	}
 	/* What is followed is looked at first, since times may count from its end. */
-	r = reel_reader_open_all(d->args.v, (unsigned)d->args.n, &d->reader, &err);
+	r = reel_reader_open_all(d->args.v, (unsigned)d->args.n, d->keys, &d->reader, &err);
 	return r < 0 ? fail(d, r, &err) : REEL_STATUS_OK;
 }
 
@@ -279,11 +282,11 @@ static int open_walk(struct dump *d)
 	if (d->options.follow) {
 		sigaction(SIGINT, &action, NULL);
 		sigaction(SIGTERM, &action, NULL);
-		r = reel_walk_follow(d->args.v[0], &d->walked, &stop, &d->walk, &err);
+		r = reel_walk_follow(d->args.v[0], &d->walked, d->keys, &stop, &d->walk, &err);
 	} else if (d->reader) {
 		r = reel_walk_open(d->reader, &d->walked, &d->walk, &err);
 	} else {
-		r = reel_walk_stream(d->fd, &d->walked, &d->walk, &err);
+		r = reel_walk_stream(d->fd, &d->walked, d->keys, &d->walk, &err);
 	}
 	return r < 0 ? fail(d, r, &err) : REEL_STATUS_OK;
 }
@@ -454,7 +457,10 @@ static int dump_run(const struct reel_command *self, int argc, char **argv)
 		return status;
 	}
 	misuse = misuse_of(d);
-	status = misuse ? reel_command_misuse(self, "%s", misuse) : open_all(d);
+	status = misuse ? reel_command_misuse(self, "%s", misuse) :
+			  (int)reel_key_option_load(self, &d->options.keys, &d->keys);
+	if (status == REEL_STATUS_OK)
+		status = open_all(d);
 	if (status == REEL_STATUS_OK)
 		status = choose(d);
 	if (status == REEL_STATUS_OK)
@@ -467,6 +473,7 @@ static int dump_run(const struct reel_command *self, int argc, char **argv)
 	out_done(&d->out);
 	reel_walk_close(d->walk);
 	reel_reader_close(d->reader);
+	reel_keys_free(d->keys);
 	reel_options_done(dump_table, &d->options);
 	context_free(d->context);
 	where_free(d->where);

@@ -31,6 +31,7 @@ static const struct reel_option replay_table[] = {
 	{ "from", 0, "TIME", REEL_OPT_STRING, AT(from),
 	  "nothing before TIME: 2026-11-21T08:00:00Z, -15m before the end, or @NS since boot" },
 	{ "to", 0, "TIME", REEL_OPT_STRING, AT(to), "nothing at or after TIME" },
+	REEL_KEY_OPTION(AT(keys)),
 	{ "output", 'o', "CASE.db", REEL_OPT_STRING, AT(output),
 	  "write all that is known into this SQLite database, made or added to",
 	  .heading = "A case" },
@@ -345,7 +346,7 @@ static int open_and_run(struct replay *r)
 			return reel_command_misuse(r->self, "-o needs captures that lie on disk");
 		return replay_follow(r, fd);
 	}
-	result = reel_reader_open_all(r->args.v, (unsigned)r->args.n, &r->reader, &err);
+	result = reel_reader_open_all(r->args.v, (unsigned)r->args.n, r->keys, &r->reader, &err);
 	if (result < 0)
 		return replay_fail(r, result, &err);
 	if (r->options.explain)
@@ -385,13 +386,17 @@ static int replay_run(const struct reel_command *self, int argc, char **argv)
 	misuse = misuse_of(&r);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	status = misuse ? reel_command_misuse(self, "%s", misuse) : open_and_run(&r);
+	status = misuse ? reel_command_misuse(self, "%s", misuse) :
+			  (int)reel_key_option_load(self, &r.options.keys, &r.keys);
+	if (status == REEL_STATUS_OK)
+		status = open_and_run(&r);
 	replay_case_free(r.output);
 	engine_free(r.engine);
 	explain_free(r.explain);
 	findings_free(r.findings);
 	rules_free(r.rules);
 	reel_reader_close(r.reader);
+	reel_keys_free(r.keys);
 	out_done(&r.out);
 	reel_options_done(replay_table, &r.options);
 	return status;

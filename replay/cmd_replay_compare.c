@@ -468,7 +468,7 @@ static void put_capture(struct comparison *c, const char *path)
 static int compare_capture(struct comparison *c, char *path, struct reel_err *err)
 {
 	struct replay *r = c->r;
-	int result = reel_reader_open(path, &r->reader, err);
+	int result = reel_reader_open_all(&path, 1, r->keys, &r->reader, err);
 
 	if (result == 0)
 		result = run_side(c, OLD, path, err);

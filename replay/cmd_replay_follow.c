@@ -122,7 +122,7 @@ static int run(struct follow *f, struct reel_err *err)
 static void hash_capture(struct replay *r)
 {
 	if (!replay_stop && strcmp(r->args.v[0], "-") != 0)
-		(void)reel_reader_open(r->args.v[0], &r->reader, NULL);
+		(void)reel_reader_open_all(r->args.v, 1, r->keys, &r->reader, NULL);
 }
 
 static bool has_several_captures(const struct engine *e)
@@ -173,7 +173,7 @@ static int make_engine(struct replay *r, bool is_stream, struct reel_err *err)
 	int result = 0;
 
 	if (!is_stream && (r->options.from || r->options.to))
-		result = reel_reader_open(r->args.v[0], &r->reader, err);
+		result = reel_reader_open_all(r->args.v, 1, r->keys, &r->reader, err);
 	if (result == 0)
 		result = replay_make_engine(r, err);
 	reel_reader_close(r->reader);
@@ -211,8 +211,9 @@ int replay_follow(struct replay *r, int fd)
 		result = follow_watch_take(&f->watch, r->rules);
 	if (result == 0)
 		result = fd >= 0 ?
-				 reel_walk_stream(fd, &all, &f->walk, &err) :
-				 reel_walk_follow(r->args.v[0], &all, &replay_stop, &f->walk, &err);
+				 reel_walk_stream(fd, &all, r->keys, &f->walk, &err) :
+				 reel_walk_follow(r->args.v[0], &all, r->keys, &replay_stop, &f->walk,
+						  &err);
 	if (result == 0) {
 		reel_walk_wait(f->walk, &wait);
 		result = run(f, &err);

@@ -115,7 +115,7 @@ static int keep(struct follow *f, const char *path, struct reel_err *err)
 
 	if (mkdir(f->r->options.keep, 0700) < 0 && errno != EEXIST)
 		return reel_err_set(err, -errno, "%s: %s", f->r->options.keep, strerror(errno));
-	result = reel_reader_open(f->r->args.v[0], &r, err);
+	result = reel_reader_open_closed(f->r->args.v, 1, f->r->keys, &r, err);
 	if (result < 0)
 		return result;
 	wanted = calloc(r->n_segments + 1u, sizeof(*wanted));

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/key_option.h"
 #include "format/outcome.h"
 #include "replay/cmd_rules.h"
 
@@ -16,6 +17,7 @@ static const struct reel_option rules_table[] = {
 	  "same as --format json", .value = RULES_JSON },
 	{ "for", 0, "CAPTURE", REEL_OPT_LIST, offsetof(struct rules_options, captures),
 	  "whether this capture can decide them; may be repeated" },
+	REEL_KEY_OPTION(offsetof(struct rules_options, key_files)),
 	{ "falco-fields", 0, NULL, REEL_OPT_FLAG, offsetof(struct rules_options, falco_fields),
 	  "what the fields of Falco's rules are here; without a PATH" },
 	{ "coverage", 0, NULL, REEL_OPT_FLAG, offsetof(struct rules_options, coverage),
@@ -396,8 +398,11 @@ static int rules_run(const struct reel_command *self, int argc, char **argv)
 		status = reel_command_fail(self, REEL_STATUS_IO, &err);
 		goto out;
 	}
-	status = show(self, &o, r);
+	status = (int)reel_key_option_load(self, &o.key_files, &o.keys);
+	if (status == REEL_STATUS_OK)
+		status = show(self, &o, r);
 out:
+	reel_keys_free(o.keys);
 	rules_free(r);
 	reel_options_done(rules_table, &o);
 	return status;

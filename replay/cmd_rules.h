@@ -11,7 +11,8 @@
 struct rules_options {
 	int format;
 	bool record_options, coverage, falco_fields;
-	struct reel_strings captures;
+	struct reel_strings captures, key_files;
+	struct reel_keys *keys; /* those in key_files */
 };
 
 enum { RULES_TEXT, RULES_JSON, RULES_NAVIGATOR };

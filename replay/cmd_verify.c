@@ -6,14 +6,17 @@
  * making it again, which takes the whole of replay/, and rooms know each other one way only.
  */
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "format/json.h"
+#include "format/key_option.h"
 #include "format/outcome.h"
 #include "format/verify.h"
+#include "format/verify_show.h"
 #include "replay/cmd_verify.h"
 
 #define AT(field) offsetof(struct verify_options, field)
@@ -26,6 +29,11 @@ static const struct reel_option verify_table[] = {
 	  "and from these rules, rather than those that it names; may be repeated" },
 	{ "threads", 'j', "N", REEL_OPT_U32, AT(threads),
 	  "replay on N threads (default: one for each CPU)" },
+	{ "key", 0, "FILE", REEL_OPT_LIST, AT(keys),
+	  "the root of a host, to check seals with, or a secret key that opens it; may be repeated",
+	  .heading = "A seal" },
+	{ "anchors", 0, "FILE", REEL_OPT_LIST, AT(anchors),
+	  "lines of reel-anchor to compare with, as a log has them; may be repeated" },
 	{ "format", 0, NULL, REEL_OPT_CHOICE, AT(format), "how to print it (default: text)",
 	  .heading = "What to show", .choices = "text|json" },
 	{ "json", 0, NULL, REEL_OPT_SET, AT(format), "same as --format json",
@@ -42,7 +50,7 @@ static const char *result_of(const struct reel_verified *c)
 		return "torn";
 	if (c->unclean_segments)
 		return "unclean";
-	return "consistent";
+	return c->seal.is_whole ? "sealed" : "consistent";
 }
 
 static enum reel_status status_of(const struct reel_verification *v)
@@ -55,7 +63,8 @@ static enum reel_status status_of(const struct reel_verification *v)
 
 		if (c->n_damages)
 			return REEL_STATUS_UNREADABLE;
-		if (c->torn_bytes || c->unclean_segments)
+		if (c->torn_bytes || c->unclean_segments || c->seal.anchors_are_ahead ||
+		    (c->seal.is_expected && !c->seal.is_whole))
 			status = REEL_STATUS_INCOMPLETE;
 		any |= c->is_known;
 	}
@@ -82,8 +91,10 @@ static bool remark(const struct reel_verified *c, unsigned i, char *text, size_t
 		{ is_part ? 0 : c->missing_events,
 		  "%llu events are missing between those that are here" },
 		{ c->accounted_events, "%llu events were told as lost" },
-		{ c->sealed_blocks, "%llu blocks are sealed: their tags need the key" },
-		{ c->encrypted_blocks, "%llu blocks are encrypted: their events were not checked" },
+		{ c->seal.is_expected ? 0 : c->sealed_blocks,
+		  "%llu blocks are sealed: their tags need the key" },
+		{ c->encrypted_blocks - c->opened_blocks,
+		  "%llu blocks are encrypted: their events were not checked" },
 	};
 
 	for (unsigned k = 0; k < sizeof(remarks) / sizeof(remarks[0]); k++) {
@@ -160,6 +171,7 @@ static void print_text(struct reel_out *o, const struct reel_verified *c)
 	out_str(o, result_of(c));
 	out_char(o, '\n');
 	put_counts(o, c);
+	reel_verified_seal_text(o, c);
 	for (unsigned i = 0; i < c->n_findings; i++)
 		put_finding(o, &c->findings[i]);
 	if (c->n_damages > REEL_FINDINGS_MAX) {
@@ -233,6 +245,7 @@ static void print_json(struct reel_out *o, const struct reel_verified *c)
 	json_bool(&j, "head_missing", c->head_is_missing);
 	json_bool(&j, "cut", c->cut_segments != 0);
 	json_bool(&j, "derived", c->is_derived);
+	reel_verified_seal_json(&j, c);
 	json_findings(&j, c);
 	json_end(&j, '}');
 	out_char(o, '\n');
@@ -260,10 +273,53 @@ static int print_all(const struct reel_command *self, const struct reel_verifica
 	return reel_command_fail(self, REEL_STATUS_IO, &err);
 }
 
+/* A root that nothing opens would be as if it were not there. */
+static int open_roots(const struct reel_keys *keys, struct reel_err *err)
+{
+	uint8_t host[REEL_KEY_ID_BYTES], root[REEL_KEY_BYTES];
+	const char *name, *path;
+
+	for (unsigned i = 0; reel_keys_root(keys, i, host, &name, &path); i++) {
+		int r = reel_keys_host(keys, host, root);
+
+		sodium_memzero(root, sizeof(root));
+		if (r == -ENOKEY)
+			return reel_err_set(err, r,
+					    "%s: it is boxed to other keys than those that are given "
+					    "with --key",
+					    path);
+		if (r < 0)
+			return reel_err_set(err, r, "%s: what is in it does not open", path);
+	}
+	return 0;
+}
+
+static int load(const struct reel_command *self, const struct verify_options *o,
+		struct reel_keys **keys, struct reel_anchors *anchors)
+{
+	enum reel_status status = reel_key_option_load(self, &o->keys, keys);
+	struct reel_err err = { 0 };
+	int r;
+
+	if (status != REEL_STATUS_OK)
+		return status;
+	if (open_roots(*keys, &err) < 0)
+		return reel_command_fail(self, REEL_STATUS_USAGE, &err);
+	for (size_t i = 0; i < o->anchors.n; i++) {
+		r = reel_anchors_read(anchors, o->anchors.v[i], &err);
+		if (r < 0)
+			return reel_command_fail(
+				self, r == -EBADMSG ? REEL_STATUS_USAGE : REEL_STATUS_IO, &err);
+	}
+	return REEL_STATUS_OK;
+}
+
 static int verify_run(const struct reel_command *self, int argc, char **argv)
 {
 	struct verify_options o = { 0 };
 	struct reel_verification *v = NULL;
+	struct reel_anchors anchors = { 0 };
+	struct reel_keys *keys = NULL;
 	struct reel_err err = { 0 };
 	struct reel_args args;
 	int status, r;
@@ -279,7 +335,11 @@ static int verify_run(const struct reel_command *self, int argc, char **argv)
 							     "which capture?");
 		goto out;
 	}
-	r = reel_verify(args.v, (unsigned)args.n, &v, &err);
+	status = load(self, &o, &keys, &anchors);
+	if (status != REEL_STATUS_OK)
+		goto out;
+	r = reel_verify(args.v, (unsigned)args.n,
+			&(struct reel_verify_with){ keys, o.anchors.n ? &anchors : NULL }, &v, &err);
 	if (r < 0) {
 		status = reel_command_fail(self, reel_status_of(r), &err);
 		goto out;
@@ -289,6 +349,8 @@ static int verify_run(const struct reel_command *self, int argc, char **argv)
 		status = (int)status_of(v);
 out:
 	reel_verification_free(v);
+	reel_anchors_done(&anchors);
+	reel_keys_free(keys);
 	reel_options_done(verify_table, &o);
 	return status;
 }
@@ -297,7 +359,7 @@ const struct reel_command reel_cmd_verify = {
 	.name = "verify",
 	.summary = "whether a capture is as it was written, and a case what came of it",
 	.usage = "CAPTURE...|--case CASE.db [CAPTURE...]",
-	.examples = { "reel verify web1.reel",
+	.examples = { "reel verify --key web1.root --key ann.key web1.reel",
 		      "reel verify --case incident.db -r policies/ web1.reel" },
 	.options = verify_table,
 	.run = verify_run,

@@ -10,7 +10,7 @@ enum { VERIFY_TEXT, VERIFY_JSON };
 struct verify_options {
 	int format;
 	const char *of_case; /* NULL: captures alone */
-	struct reel_strings rules;
+	struct reel_strings rules, keys, anchors;
 	uint32_t threads;
 };
 

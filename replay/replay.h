@@ -4,12 +4,13 @@
 #define REEL_REPLAY_REPLAY_H
 
 #include "format/command.h"
+#include "format/key_option.h"
 #include "format/moment.h"
 #include "replay/report.h"
 #include "replay/rules_choose.h"
 
 struct replay_options {
-	struct reel_strings rules, against;
+	struct reel_strings rules, against, keys;
 	struct rules_choice choice;
 	const char *from, *to, *explain, *keep, *metrics, *output;
 	int format;
@@ -23,6 +24,7 @@ struct replay {
 	const struct reel_command *self;
 	struct replay_options options;
 	struct reel_args args;
+	struct reel_keys *keys;
 	struct rules *rules;
 	struct reel_reader *reader;	/* NULL: a stream, or a tape that is followed */
 	struct findings *findings;

@@ -262,7 +262,7 @@ static int count_damages(const char *path, struct found *f, struct reel_err *err
 {
 	char *paths[] = { (char *)(uintptr_t)path };
 	struct reel_verification *v;
-	int r = reel_verify(paths, 1, &v, err);
+	int r = reel_verify(paths, 1, NULL, &v, err);
 
 	if (r < 0)
 		return r;

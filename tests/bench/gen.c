@@ -22,6 +22,7 @@ enum { ROUND_NS = 20000000, ROUND_EVENTS = 65536 };
 
 struct options {
 	const char *directory, *truth;
+	struct reel_strings encrypt_to;
 	uint64_t events, seed, rate, segment_size, block_size, latency_ms, start, batch;
 	uint32_t cpus, plants, max_pid;
 	int level;
@@ -81,6 +82,7 @@ static const struct reel_option table[] = {
 	{ "rate", 0, "N", REEL_OPT_PARSE, offsetof(struct options, rate),
 	  "events in a second of the capture (50000)", .parse = parse_count },
 	{ "cpus", 0, "N", REEL_OPT_U32, offsetof(struct options, cpus), "of the machine (4)" },
+	{ "encrypt-to", 0, "KEY.pub", REEL_OPT_LIST, offsetof(struct options, encrypt_to), "" },
 	{ "segment-size", 0, "BYTES", REEL_OPT_SIZE, offsetof(struct options, segment_size), "" },
 	{ "block-size", 0, "BYTES", REEL_OPT_SIZE, offsetof(struct options, block_size), "" },
 	{ "level", 0, "N", REEL_OPT_PARSE, offsetof(struct options, level), "of zstd",
@@ -279,10 +281,14 @@ static int open_writer(const struct options *o, const struct machine *m, struct 
 		       struct reel_err *err)
 {
 	struct reel_writer_options *w = calloc(1, sizeof(*w));
-	int code;
+	struct reel_public_key keys[REEL_RECIPIENTS_MAX];
+	int code = 0;
 
 	if (!w)
 		return reel_err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; code == 0 && i < o->encrypt_to.n && i < REEL_RECIPIENTS_MAX; i++)
+		code = reel_public_key_read(o->encrypt_to.v[i], &keys[w->n_recipients++], err);
+	w->recipients = keys;
 	w->directory = o->directory;
 	w->fd = -1;
 	w->block_bytes = (uint32_t)o->block_size;
@@ -292,7 +298,8 @@ static int open_writer(const struct options *o, const struct machine *m, struct 
 	w->in_line = o->in_line;
 	w->sync = o->no_sync ? REEL_SYNC_NONE : REEL_SYNC_SECONDS;
 	set_meta(&w->meta, o, m);
-	code = reel_writer_open(w, ret, err);
+	if (code == 0)
+		code = reel_writer_open(w, ret, err);
 	free(w);
 	return code;
 }

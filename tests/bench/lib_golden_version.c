@@ -185,7 +185,7 @@ static void put_block(struct version *v, struct tape_header h, const struct reel
 		memcpy(at, body, n);
 	}
 	memcpy(v->block, &h, sizeof(h));
-	total = reel_block_finish(v->block);
+	total = reel_block_finish(v->block, NULL);
 	if (h.flags & TAPE_SEALED) /* as if there were a key */
 		memset(at + h.stored_bytes, 0x5e, TAPE_TAG_BYTES);
 	memcpy(v->head, at + h.stored_bytes, sizeof(v->head));

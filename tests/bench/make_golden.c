@@ -207,7 +207,7 @@ static void put(struct hand *x, struct tape_header h, size_t raw_bytes, const st
 		memcpy(x->block + h.header_bytes, x->raw, raw_bytes);
 	}
 	memcpy(x->block, &h, sizeof(h));
-	n = reel_block_finish(x->block);
+	n = reel_block_finish(x->block, NULL);
 	memcpy(x->head, x->block + h.header_bytes + h.stored_bytes, sizeof(x->head));
 	if (write(x->fd, x->block, n) != (ssize_t)n)
 		exit(1);
@@ -256,7 +256,7 @@ static void make_by_hand(const char *directory, const char *name, const struct r
 	n = reel_meta_encode(&meta, x.raw);
 	if (is_newer) {
 		n = (size_t)(reel_item_put(x.raw + n, 999, "from the future", 15) - x.raw);
-		x.raw[sizeof(struct tape_item) + 2]++; /* the minor version */
+		x.raw[sizeof(struct tape_item) + 2] = 9; /* the minor version */
 	}
 	put(&x, (struct tape_header){ .kind = TAPE_META }, n, NULL);
 	put(&x, (struct tape_header){ .kind = TAPE_SCHEMA, .flags = TAPE_ZSTD },

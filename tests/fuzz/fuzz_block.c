@@ -44,7 +44,7 @@ static void parse_and_touch(const uint8_t *at, size_t n, const struct reel_schem
 	memcpy(copy, at, n);
 	if (reel_block_parse(copy, n, &b, NULL) == 0) {
 		touch_bytes(b.bloom, b.h.bloom_bytes);
-		touch_sink += reel_block_tag_is_right(&b) + reel_block_padding_is_zero(&b);
+		touch_sink += reel_block_tag_is_right(&b, NULL) + reel_block_padding_is_zero(&b);
 		touch_block(&b, schema, format);
 	}
 	free(copy);
@@ -78,6 +78,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(block + TAPE_HEADER_MIN, data + 2, size - 2);
 	}
 	memcpy(block, &h, sizeof(h));
-	parse_and_touch(block, reel_block_finish(block), schema, how >> 4);
+	parse_and_touch(block, reel_block_finish(block, NULL), schema, how >> 4);
 	return 0;
 }

@@ -40,7 +40,7 @@ static void replay_stream(struct rules *rules, int fd, uint64_t max_state)
 	struct reel_out out;
 	int r;
 
-	if (reel_walk_stream(fd, &all, &w, NULL) < 0)
+	if (reel_walk_stream(fd, &all, NULL, &w, NULL) < 0)
 		return;
 	MUST(out_init_mem(&out) == 0);
 	MUST(replayed_begin(&p, rules, 1, false, max_state) == 0);

@@ -50,7 +50,7 @@ static void read_block(const struct reel_schema *schema, const uint8_t *body, si
 		memcpy(&h.n_events, body, 4);
 	memcpy(block, &h, sizeof(h));
 	memcpy(block + TAPE_HEADER_MIN, body, n);
-	if (reel_block_parse(block, reel_block_finish(block), &b, NULL) == 0)
+	if (reel_block_parse(block, reel_block_finish(block, NULL), &b, NULL) == 0)
 		touch_block(&b, schema, body[n - 1]);
 	free(block);
 }

@@ -89,7 +89,7 @@ static void verify(const char *path)
 	char *paths[] = { (char *)(uintptr_t)path };
 	struct reel_verification *v;
 
-	if (reel_verify(paths, 1, &v, NULL) < 0)
+	if (reel_verify(paths, 1, NULL, &v, NULL) < 0)
 		return;
 	for (unsigned i = 0; i < v->n; i++)
 		for (unsigned k = 0; k < v->captures[i].n_findings; k++)
@@ -124,9 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f = filter_of(data[1]);
 	read_file(path, &f, data[0] >> 4);
 	MUST(lseek(fd, 0, SEEK_SET) == 0);
-	if (reel_walk_stream(fd, &f, &w, NULL) == 0)
+	if (reel_walk_stream(fd, &f, NULL, &w, NULL) == 0)
 		walk_over(w, data[0] >> 4);
-	if (data[0] & SEGMENT_FOLLOWED && reel_walk_follow(path, &f, &stop, &w, NULL) == 0)
+	if (data[0] & SEGMENT_FOLLOWED && reel_walk_follow(path, &f, NULL, &stop, &w, NULL) == 0)
 		walk_over(w, data[0] >> 4);
 	if (data[0] & SEGMENT_VERIFIED)
 		verify(path);

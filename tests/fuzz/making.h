@@ -100,7 +100,7 @@ static inline bool put_piece(struct making *m, const struct piece *p, const uint
 	if (!put_body(m, p, &h, body))
 		return false;
 	memcpy(m->file + m->n, &h, sizeof(h));
-	n = reel_block_finish(m->file + m->n);
+	n = reel_block_finish(m->file + m->n, NULL);
 	memcpy(m->head, m->file + m->n + h.header_bytes + h.stored_bytes, sizeof(m->head));
 	note_row(m, &h);
 	if (p->how & PIECE_FLIPPED)

@@ -168,7 +168,7 @@ static inline uint64_t damages(const char *path)
 	struct reel_err err = { 0 };
 	uint64_t n = 0;
 
-	if (reel_verify(paths, 1, &v, &err) < 0) {
+	if (reel_verify(paths, 1, NULL, &v, &err) < 0) {
 		T_FAIL("%s", err.msg);
 		return 1;
 	}

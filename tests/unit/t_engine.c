@@ -100,7 +100,7 @@ static void replay_stream(const char *path)
 	REQUIRE(fd >= 0);
 	CHECK_EQ(out_init_mem(&out), 0);
 	CHECK_EQ(replayed_begin(&p, the_rules(), 1, false, MANY_TOKENS), 0);
-	if (reel_walk_stream(fd, &all, &w, &p.err) == 0)
+	if (reel_walk_stream(fd, &all, NULL, &w, &p.err) == 0)
 		CHECK_EQ(replayed_walk(&p, w, &out), 0);
 	replayed_end(&p);
 	out_done(&out);

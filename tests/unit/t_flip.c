@@ -336,7 +336,7 @@ static void read_stream(struct tape *t, const struct reel_filter *f, struct seen
 
 	memset(s, 0, sizeof(*s));
 	lseek(t->fd, 0, SEEK_SET);
-	s->code = reel_walk_stream(t->fd, f, &walk, &err);
+	s->code = reel_walk_stream(t->fd, f, NULL, &walk, &err);
 	if (s->code == 0)
 		look_at(t, s, walk);
 }
@@ -585,7 +585,7 @@ static bool is_found(struct tape *t)
 	struct reel_err err;
 	bool found = false;
 
-	if (reel_verify(paths, 1, &v, &err) < 0)
+	if (reel_verify(paths, 1, NULL, &v, &err) < 0)
 		return true;
 	for (unsigned i = 0; i < v->n; i++)
 		found |= v->captures[i].n_damages || v->captures[i].torn_bytes ||

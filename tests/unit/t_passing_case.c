@@ -29,6 +29,8 @@ static bool exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+static const struct reel_strings no_keys;
+
 TEST(it_is_made_and_goes)
 {
 	struct passing_case c;
@@ -37,7 +39,7 @@ TEST(it_is_made_and_goes)
 
 	REQUIRE(make_program(program, "[ \"$*\" = \"replay --no-rules -o $4 -- a capture\" ] &&"
 				      " echo x >\"$4\" && echo y >\"$4-journal\""));
-	REQUIRE(passing_case_make(&c, program, "a capture", true, &go_on, &err) == 0);
+	REQUIRE(passing_case_make(&c, program, "a capture", &no_keys, true, &go_on, &err) == 0);
 	snprintf(directory, sizeof(directory), "%s", c.directory);
 	snprintf(path, sizeof(path), "%s", c.path);
 	CHECK(exists(path));
@@ -65,7 +67,7 @@ TEST(what_fails_leaves_nothing)
 		char program[64];
 
 		REQUIRE(make_program(program, cases[i].commands));
-		CHECK_EQ(passing_case_make(&c, program, "x", true, &go_on, &err), cases[i].result);
+		CHECK_EQ(passing_case_make(&c, program, "x", &no_keys, true, &go_on, &err), cases[i].result);
 		CHECK(err.msg[0]);
 		CHECK_STR(c.directory, "");
 		CHECK(!exists(c.path));
@@ -80,7 +82,7 @@ TEST(a_program_that_is_not_there)
 	struct passing_case c;
 	struct reel_err err = { 0 };
 
-	CHECK_EQ(passing_case_make(&c, "/nonexistent/reel", "x", true, &go_on, &err), -ENOENT);
+	CHECK_EQ(passing_case_make(&c, "/nonexistent/reel", "x", &no_keys, true, &go_on, &err), -ENOENT);
 	CHECK_STR(c.directory, "");
 }
 
@@ -100,7 +102,7 @@ TEST(an_interrupt_ends_it)
 	REQUIRE(make_program(program, "echo x >\"$4\"; exec sleep 60"));
 	REQUIRE(signal(SIGALRM, handle_alarm) != SIG_ERR);
 	alarm(1);
-	CHECK_EQ(passing_case_make(&c, program, "x", true, &stop, &err), -EINTR);
+	CHECK_EQ(passing_case_make(&c, program, "x", &no_keys, true, &stop, &err), -EINTR);
 	CHECK_EQ(stop, SIGALRM);
 	CHECK(!exists(c.path));
 	unlink(program);

@@ -99,7 +99,7 @@ static void follow(struct following *f, struct rules *rules)
 	*f = (struct following){ .rules = rules };
 	if (findings_new(&fo, &f->findings, &err) < 0 ||
 	    engine_new(rules, &eo, f->findings, &f->engine, &err) < 0 ||
-	    reel_walk_follow(capture, NULL, NULL, &f->walk, &err) < 0)
+	    reel_walk_follow(capture, NULL, NULL, NULL, &f->walk, &err) < 0)
 		abort();
 }
 

@@ -215,7 +215,7 @@ TEST(through_a_pipe_or_a_file)
 	record(s, &o, 100);
 	read_files(s, "one.rls");
 	int fd = open("one.rls", O_RDONLY);
-	REQUIRE(reel_walk_stream(fd, NULL, &walk, &err) == 0);
+	REQUIRE(reel_walk_stream(fd, NULL, NULL, &walk, &err) == 0);
 	compare(s, walk);
 	close(fd);
 	free_story(s);
@@ -231,7 +231,7 @@ TEST(following_a_directory_that_is_complete)
 	int stop = 0;
 
 	record(s, &o, 100);
-	REQUIRE(reel_walk_follow(o.directory, NULL, &stop, &walk, &err) == 0);
+	REQUIRE(reel_walk_follow(o.directory, NULL, NULL, &stop, &walk, &err) == 0);
 	compare(s, walk);
 	free_story(s);
 }

@@ -109,7 +109,7 @@ TEST(boots_follow_each_other)
 		if (way == 0)
 			w = walked(r, NULL);
 		else
-			REQUIRE(reel_walk_follow(o.directory, NULL, &stop, &w, &err) == 0);
+			REQUIRE(reel_walk_follow(o.directory, NULL, NULL, &stop, &w, &err) == 0);
 		while (reel_walk_next(w, &ev, &err) > 0) {
 			if (*reel_event_boot(&ev) != boot) {
 				CHECK_EQ(*reel_event_boot(&ev), boot - 1);
@@ -348,7 +348,7 @@ TEST(filters_let_through_what_they_say)
 		 */
 		if (f.from.kind == REEL_REALTIME || f.to.kind == REEL_REALTIME)
 			continue;
-		REQUIRE(reel_walk_follow("filters.reel", &f, &stop, &w, &err) == 0);
+		REQUIRE(reel_walk_follow("filters.reel", &f, NULL, &stop, &w, &err) == 0);
 		gather(w, &got);
 		reel_walk_close(w);
 		for (size_t k = 0; k < got.n; k++)
@@ -477,7 +477,7 @@ TEST(memory_is_bounded)
 	if (most > REEL_WALK_BYTES + (16u << 20))
 		T_FAIL("%zu MiB were taken", most >> 20);
 	reel_reader_close(r);
-	REQUIRE(reel_walk_follow("overlap.reel", NULL, &stop, &w, &err) == 0);
+	REQUIRE(reel_walk_follow("overlap.reel", NULL, NULL, &stop, &w, &err) == 0);
 	while (reel_walk_next(w, &ev, &err) > 0)
 		got++;
 	CHECK_EQ(got, n);

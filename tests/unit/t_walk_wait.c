@@ -62,7 +62,7 @@ TEST(whoever_follows_is_asked_at_each_block)
 	uint64_t n;
 
 	make_capture("wait.reel", 20);
-	REQUIRE(reel_walk_follow("wait.reel", NULL, NULL, &x.walk, &err) == 0);
+	REQUIRE(reel_walk_follow("wait.reel", NULL, NULL, NULL, &x.walk, &err) == 0);
 	CHECK_EQ(walk_on(&x, &n, &err), 0);
 	reel_walk_stats(x.walk, &stats);
 	CHECK_EQ(n, count_events("wait.reel", EV_open) + 1);
@@ -78,7 +78,7 @@ TEST(whoever_is_asked_can_end_it)
 	struct reel_err err = { 0 };
 	uint64_t n;
 
-	REQUIRE(reel_walk_follow("wait.reel", NULL, NULL, &x.walk, &err) == 0);
+	REQUIRE(reel_walk_follow("wait.reel", NULL, NULL, NULL, &x.walk, &err) == 0);
 	CHECK_EQ(walk_on(&x, &n, &err), -ECANCELED);
 	CHECK_STR(err.msg, "enough");
 	CHECK_EQ(x.calls, 6);
@@ -93,7 +93,7 @@ TEST(a_pipe_in_which_nothing_comes)
 	int fds[2];
 
 	REQUIRE(pipe2(fds, O_CLOEXEC) == 0);
-	REQUIRE(reel_walk_stream(fds[0], NULL, &x.walk, &err) == 0);
+	REQUIRE(reel_walk_stream(fds[0], NULL, NULL, &x.walk, &err) == 0);
 	CHECK_EQ(walk_on(&x, &n, &err), -ECANCELED);
 	CHECK_EQ(n, 0);
 	reel_walk_close(x.walk);
@@ -112,7 +112,7 @@ TEST(a_pipe_that_is_stopped)
 	int fds[2];
 
 	REQUIRE(pipe2(fds, O_CLOEXEC) == 0);
-	REQUIRE(reel_walk_stream(fds[0], NULL, &w, &err) == 0);
+	REQUIRE(reel_walk_stream(fds[0], NULL, NULL, &w, &err) == 0);
 	x.walk = w;
 	reel_walk_wait(w, &wait);
 	CHECK_EQ(reel_walk_next(w, &ev, &err), -ENODATA);

@@ -367,7 +367,7 @@ TEST(a_follower_hears_everything_in_order)
 	o.meta.start.boottime_ns = boottime();
 	begin(&t, &o);
 	REQUIRE(pthread_create(&writer, NULL, write_live, &t) == 0);
-	REQUIRE(reel_walk_follow(o.directory, NULL, &stop, &w, &err) == 0);
+	REQUIRE(reel_walk_follow(o.directory, NULL, NULL, &stop, &w, &err) == 0);
 	while ((r = reel_walk_next(w, &ev, &err)) > 0) {
 		uint64_t late = boottime() - ev.ts;
 
