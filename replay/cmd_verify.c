@@ -308,8 +308,9 @@ static int load(const struct reel_command *self, const struct verify_options *o,
 	for (size_t i = 0; i < o->anchors.n; i++) {
 		r = reel_anchors_read(anchors, o->anchors.v[i], &err);
 		if (r < 0)
-			return reel_command_fail(
-				self, r == -EBADMSG ? REEL_STATUS_USAGE : REEL_STATUS_IO, &err);
+			return reel_command_fail(self,
+						 r == -EBADMSG ? REEL_STATUS_USAGE : REEL_STATUS_IO,
+						 &err);
 	}
 	return REEL_STATUS_OK;
 }
@@ -326,20 +327,21 @@ static int verify_run(const struct reel_command *self, int argc, char **argv)
 
 	if (!reel_command_parse(self, argc, argv, &o, &args, &status))
 		return status;
-	if (o.of_case) {
-		status = verify_case(self, &o, &args);
-		goto out;
-	}
-	if (args.n == 0 || o.rules.n || o.threads) {
+	if (!o.of_case && (args.n == 0 || o.rules.n || o.threads)) {
 		status = reel_command_misuse(self, args.n ? "-r and -j go with --case" :
-							     "which capture?");
+							    "which capture?");
 		goto out;
 	}
 	status = load(self, &o, &keys, &anchors);
 	if (status != REEL_STATUS_OK)
 		goto out;
+	if (o.of_case) {
+		status = verify_case(self, &o, &args, keys);
+		goto out;
+	}
 	r = reel_verify(args.v, (unsigned)args.n,
-			&(struct reel_verify_with){ keys, o.anchors.n ? &anchors : NULL }, &v, &err);
+			&(struct reel_verify_with){ keys, o.anchors.n ? &anchors : NULL }, &v,
+			&err);
 	if (r < 0) {
 		status = reel_command_fail(self, reel_status_of(r), &err);
 		goto out;

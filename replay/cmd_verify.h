@@ -4,6 +4,7 @@
 #define REEL_REPLAY_CMD_VERIFY_H
 
 #include "format/command.h"
+#include "format/keys.h"
 
 enum { VERIFY_TEXT, VERIFY_JSON };
 
@@ -16,6 +17,6 @@ struct verify_options {
 
 /* --case: says what is proven of it. Returns an enum reel_status. */
 int verify_case(const struct reel_command *self, const struct verify_options *o,
-		const struct reel_args *args);
+		const struct reel_args *args, const struct reel_keys *keys);
 
 #endif

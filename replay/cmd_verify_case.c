@@ -87,7 +87,7 @@ static void put_remark(struct reel_out *o, const struct proof_remark *r)
 {
 	const char *separator = ", ";
 
-	out_str(o, r->state == PROOF_ALTERED	? "  altered: " :
+	out_str(o, r->state == PROOF_ALTERED   ? "  altered: " :
 		   r->state == PROOF_UNCHECKED ? "  not checked: " :
 						 "  note: ");
 	if (*r->table) {
@@ -241,7 +241,7 @@ static int status_of(const struct proof *p)
 }
 
 int verify_case(const struct reel_command *self, const struct verify_options *o,
-		const struct reel_args *args)
+		const struct reel_args *args, const struct reel_keys *keys)
 {
 	struct sigaction action = { .sa_handler = handle_stop };
 	bool talks = isatty(STDERR_FILENO) && !args->common.quiet;
@@ -253,7 +253,11 @@ int verify_case(const struct reel_command *self, const struct verify_options *o,
 		.n_captures = (unsigned)args->n,
 		.rules = o->rules.v,
 		.n_rules = (unsigned)o->rules.n,
-		.threads = o->threads ? o->threads : cpus < 1 ? 1 : cpus > 64 ? 64 : (uint32_t)cpus,
+		.keys = keys,
+		.threads = o->threads ? o->threads :
+			   cpus < 1   ? 1 :
+			   cpus > 64  ? 64 :
+					(uint32_t)cpus,
 		.stop = &verify_stop,
 		.progress = talks ? show_progress : NULL,
 		.context = &shown_percent,

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "format/err.h"
+#include "format/keys.h"
 
 enum { PROOF_REMARKS_MAX = 256, PROOF_VALUE = 120 };
 
@@ -74,6 +75,7 @@ struct proof_options {
 	unsigned n_captures;
 	const char *const *rules; /* the same */
 	unsigned n_rules;
+	const struct reel_keys *keys; /* of captures that are encrypted; NULL: none */
 	unsigned threads;
 	const volatile int *stop;
 	void (*progress)(void *context, const char *what, uint64_t done, uint64_t all);

@@ -73,7 +73,8 @@ static int make_captures(const struct prover *x, const struct reel_reader *r,
 	return 0;
 }
 
-static int64_t first_id(struct prover *x, enum case_table_id table, const char *where, int64_t bound)
+static int64_t first_id(struct prover *x, enum case_table_id table, const char *where,
+			int64_t bound)
 {
 	char sql[256];
 
@@ -224,12 +225,12 @@ static int open_part(struct prover *x, const struct proof_capture **list, unsign
 	if (r < 0)
 		reel_err_set(err, -ENOMEM, "no memory for the captures of a replay");
 	else
-		r = reel_reader_open_all((char *const *)(uintptr_t)files.v, (unsigned)files.n, ret,
-					 err);
+		r = reel_reader_open_all((char *const *)(uintptr_t)files.v, (unsigned)files.n,
+					 x->o->keys, ret, err);
 	reel_strings_done(&files);
 	for (unsigned i = 0; r == 0 && *ret && i < n; i++) {
-		if ((*ret)->n_sources == n && memcmp((*ret)->sources[i].capture, list[i]->capture,
-						     TAPE_ID_BYTES) == 0)
+		if ((*ret)->n_sources == n &&
+		    memcmp((*ret)->sources[i].capture, list[i]->capture, TAPE_ID_BYTES) == 0)
 			continue;
 		reel_reader_close(*ret);
 		*ret = NULL;
@@ -489,7 +490,7 @@ static int compare_replay(struct prover *x, int64_t replay)
 /* The table of events, and views of it: what there must be is known only now. */
 static int compare_event_objects(struct prover *x, struct reel_err *err)
 {
-#define EVENT_OBJECTS                                                                 \
+#define EVENT_OBJECTS                                                                    \
 	"SELECT name, sql FROM sqlite_schema WHERE type <> 'index' AND sql NOTNULL AND " \
 	"(name = 'event' OR name GLOB 'event_*' OR sql GLOB '* SELECT [*] FROM event_*') "
 	sqlite3_stmt *ours = NULL, *theirs = NULL;

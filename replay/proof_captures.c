@@ -23,8 +23,8 @@ static int list_captures(struct prover *x, struct reel_err *err)
 {
 	size_t n = x->p->n_captures;
 	sqlite3_stmt *s;
-	int r = proof_prepare(
-		x, "SELECT id, capture_id, hash, events_loaded IS NOT NULL " IN_ORDER, &s);
+	int r = proof_prepare(x, "SELECT id, capture_id, hash, events_loaded IS NOT NULL " IN_ORDER,
+			      &s);
 
 	if (r < 0)
 		return r;
@@ -66,12 +66,12 @@ static int add_place(struct prover *x, char *place)
 }
 
 /* By now something else may lie there. */
-static bool is_of_case(struct prover *x, const char *place)
+static bool is_of_case(struct prover *x, char *place)
 {
 	struct reel_reader *r;
 	bool is = true;
 
-	if (reel_reader_open(place, &r, NULL) < 0)
+	if (reel_reader_open_closed(&place, 1, NULL, &r, NULL) < 0)
 		return false;
 	for (unsigned i = 0; i < r->n_sources; i++)
 		is &= capture_of(x, r->sources[i].capture) != NULL;
@@ -118,7 +118,7 @@ static int open_captures(struct prover *x, struct reel_err *err)
 	if (!x->places.n)
 		return 0;
 	r = reel_reader_open_all((char *const *)(uintptr_t)x->places.v, (unsigned)x->places.n,
-				 &x->reader, err);
+				 x->o->keys, &x->reader, err);
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < x->reader->n_sources; i++) {
@@ -258,14 +258,16 @@ static int verify(struct prover *x, struct reel_err *err)
 	int r;
 
 	proof_progress(x, "looking at the captures", 0, 0);
-	r = reel_verify((char *const *)(uintptr_t)x->places.v, (unsigned)x->places.n, &v, err);
+	r = reel_verify((char *const *)(uintptr_t)x->places.v, (unsigned)x->places.n,
+			&(struct reel_verify_with){ x->o->keys, NULL }, &v, err);
 	for (unsigned i = 0; r == 0 && i < v->n; i++) {
 		const struct reel_verified *c = &v->captures[i];
 		struct proof_capture *of = c->is_known ? capture_of(x, c->capture) : NULL;
-		bool was = proof_number(x,
-					of ? "SELECT ending = 'damaged' FROM capture WHERE id = ?1" :
-					     "SELECT max(ending = 'damaged') FROM capture",
-					of ? of->id : 0);
+		bool was =
+			proof_number(x,
+				     of ? "SELECT ending = 'damaged' FROM capture WHERE id = ?1" :
+					  "SELECT max(ending = 'damaged') FROM capture",
+				     of ? of->id : 0);
 
 		x->p->steps[x->step].n_checked += c->events;
 		for (unsigned k = 0; k < c->n_findings && k < 3; k++)
