@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A second reader of captures, written from format/FORMAT.md and nothing else: simple, not fast.
 
-It prints what "reel dump --json CAPTURE" prints, and what is broken on standard error. Numbers in
-comments are sections and rules of FORMAT.md. Exit status: 3 nothing to read, 4 something broken."""
+It prints what "reel dump --json [--key FILE] CAPTURE" prints, and what is broken on standard error.
+Numbers in comments are sections and rules of FORMAT.md. Exit status: 3 nothing to read, 4 something
+broken, or not to be decrypted."""
 
 import bisect, errno, hashlib, heapq, ipaddress, itertools, json, os, pathlib, re, stat
 import struct, sys, time
@@ -19,7 +20,7 @@ HEADER = struct.Struct("<IBBHIIQQQQQIHH32s32sQ")  # 3.1
 Header = namedtuple("Header", (
     "magic kind flags header_bytes stored_bytes raw_bytes segment sequence ts_min ts_max settled "
     "n_events bloom_bytes reserved types link body_sum"))
-Block = namedtuple("Block", "h path at bloom body tag is_tagged end")
+Block = namedtuple("Block", "h path at bloom body tag is_tagged end header is_plain", defaults=[False])
 Type = namedtuple("Type", "name fixed_bytes fields strings classes")
 Field = namedtuple("Field", "kind optional offset name hint key")
 Event = namedtuple("Event", "ts cpu seq pid tid ret call flags type fixed strings segment")
@@ -52,7 +53,7 @@ def parse_block(path, data, at):  # the block that begins at AT, by rules B1 to 
     if h.kind == END and data[end + 8:end + 16] == check + b"RLE1":  # 13.3
         end += 16
     return Block(h, path, at, data[body - 8 - h.bloom_bytes:body - 8], data[body:tag],
-                 data[tag:tag + 32], is_tagged or h.flags & SEALED, end)
+                 data[tag:tag + 32], is_tagged or h.flags & SEALED, end, data[at:body])
 def next_block(path, data, at, segment):  # 16.2: the one at AT, or the next to go on with
     while 0 <= at < len(data):
         block = parse_block(path, data, at)
@@ -67,7 +68,7 @@ def next_block(path, data, at, segment):  # 16.2: the one at AT, or the next to 
 def is_sound(block): return xxh3(block.body, block.h) == block.h.body_sum  # B5
 def body_of(block):  # B5, B6: as it was before compression
     h, raw = block.h, block.body
-    if h.flags & ENCRYPTED or not is_sound(block):
+    if h.flags & ENCRYPTED or not (block.is_plain or is_sound(block)):
         raise Broken("the body is encrypted, or does not match its checksum")
     try:
         if h.flags & ZSTD and zstandard.frame_content_size(raw) == h.raw_bytes:
@@ -87,23 +88,73 @@ def items_of(raw):  # 5.1
         at += 8 + padded(n)
     return items
 
+# Encryption -------------------------------------------------------------------------------------
+SECRETS = {}  # by the id of the public key: both keys of the pair
+def read_key(path):  # of reel-keygen(1)
+    kind, *lines = pathlib.Path(path).read_text("ascii").splitlines()
+    values = {name: bytes.fromhex(value) for name, value in map(str.split, lines)}
+    if kind == "reel-secret-key 1":
+        SECRETS[values["id"]] = values["key"], values["secret"]
+def unsealed(message, beside, nonce, key):  # 21.1: message and mac
+    import nacl.bindings, nacl.exceptions  # who reads plain captures only does not need it
+    try:
+        return nacl.bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(message, beside, nonce, key)
+    except nacl.exceptions.CryptoError:
+        raise Broken("it does not decrypt") from None
+def first_key_of(recipients):  # 21.2: D(0)
+    import nacl.bindings, nacl.exceptions
+    for at in range(0, len(recipients) - 95, 96):
+        if recipients[at:at + 16] in SECRETS:
+            try:
+                return nacl.bindings.crypto_box_seal_open(
+                    recipients[at + 16:at + 96], *SECRETS[recipients[at:at + 16]])
+            except nacl.exceptions.CryptoError:
+                raise Broken("a box does not open") from None
+    raise Broken("the segment is encrypted to other keys than were given")
+def decrypted(block, segment):  # 21.3: the block as if it had been plain
+    h, header = block.h, block.header
+    if not h.flags & ENCRYPTED or not segment.keys:
+        return block
+    if not is_sound(block) or h.header_bytes < 184 + h.bloom_bytes or len(block.body) < 16:
+        raise Broken("the body does not match its checksum, or is not encrypted at all")
+    while len(segment.keys) <= h.sequence - segment.first.h.sequence <= 50000:
+        segment.keys.append(hashlib.blake2b(b"reel block", key=segment.keys[-1], digest_size=32).digest())
+    key, nonce, mac = segment.keys[h.sequence - segment.first.h.sequence], header[136:160], header[160:176]
+    lids = unsealed(h.types + block.bloom + mac, header[:64], nonce, key)
+    body = unsealed(block.body, header[:128], bytes([nonce[0] ^ 1]) + nonce[1:], key)
+    return block._replace(h=h._replace(flags=h.flags & ~ENCRYPTED, types=lids[:32]), bloom=lids[32:],
+                          body=body, is_plain=True)
+
 # Segments ---------------------------------------------------------------------------------------
 class Segment:
     def __init__(self, block):
         self.id, self.first, self.last, self.blocks = block.h.segment, block, block, []
         self.types, self.range, self.refused = {}, None, False  # range: of a cut, 15.2
         self.capture = self.boot = bytes(16)  # what follows is so where META is lost, 16.2
-        self.number, self.host, self.start = 0, b"", (0, 0)
+        self.number, self.host, self.start, self.keys = 0, b"", (0, 0), []  # keys: D, 21.2
 
     def take_meta(self, block):
         items = defaultdict(bytes, items_of(body_of(block)))
-        if block.h.flags & ZSTD or items[1][:2] != b"\1\0" or any(items[2][:8]):  # 5.3
+        if block.h.flags & ZSTD or items[1][:2] != b"\1\0" or items[2][:1] > b"\1" or any(items[2][1:8]):  # 5.3
             self.refused = True
             raise Broken("the segment needs a newer reader")
         self.capture, self.boot = (items[tag][:16].ljust(16, b"\0") for tag in (3, 6))
         self.number, self.host = int.from_bytes(items[4][:8], "little"), items[7].split(b"\0")[0]
         self.start = struct.unpack("<Qq", items[14][:16].ljust(16, b"\0"))
+        if items[2][:1] == b"\1" and 16 not in items:
+            self.take_hidden(block, items)
         return items
+
+    def take_hidden(self, block, items):  # 21.4
+        try:
+            self.keys = [first_key_of(items[20])]
+        except Broken:
+            self.refused = True
+            raise
+        n = len(items[21])
+        beside = struct.pack("<QQ", block.h.segment, block.h.sequence) + block.body[:-padded(n)]
+        hidden = items_of(unsealed(items[21][24:], beside, items[21][:24], self.keys[0]))
+        self.host = hidden.get(7, self.host).split(b"\0")[0]
 def follows(a, b): return a.h.sequence == b.h.sequence + 1 and a.h.link == b.tag  # G3, G4, C2
 def read_file(path):
     data = pathlib.Path(path).read_bytes()
@@ -122,6 +173,7 @@ def read_file(path):
             complain(path, block.at, "the tag or the padding is wrong")
         segment.last, at = block, block.end
         try:
+            block = decrypted(block, segment)
             if block.h.kind == META:
                 segments.append(segment)
                 items = segment.take_meta(block)
@@ -135,7 +187,7 @@ def read_file(path):
                 segment.types = schema_of(body_of(block))
                 if segment.first is block:
                     raise Broken("the beginning of the segment is missing")
-            elif STATE <= block.h.kind <= CLOCK:
+            elif STATE <= block.h.kind <= CLOCK and not segment.refused:
                 segment.blocks.append(block)
             elif block.h.flags & REQUIRED:
                 raise Broken("a block of a kind that needs a newer reader")
@@ -399,7 +451,12 @@ def main(paths):
     lanes = [events_of_capture(own) for own in captures.values()]
     for e, ns in heapq.merge(*lanes, key=lambda pair: pair[1]):  # 9.4
         sys.stdout.write(json_of(e, ns, len(captures) > 1))
-    return status if captures else 3
+    refused = captures and all(s.refused for own in captures.values() for s in own)
+    return status if captures and not refused else 3
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    while arguments[0] == "--key":
+        read_key(arguments[1])
+        arguments = arguments[2:]
+    sys.exit(main(arguments))
