@@ -47,7 +47,7 @@ static struct reel_writer_options busy(const char *directory)
 
 struct session {
 	const char *directory;
-	bool before;	/* the writer is opened before the process is confined */
+	bool before;			  /* the writer is opened before the process is confined */
 	const struct reel_public_key *to; /* NULL: it is not encrypted */
 	const struct confine_owner *owner;
 	uint64_t from_ns;
