@@ -362,7 +362,12 @@ int reel_archive_open(struct reel_archive *a, const struct reel_writer_options *
 		r = reel_seal_begin(o->seal, a->meta.capture, a->segment.sequence, a->meta.run,
 				    &a->seal, &a->meta.seal, err);
 	a->segment.seal = a->seal;
-	return r < 0 ? r : begin_segment(a, err);
+	if (r == 0)
+		r = begin_segment(a, err);
+	/* What begins a run is there at once, so that somebody outside can be told of it. */
+	if (r == 0 && o->seal && a->sync != REEL_SYNC_NONE)
+		r = reel_segment_sync(&a->segment, err);
+	return r;
 }
 
 /* One for which there is no room is counted, since smaller words may still find some. */

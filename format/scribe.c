@@ -83,11 +83,26 @@ static int do_job(struct reel_scribe *s, const struct job *job, struct reel_err 
 	return 0;
 }
 
+static void tell_head(struct reel_scribe *s)
+{
+	const struct reel_segment_writer *seg = &s->archive.segment;
+
+	if (seg->unsynced_bytes && s->archive.sync != REEL_SYNC_NONE && !seg->is_stream)
+		return;
+	s->stats.head_sequence = seg->sequence - 1;
+	memcpy(s->stats.head, seg->head, sizeof(s->stats.head));
+	memcpy(s->stats.capture, s->archive.meta.capture, sizeof(s->stats.capture));
+}
+
 /* How far the archive is, for the other thread to see. */
 static void tell_progress(struct reel_scribe *s)
 {
 	struct reel_writer_stats stats = s->archive.stats;
 
+	tell_head(s);
+	stats.head_sequence = s->stats.head_sequence;
+	memcpy(stats.head, s->stats.head, sizeof(stats.head));
+	memcpy(stats.capture, s->stats.capture, sizeof(stats.capture));
 	stats.waits = s->stats.waits;
 	stats.lower_level = s->stats.lower_level;
 	s->stats = stats;
@@ -302,6 +317,7 @@ int reel_scribe_close(struct reel_scribe *s, const struct reel_words *words,
 	if (s->failed.code)
 		r = reel_err_set(err, s->failed.code, "%s", s->failed.msg);
 	end = reel_archive_end(&s->archive, r, words, r < 0 ? NULL : err);
+	tell_head(s);
 	if (ret)
 		*ret = s->stats;
 	free_scribe(s);

@@ -67,7 +67,7 @@ static bool enter_run(struct verifier *x, int at)
 		memcpy(s->host, run->seal.host, TAPE_ID_BYTES);
 		s->n = 0;
 	}
-	if (!s->has_root || run->seal.n > REEL_SEAL_RUNS_MAX || !may_step(x, run->seal.n - s->n))
+	if (!s->has_root || run->seal.n >= REEL_SEAL_RUNS_MAX || !may_step(x, run->seal.n - s->n))
 		return false;
 	for (; s->n < run->seal.n; s->n++)
 		reel_seal_next_root(s->root);
@@ -177,6 +177,8 @@ static void begin_run(struct verifier *x)
 	sodium_memzero(root, sizeof(root));
 	chain->n_runs++;
 	chain->last_run = x->seal.n - 1;
+	if (run->seal.n >= REEL_SEAL_RUNS_MAX)
+		verify_damage(x, "no host has as many runs as META says");
 	/* What is between its first block and this one may be missing, but is not another run's. */
 	if (x->b.h.sequence < first || (chain->has_begun && first <= chain->sequence))
 		verify_damage(x, "the run that META names cannot have begun with block %llu",

@@ -68,6 +68,11 @@ struct reel_writer_stats {
 	uint64_t retired;
 	uint64_t waits;			/* appending had to wait for a buffer */
 	uint64_t lower_level;		/* blocks compressed faster because of load */
+
+	/* The last block that is on disk, as far as syncing is wanted; a tag of zeros: none yet. */
+	uint64_t head_sequence;
+	uint8_t head[TAPE_TAG_BYTES];
+	uint8_t capture[TAPE_ID_BYTES];
 };
 
 int reel_writer_open(const struct reel_writer_options *o, struct reel_writer **ret,

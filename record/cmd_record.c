@@ -88,6 +88,8 @@ static const struct reel_option record_table[] = {
 	  .choices = "seconds|block|none" },
 	{ "seal", 0, "STATE", REEL_OPT_STRING, AT(seal),
 	  "seal each block with the key of this host, from reel keygen --host" },
+	{ "anchor", 0, "CMD", REEL_OPT_STRING, AT(anchor),
+	  "a command that is given the tag of a block to keep elsewhere, each minute" },
 	{ "encrypt-to", 0, "KEY.pub", REEL_OPT_LIST, AT(encrypt_to),
 	  "only the secret key to this one opens the capture; to 8 of them, each opens it" },
 	{ "owner", 0, "USER", REEL_OPT_STRING, AT(owner),
@@ -196,6 +198,8 @@ static const char *misuse_of(const struct wishes *w, const struct reel_args *arg
 		return "a command goes behind --";
 	if (args->n_before == 0 && args->n == 0)
 		return "which command? -- is followed by one";
+	if (w->snapshot && w->anchor)
+		return "--snapshot tells no anchors";
 	if (w->snapshot && args->n)
 		return "--snapshot records no command";
 	if (w->output && !*w->output)

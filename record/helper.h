@@ -32,6 +32,7 @@ enum helper_kind {
 	HELPER_UPROBE = 3,	/* pid, start_ns, dev, inode, path: of what was mapped executable */
 	HELPER_HOST = 4,	/* what a keyframe says of the machine apart from its processes */
 	HELPER_PROCESSES = 5,	/* from /proc, where no iterator shows them; pid: that one */
+	HELPER_ANCHOR = 6,	/* path: a line for the command of --anchor */
 	HELPER_KINDS = 8,
 };
 

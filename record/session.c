@@ -258,6 +258,8 @@ static int start(struct session *s, struct session_end *ret, struct reel_err *er
 		r = programs_load(&load, &s->programs, err);
 	if (r == 0)
 		r = start_helper(s, err);
+	if (r == 0 && s->wishes->anchor)
+		r = anchors_start(s->wishes->anchor, &s->anchors, err);
 	if (r == 0)
 		r = rings_open(s->programs, &s->rings, err);
 	if (r == 0)
@@ -384,6 +386,8 @@ static int round_once(struct session *s, struct round *ret, struct reel_err *err
 		r = session_keyframe_go_on(s, err);
 	if (r == 0 && s->helper)
 		r = helper_take(s->helper, &s->helped, err);
+	if (r == 0 && s->anchors)
+		r = anchors_take(s->anchors, &s->helped, err);
 	if (r < 0)
 		return r;
 	s->settled_ns = ret->settled_ns;
@@ -526,6 +530,7 @@ static void release(struct session *s)
 	}
 	if (s->helper)
 		(void)helper_stop(s->helper, 0, &s->sink, NULL);
+	anchors_end(s->anchors, NULL, 0, NULL, NULL);
 	keyframes_stop(s->keyframes);
 	if (s->writer)
 		reel_writer_abandon(s->writer);
@@ -579,6 +584,10 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 			account_for_the_rest(s, ended);
 		r2 = reel_writer_end(s->writer, &s->state.written, ended < 0 ? NULL : &last);
 		s->writer = NULL;
+		/* The tape is closed: what still goes wrong can only be told to who listens. */
+		anchors_end(s->anchors, &s->state.written, now_boottime_ns(), talk->warning,
+			    talk->arg);
+		s->anchors = NULL;
 		ended = ended < 0 ? ended : r2;
 		ret->state = s->state;
 		if (r == 0 && ended < 0)

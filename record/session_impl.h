@@ -3,6 +3,7 @@
 #ifndef REEL_RECORD_SESSION_IMPL_H
 #define REEL_RECORD_SESSION_IMPL_H
 
+#include "record/anchors.h"
 #include "record/child.h"
 #include "record/confine.h"
 #include "record/container.h"
@@ -23,6 +24,7 @@ struct session {
 	struct reel_writer *writer;
 	struct keyframes *keyframes;
 	struct helper *helper;
+	struct anchors *anchors;
 	struct hasher *hasher;
 	struct container_reader *containers;
 	struct user_probes *user;

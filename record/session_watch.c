@@ -164,6 +164,8 @@ int session_look(struct session *s, uint64_t now_ns, struct reel_err *err)
 	session_state_read(s, now_ns);
 	if (s->talk->state)
 		s->talk->state(s->talk->arg, s, &s->state);
+	if (s->anchors)
+		anchors_look(s->anchors, &s->state.written, now_ns);
 	r = warn(s, err);
 	if (r == 0 && (now_ns - s->minute_ns >= 60 * SECOND_NS || is_quiet(s, now_ns))) {
 		s->minute_ns = now_ns;

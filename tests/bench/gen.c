@@ -22,6 +22,7 @@ enum { ROUND_NS = 20000000, ROUND_EVENTS = 65536 };
 
 struct options {
 	const char *directory, *truth;
+	const char *seal;
 	struct reel_strings encrypt_to;
 	uint64_t events, seed, rate, segment_size, block_size, latency_ms, start, batch;
 	uint32_t cpus, plants, max_pid;
@@ -82,6 +83,7 @@ static const struct reel_option table[] = {
 	{ "rate", 0, "N", REEL_OPT_PARSE, offsetof(struct options, rate),
 	  "events in a second of the capture (50000)", .parse = parse_count },
 	{ "cpus", 0, "N", REEL_OPT_U32, offsetof(struct options, cpus), "of the machine (4)" },
+	{ "seal", 0, "STATE", REEL_OPT_STRING, offsetof(struct options, seal), "" },
 	{ "encrypt-to", 0, "KEY.pub", REEL_OPT_LIST, offsetof(struct options, encrypt_to), "" },
 	{ "segment-size", 0, "BYTES", REEL_OPT_SIZE, offsetof(struct options, segment_size), "" },
 	{ "block-size", 0, "BYTES", REEL_OPT_SIZE, offsetof(struct options, block_size), "" },
@@ -289,6 +291,7 @@ static int open_writer(const struct options *o, const struct machine *m, struct 
 	for (size_t i = 0; code == 0 && i < o->encrypt_to.n && i < REEL_RECIPIENTS_MAX; i++)
 		code = reel_public_key_read(o->encrypt_to.v[i], &keys[w->n_recipients++], err);
 	w->recipients = keys;
+	w->seal = o->seal;
 	w->directory = o->directory;
 	w->fd = -1;
 	w->block_bytes = (uint32_t)o->block_size;

@@ -26,6 +26,8 @@ FIXES_END = ("nothing", "ts_max", "types", "settled", "keyframe", "seq", "sealed
 
 
 class Block:
+    key = b""  # of a sealed one
+
     def __init__(self, data, at):
         for name, value in zip(FIELDS, HEADER.unpack_from(data, at)):
             setattr(self, name, value)
@@ -49,7 +51,7 @@ class Block:
         self.body_sum = xxhash.xxh3_64_intdigest(stored, seed)
         head = HEADER.pack(*(getattr(self, name) for name in FIELDS)) + self.bloom
         head += struct.pack("<Q", xxhash.xxh3_64_intdigest(head, seed))
-        self.tag = hashlib.blake2b(head + stored, digest_size=32).digest()
+        self.tag = hashlib.blake2b(head + stored, digest_size=32, key=self.key).digest()
         block = head + stored + self.tag
         return block + bytes(-len(block) % 8)
 

@@ -12,17 +12,21 @@ same() { # NAME GOT WANT
 }
 
 cd "$SRC/tests/golden" || exit 1
+secret=$TMP/examiner.key
+(umask 077 && cat examiner.key >"$secret")
 for c in *.rls */; do
 	c=${c%/} name=$(basename "$c" .rls)
+	set --
+	[ "$name" != encrypted ] || set -- --key "$secret"
 	zcat "$name.json.gz" >"$TMP/want"
-	"$REEL" dump --json "$c" >"$TMP/json" 2>/dev/null
+	"$REEL" dump --json "$@" "$c" >"$TMP/json" 2>/dev/null
 	same "$name: events" "$TMP/json" "$TMP/want"
-	"$REEL" info "$c" >"$TMP/info" 2>&1
+	"$REEL" info "$@" "$c" >"$TMP/info" 2>&1
 	same "$name: info" "$TMP/info" "$name.info"
-	{ "$REEL" verify "$c" 2>&1; echo "status $?"; } >"$TMP/verify"
+	{ "$REEL" verify "$@" "$c" 2>&1; echo "status $?"; } >"$TMP/verify"
 	same "$name: verify" "$TMP/verify" "$name.verify"
 	if [ -x "$ASAN_REEL" ]; then
-		"$ASAN_REEL" dump --json "$c" >"$TMP/json" 2>/dev/null
+		"$ASAN_REEL" dump --json "$@" "$c" >"$TMP/json" 2>/dev/null
 		same "$name: events, with the sanitizers" "$TMP/json" "$TMP/want"
 	fi
 	# A stream has no way to put what it reads in another order, so only what is one capture.

@@ -14,12 +14,13 @@ missing() {
 	fi
 }
 
-if ! "$PYTHON" -c 'import xxhash, zstandard' 2>"$TMP/err"; then
-	missing "the second reader" "python3-xxhash or python3-zstandard is missing"
+if ! "$PYTHON" -c 'import nacl.bindings, xxhash, zstandard' 2>"$TMP/err"; then
+	missing "the second reader" "python3-nacl, python3-xxhash or python3-zstandard is missing"
 	t_done
 fi
 
-# compare NAME WANTED-STATUS CAPTURE...: the status is that of the second reader
+(umask 077 && cat "$SRC/tests/golden/examiner.key" >"$TMP/examiner.key")
+# compare NAME WANTED-STATUS [--key FILE] CAPTURE...: the status is that of the second reader
 compare() {
 	name=$1 want=$2
 	shift 2
@@ -75,7 +76,10 @@ for c in "$SRC"/tests/golden/*; do
 	*/damaged.rls | */torn.rls | */lost-meta*.rls) want=4 ;;
 	*/refused.rls | */reserved.rls | */two-captures.rls) want=4 ;;
 	esac
-	compare "golden: $(basename "$c")" "$want" "$c"
+	case $c in
+	*/encrypted) compare "golden: encrypted" 0 --key "$TMP/examiner.key" "$c" ;;
+	*) compare "golden: $(basename "$c")" "$want" "$c" ;;
+	esac
 done
 [ "$found" ] || missing "golden captures" "there are none"
 
@@ -103,6 +107,21 @@ t_ok "and as a stream" cmp "$TMP/stream" "$TMP/second"
 mkdir "$TMP/merged" && cp -r "$TMP/a" "$TMP/b" "$TMP/merged"
 compare "two captures" 0 "$TMP/merged"
 t_match "say their hosts" '"host":' "$(head -n 1 "$TMP/first")"
+
+# Encrypted: with the key the same, without it nothing.
+"$REEL" keygen -q -o "$TMP/eve" >/dev/null 2>&1
+t_ok "gen" "$GEN" -o "$TMP/secret" -n 20000 --rate 5000 --segment-size 60000 --block-size 16384 \
+	--in-line --loss --encrypt-to "$TMP/eve.pub" --encrypt-to "$SRC/tests/golden/examiner.pub"
+compare "encrypted" 0 --key "$TMP/examiner.key" "$TMP/secret"
+compare "to another" 0 --key "$TMP/eve.key" "$TMP/secret"
+cp -r "$TMP/a" "$TMP/half" && cp "$TMP"/secret/*.rls "$TMP/half"
+compare "half of it" 0 --key "$TMP/eve.key" "$TMP/half"
+t_status "without a key nothing" 3 "$PYTHON" "$SECOND" "$TMP/secret"
+t_is "at all" "$(t_out)" ""
+cat "$TMP"/secret/*.rls >"$TMP/broken.rls"
+size=$(wc -c <"$TMP/broken.rls")
+printf '\125\252' | dd of="$TMP/broken.rls" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+compare "encrypted and broken" 4 --key "$TMP/eve.key" "$TMP/broken.rls"
 
 # What is broken costs both the same.
 size=$(wc -c <"$TMP/all.rls")

@@ -11,6 +11,8 @@ rm -rf ./*.rls ./*/
 "$bench/make_golden" .
 "$bench/gen" -o losses -n 1500 -s 11 --loss --rate 700 --segment-size 10K --cpus 2 --in-line \
 	>/dev/null
+"$bench/gen" -o encrypted -n 1500 -s 12 --loss --rate 700 --segment-size 12K --cpus 2 --in-line \
+	--encrypt-to examiner.pub >/dev/null
 one=$(find losses -name '*-000001-*')
 size=$(stat -c %s "$one")
 end=$(grep -abo RLB1 "$one" | tail -n 1 | cut -d: -f1)
