@@ -303,8 +303,9 @@ static const char chain_base[] =
 static size_t put_count(char *at, size_t room, const char *name, const char *of, const char *how)
 {
 	return (size_t)snprintf(at, room,
-				"title: %s\nname: %s\ncorrelation: {type: event_count, rules: [%s], "
-				"timespan: 1m, group-by: [User], condition: {%s}}\n---\n",
+				"title: %s\nname: %s\ncorrelation: {type: event_count, "
+				"rules: [%s], timespan: 1m, group-by: [User], condition: {%s}}\n"
+				"---\n",
 				name, name, of, how);
 }
 
