@@ -312,11 +312,11 @@ static size_t put_count(char *at, size_t room, const char *name, const char *of,
 /* N counts, each of the one before. */
 static struct rules *chain_of(unsigned n)
 {
-	char text[2 * TEXT_MAX], of[8] = "b";
+	char text[2 * TEXT_MAX], of[16] = "b";
 	size_t used = (size_t)snprintf(text, sizeof(text), "%s", chain_base);
 
 	for (unsigned i = 0; i < n; i++) {
-		char name[8];
+		char name[sizeof(of)];
 
 		(void)snprintf(name, sizeof(name), "c%u", i);
 		used += put_count(text + used, sizeof(text) - used, name, of, "gte: 2");
