@@ -90,10 +90,14 @@ static struct falco_cond *way_test(struct falco_lowering *l, const struct rule_l
 static struct falco_cond *typechar_test(struct falco_lowering *l, const struct rule_leaf *leaf)
 {
 	bool is_file = is_word(leaf, "f"), is_directory = is_word(leaf, "d");
+	struct falco_cond *both = falco_cond_new(l, FALCO_IS_AND);
 
-	if ((leaf->op != RULE_EQ && leaf->op != RULE_NE) || (!is_file && !is_directory))
+	if (!both || (leaf->op != RULE_EQ && leaf->op != RULE_NE) || (!is_file && !is_directory))
 		return NULL;
-	return negate(l, flag_test(l, IS_DIRECTORY), is_file == (leaf->op == RULE_EQ));
+	/* Of what could not be opened nobody knows that it is a directory. */
+	both->a = flag_test(l, IS_DIRECTORY);
+	both->b = number_test(l, NULL, REEL_S64, RULE_GE, 0);
+	return both->a && both->b ? negate(l, both, is_file == (leaf->op == RULE_EQ)) : NULL;
 }
 
 static struct falco_cond *fd_test(struct falco_lowering *l, const struct rule_leaf *leaf)
@@ -133,7 +137,7 @@ static bool path_value(struct falco_lowering *l, const struct rule_leaf *leaf,
 {
 	bool is_file = leaf->left.derived == DERIVED_fd_filename;
 	bool slash = is_file ? leaf->op == RULE_EQ || leaf->op == RULE_STARTS : false;
-	char *bytes = arena_alloc(l->memory, from->length + 3ul);
+	char *bytes = arena_alloc(l->memory, from->length + 2ul);
 	uint32_t n = 0;
 
 	if (!bytes)
@@ -143,8 +147,6 @@ static bool path_value(struct falco_lowering *l, const struct rule_leaf *leaf,
 	if (from->length)
 		memcpy(bytes + n, from->bytes, from->length);
 	n += from->length;
-	if (!is_file && leaf->op == RULE_EQ && (!n || bytes[n - 1] != '/'))
-		bytes[n++] = '/';
 	*to = (struct rule_value){ .bytes = bytes, .length = n };
 	*ret_op = leaf->op == RULE_EQ	  ? (is_file ? RULE_ENDS : RULE_STARTS) :
 		  leaf->op == RULE_ENDS	  ? (is_file ? RULE_ENDS : RULE_CONTAINS) :

@@ -366,10 +366,11 @@ static bool path_regex(struct falco_lowering *l, const struct falco_text *t, str
 	return true;
 }
 
-/* Of a path of the kernel and one as the kernel writes them two comparisons are enough. */
+/* Of a path of the kernel and one as the kernel writes them two comparisons are enough. What is no
+ * path is below the root all the same. */
 static bool is_plain(const struct rule_leaf *leaf, const struct falco_text *t)
 {
-	return leaf->left.kind == REEL_PATH && !leaf->left.transforms[0] && t->length &&
+	return leaf->left.kind == REEL_PATH && !leaf->left.transforms[0] && t->length > 1 &&
 	       t->bytes[0] == '/' && !has_glob(t) && !memmem(t->bytes, t->length, "//", 2);
 }
 

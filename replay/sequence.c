@@ -280,7 +280,8 @@ static int take_turn(struct sequence *s, const struct use *u, size_t n, uint64_t
 		sequence_undecided(s, u->rule, unknown, turn.facts->extent_ns);
 	if (!may)
 		return 0;
-	if (is_single)
+	/* Of a group it has to be known which one it is, whatever there is to count. */
+	if (is_single && (rule->key != RULE_BY_GROUP || known == KEY_CERTAIN))
 		return sequence_single(s, &turn, err);
 	if (known != KEY_CERTAIN)
 		sequence_undecided(s, u->rule, 1u << BLIND_PROCESS, turn.facts->extent_ns);

@@ -27,7 +27,7 @@ SIGMA = {
     "process_creation": (144, "loaded", False),
     "file_event": (18, "loaded", False),
     "network_connection by address or port": (2, "loaded", False),
-    "network_connection by name": (3, "not evaluable", True),
+    "network_connection by name": (3, "loaded", False),
     "auditd": (49, "loaded", False),
     "auditd, partly of logs": (2, "loaded", True),
     "auditd by a key and a program": (1, None, True),

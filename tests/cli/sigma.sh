@@ -137,6 +137,85 @@ END
 "$REEL" replay --json -r "$samples" -r tune.policy "$capture" >out 2>err
 t_unlike "a tune silences by title" '"finding".*Connection to a port' "$(t_out)"
 
+# What a generated tape tells: data that was written, names of addresses, windows that are tuned.
+if [ -x "$BENCH/tell" ]; then
+	cat >moved.tale <<'END'
+0 1 process exe=/sbin/init argv=(init)
+0 100 process ppid=1 exe=/bin/sh argv=(sh)
+1 100 write fd=1 content="a Needle here"
+2 100 send fd=1 content="no such thing"
+3 100 setxattr path=/a name=user.x value="needle"
+END
+	cat >moved.yml <<'END'
+title: needle
+logsource: {product: linux}
+detection: {k: [needle], condition: k}
+END
+	"$BENCH/tell" -o moved moved.tale || exit 1
+	"$REEL" replay --all --json -r moved.yml moved >out 2>err
+	t_is "keywords are looked for in what is written, and in values" \
+		"$(jq -r 'select(.finding).evidence[].event.type' out | tr '\n' ' ')" "write setxattr "
+
+	cat >name.yml <<'END'
+title: needs the name
+logsource: {product: linux, category: network_connection}
+detection: {s: {DestinationHostname: a}, condition: s}
+---
+title: or the port
+logsource: {product: linux, category: network_connection}
+detection: {s: {DestinationHostname: a}, t: {DestinationPort: 443}, condition: s or t}
+END
+	cat >name.tale <<'END'
+0 1 process exe=/sbin/init argv=(init)
+0 100 process ppid=1 exe=/bin/sh argv=(sh)
+0 - coverage hook=--no-dns types=dns status=filter
+1 100 exec path=/bin/a
+2 100 connect addr=10.0.0.1 port=80
+END
+	"$BENCH/tell" -o name name.tale || exit 1
+	"$REEL" replay --json -r name.yml name >out 2>err
+	t_is "without DNS" "$(jq -r 'select(.verdict) | [.rule, .verdict] | @tsv' out)" \
+		"$(printf 'needs the name\tnot evaluable\nor the port\tclean except')"
+	"$REEL" replay -r name.yml name >out 2>err
+	t_match "says why" 'needs the name.*needs dns: left out by an option' "$(t_out)"
+	grep -v coverage name.tale >early.tale
+	"$BENCH/tell" -o early early.tale || exit 1
+	"$REEL" replay --json -r name.yml early >out 2>err
+	t_is "with it nobody has asked for the address" "$(jq -r 'select(.verdict).verdict' out | sort -u)" clean
+	grep -v exec early.tale >before.tale
+	"$BENCH/tell" -o before before.tale || exit 1
+	"$REEL" replay --json -r name.yml before >out 2>err
+	t_is "unless that may have been before" \
+		"$(jq -r 'select(.verdict) | [.verdict, .intervals[].reason] | @tsv' out | sort -u)" \
+		"$(printf 'clean except\thost')"
+
+	cat >few.yml <<'END'
+title: base
+name: base
+logsource: {product: linux, category: process_creation}
+detection: {s: {'Image|startswith': /bin/}, condition: s}
+---
+title: few
+correlation: {type: event_count, rules: [base], timespan: 10s, condition: {lt: 4}}
+END
+	cat >few.tale <<'END'
+0 1 process exe=/sbin/init argv=(init)
+0 100 process ppid=1 exe=/x argv=(sh)
+1 100 exec path=/bin/a
+2 100 exec path=/bin/b
+60 100 exec path=/x
+END
+	"$BENCH/tell" -o few few.tale || exit 1
+	tuned() { # PREDICATE
+		printf 'tune "few" { unless %s }\n' "$1" >few.policy
+		"$REEL" replay --json -r few.yml -r few.policy few 2>err | jq -r 'select(.finding).rule'
+	}
+	t_is "a tune on the last event of a window" "$(tuned 'path == "/bin/b"')" few
+	t_is "and on all of them" "$(tuned 'path startswith "/bin/"')" ""
+else
+	t_skip "a generated tape" "there is no $BENCH/tell"
+fi
+
 # All files that are at hand.
 if [ ! -d "$RULES" ]; then
 	if [ "${CI:-}" = true ]; then
@@ -154,8 +233,8 @@ t_is "rejected are those that their authors call unsupported" \
 	"$(grep -rl --include='*.yml' '^status: *unsupported' "$RULES" | sort)"
 t_is "each with the reason" "$(jq -r 'select(.status == "rejected").reason' all.json | sort -u | wc -l)" 1
 
-# How many are decided, in part, or not: those of text logs and of names that only DNS tells are not;
-# asked of events alone are those that only say linux, and records of auditd that no event makes.
+# How many are decided, in part, or not: those of text logs are not; asked of events alone are those
+# that only say linux, and records of auditd that no event makes.
 judged() { # JQ-FILTER on the file's name
 	jq -r "select(.status != \"rejected\" and (.file | $1)) | if .status != \"loaded\" then \"no\"
 		elif .reason then \"partly\" else \"full\" end" all.json | sort | uniq -c |

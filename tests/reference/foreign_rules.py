@@ -342,7 +342,7 @@ class Correlations:
         r = self.rng
         kind, fields, bases = r.choice([
             ("process_creation", ["Image", "User", "CommandLine", "CurrentDirectory"],
-             [{"Image": exe} for exe in EXES]),
+             [{"Image|cased": exe} for exe in EXES]),
             ("network_connection", ["Image", "User", "DestinationIp", "DestinationPort",
                                     "DestinationHostname"],
              [{"DestinationPort": port} for port in PORTS]),

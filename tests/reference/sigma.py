@@ -374,10 +374,22 @@ def moments(correlation, hits, last_ts):
     out = []
     for mine in groups.values():
         if correlation.type in COUNTS:
-            out += counted(correlation, mine, last_ts)
+            out += counted(correlation, once(mine), last_ts)
         else:
             out += together(correlation, mine)
     return sorted(out, key=lambda m: m[0])
+
+
+def once(hits):
+    """An event that is several of the rules is counted once."""
+    seen, out = set(), []
+    for h in hits:
+        is_rule = isinstance(h.rule, Rule)
+        if not is_rule or h.ids[-1] not in seen:
+            out.append(h)
+        if is_rule:
+            seen.add(h.ids[-1])
+    return out
 
 
 def value_of(correlation, hit):

@@ -175,7 +175,7 @@ def check_events(case, found):
 
 
 def with_answers(story):
-    """{dns NAME ADDRESS ...} is an answer of DNS; with ~N behind it, N bytes long."""
+    """{dns NAME ADDRESS ...} is an answer of DNS."""
     return re.sub(r"\{dns ([^}]*)\}", lambda m: foreign.dns(*m[1].split()), story)
 
 

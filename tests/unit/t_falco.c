@@ -120,7 +120,7 @@ TEST(fields)
 	STEPS(RULE("evt.type = connect and fd.snet in (\"10.0.0.0/8\")"),
 	      "connect attempted { fd.server == 10.0.0.0/8 }");
 	STEPS(RULE("evt.type = openat and fd.directory = /etc"),
-	      "open attempted { syscall == \"openat\" and path startswith \"/etc/\" and "
+	      "open attempted { syscall == \"openat\" and path startswith \"/etc\" and "
 	      "fd.directory == \"/etc\" }");
 	STEPS(RULE("evt.type = ptrace and evt.arg.request contains PTRACE_ATTACH"),
 	      "ptrace attempted { argument.request contains \"PTRACE_ATTACH\" }");

@@ -303,19 +303,20 @@ static const char chain_base[] =
 static size_t put_count(char *at, size_t room, const char *name, const char *of, const char *how)
 {
 	return (size_t)snprintf(at, room,
-				"title: %s\nname: %s\ncorrelation: {type: event_count, rules: [%s], "
-				"timespan: 1m, group-by: [User], condition: {%s}}\n---\n",
+				"title: %s\nname: %s\ncorrelation: {type: event_count, "
+				"rules: [%s], timespan: 1m, group-by: [User], condition: {%s}}\n"
+				"---\n",
 				name, name, of, how);
 }
 
 /* N counts, each of the one before. */
 static struct rules *chain_of(unsigned n)
 {
-	char text[2 * TEXT_MAX], of[8] = "b";
+	char text[2 * TEXT_MAX], of[16] = "b";
 	size_t used = (size_t)snprintf(text, sizeof(text), "%s", chain_base);
 
 	for (unsigned i = 0; i < n; i++) {
-		char name[8];
+		char name[sizeof(of)];
 
 		(void)snprintf(name, sizeof(name), "c%u", i);
 		used += put_count(text + used, sizeof(text) - used, name, of, "gte: 2");
