@@ -276,7 +276,8 @@ static bool make_count(struct correlation *k)
 		return correlation_wrong(k, yaml_get(k->map, "condition"),
 					 "a count is 1024 at most");
 	node->count = w.least < 1 ? 1 : (uint32_t)w.least;
-	node->kind = node->count > 1 ? RULE_NODE_COUNT : RULE_NODE_STEP;
+	/* A value has to be there, even if one is enough. */
+	node->kind = node->count > 1 || node->has_distinct ? RULE_NODE_COUNT : RULE_NODE_STEP;
 	return embed_all(k, at);
 }
 

@@ -253,7 +253,8 @@ def literal(kind, op, text):
 def same_length_parts(path, pattern):
     path, pattern = [p for p in path.split(b"/") if p], [p for p in pattern.split(b"/") if p]
     return len(path) >= len(pattern) and all(
-        fnmatch.fnmatchcase(a.decode("latin1"), glob(b)) for a, b in zip(path, pattern))
+        fnmatch.fnmatchcase(a.decode("latin1"), glob(b)) if set(b) & set(b"*?[") else a == b
+        for a, b in zip(path, pattern))
 
 
 def glob(pattern):

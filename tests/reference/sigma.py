@@ -428,7 +428,8 @@ def counted(correlation, hits, last_ts):
         while hits:
             end = hits[0].ts + correlation.span
             window = [h for h in hits if h.ts <= end]
-            if end <= last_ts and holds(correlation, window):
+            # At its very end more may come, if the capture had gone on.
+            if end < last_ts and holds(correlation, window):
                 out.append((end, window))
             hits = hits[len(window):]
         return out

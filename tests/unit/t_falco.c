@@ -115,8 +115,8 @@ TEST(fields)
 	STEPS(RULE("evt.type in (open, openat, openat2) and evt.is_open_read=true and "
 		   "fd.num>=0 and "
 		   "fd.typechar='f' and fd.name startswith /etc/"),
-	      "open attempted { not flags & O_WRONLY and ret >= 0 and not flags & O_DIRECTORY and "
-	      "path startswith \"/etc/\" }");
+	      "open attempted { not flags & O_WRONLY and ret >= 0 and "
+	      "not (flags & O_DIRECTORY and ret >= 0) and path startswith \"/etc/\" }");
 	STEPS(RULE("evt.type = connect and fd.snet in (\"10.0.0.0/8\")"),
 	      "connect attempted { fd.server == 10.0.0.0/8 }");
 	STEPS(RULE("evt.type = openat and fd.directory = /etc"),
