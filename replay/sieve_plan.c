@@ -4,6 +4,7 @@
 
 #include "replay/arena.h"
 #include "replay/eval_impl.h"
+#include "replay/falco_args.h"
 #include "replay/sieve_impl.h"
 
 enum term_op { TERM_DROP, TERM_KEEP, TERM_TEST, TERM_AND, TERM_OR };
@@ -119,13 +120,24 @@ static bool needs_model(const struct maker *m, const struct rule_leaf *l, const 
 	return a->way == ACCESS_NAMED && a->offset == ACCESS_NOWHERE;
 }
 
+/* A call of this type has no argument of that name. */
+static bool lacks_argument(const struct maker *m, const struct rule_leaf *l)
+{
+	uint8_t types[32];
+
+	if (l->left.context != RULE_DERIVED || l->left.derived != DERIVED_argument)
+		return false;
+	(void)falco_arg_types(l->left.own, types);
+	return !(types[m->type / 8] >> m->type % 8 & 1);
+}
+
 static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated)
 {
 	const struct rule_leaf *l = &m->plan->rules->leaves[leaf];
 	const struct access *a = &m->plan->left[m->type][leaf];
 	struct term t = { .op = TERM_TEST, .is_negated = is_negated, .leaf = leaf };
 
-	if (a->way == ACCESS_ABSENT)
+	if (a->way == ACCESS_ABSENT || lacks_argument(m, l))
 		return new_term(m, is_negated ? &anything : &nothing);
 	if ((!m->has_model && needs_model(m, l, a)) || !m->left ||
 	    (l->has_right && l->right.scope == RULE_OF_STEP))
