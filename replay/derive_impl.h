@@ -20,9 +20,11 @@ bool derive_put_names(struct eval *e, struct eval_derived *x, const char *hint, 
 bool derive_account(struct finder *f, uint64_t uid, struct eval_derived *x);
 
 /* Fields of the event's own (derive_event.c); NAME lives as long as the evaluator. */
-bool derive_has_own(struct eval *e, const struct reel_event *ev, const char *name, struct reel_field *ret);
+bool derive_has_own(struct eval *e, const struct reel_event *ev, const char *name,
+		    struct reel_field *ret);
 uint64_t derive_own_number(struct eval *e, const struct reel_event *ev, const char *name);
-bool derive_own_string(struct eval *e, const struct reel_event *ev, const char *name, struct found *ret);
+bool derive_own_string(struct eval *e, const struct reel_event *ev, const char *name,
+		       struct found *ret);
 /* Always true. */
 bool derive_unknown(struct finder *f, struct eval_derived *x, enum blind_reason why);
 
