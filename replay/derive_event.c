@@ -184,10 +184,22 @@ static bool open_flag(const struct finder *f)
 	}
 }
 
+static const struct falco_arg *find_arg(const struct finder *f)
+{
+	const struct reel_event *ev = f->ev;
+	const char *name = f->ref->own;
+	uint64_t hash = ((uintptr_t)name * 31 + ev->call * 7u + ev->type->id) * 0x9e3779b97f4a7c15;
+	struct eval_named *n = &f->e->named[hash >> 32 & (EVAL_NAMED_MAX - 1)];
+
+	if (n->name != name || n->call != ev->call || n->type != ev->type->id)
+		*n = (struct eval_named){ name, ev->call, ev->type->id, falco_arg_find(ev, name) };
+	return n->arg;
+}
+
 /* Strings lie there. */
 static int give_argument(struct finder *f, struct found *ret)
 {
-	const struct falco_arg *a = falco_arg_find(f->ev, f->ref->own);
+	const struct falco_arg *a = find_arg(f);
 
 	if (!a || (a->way != FALCO_ARG_STRING && a->way != FALCO_ARG_RAW_PATH))
 		return a ? -1 : 0;
@@ -327,7 +339,7 @@ static bool make_args(struct finder *f, struct eval_derived *x)
 
 static bool make_argument(struct finder *f, struct eval_derived *x)
 {
-	const struct falco_arg *a = falco_arg_find(f->ev, f->ref->own);
+	const struct falco_arg *a = find_arg(f);
 
 	if (!a)
 		return false;

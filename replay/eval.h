@@ -118,6 +118,34 @@ struct eval_own {
 	const struct reel_field *field; /* NULL: none */
 };
 
+/* Arguments of calls as Falco calls them. */
+enum { EVAL_NAMED_MAX = 64 };
+struct eval_named {
+	const char *name;
+	uint32_t call;
+	uint8_t type;
+	const struct falco_arg *arg; /* NULL: none */
+};
+
+/* What was found out about arguments of the last event, by their number. */
+enum { EVAL_ARGUMENTS_MAX = 8 };
+struct eval_argument {
+	uint64_t seq, ts;
+	uint16_t cpu, offset;
+	int16_t index;
+	uint8_t role;
+	bool is_there;
+	const struct match_row *row; /* NULL: it is not known */
+};
+
+/* And about the names of calls. */
+enum { EVAL_CALLS_MAX = 256 };
+struct eval_call {
+	uint32_t call; /* as in reel_event */
+	uint8_t role;
+	const struct match_row *row;
+};
+
 enum { EVAL_SHOWN_MAX = 64 };
 
 struct eval {
@@ -142,13 +170,16 @@ struct eval {
 		struct access access;
 	} known[64];
 	struct eval_own own[EVAL_OWN_MAX];
+	struct eval_argument arguments[EVAL_ARGUMENTS_MAX];
+	struct eval_call calls[EVAL_CALLS_MAX];
+	struct eval_named named[EVAL_NAMED_MAX];
 	uint8_t digits[2 * 64]; /* a short row of bytes, as digits */
 	uint8_t *line[2];	/* arguments with blanks between them; of a right side */
 	size_t line_room[2];
 	struct eval_derived *derived; /* EVAL_DERIVED_MAX of them, NULL until one is needed */
 	uint32_t n_derived, next_derived;
 	struct eval_names *names; /* EVAL_NAMES_MAX of them, NULL until one is needed */
-	uint8_t *changed[2]; /* what transforms made, of the left and the right side */
+	uint8_t *changed[2];	  /* what transforms made, of the left and the right side */
 	size_t changed_room[2];
 	char shown[2][EVAL_SHOWN_MAX]; /* a number or an address, as text; of the right side */
 };

@@ -131,6 +131,24 @@ static bool lacks_argument(const struct maker *m, const struct rule_leaf *l)
 	return !(types[m->type / 8] >> m->type % 8 & 1);
 }
 
+/* Whether it asks for no more than the name of the type. */
+static bool asks_type(const struct rule_leaf *l, const struct access *a)
+{
+	return a->way == ACCESS_COMMON && a->context == RULE_type && !l->has_right &&
+	       !l->left.transforms[0] && !l->match_flags && (l->op == RULE_EQ || l->op == RULE_NE);
+}
+
+static bool is_type(const struct maker *m, const struct rule_leaf *l)
+{
+	const char *name = reel_type_by_id(m->type)->name;
+	bool any = false;
+
+	for (uint32_t i = 0; i < l->n_values; i++)
+		any |= l->values[i].length == strlen(name) &&
+		       memcmp(l->values[i].bytes, name, strlen(name)) == 0;
+	return any == (l->op == RULE_EQ);
+}
+
 static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated)
 {
 	const struct rule_leaf *l = &m->plan->rules->leaves[leaf];
@@ -139,6 +157,8 @@ static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated
 
 	if (a->way == ACCESS_ABSENT || lacks_argument(m, l))
 		return new_term(m, is_negated ? &anything : &nothing);
+	if (asks_type(l, a))
+		return new_term(m, is_type(m, l) != is_negated ? &anything : &nothing);
 	if ((!m->has_model && needs_model(m, l, a)) || !m->left ||
 	    (l->has_right && l->right.scope == RULE_OF_STEP))
 		return new_term(m, &anything);
