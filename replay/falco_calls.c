@@ -47,13 +47,17 @@ static bool fits(const struct falco_node *test, const char *name, size_t length)
 	unsigned flags = test->op == FALCO_REGEX				? MATCH_WHOLE :
 			 test->op == FALCO_ICONTAINS || test->op == FALCO_IGLOB ? MATCH_NOCASE :
 										  0;
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < test->n; i++)
-		if (match_one((enum match_op)ops[test->op], flags, test->values[i].bytes,
-			      test->values[i].length, name, (uint32_t)length,
-			      (uint32_t)length) == TRUTH_YES)
-			return true;
-	return false;
+		n += match_one((enum match_op)ops[test->op], flags, test->values[i].bytes,
+			       test->values[i].length, name, (uint32_t)length,
+			       (uint32_t)length) == TRUTH_YES;
+	if (test->op != FALCO_NE && test->quantity == FALCO_ALLOF)
+		return n == test->n;
+	if (test->op != FALCO_NE && test->quantity == FALCO_ONEOF)
+		return n == 1;
+	return n > 0;
 }
 
 static int add_call(struct falco_lowering *l, struct falco_cond *c, const char *name, size_t length)
