@@ -113,6 +113,7 @@ struct eval_derived *derive_slot(struct eval *e, uint64_t key, const struct reel
 	x->cpu = ev->cpu;
 	x->is_there = x->is_string = x->is_unknown = false;
 	x->why = 0;
+	x->names = NULL;
 	x->length = x->true_length = 0;
 	memset(x->row, 0, sizeof(x->row));
 	return x;
@@ -323,7 +324,7 @@ static bool make_caps(struct finder *f, struct model_process *p, struct eval_der
 
 	if (is_useless(f, x, get(f, p, own, context, &v), &v))
 		return x->is_unknown;
-	return derive_put_names(x, "caps", v.v.number, ' ', false);
+	return derive_put_names(f->e, x, "caps", v.v.number, ' ', false);
 }
 
 /* Containers ----------------------------------------------------------------------------------- */
@@ -371,8 +372,8 @@ static bool make_container(struct finder *f, struct model_process *p, struct eva
 		       &v))
 		return x->is_unknown;
 	if (derived == DERIVED_container_type)
-		return derive_put_names(x, rule_contexts[RULE_container_runtime].hint, v.v.number,
-					'|', false);
+		return derive_put_names(f->e, x, rule_contexts[RULE_container_runtime].hint,
+					v.v.number, '|', false);
 	if (derived == DERIVED_container_name)
 		derive_put(x, v.v.bytes, v.v.length);
 	else
@@ -484,6 +485,7 @@ static bool give_derived(struct eval *e, struct eval_derived *x, unsigned derive
 		give_number(ret, x->number, fields[derived].kind == REEL_S64);
 		return true;
 	}
+	x = x->names ? x->names : x;
 	give_bytes(ret, x->length ? x->bytes : (const uint8_t *)"", x->length, x->true_length);
 	ret->derived = x;
 	return true;

@@ -59,7 +59,7 @@ static void put_caps(struct eval_derived *x, uint64_t caps, char between)
 	out_done(&o);
 }
 
-bool derive_put_names(struct eval_derived *x, const char *hint, uint64_t number, char between,
+static bool put_names(struct eval_derived *x, const char *hint, uint64_t number, char between,
 		      bool is_mode)
 {
 	struct reel_out o;
@@ -80,36 +80,69 @@ bool derive_put_names(struct eval_derived *x, const char *hint, uint64_t number,
 	return true;
 }
 
-/* Fields of the event -------------------------------------------------------------------------- */
-
-bool derive_has_own(const struct reel_event *ev, const char *name, struct reel_field *ret)
+bool derive_put_names(struct eval *e, struct eval_derived *x, const char *hint, uint64_t number,
+		      char between, bool is_mode)
 {
-	const struct reel_field *f = rule_own_field(ev->type, name);
-	unsigned width;
+	uint64_t hash = (number ^ (uintptr_t)hint) * 0x9e3779b97f4a7c15;
+	struct eval_names *n;
 
-	if (!f)
+	if (!e->names)
+		e->names = calloc(EVAL_NAMES_MAX, sizeof(*e->names));
+	if (!e->names)
 		return false;
-	*ret = *f;
-	ret->kind &= REEL_KIND_MASK;
-	width = ret->kind >= REEL_PATH ? 2 : reel_kind_width(ret->kind);
-	return (unsigned)f->offset + width <= ev->type->fixed_bytes;
+	n = &e->names[hash >> 32 & (EVAL_NAMES_MAX - 1)];
+	if (n->hint != hint || n->text.number != number || n->between != between ||
+	    n->is_mode != is_mode) {
+		n->hint = NULL;
+		n->text.length = n->text.true_length = 0;
+		memset(n->text.row, 0, sizeof(n->text.row));
+		if (!put_names(&n->text, hint, number, between, is_mode))
+			return false;
+		n->hint = hint;
+		n->text.number = number;
+		n->between = between;
+		n->is_mode = is_mode;
+	}
+	x->names = &n->text;
+	x->length = n->text.length;
+	return true;
 }
 
-uint64_t derive_own_number(const struct reel_event *ev, const char *name)
+/* Fields of the event -------------------------------------------------------------------------- */
+
+bool derive_has_own(struct eval *e, const struct reel_event *ev, const char *name,
+		    struct reel_field *ret)
+{
+	uint64_t at = ((uintptr_t)name * 31 + ev->type->id) % EVAL_OWN_MAX;
+	struct eval_own *own = &e->own[at];
+	unsigned width;
+
+	if (own->name != name || own->type != ev->type)
+		*own = (struct eval_own){ name, ev->type, rule_own_field(ev->type, name) };
+	if (!own->field)
+		return false;
+	*ret = *own->field;
+	ret->kind &= REEL_KIND_MASK;
+	width = ret->kind >= REEL_PATH ? 2 : reel_kind_width(ret->kind);
+	return (unsigned)ret->offset + width <= ev->type->fixed_bytes;
+}
+
+uint64_t derive_own_number(struct eval *e, const struct reel_event *ev, const char *name)
 {
 	struct reel_field f;
 
-	return derive_has_own(ev, name, &f) && f.kind < REEL_PATH && f.kind != REEL_ADDR ?
+	return derive_has_own(e, ev, name, &f) && f.kind < REEL_PATH && f.kind != REEL_ADDR ?
 		       reel_event_number(ev, &f) :
 		       0;
 }
 
-bool derive_own_string(const struct reel_event *ev, const char *name, struct found *ret)
+bool derive_own_string(struct eval *e, const struct reel_event *ev, const char *name,
+		       struct found *ret)
 {
 	struct reel_string s;
 	struct reel_field f;
 
-	if (!derive_has_own(ev, name, &f) || f.kind < REEL_PATH)
+	if (!derive_has_own(e, ev, name, &f) || f.kind < REEL_PATH)
 		return false;
 	s = reel_event_string_at(ev, f.offset);
 	if (!s.length && !reel_string_is_cut(&s))
@@ -130,11 +163,12 @@ static bool opens(const struct reel_event *ev)
 static bool open_flag(const struct finder *f)
 {
 	const struct reel_event *ev = f->ev;
+	struct eval *e = f->e;
 	uint64_t flags, created;
 
 	if (!opens(ev))
 		return false;
-	flags = derive_own_number(ev, "flags");
+	flags = derive_own_number(e, ev, "flags");
 	created = ev->type->id == EV_create || flags & O_CREATES ||
 		  (flags & O_IS_TMPFILE) == O_IS_TMPFILE;
 	switch (f->ref->derived) {
@@ -144,24 +178,36 @@ static bool open_flag(const struct finder *f)
 	case DERIVED_opens_write:
 		return ((flags & O_WAY) == 1 || (flags & O_WAY) == 2) && ev->type->id != EV_create;
 	case DERIVED_opens_exec:
-		return created && derive_own_number(ev, "mode") & 0111;
+		return created && derive_own_number(e, ev, "mode") & 0111;
 	default:
-		return derive_own_number(ev, "created") == 2 && ev->ret >= 0;
+		return derive_own_number(e, ev, "created") == 2 && ev->ret >= 0;
 	}
+}
+
+static const struct falco_arg *find_arg(const struct finder *f)
+{
+	const struct reel_event *ev = f->ev;
+	const char *name = f->ref->own;
+	uint64_t hash = ((uintptr_t)name * 31 + ev->call * 7u + ev->type->id) * 0x9e3779b97f4a7c15;
+	struct eval_named *n = &f->e->named[hash >> 32 & (EVAL_NAMED_MAX - 1)];
+
+	if (n->name != name || n->call != ev->call || n->type != ev->type->id)
+		*n = (struct eval_named){ name, ev->call, ev->type->id, falco_arg_find(ev, name) };
+	return n->arg;
 }
 
 /* Strings lie there. */
 static int give_argument(struct finder *f, struct found *ret)
 {
-	const struct falco_arg *a = falco_arg_find(f->ev, f->ref->own);
+	const struct falco_arg *a = find_arg(f);
 
 	if (!a || (a->way != FALCO_ARG_STRING && a->way != FALCO_ARG_RAW_PATH))
 		return a ? -1 : 0;
 	if (f->turn++ > 0)
 		return 0;
-	if (a->way == FALCO_ARG_RAW_PATH && derive_own_string(f->ev, "path_arg", ret))
+	if (a->way == FALCO_ARG_RAW_PATH && derive_own_string(f->e, f->ev, "path_arg", ret))
 		return 1;
-	if (derive_own_string(f->ev, a->own, ret))
+	if (derive_own_string(f->e, f->ev, a->own, ret))
 		return 1;
 	return f->ev->flags & EV_FAULT && give_unknown(f->e, ret, BLIND_FAULT);
 }
@@ -183,8 +229,8 @@ int derive_direct(struct finder *f, struct found *ret)
 	case DERIVED_argument:
 		return give_argument(f, ret);
 	case DERIVED_raw_path:
-		return f->turn++ == 0 && (derive_own_string(f->ev, "path_arg", ret) ||
-					  derive_own_string(f->ev, "path", ret));
+		return f->turn++ == 0 && (derive_own_string(f->e, f->ev, "path_arg", ret) ||
+					  derive_own_string(f->e, f->ev, "path", ret));
 	}
 	if (derived >= DERIVED_fd_num && derived <= DERIVED_fd_name_changed)
 		return derive_fd_direct(f, ret);
@@ -219,7 +265,7 @@ static bool make_result(struct finder *f, struct eval_derived *x)
 	if (name)
 		derive_put_text(x, name);
 	else
-		return derive_put_names(x, "dec", (uint64_t)-ev->ret, '|', false);
+		return derive_put_names(f->e, x, "dec", (uint64_t)-ev->ret, '|', false);
 	return true;
 }
 
@@ -244,14 +290,14 @@ static bool make_named(struct finder *f, const char *own, bool is_mode, struct e
 	struct reel_field field;
 	uint64_t number;
 
-	if (!derive_has_own(f->ev, own, &field) || field.kind >= REEL_PATH)
+	if (!derive_has_own(f->e, f->ev, own, &field) || field.kind >= REEL_PATH)
 		return false;
 	number = field.kind == REEL_RESULT ? (uint64_t)f->ev->ret :
 					     reel_event_number(f->ev, &field);
 	if (number == 0 && f->ev->flags & EV_FAULT)
 		return derive_unknown(f, x, BLIND_FAULT);
-	return derive_put_names(x, field.hint && *field.hint ? field.hint : "dec", number, '|',
-				is_mode);
+	return derive_put_names(f->e, x, field.hint && *field.hint ? field.hint : "dec", number,
+				'|', is_mode);
 }
 
 /* setuid() has not changed anything where it failed, and nothing says what was wanted. */
@@ -260,16 +306,16 @@ static bool make_account(struct finder *f, const char *own, struct eval_derived 
 	struct reel_field field, real;
 	uint64_t id;
 
-	if (!derive_has_own(f->ev, own, &field))
+	if (!derive_has_own(f->e, f->ev, own, &field))
 		return false;
 	if (f->ev->ret < 0)
 		return derive_unknown(f, x, BLIND_RESULT);
 	id = reel_event_number(f->ev, &field);
 	/* Of root all ids change, of others only the one that counts. */
-	if (f->ev->type->id == EV_setuid && derive_has_own(f->ev, "uid", &real) &&
-	    reel_event_number(f->ev, &real) != derive_own_number(f->ev, "old_uid"))
+	if (f->ev->type->id == EV_setuid && derive_has_own(f->e, f->ev, "uid", &real) &&
+	    reel_event_number(f->ev, &real) != derive_own_number(f->e, f->ev, "old_uid"))
 		id = reel_event_number(f->ev, &real);
-	return derive_account(f, id, x) || derive_put_names(x, "dec", id, '|', false);
+	return derive_account(f, id, x) || derive_put_names(f->e, x, "dec", id, '|', false);
 }
 
 static bool make_args(struct finder *f, struct eval_derived *x)
@@ -278,7 +324,7 @@ static bool make_args(struct finder *f, struct eval_derived *x)
 	const uint8_t *first;
 	uint32_t from;
 
-	if (!derive_own_string(f->ev, "argv", &v))
+	if (!derive_own_string(f->e, f->ev, "argv", &v))
 		return false;
 	first = memchr(v.v.bytes, 0, v.v.length);
 	from = first ? (uint32_t)(first + 1 - v.v.bytes) : v.v.length;
@@ -295,7 +341,7 @@ static bool make_args(struct finder *f, struct eval_derived *x)
 
 static bool make_argument(struct finder *f, struct eval_derived *x)
 {
-	const struct falco_arg *a = falco_arg_find(f->ev, f->ref->own);
+	const struct falco_arg *a = find_arg(f);
 
 	if (!a)
 		return false;
@@ -322,7 +368,7 @@ static bool make_env(struct finder *f, struct eval_derived *x)
 	size_t n = name ? strlen(name) : 0;
 	struct found v;
 
-	if (!derive_own_string(f->ev, "env", &v))
+	if (!derive_own_string(f->e, f->ev, "env", &v))
 		return false;
 	for (uint32_t at = 0; at < v.v.length;) {
 		const uint8_t *one = v.v.bytes + at, *end = memchr(one, 0, v.v.length - at);
@@ -378,7 +424,7 @@ static bool make_all_fields(struct finder *f, struct eval_derived *x)
 	for (const struct reel_field *field = f->ev->type->fields; field->name; field++) {
 		struct reel_field own;
 
-		if (!derive_has_own(f->ev, field->name, &own))
+		if (!derive_has_own(f->e, f->ev, field->name, &own))
 			continue;
 		if (o.len)
 			out_char(&o, ' ');

@@ -52,29 +52,30 @@ static void name_family(struct view *v)
 	}
 }
 
-static void copy_address(const struct reel_event *ev, const char *name, uint8_t to[16])
+static void copy_address(struct eval *e, const struct reel_event *ev, const char *name,
+			 uint8_t to[16])
 {
 	struct reel_field f;
 
-	if (derive_has_own(ev, name, &f) && f.kind == REEL_ADDR)
+	if (derive_has_own(e, ev, name, &f) && f.kind == REEL_ADDR)
 		memcpy(to, ev->fixed + f.offset, 16);
 }
 
-static void view_socket_event(const struct reel_event *ev, struct view *v)
+static void view_socket_event(struct eval *e, const struct reel_event *ev, struct view *v)
 {
-	v->family = (uint16_t)derive_own_number(ev, "family");
+	v->family = (uint16_t)derive_own_number(e, ev, "family");
 	if (!v->family && ev->flags & EV_FAULT) {
 		v->kind = VIEW_UNKNOWN;
 		v->why = BLIND_FAULT;
 		return;
 	}
 	v->has_proto = true;
-	v->sock_type = (uint16_t)derive_own_number(ev, "sock_type") & 15;
-	v->proto = (uint16_t)derive_own_number(ev, "proto");
-	v->port = (uint16_t)derive_own_number(ev, "port");
-	v->lport = (uint16_t)derive_own_number(ev, "lport");
-	copy_address(ev, "addr", v->addr);
-	copy_address(ev, "laddr", v->laddr);
+	v->sock_type = (uint16_t)derive_own_number(e, ev, "sock_type") & 15;
+	v->proto = (uint16_t)derive_own_number(e, ev, "proto");
+	v->port = (uint16_t)derive_own_number(e, ev, "port");
+	v->lport = (uint16_t)derive_own_number(e, ev, "lport");
+	copy_address(e, ev, "addr", v->addr);
+	copy_address(e, ev, "laddr", v->laddr);
 	name_family(v);
 	v->is_accepted = ev->type->id == EV_accept;
 	v->only_own = ev->type->id == EV_listen || ev->type->id == EV_bind;
@@ -85,7 +86,7 @@ static void view_socket_event(const struct reel_event *ev, struct view *v)
 	}
 	if (ev->type->id == EV_socket)
 		v->has_ends = false;
-	(void)derive_own_string(ev, "unix_path", &v->path);
+	(void)derive_own_string(e, ev, "unix_path", &v->path);
 }
 
 static void view_file(const struct model_file *file, struct view *v)
@@ -111,14 +112,14 @@ static void view_file(const struct model_file *file, struct view *v)
 
 static void view_by_identity(struct eval *e, const struct reel_event *ev, struct view *v)
 {
-	uint64_t inode = derive_own_number(ev, "inode");
+	uint64_t inode = derive_own_number(e, ev, "inode");
 	const struct model_file *file;
 
 	v->kind = VIEW_UNKNOWN;
 	v->why = BLIND_NAME;
 	e->wants_names = true;
 	file = e->model && inode ?
-		       model_file(e->model, (uint32_t)derive_own_number(ev, "dev"), inode) :
+		       model_file(e->model, (uint32_t)derive_own_number(e, ev, "dev"), inode) :
 		       NULL;
 	if (file)
 		view_file(file, v);
@@ -171,10 +172,10 @@ static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
 		v->kind = VIEW_PATH;
 		v->is_none = ev->ret < 0;
 		v->letter = v->is_none ? (ev->type->id == EV_open_by_handle ? 'o' : 'f') :
-			    derive_own_number(ev, "flags") & O_IS_DIRECTORY ? 'd' :
+			    derive_own_number(e, ev, "flags") & O_IS_DIRECTORY ? 'd' :
 									      'f';
 		v->type = v->is_none ? NULL : v->letter == 'd' ? "directory" : "file";
-		if (!derive_own_string(ev, "path", &v->path) && ev->flags & EV_FAULT)
+		if (!derive_own_string(e, ev, "path", &v->path) && ev->flags & EV_FAULT)
 			give_unknown(e, &v->path, BLIND_FAULT);
 		return;
 	}
@@ -184,19 +185,20 @@ static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
 		v->kind = VIEW_OTHER;
 		v->letter = others[i].letter;
 		v->type = others[i].name;
-		(void)derive_own_string(ev, "name", &v->path);
+		(void)derive_own_string(e, ev, "name", &v->path);
 		return;
 	}
-	if (derive_has_own(ev, "family", &f)) {
-		view_socket_event(ev, v);
+	if (derive_has_own(e, ev, "family", &f)) {
+		view_socket_event(e, ev, v);
 		return;
 	}
-	if (!derive_has_own(ev, "fd", &f) || !derive_has_own(ev, "inode", &f))
+	if (!derive_has_own(e, ev, "fd", &f) || !derive_has_own(e, ev, "inode", &f))
 		return;
 	/* A path was given instead. */
-	if (is_by_path(ev) || (ev->type->id != EV_dup && (int64_t)derive_own_number(ev, "fd") < 0))
+	if (is_by_path(ev) ||
+	    (ev->type->id != EV_dup && (int64_t)derive_own_number(e, ev, "fd") < 0))
 		return;
-	if (derive_own_string(ev, "path", &v->path)) {
+	if (derive_own_string(e, ev, "path", &v->path)) {
 		v->kind = VIEW_PATH;
 		v->letter = 'f';
 		v->type = "file";
@@ -291,12 +293,12 @@ static int was_connected(struct eval *e, const struct reel_event *ev, bool *ret)
 	default:
 		return 0;
 	}
-	if ((derive_own_number(ev, "sock_type") & 15) == SOCK_STREAM) {
+	if ((derive_own_number(e, ev, "sock_type") & 15) == SOCK_STREAM) {
 		*ret = true;
 		return 1;
 	}
 	e->wants_names = true;
-	file = e->model ? model_file(e->model, 0, derive_own_number(ev, "inode")) : NULL;
+	file = e->model ? model_file(e->model, 0, derive_own_number(e, ev, "inode")) : NULL;
 	if (!file)
 		return -1;
 	*ret = file->port != 0;
@@ -329,7 +331,7 @@ static int give_fd_number(struct finder *f, struct found *ret)
 	struct reel_field field;
 	const char *name = ev->type->id == EV_dup ? "newfd" : "fd";
 
-	if (f->turn++ > 0 || !derive_has_own(ev, name, &field))
+	if (f->turn++ > 0 || !derive_has_own(f->e, ev, name, &field))
 		return 0;
 	if (field.kind == REEL_RESULT)
 		return give_number(ret, (uint64_t)(ev->ret >= 0 ? ev->ret : -1), true);

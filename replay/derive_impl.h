@@ -12,16 +12,19 @@ bool derive_room(struct eval_derived *x, size_t bytes);
 /* Without memory nothing is put. */
 void derive_put(struct eval_derived *x, const void *bytes, size_t n);
 void derive_put_text(struct eval_derived *x, const char *text);
-/* A number's names, with this between them. IS_MODE: bits of a mode. False: no memory. */
-bool derive_put_names(struct eval_derived *x, const char *hint, uint64_t number, char between,
-		      bool is_mode);
+/* A number's names, with this between them, are all of it. IS_MODE: bits of a mode. False: no
+ * memory. HINT lives as long as the evaluator. */
+bool derive_put_names(struct eval *e, struct eval_derived *x, const char *hint, uint64_t number,
+		      char between, bool is_mode);
 /* Name of an account. Returns whether there is one, or it is unknown. */
 bool derive_account(struct finder *f, uint64_t uid, struct eval_derived *x);
 
-/* Fields of the event's own (derive_event.c). */
-bool derive_has_own(const struct reel_event *ev, const char *name, struct reel_field *ret);
-uint64_t derive_own_number(const struct reel_event *ev, const char *name);
-bool derive_own_string(const struct reel_event *ev, const char *name, struct found *ret);
+/* Fields of the event's own (derive_event.c); NAME lives as long as the evaluator. */
+bool derive_has_own(struct eval *e, const struct reel_event *ev, const char *name,
+		    struct reel_field *ret);
+uint64_t derive_own_number(struct eval *e, const struct reel_event *ev, const char *name);
+bool derive_own_string(struct eval *e, const struct reel_event *ev, const char *name,
+		       struct found *ret);
 /* Always true. */
 bool derive_unknown(struct finder *f, struct eval_derived *x, enum blind_reason why);
 

@@ -437,10 +437,35 @@ static int list_blocks(struct engine *e, const struct reel_reader *r, uint32_t *
 	return 0;
 }
 
-/* Names cost much and are rarely asked for: only then everything is looked at once more. */
-static bool wants_other_names(const struct engine *e)
+/*
+ * Names cost much and are rarely asked for: only then everything is looked at once more. Of which
+ * files they will be asked for is mostly seen beforehand.
+ */
+static bool wants_other_names(struct engine *e)
 {
-	return !e->scan_plan->wants_names && e->eval.wants_names;
+	if (e->names == ENGINE_NO_NAMES && e->eval.wants_names)
+		e->names = e->o.is_slow ? ENGINE_ALL_NAMES : ENGINE_ASKED_NAMES;
+	else if (e->names == ENGINE_ASKED_NAMES && model_names_missed(e->model))
+		e->names = ENGINE_ALL_NAMES;
+	else
+		return false;
+	return true;
+}
+
+static int find_asked(struct engine *e, const struct reel_reader *r, const uint32_t *list,
+		      uint32_t n, struct reel_err *err)
+{
+	struct model_asked *asked;
+	int result;
+
+	if (e->names != ENGINE_ASKED_NAMES)
+		return 0;
+	result = engine_find_asked(e, r, list, n, &asked, err);
+	if (result < 0)
+		return result;
+	scan_plan_want_names(e->scan_plan, asked);
+	model_names_few(e->model, asked);
+	return 0;
 }
 
 /* 1: it has to be done again, with names. */
@@ -510,7 +535,6 @@ static int run_again(struct engine *e, const struct reel_reader *r, const struct
 {
 	findings_forget_boot(e->findings, e->model, e->n_boots - 1);
 	engine_drop_boot(e);
-	scan_plan_want_names(e->scan_plan);
 	return run_boot(e, r, boot, first, done, err);
 }
 
@@ -519,12 +543,17 @@ static int run_boot(struct engine *e, const struct reel_reader *r, const struct 
 {
 	struct reel_health health = e->health;
 	uint32_t *list = NULL, n = 0;
-	int result = engine_begin_boot(e, boot, first, err);
+	int result;
 
+	if (e->names != ENGINE_NO_NAMES)
+		scan_plan_want_names(e->scan_plan, NULL);
+	result = engine_begin_boot(e, boot, first, err);
 	if (result == 0)
 		result = engine_find_gaps(e, r, err);
 	if (result == 0)
 		result = list_blocks(e, r, &list, &n, err);
+	if (result == 0)
+		result = find_asked(e, r, list, n, err);
 	if (result == 0)
 		result = engine_introduce(e, r, list, n, err);
 	if (result == 0)

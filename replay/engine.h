@@ -58,6 +58,8 @@ struct engine_boot {
 	struct reel_clock_cache clock;
 };
 
+enum engine_names { ENGINE_NO_NAMES, ENGINE_ASKED_NAMES, ENGINE_ALL_NAMES };
+
 struct engine {
 	struct engine_options o;
 	struct rules *rules; /* not the engine's */
@@ -78,6 +80,7 @@ struct engine {
 	struct eval eval;
 	struct scanner scanner; /* for events that come one by one */
 	bool has_scanner, coverage_changed;
+	uint8_t names; /* enum engine_names: which the model hears of, of files that are whole */
 	bool is_live; /* events come one by one, and boots are not all there */
 	/* Of a walk that comes event by event: its own segments move while it reads on. */
 	struct reel_segment **segments;

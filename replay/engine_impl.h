@@ -32,6 +32,9 @@ struct sequence_options engine_sequence_options(struct engine *e, struct blind *
 /* As if it had not begun. */
 void engine_drop_boot(struct engine *e);
 int engine_end_boot(struct engine *e, struct reel_err *err);
+/* Files that are asked for in these blocks; *RET NULL: too many to tell. */
+int engine_find_asked(struct engine *e, const struct reel_reader *r, const uint32_t *list,
+		      uint32_t n_blocks, struct model_asked **ret, struct reel_err *err);
 /* LIST: blocks of the boot in the order of their first event. */
 int engine_introduce(struct engine *e, const struct reel_reader *r, const uint32_t *list,
 		     uint32_t n_blocks, struct reel_err *err);

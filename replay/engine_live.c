@@ -61,7 +61,7 @@ void engine_want_names(struct engine *e)
 	for (uint32_t i = 0; i < e->rules->n_steps; i++) {
 		if (!e->rules->steps[i].reads_names)
 			continue;
-		scan_plan_want_names(e->scan_plan);
+		scan_plan_want_names(e->scan_plan, NULL);
 		return;
 	}
 }

@@ -40,6 +40,9 @@ void eval_done(struct eval *e)
 	}
 	for (uint32_t i = 0; i < e->n_derived; i++)
 		free(e->derived[i].bytes);
+	for (uint32_t i = 0; e->names && i < EVAL_NAMES_MAX; i++)
+		free(e->names[i].text.bytes);
+	free(e->names);
 	free(e->derived);
 	free(e->exprs);
 	memset(e, 0, sizeof(*e));

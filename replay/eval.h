@@ -91,6 +91,16 @@ struct eval_derived {
 	uint32_t length, true_length;
 	uint64_t number;
 	const struct match_row *row[RULE_ROLES];
+	struct eval_derived *names; /* its text is that of a number: below; NULL */
+};
+
+/* Numbers by their names, as they were last made: there are few of them. */
+enum { EVAL_NAMES_MAX = 256 };
+struct eval_names {
+	struct eval_derived text; /* its number is what is named */
+	const char *hint;
+	char between;
+	bool is_mode;
 };
 
 /* What an expression that stands in several places is for the event that is looked at. */
@@ -98,6 +108,42 @@ struct eval_known_expr {
 	uint32_t event; /* as in struct eval; 0: none */
 	uint32_t why;
 	uint8_t answer; /* enum truth */
+};
+
+/* Which field of a type has a name; both lie there as long as the evaluator. */
+enum { EVAL_OWN_MAX = 256 };
+struct eval_own {
+	const char *name;
+	const struct reel_type *type;
+	const struct reel_field *field; /* NULL: none */
+};
+
+/* Arguments of calls as Falco calls them. */
+enum { EVAL_NAMED_MAX = 64 };
+struct eval_named {
+	const char *name;
+	uint32_t call;
+	uint8_t type;
+	const struct falco_arg *arg; /* NULL: none */
+};
+
+/* What was found out about arguments of the last event, by their number. */
+enum { EVAL_ARGUMENTS_MAX = 8 };
+struct eval_argument {
+	uint64_t seq, ts;
+	uint16_t cpu, offset;
+	int16_t index;
+	uint8_t role;
+	bool is_there;
+	const struct match_row *row; /* NULL: it is not known */
+};
+
+/* And about the names of calls. */
+enum { EVAL_CALLS_MAX = 256 };
+struct eval_call {
+	uint32_t call; /* as in reel_event */
+	uint8_t role;
+	const struct match_row *row;
 };
 
 enum { EVAL_SHOWN_MAX = 64 };
@@ -123,12 +169,17 @@ struct eval {
 		const struct reel_type *type;
 		struct access access;
 	} known[64];
+	struct eval_own own[EVAL_OWN_MAX];
+	struct eval_argument arguments[EVAL_ARGUMENTS_MAX];
+	struct eval_call calls[EVAL_CALLS_MAX];
+	struct eval_named named[EVAL_NAMED_MAX];
 	uint8_t digits[2 * 64]; /* a short row of bytes, as digits */
 	uint8_t *line[2];	/* arguments with blanks between them; of a right side */
 	size_t line_room[2];
 	struct eval_derived *derived; /* EVAL_DERIVED_MAX of them, NULL until one is needed */
 	uint32_t n_derived, next_derived;
-	uint8_t *changed[2]; /* what transforms made, of the left and the right side */
+	struct eval_names *names; /* EVAL_NAMES_MAX of them, NULL until one is needed */
+	uint8_t *changed[2];	  /* what transforms made, of the left and the right side */
 	size_t changed_room[2];
 	char shown[2][EVAL_SHOWN_MAX]; /* a number or an address, as text; of the right side */
 };

@@ -53,9 +53,11 @@ static bool fits(const struct falco_node *test, const char *name, size_t length)
 		n += match_one((enum match_op)ops[test->op], flags, test->values[i].bytes,
 			       test->values[i].length, name, (uint32_t)length,
 			       (uint32_t)length) == TRUTH_YES;
-	return test->quantity == FALCO_ALLOF ? n == test->n :
-	       test->quantity == FALCO_ONEOF ? n == 1 :
-					       n > 0;
+	if (test->op != FALCO_NE && test->quantity == FALCO_ALLOF)
+		return n == test->n;
+	if (test->op != FALCO_NE && test->quantity == FALCO_ONEOF)
+		return n == 1;
+	return n > 0;
 }
 
 static int add_call(struct falco_lowering *l, struct falco_cond *c, const char *name, size_t length)

@@ -13,6 +13,7 @@
 
 #include "format/schema.h"
 #include "replay/model_impl.h"
+#include "replay/model_names.h"
 
 enum {
 	FILES_FIRST = 1024,
@@ -326,6 +327,11 @@ static bool is_called(const struct file *f, const struct reel_string *path)
 	       memcmp(t->bytes, path->bytes, t->length) == 0;
 }
 
+static bool is_asked(const struct model *m, uint64_t inode)
+{
+	return !m->files.asked || model_is_asked(m->files.asked, (uint32_t)inode);
+}
+
 static int name_file(struct model *m, const struct reel_event *ev, const struct file_plan *p,
 		     uint64_t inode)
 {
@@ -336,7 +342,7 @@ static int name_file(struct model *m, const struct reel_event *ev, const struct 
 	uint8_t kind = MODEL_FILE;
 	int r;
 
-	if (ev->type->id == EV_memfd_create) {
+	if (ev->type->id == EV_memfd_create && is_asked(m, inode)) {
 		text = memfd_path(m, &path);
 	} else if (!is_name(ev, p, &path)) {
 		return 0;
@@ -348,6 +354,8 @@ static int name_file(struct model *m, const struct reel_event *ev, const struct 
 		dev = 0;
 		kind = MODEL_SOCKET;
 		text = model_text(m, &path);
+	} else if (!is_asked(m, inode)) {
+		return 0;
 	} else {
 		f = lookup(m, dev, inode);
 		if (f && is_called(f, &path)) {
@@ -385,7 +393,7 @@ int model_names(struct model *m, const struct reel_event *ev, struct reel_err *e
 	    (ev->ret < 0 && !(ev->type->id == EV_connect && ev->ret == EINPROGRESS_RET)))
 		return 0;
 	inode = number_at(ev, p->inode, 8);
-	if (!inode)
+	if (!inode || ((p->is_socket || ev->type->id == EV_pipe) && !is_asked(m, inode)))
 		return 0;
 	if (p->is_socket) {
 		r = name_socket(m, ev, p, inode);
@@ -404,10 +412,21 @@ static bool may_be_socket(const struct model *m, uint32_t dev)
 	return m->files.sock_dev ? dev == m->files.sock_dev : dev && dev < SOCK_DEV_BELOW;
 }
 
+void model_names_few(struct model *m, const struct model_asked *asked)
+{
+	m->files.asked = asked;
+}
+
+bool model_names_missed(const struct model *m)
+{
+	return m->files.missed;
+}
+
 const struct model_file *model_file(struct model *m, uint32_t dev, uint64_t inode)
 {
 	struct file *f = inode ? lookup(m, dev, inode) : NULL;
 
+	m->files.missed |= !is_asked(m, inode);
 	if (!f && inode && may_be_socket(m, dev)) {
 		f = lookup(m, 0, inode);
 		if (f && f->f.kind != MODEL_SOCKET)

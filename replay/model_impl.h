@@ -95,6 +95,8 @@ struct files {
 	uint32_t n_buckets;
 	uint32_t sock_dev; /* of the file system of sockets; 0: not seen yet */
 	struct file_plan *plans[EV_MAX_TYPES];
+	const struct model_asked *asked; /* NULL: all are told; else see model_names.h */
+	bool missed;
 };
 
 /* The end of the last loss. */

@@ -433,19 +433,68 @@ static int put_in_order(struct scanner *s, struct scan_block *b)
 	return 0;
 }
 
-/* What failed names nothing, but that a connection may go on without the caller. */
-static bool may_name(const struct scanner *s, const struct scan_block *b, uint32_t i)
-{
-	unsigned type = b->u.type[i];
+/* Of the types that may name files: where they have what tells which. */
+struct naming {
+	const uint8_t *inode;	   /* NULL: it does not matter which */
+	const uint8_t *dev, *path; /* NULL: there is none */
+	bool may;
+};
 
-	if (!scan_type_names(s->plan, b->u.schema, type))
+enum { DEV_MINOR_BITS = 20 };
+
+static void find_naming(const struct scanner *s, const struct scan_block *b, unsigned type,
+			struct naming *ret)
+{
+	const struct reel_group *g = &b->u.groups[type];
+	const struct reel_type *t = b->u.schema->types[type];
+	const struct reel_field *inode, *dev, *path;
+
+	*ret = (struct naming){ .may = g->n && scan_type_names(s->plan, b->u.schema, type) };
+	if (!ret->may || !s->plan->asked || !b->u.schema->as_built[type])
+		return;
+	inode = rule_own_field(t, "inode");
+	dev = rule_own_field(t, "dev");
+	path = rule_own_field(t, "path");
+	ret->inode = inode ? lane_of(g, inode->offset) : NULL;
+	ret->dev = dev ? lane_of(g, dev->offset) : NULL;
+	ret->path = path ? lane_of(g, path->offset) : NULL;
+}
+
+/* A socket by its name tells the device of all sockets. */
+static bool may_be_socket(const struct scan_block *b, const struct naming *n, uint32_t i)
+{
+	struct reel_event view = { .flags = EV_TRUNCATED, .strings = &b->u.strings };
+	struct reel_string path;
+	uint32_t dev = 0;
+
+	if (n->dev)
+		memcpy(&dev, n->dev + 4ull * b->u.row[i], sizeof(dev));
+	if (!n->path || dev >> DEV_MINOR_BITS)
 		return false;
-	return b->u.ret[i] >= 0 || b->u.flags[i] & EV_WIDE_RET || type == EV_connect;
+	view.fixed = n->path + 4ull * b->u.row[i];
+	path = reel_event_string_at(&view, 0);
+	return path.length && path.bytes[0] != '/';
+}
+
+/* What failed names nothing, but that a connection may go on without the caller. */
+static bool may_name(const struct scanner *s, const struct scan_block *b, const struct naming *n,
+		     uint32_t i)
+{
+	uint32_t inode;
+
+	if (!n->may ||
+	    (b->u.ret[i] < 0 && !(b->u.flags[i] & EV_WIDE_RET) && b->u.type[i] != EV_connect))
+		return false;
+	if (!n->inode)
+		return true;
+	memcpy(&inode, n->inode + 4ull * b->u.row[i], sizeof(inode));
+	return model_is_asked(s->plan->asked, inode) || may_be_socket(b, n, i);
 }
 
 int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct reel_err *err)
 {
 	struct lanes *lanes[EV_MAX_TYPES] = { 0 };
+	struct naming naming[EV_MAX_TYPES];
 	const struct reel_unpacked *u = &b->u;
 	uint32_t run = 0;
 	int r = make_rows(s, b);
@@ -454,6 +503,7 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	if (r == 0)
 		r = make_fixed_room(b);
 	for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
+		find_naming(s, b, t, &naming[t]);
 		if (!u->groups[t].n || !s->plan->buckets[t])
 			continue;
 		lanes[t] = calloc(1, sizeof(*lanes[t]));
@@ -470,7 +520,8 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	for (uint32_t i = 0; r == 0 && i < u->n_events; i++) {
 		unsigned type = u->type[i];
 		struct reel_event ev;
-		bool is_wanted = is_state || s->plan->wants[type] || may_name(s, b, i);
+		bool is_wanted = is_state || s->plan->wants[type] ||
+				 may_name(s, b, &naming[type], i);
 
 		if (!lanes[type] && !is_wanted)
 			continue;

@@ -12,6 +12,7 @@
 
 #include "format/reader.h"
 #include "replay/eval.h"
+#include "replay/model_names.h"
 #include "replay/profile.h"
 
 /* A string of a type's events, and the steps that need one of these tests to hold on it. */
@@ -40,14 +41,16 @@ struct scan_plan {
 	struct scan_bucket *buckets[EV_MAX_TYPES]; /* NULL: no step wants the type */
 	bool wants[EV_MAX_TYPES]; /* candidates whatever the steps say: for whoever uses the plan */
 	bool wants_names;	  /* files are asked for by device and inode: */
-	bool names[EV_MAX_TYPES]; /* these types matter, then */
-	bool is_slow;		  /* every step is asked of every event, for tests */
+	struct model_asked *asked; /* only these; NULL: any */
+	bool names[EV_MAX_TYPES];  /* these types matter, then */
+	bool is_slow;		   /* every step is asked of every event, for tests */
 	bool keeps_all; /* what does not hold is asked again, in order, by who wants to see it */
 	struct profile *profile; /* where scanners add what they measured; NULL: nothing is */
 };
 
-/* Everything that tells the name of a file is a candidate from now on. */
-void scan_plan_want_names(struct scan_plan *p);
+/* What tells the name of a file, or only of one that is asked for, is a candidate from now on.
+ * ASKED becomes the plan's. */
+void scan_plan_want_names(struct scan_plan *p, struct model_asked *asked);
 int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct reel_err *err);
 void scan_plan_free(struct scan_plan *p);
 /* From now on nothing is asked and nothing wanted but the state. */
@@ -88,7 +91,7 @@ struct scanner {
 	const struct scan_plan *plan;
 	struct eval eval;
 	struct profile *profile; /* NULL: nothing is measured */
-	uint32_t *stamp; /* by step: the event that it was last met at */
+	uint32_t *stamp;	 /* by step: the event that it was last met at */
 	uint32_t now;
 	uint32_t *found;
 	uint32_t n_found;

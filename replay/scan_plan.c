@@ -224,8 +224,10 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 	return 0;
 }
 
-void scan_plan_want_names(struct scan_plan *p)
+void scan_plan_want_names(struct scan_plan *p, struct model_asked *asked)
 {
+	free(p->asked);
+	p->asked = asked;
 	p->wants_names = true;
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
 		p->names[t] = !reel_type_by_id(t) || model_type_names(reel_type_by_id(t));
@@ -258,6 +260,7 @@ void scan_plan_free(struct scan_plan *p)
 	if (!p)
 		return;
 	scan_plan_forget(p);
+	free(p->asked);
 	free(p);
 }
 

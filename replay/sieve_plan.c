@@ -4,6 +4,7 @@
 
 #include "replay/arena.h"
 #include "replay/eval_impl.h"
+#include "replay/falco_args.h"
 #include "replay/sieve_impl.h"
 
 enum term_op { TERM_DROP, TERM_KEEP, TERM_TEST, TERM_AND, TERM_OR };
@@ -119,14 +120,45 @@ static bool needs_model(const struct maker *m, const struct rule_leaf *l, const 
 	return a->way == ACCESS_NAMED && a->offset == ACCESS_NOWHERE;
 }
 
+/* A call of this type has no argument of that name. */
+static bool lacks_argument(const struct maker *m, const struct rule_leaf *l)
+{
+	uint8_t types[32];
+
+	if (l->left.context != RULE_DERIVED || l->left.derived != DERIVED_argument)
+		return false;
+	(void)falco_arg_types(l->left.own, types);
+	return !(types[m->type / 8] >> m->type % 8 & 1);
+}
+
+/* Whether it asks for no more than the name of the type. */
+static bool asks_type(const struct rule_leaf *l, const struct access *a)
+{
+	return a->way == ACCESS_COMMON && a->context == RULE_type && !l->has_right &&
+	       !l->left.transforms[0] && !l->match_flags && (l->op == RULE_EQ || l->op == RULE_NE);
+}
+
+static bool is_type(const struct maker *m, const struct rule_leaf *l)
+{
+	const char *name = reel_type_by_id(m->type)->name;
+	bool any = false;
+
+	for (uint32_t i = 0; i < l->n_values; i++)
+		any |= l->values[i].length == strlen(name) &&
+		       memcmp(l->values[i].bytes, name, strlen(name)) == 0;
+	return any == (l->op == RULE_EQ);
+}
+
 static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated)
 {
 	const struct rule_leaf *l = &m->plan->rules->leaves[leaf];
 	const struct access *a = &m->plan->left[m->type][leaf];
 	struct term t = { .op = TERM_TEST, .is_negated = is_negated, .leaf = leaf };
 
-	if (a->way == ACCESS_ABSENT)
+	if (a->way == ACCESS_ABSENT || lacks_argument(m, l))
 		return new_term(m, is_negated ? &anything : &nothing);
+	if (asks_type(l, a))
+		return new_term(m, is_type(m, l) != is_negated ? &anything : &nothing);
 	if ((!m->has_model && needs_model(m, l, a)) || !m->left ||
 	    (l->has_right && l->right.scope == RULE_OF_STEP))
 		return new_term(m, &anything);
