@@ -276,7 +276,7 @@ static int verify_run(const struct reel_command *self, int argc, char **argv)
 	}
 	if (args.n == 0 || o.rules.n || o.threads) {
 		status = reel_command_misuse(self, args.n ? "-r and -j go with --case" :
-							     "which capture?");
+							    "which capture?");
 		goto out;
 	}
 	r = reel_verify(args.v, (unsigned)args.n, &v, &err);

@@ -87,7 +87,7 @@ static void put_remark(struct reel_out *o, const struct proof_remark *r)
 {
 	const char *separator = ", ";
 
-	out_str(o, r->state == PROOF_ALTERED	? "  altered: " :
+	out_str(o, r->state == PROOF_ALTERED   ? "  altered: " :
 		   r->state == PROOF_UNCHECKED ? "  not checked: " :
 						 "  note: ");
 	if (*r->table) {
@@ -110,7 +110,7 @@ static void put_remark(struct reel_out *o, const struct proof_remark *r)
 		put_foreign(o, r->computed);
 		out_str(o, " is computed");
 	} else {
-		put_foreign(o, r->what);
+		out_str(o, r->what);
 	}
 	out_char(o, '\n');
 }
@@ -253,7 +253,10 @@ int verify_case(const struct reel_command *self, const struct verify_options *o,
 		.n_captures = (unsigned)args->n,
 		.rules = o->rules.v,
 		.n_rules = (unsigned)o->rules.n,
-		.threads = o->threads ? o->threads : cpus < 1 ? 1 : cpus > 64 ? 64 : (uint32_t)cpus,
+		.threads = o->threads ? o->threads :
+			   cpus < 1   ? 1 :
+			   cpus > 64  ? 64 :
+					(uint32_t)cpus,
 		.stop = &verify_stop,
 		.progress = talks ? show_progress : NULL,
 		.context = &shown_percent,
