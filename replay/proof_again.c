@@ -94,13 +94,15 @@ static int64_t find_boot(struct prover *x, const struct proof_capture *c)
 	return proof_number(x, sql, c->id);
 }
 
-/* One that was loaded a second time, since it had grown, has ids behind those that it had then. */
+/* One that was loaded a second time, since it had grown, has ids behind those that it had then, and
+ * so has what came later. */
 static void take_ids(struct prover *x, const struct proof_capture *c)
 {
 	int64_t boot = find_boot(x, c), next = case_new_id(x->again, CASE_boot);
 
 	case_set_next_id(x->again, CASE_boot, next);
-	if (!boot || boot == next)
+	x->has_moved |= boot && boot != next;
+	if (!x->has_moved)
 		return;
 	for (int t = CASE_source; t < CASE_replay; t++) {
 		int64_t id = first_id(x, (enum case_table_id)t,
@@ -109,7 +111,7 @@ static void take_ids(struct prover *x, const struct proof_capture *c)
 		if (id)
 			case_set_next_id(x->again, (enum case_table_id)t, id);
 	}
-	case_set_next_id(x->again, CASE_boot, boot);
+	case_set_next_id(x->again, CASE_boot, boot ? boot : next);
 }
 
 static void show_loading(void *context, uint64_t done, uint64_t all)

@@ -36,6 +36,7 @@ struct prover {
 	bool captures_as_stated;    /* they lie under the very names that the case says */
 	struct reel_reader *reader; /* NULL: there is none */
 
+	bool has_moved;		   /* a capture that was loaded a second time */
 	struct case_writer *again; /* what is computed; NULL: nothing is */
 	char *directory;	   /* that it is in */
 	bool rules_as_stated;
