@@ -239,7 +239,7 @@ def sweep():
     db.close()
     tried = missed = named = exact = impossible = 0
     wrong = []
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
         for name, table, column, sql, status, said in pool.map(look, enumerate(jobs)):
             want = (ALTERED,)
             if table == "note" or (table, column) in ONLY_SAID:
@@ -355,6 +355,12 @@ def clever():
     change("a table that is gone", ALTERED, "DROP TABLE dns", "dns")
     change("a view in the place of a table", ALTERED, "ALTER TABLE dns RENAME TO d; "
            "CREATE VIEW dns AS SELECT * FROM d", "dns")
+    change("a value that its column cannot have", ALTERED, """PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, 'program_hash TEXT NOT NULL', 'program_hash TEXT');
+        PRAGMA writable_schema = RESET; UPDATE replay SET program_hash = NULL;
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, 'program_hash TEXT', 'program_hash TEXT NOT NULL');
+        PRAGMA writable_schema = RESET""")
     change("an index that is gone", ALTERED, "DROP INDEX finding_by_rule", "finding_by_rule")
 
 
