@@ -76,7 +76,7 @@ generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton) \
 e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
-.PHONY: all programs clang asan fuzzers deps test test-built test-quick test-kernel lint fuzz bench \
+.PHONY: all programs clang asan fuzzers deps test test-built test-quick test-kernel trust lint fuzz bench \
 	bench-format bench-query bench-replay bench-case bench-record demo install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -250,6 +250,10 @@ test-quick: programs ## unit and command-line tests of the default build only
 test-kernel: deps ## end-to-end tests on Debian's 6.1 kernel, in QEMU
 	+$(Q)$(MAKE) --no-print-directory programs
 	$(Q)tests/kernel/run
+
+trust: deps ## run the tests that count, write tests/TRUST.md
+	+$(Q)$(MAKE) --no-print-directory programs asan fuzzers
+	$(Q)$(PYTHON) tests/trust
 
 lint: $(O)/reel $(O)/reel-record $(rooms:%=$(O)/libreel-%.a) ## formatting, dependency direction, manual pages
 	$(Q)$(PYTHON) tests/lint

@@ -339,6 +339,7 @@ int reel_index_block(struct reel_indexer *x, const struct reel_block *b, uint64_
 	}
 	if (b->h.sequence > x->next_sequence && !s->is_cut) {
 		damage(x, offset, "blocks are missing before this one");
+		s->missing_blocks += b->h.sequence - x->next_sequence;
 		x->health->missing_blocks += b->h.sequence - x->next_sequence;
 	}
 	x->next_sequence = b->h.sequence + 1;

@@ -124,6 +124,7 @@ static void check_succession(struct reel_reader *r)
 		if (b->first_sequence > a->last_sequence) {
 			reel_health_add(&r->health, b->path, b->path_offset,
 					"segments are missing before this one");
+			b->missing_blocks += b->first_sequence - a->last_sequence - 1;
 			r->health.missing_blocks += b->first_sequence - a->last_sequence - 1;
 		} else {
 			reel_health_add(&r->health, b->path, b->path_offset,

@@ -66,6 +66,7 @@ struct reel_segment {
 	uint32_t first_block, n_blocks;	/* in reel_reader.blocks: STATE, EVENTS, GAP and CLOCK */
 	enum reel_ending ending;
 	uint64_t torn_bytes;
+	uint64_t missing_blocks;	/* in it, or right before it */
 	bool has_end;
 	uint64_t end_reason;
 	bool is_refused;		/* by a newer reel, in a way that this one cannot read */

@@ -398,8 +398,7 @@ int case_captures_end(struct case_writer *w, const struct reel_reader *r,
 
 		if (c->to_load[i] == CASE_NONE)
 			continue;
-		result = put_capture(w, &list[i], c->ids[i], c->hashes[i],
-				     report_head(r, i),
+		result = put_capture(w, &list[i], c->ids[i], c->hashes[i], report_head(r, i),
 				     operand_of(first->path, operands, n_operands), err);
 		for (unsigned k = 0; result == 0 && k < source->n_segments; k++)
 			result = put_source(w, r, first + k, c->ids[i], err);

@@ -182,6 +182,7 @@ int case_damages(struct case_load *c, const struct reel_health *h, const struct 
 {
 	unsigned number = (unsigned)(s - c->r->sources), n;
 	int64_t from, to;
+	uint64_t missing = 0;
 	int r = 0;
 
 	n = h->n_damages < REEL_DAMAGES_MAX ? (unsigned)h->n_damages : REEL_DAMAGES_MAX;
@@ -202,14 +203,15 @@ int case_damages(struct case_load *c, const struct reel_health *h, const struct 
 	for (unsigned i = 0; i < s->n_segments && r == 0; i++) {
 		const struct reel_segment *at = &c->r->segments[s->first_segment + i];
 
+		missing += at->missing_blocks;
 		if (!at->torn_bytes)
 			continue;
 		around(c, at, at->path_offset + at->bytes + 1, &from, &to);
 		r = put_gap(c, "torn", at->path, CASE_NONE, from, CASE_NONE);
 	}
-	if (h->missing_blocks && !number && r == 0)
+	if (missing && r == 0)
 		r = put_gap(c, "missing", "blocks that the numbers of others show to be missing",
-			    (int64_t)h->missing_blocks, CASE_NONE, CASE_NONE);
+			    (int64_t)missing, CASE_NONE, CASE_NONE);
 	return r;
 }
 

@@ -110,7 +110,7 @@ static void put_remark(struct reel_out *o, const struct proof_remark *r)
 		put_foreign(o, r->computed);
 		out_str(o, " is computed");
 	} else {
-		put_foreign(o, r->what);
+		out_str(o, r->what);
 	}
 	out_char(o, '\n');
 }

@@ -10,7 +10,7 @@
 
 #include "format/out.h"
 
-/* What is said ---------------------------------------------------------------------------------- */
+/* What is said --------------------------------------------------------------------------------- */
 
 static void copy(char *to, size_t size, const char *from)
 {
@@ -52,6 +52,17 @@ static struct proof_remark *remark(struct prover *x, enum proof_state state,
 	return r;
 }
 
+/* Names of files are in it, which could drive a terminal. */
+static void make_harmless(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+		if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+}
+
 void proof_say(struct prover *x, enum proof_state state, const struct proof_place *at,
 	       const char *fmt, ...)
 {
@@ -63,6 +74,7 @@ void proof_say(struct prover *x, enum proof_state state, const struct proof_plac
 	va_start(args, fmt);
 	(void)vsnprintf(r->what, sizeof(r->what), fmt, args);
 	va_end(args);
+	make_harmless(r->what);
 }
 
 /* As people read it: what is long is cut, what is no text is hexadecimal. */
@@ -114,7 +126,7 @@ void proof_differs(struct prover *x, const struct proof_place *at, sqlite3_stmt 
 
 bool proof_stopped(const struct prover *x)
 {
-	return x->o->stop && *x->o->stop;
+	return *x->o->stop;
 }
 
 void proof_progress(const struct prover *x, const char *what, uint64_t done, uint64_t all)

@@ -3,14 +3,14 @@
  * Proves that a case came from these captures and these rules, in steps that rest on each other:
  *
  *	database	it is a sound case by itself: tables, keys, hashes and counts fit
- *	captures	its captures are those that lie here, whole, and the events that it has copies
- *			of are in them, byte for byte
+ *	captures	its captures are those that lie here, whole, and the events that it
+ *			has copies of are in them, byte for byte
  *	rules		the rules of each replay are those that lie here
  *	replays		the same rules over the same captures find the same, row by row
  *	tables		loading the captures again makes the same tables, row by row
  *
  * What cannot be computed (when something was done, by which program, where files lay) is only what
- * somebody says: see `proof_stated`. What an examiner added is his, and is counted.
+ * somebody says: reel-verify(1) has a list. What an examiner added is his, and is counted.
  *
  * The case is only read. What is computed again goes to a case of its own below $TMPDIR, which is
  * as large as the one to be proven, and gone afterwards. Memory: as for making a case, and 32 bytes
@@ -66,18 +66,18 @@ struct proof {
 	/* What it is made of: */
 	uint64_t n_captures, n_replays, n_findings, n_evidence, n_rows;
 	uint64_t n_copies; /* of events that were found in the captures */
-	uint64_t n_notes; /* of the examiner */
+	uint64_t n_notes;  /* of the examiner */
 };
 
 struct proof_options {
-	const char *path;	    /* of the case */
+	const char *path;	     /* of the case */
 	const char *const *captures; /* none: where the case says, or beside it */
 	unsigned n_captures;
 	const char *const *rules; /* the same */
 	unsigned n_rules;
 	const struct reel_keys *keys; /* of captures that are encrypted; NULL: none */
 	unsigned threads;
-	const volatile int *stop;
+	const volatile int *stop; /* when it is set, the proof ends with -EINTR */
 	void (*progress)(void *context, const char *what, uint64_t done, uint64_t all);
 	void *context;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The whole of a case a second time: its captures are loaded and its rules replayed into another
- * one, with the same options, in the same order and under the same ids. Then both are compared. That
- * one is never committed; it has a place on disk only because it may be large.
+ * one, with the same options, in the same order and under the same ids. Then both are compared.
+ * That one is never committed; it has a place on disk only because it may be large.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ static int make_place(struct prover *x, struct reel_err *err)
 		return reel_err_set(err, -ENOMEM, "no memory to prove a case");
 	r = case_writer_open(path, &x->again, err);
 	free(path);
-	if (r == 0 && x->o->stop)
+	if (r == 0)
 		case_writer_stop_on(x->again, x->o->stop);
 	return r;
 }
@@ -94,13 +94,15 @@ static int64_t find_boot(struct prover *x, const struct proof_capture *c)
 	return proof_number(x, sql, c->id);
 }
 
-/* One that was loaded a second time, since it had grown, has ids behind those that it had then. */
+/* One that was loaded a second time, since it had grown, has ids behind those that it had then, and
+ * so has what came later. */
 static void take_ids(struct prover *x, const struct proof_capture *c)
 {
 	int64_t boot = find_boot(x, c), next = case_new_id(x->again, CASE_boot);
 
 	case_set_next_id(x->again, CASE_boot, next);
-	if (!boot || boot == next)
+	x->has_moved |= boot && boot != next;
+	if (!x->has_moved)
 		return;
 	for (int t = CASE_source; t < CASE_replay; t++) {
 		int64_t id = first_id(x, (enum case_table_id)t,
@@ -109,7 +111,7 @@ static void take_ids(struct prover *x, const struct proof_capture *c)
 		if (id)
 			case_set_next_id(x->again, (enum case_table_id)t, id);
 	}
-	case_set_next_id(x->again, CASE_boot, boot);
+	case_set_next_id(x->again, CASE_boot, boot ? boot : next);
 }
 
 static void show_loading(void *context, uint64_t done, uint64_t all)
@@ -143,7 +145,6 @@ static int load_capture(struct prover *x, const struct proof_capture *c, struct 
 
 static int load_captures(struct prover *x, struct reel_err *err)
 {
-	static const volatile int never;
 	struct case_captures all;
 	int r = make_captures(x, x->reader, &all);
 
@@ -153,8 +154,7 @@ static int load_captures(struct prover *x, struct reel_err *err)
 		if (x->captures[i].is_same)
 			r = load_capture(x, &x->captures[i], &all, err);
 	if (r == 0)
-		r = case_events_write(x->again, x->reader, &all, x->o->stop ? x->o->stop : &never,
-				      err);
+		r = case_events_write(x->again, x->reader, &all, x->o->stop, err);
 	case_captures_done(&all);
 	return r;
 }
@@ -204,24 +204,40 @@ static bool is_whole_reader(const struct reel_reader *r, const struct proof_capt
 	return n == r->n_sources;
 }
 
+/* Each file once, though several captures are in it. */
+static int list_files(const struct reel_reader *reader, const struct proof_capture **list,
+		      unsigned n, struct reel_strings *ret)
+{
+	bool *seen = calloc(reader->files.n + 1u, sizeof(*seen));
+	unsigned file = 0;
+	int r = seen ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; r == 0 && i < n; i++) {
+		const struct reel_source *s = &reader->sources[list[i]->source];
+
+		for (unsigned k = 0; r == 0 && k < s->n_segments; k++) {
+			const char *path = reader->segments[s->first_segment + k].path;
+
+			/* Mostly it is the next. */
+			while (reader->files.list[file].path != path)
+				file = (file + 1) % reader->files.n;
+			if (!seen[file])
+				r = reel_strings_add(ret, path);
+			seen[file] = true;
+		}
+	}
+	free(seen);
+	return r;
+}
+
 /* Files of these captures alone, in this order. NULL and no error: they cannot be told apart. */
 static int open_part(struct prover *x, const struct proof_capture **list, unsigned n,
 		     struct reel_reader **ret, struct reel_err *err)
 {
 	struct reel_strings files = { 0 };
-	int r = 0;
+	int r = list_files(x->reader, list, n, &files);
 
 	*ret = NULL;
-	for (unsigned i = 0; r == 0 && i < n; i++) {
-		const struct reel_source *s = &x->reader->sources[list[i]->source];
-
-		for (unsigned k = 0; r == 0 && k < s->n_segments; k++) {
-			const char *path = x->reader->segments[s->first_segment + k].path;
-
-			if (!k || strcmp(path, files.v[files.n - 1]) != 0)
-				r = reel_strings_add(&files, path);
-		}
-	}
 	if (r < 0)
 		reel_err_set(err, -ENOMEM, "no memory for the captures of a replay");
 	else
@@ -353,7 +369,7 @@ static int replay_over(struct run *n, const struct proof_capture **list, unsigne
 		r = open_part(x, list, n_list, &part, err);
 		if (r == 0 && !part)
 			proof_say(x, PROOF_UNCHECKED, NULL,
-				  "the captures of replay %lld lie together with others in one file",
+				  "captures of replay %lld lie in one file with others",
 				  (long long)n->replay);
 		if (r < 0 || !part)
 			return r;
@@ -371,6 +387,8 @@ static int replay_again(struct prover *x, int64_t replay, bool *ret_done, struct
 	struct reel_strings paths = { 0 };
 	struct reel_err unknown = { 0 };
 	struct run n = { .x = x, .replay = replay, .options = &options, .paths = &paths };
+	char row[24];
+	struct proof_place at = { .table = "replay", .row = row, .column = "options" };
 	sqlite3_stmt *s = NULL;
 	unsigned n_list = 0;
 	int r = list ? proof_prepare(x, "SELECT options FROM replay WHERE id = ?1", &s) : -ENOMEM;
@@ -384,8 +402,8 @@ static int replay_again(struct prover *x, int64_t replay, bool *ret_done, struct
 		sqlite3_finalize(s);
 	}
 	if (r == -EPROTONOSUPPORT) {
-		proof_say(x, PROOF_ALTERED, NULL, "replay %lld has %.300s", (long long)replay,
-			  unknown.msg);
+		snprintf(row, sizeof(row), "%lld", (long long)replay);
+		proof_say(x, PROOF_ALTERED, &at, "%.300s", unknown.msg);
 		r = 0;
 	} else if (r == 0) {
 		r = proof_rules(x, replay, &options, &n.rules, &paths, err);

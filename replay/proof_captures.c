@@ -203,6 +203,7 @@ static bool compare_segment(struct prover *x, const struct proof_capture *c, sql
 	if (!s) {
 		proof_say(x, PROOF_UNCHECKED, &at, "segment %s of %.200s is not here any more", id,
 			  (const char *)sqlite3_column_text(row, SOURCE_PATH));
+		x->has_gone = true;
 		return false;
 	}
 	last = report_last_tag(x->reader, s);
@@ -252,22 +253,18 @@ static int compare_capture(struct prover *x, struct proof_capture *c)
 }
 
 /* Every byte of them. Damage that the case knows of was there then. */
-static int verify(struct prover *x, struct reel_err *err)
+static int verify(struct prover *x, char *const *paths, unsigned n, struct reel_err *err)
 {
 	struct reel_verification *v = NULL;
-	int r;
+	int r = reel_verify(paths, n, &(struct reel_verify_with){ x->o->keys, NULL }, &v, err);
 
-	proof_progress(x, "looking at the captures", 0, 0);
-	r = reel_verify((char *const *)(uintptr_t)x->places.v, (unsigned)x->places.n,
-			&(struct reel_verify_with){ x->o->keys, NULL }, &v, err);
 	for (unsigned i = 0; r == 0 && i < v->n; i++) {
 		const struct reel_verified *c = &v->captures[i];
 		struct proof_capture *of = c->is_known ? capture_of(x, c->capture) : NULL;
-		bool was =
-			proof_number(x,
-				     of ? "SELECT ending = 'damaged' FROM capture WHERE id = ?1" :
-					  "SELECT max(ending = 'damaged') FROM capture",
-				     of ? of->id : 0);
+		bool was = proof_number(x,
+					of ? "SELECT damages > 0 FROM capture WHERE id = ?1" :
+					     "SELECT max(damages) > 0 FROM capture",
+					of ? of->id : 0);
 
 		x->p->steps[x->step].n_checked += c->events;
 		for (unsigned k = 0; k < c->n_findings && k < 3; k++)
@@ -281,6 +278,20 @@ static int verify(struct prover *x, struct reel_err *err)
 			of->is_same = false;
 	}
 	reel_verification_free(v);
+	return r;
+}
+
+/* Where segments are gone, what is left does not follow each other, and is looked at one by one. */
+static int verify_all(struct prover *x, struct reel_err *err)
+{
+	const struct reel_files *files = &x->reader->files;
+	int r = 0;
+
+	proof_progress(x, "looking at the captures", 0, 0);
+	if (!x->has_gone)
+		return verify(x, (char *const *)(uintptr_t)x->places.v, (unsigned)x->places.n, err);
+	for (unsigned i = 0; r == 0 && i < files->n; i++)
+		r = verify(x, &files->list[i].path, 1, err);
 	return r;
 }
 
@@ -301,7 +312,7 @@ int proof_captures(struct prover *x, struct reel_err *err)
 			proof_say(x, PROOF_UNCHECKED, NULL, "capture %s is not here", id);
 	}
 	if (r == 0 && x->reader)
-		r = verify(x, err);
+		r = verify_all(x, err);
 	if (r == -EBADMSG && (!err || !err->code))
 		x->has_tables = false, r = 0;
 	return r;

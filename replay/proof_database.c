@@ -12,6 +12,7 @@ enum { COMPLAINTS = 20 }; /* of one kind */
 
 /* As SQLite sees it ---------------------------------------------------------------------------- */
 
+/* Behind this no column has a value of another type, nor NULL where that cannot be. */
 static int check_pages(struct prover *x)
 {
 	sqlite3_stmt *s;
@@ -20,8 +21,10 @@ static int check_pages(struct prover *x)
 	while (r == 0 && sqlite3_step(s) == SQLITE_ROW) {
 		const char *what = (const char *)sqlite3_column_text(s, 0);
 
-		if (what && strcmp(what, "ok") != 0)
-			proof_say(x, PROOF_ALTERED, NULL, "integrity_check: %.300s", what);
+		if (what && strcmp(what, "ok") == 0)
+			continue;
+		proof_say(x, PROOF_ALTERED, NULL, "integrity_check: %.300s", what ? what : "?");
+		x->has_tables = false;
 	}
 	return r < 0 ? r : proof_finish(x, s);
 }
@@ -160,10 +163,12 @@ static const struct check {
 	const char *table, *column, *sql;
 } checks[] = {
 #define EVIDENCE(column, must)                                                             \
-	{ "evidence", #column,                                                             \
-	  "SELECT finding || ', ' || match || ', ' || n, " #column ", " must               \
-	  " FROM evidence WHERE CASE WHEN json_valid(json) THEN " #column " IS NOT " must  \
-	  " ELSE 0 END" }
+	{                                                                                  \
+		"evidence", #column,                                                       \
+			"SELECT finding || ', ' || match || ', ' || n, " #column ", " must \
+			" FROM evidence WHERE CASE WHEN json_valid(json) THEN " #column    \
+			" IS NOT " must " ELSE 0 END"                                      \
+	}
 	{ "evidence", "json",
 	  "SELECT finding || ', ' || match || ', ' || n, json, 'an object of JSON' FROM evidence "
 	  "WHERE NOT json_valid(json) OR json_type(json) <> 'object'" },
@@ -259,6 +264,21 @@ static int check_rows(struct prover *x, const struct check *c)
 	return r < 0 ? r : proof_finish(x, s);
 }
 
+/* The table is only there if somebody wanted it. */
+static int check_events(struct prover *x)
+{
+	static const struct check loaded = {
+		"capture", "events_loaded",
+		"SELECT c.id, c.events_loaded, n FROM capture AS c LEFT JOIN (SELECT capture, "
+		"count(*) AS n FROM event GROUP BY capture) AS e ON e.capture = c.id "
+		"WHERE coalesce(c.events_loaded, 0) <> coalesce(n, 0)"
+	};
+
+	if (!proof_number(x, "SELECT count(*) FROM sqlite_schema WHERE name = 'event'", 0))
+		return 0;
+	return check_rows(x, &loaded);
+}
+
 static void count(struct prover *x)
 {
 	struct proof *p = x->p;
@@ -297,6 +317,8 @@ int proof_database(struct prover *x, struct reel_err *err)
 		r = check_keys(x);
 		for (size_t i = 0; r == 0 && i < sizeof(checks) / sizeof(checks[0]); i++)
 			r = check_rows(x, &checks[i]);
+		if (r == 0)
+			r = check_events(x);
 		count(x);
 	}
 	if (r == -EBADMSG)

@@ -63,10 +63,11 @@ static int list_wanted(struct search *j, struct reel_err *err)
 {
 	struct prover *x = j->x;
 	sqlite3_stmt *s;
-	int r = proof_prepare(x,
-			      "SELECT e.rowid, e.event, b.capture FROM evidence AS e "
-			      "JOIN finding AS f ON f.id = e.finding JOIN boot AS b ON b.id = f.boot",
-			      &s);
+	int r = proof_prepare(
+		x,
+		"SELECT e.rowid, e.event, b.capture FROM evidence AS e "
+		"JOIN finding AS f ON f.id = e.finding JOIN boot AS b ON b.id = f.boot",
+		&s);
 
 	if (r < 0)
 		return r;

@@ -40,8 +40,8 @@ static void add_hex(crypto_generichash_state *state, sqlite3_stmt *s, int n)
 	uint8_t bytes[32];
 	size_t length = 0;
 
-	if (text && sodium_hex2bin(bytes, sizeof(bytes), text, strlen(text), NULL, &length, NULL) ==
-			    0)
+	if (text &&
+	    sodium_hex2bin(bytes, sizeof(bytes), text, strlen(text), NULL, &length, NULL) == 0)
 		crypto_generichash_update(state, bytes, length);
 }
 
@@ -62,6 +62,8 @@ static void add_segment(crypto_generichash_state *state, sqlite3_stmt *s)
 struct hashing {
 	const char *table, *column, *outer, *inner;
 	void (*add)(crypto_generichash_state *state, sqlite3_stmt *s);
+	void (*judge)(struct prover *x, const struct hashing *h, sqlite3_stmt *row,
+		      const uint8_t hash[32]);
 };
 
 static void add_first(crypto_generichash_state *state, sqlite3_stmt *s)
@@ -69,22 +71,49 @@ static void add_first(crypto_generichash_state *state, sqlite3_stmt *s)
 	add_hex(state, s, 0);
 }
 
-#define SEGMENT "c.capture_id, s.segment, s.bytes, s.head"
+static void must_be(struct prover *x, const struct hashing *h, sqlite3_stmt *row,
+		    const uint8_t hash[32])
+{
+	compare(x, h->table, h->column, row, hash, 32);
+}
+
+/* If all of them together are as they were, one of them cannot have been another. */
+static void must_differ(struct prover *x, const struct hashing *h, sqlite3_stmt *row,
+			const uint8_t hash[32])
+{
+	struct proof_place at = { .table = h->table,
+				  .row = (const char *)sqlite3_column_text(row, 0),
+				  .column = h->column };
+	char digits[65];
+
+	put_digits(hash, 32, digits);
+	if (strcmp((const char *)sqlite3_column_text(row, 1), digits) == 0)
+		proof_say(x, PROOF_ALTERED, &at,
+			  "of a capture of this replay another hash is stored than it had then");
+}
+
+/* Whether some of its captures have grown since, and are not as they were then. */
+#define HAS_CHANGED                                                                        \
+	"EXISTS (SELECT 1 FROM replayed AS d JOIN capture AS c ON c.id = d.capture WHERE " \
+	"d.replay = r.id AND c.hash <> d.hash)"
+#define SEGMENT "SELECT c.capture_id, s.segment, s.bytes, s.head FROM "
+#define ALL_SEGMENTS                                                               \
+	SEGMENT "replayed AS d JOIN source AS s ON s.capture = d.capture "         \
+		"JOIN capture AS c ON c.id = d.capture WHERE d.replay = ?1 ORDER " \
+		"BY d.rowid, s.id"
 
 static const struct hashing hashings[] = {
 	{ "capture", "hash", "SELECT id, hash FROM capture",
-	  "SELECT " SEGMENT " FROM source AS s JOIN capture AS c ON c.id = s.capture "
-	  "WHERE s.capture = ?1 ORDER BY s.id",
-	  add_segment },
-	/* Captures that have grown since are not as they were then. */
+	  SEGMENT "source AS s JOIN capture AS c ON c.id = s.capture "
+		  "WHERE s.capture = ?1 ORDER BY s.id",
+	  add_segment, must_be },
 	{ "replay", "captures_hash",
-	  "SELECT id, captures_hash FROM replay AS r WHERE NOT EXISTS (SELECT 1 FROM replayed AS d "
-	  "JOIN capture AS c ON c.id = d.capture WHERE d.replay = r.id AND c.hash <> d.hash)",
-	  "SELECT " SEGMENT " FROM replayed AS d JOIN source AS s ON s.capture = d.capture "
-	  "JOIN capture AS c ON c.id = d.capture WHERE d.replay = ?1 ORDER BY d.rowid, s.id",
-	  add_segment },
+	  "SELECT id, captures_hash FROM replay AS r WHERE NOT " HAS_CHANGED, ALL_SEGMENTS,
+	  add_segment, must_be },
+	{ "replayed", "hash", "SELECT id, captures_hash FROM replay AS r WHERE " HAS_CHANGED,
+	  ALL_SEGMENTS, add_segment, must_differ },
 	{ "replay", "rules_hash", "SELECT id, rules_hash FROM replay",
-	  "SELECT hash FROM rule_file WHERE replay = ?1 ORDER BY n", add_first },
+	  "SELECT hash FROM rule_file WHERE replay = ?1 ORDER BY n", add_first, must_be },
 };
 
 static int check_hashing(struct prover *x, const struct hashing *h)
@@ -105,7 +134,7 @@ static int check_hashing(struct prover *x, const struct hashing *h)
 		while (sqlite3_step(inner) == SQLITE_ROW)
 			h->add(&state, inner);
 		crypto_generichash_final(&state, hash, sizeof(hash));
-		compare(x, h->table, h->column, outer, hash, sizeof(hash));
+		h->judge(x, h, outer, hash);
 	}
 	sqlite3_finalize(inner);
 	return r < 0 ? (sqlite3_finalize(outer), r) : proof_finish(x, outer);
@@ -130,8 +159,7 @@ static int check_findings(struct prover *x)
 		uint8_t hash[32];
 
 		crypto_generichash_init(&state, NULL, 0, sizeof(hash));
-		crypto_generichash_update(&state, name,
-					  (size_t)sqlite3_column_bytes(outer, 2) + 1);
+		crypto_generichash_update(&state, name, (size_t)sqlite3_column_bytes(outer, 2) + 1);
 		sqlite3_reset(inner);
 		sqlite3_bind_int64(inner, 1, sqlite3_column_int64(outer, 0));
 		while (sqlite3_step(inner) == SQLITE_ROW) {

@@ -17,8 +17,8 @@ struct proof_capture {
 	uint8_t capture[TAPE_ID_BYTES];
 	char hash[65];
 	bool wants_events;
-	int source;	/* of the reader; -1: it is not here */
-	bool is_same;	/* what is here is what the case was made of */
+	int source;   /* of the reader; -1: it is not here */
+	bool is_same; /* what is here is what the case was made of */
 };
 
 struct prover {
@@ -32,9 +32,11 @@ struct prover {
 	struct proof_capture *captures; /* in the order in which they were loaded */
 	unsigned n_captures;
 	struct reel_strings places; /* where they are; what is in it is the list's own */
+	bool has_gone;		    /* segments that the case names */
 	bool captures_as_stated;    /* they lie under the very names that the case says */
 	struct reel_reader *reader; /* NULL: there is none */
 
+	bool has_moved;		   /* a capture that was loaded a second time */
 	struct case_writer *again; /* what is computed; NULL: nothing is */
 	char *directory;	   /* that it is in */
 	bool rules_as_stated;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rows of a case against those that were computed again, side by side in the order of their keys. */
+/* Rows of a case against those that were computed again, in the order of their keys. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

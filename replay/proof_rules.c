@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whether the rules that lie here are those of a replay: file by file, and as they are understood. */
+/* Whether the rules that lie here are those of a replay: its files, and what they mean. */
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -45,8 +45,9 @@ static int find_paths(struct prover *x, int64_t replay, bool given, struct reel_
 		r = add(ret, strdup(x->o->rules[i]));
 	if (given || r < 0)
 		return r;
-	r = proof_prepare(
-		x, "SELECT value FROM replay, json_each(rules_paths) WHERE replay.id = ?1", &s);
+	r = proof_prepare(x,
+			  "SELECT value FROM replay, json_each(rules_paths) WHERE replay.id = ?1",
+			  &s);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(s, 1, replay);
@@ -110,9 +111,11 @@ static int say_files(struct prover *x, int64_t replay, const struct rules *rules
 			 (long long)sqlite3_column_int64(s, 0));
 		if (c)
 			sodium_bin2hex(digits, sizeof(digits), c->hash, sizeof(c->hash));
-		proof_say(x, state, &at, "%.100s with the hash %.64s is stored, and %.100s with %s "
-			  "lies here", (const char *)sqlite3_column_text(s, 1), hash,
-			  c ? c->path : "no file", digits);
+		proof_say(x, state, &at,
+			  "%.100s with the hash %.64s is stored, and %.100s with %s "
+			  "lies here",
+			  (const char *)sqlite3_column_text(s, 1), hash, c ? c->path : "no file",
+			  digits);
 	}
 	for (; i < rules->n_contents; i++)
 		proof_say(x, state, NULL, "%.200s is no file of replay %lld",
@@ -120,21 +123,20 @@ static int say_files(struct prover *x, int64_t replay, const struct rules *rules
 	return proof_finish(x, s);
 }
 
-/* *ret_rules: those of these paths if they are the replay's; NULL: they are not, or not there. */
-static int try(struct prover *x, int64_t replay, const char *hash, bool given, bool *ret_is_here,
-	       struct rules **ret, struct reel_strings *paths, struct reel_err *err)
+/* NULL: there are none. */
+static int load_from(struct prover *x, int64_t replay, bool given, struct rules **ret,
+		     struct reel_strings *paths, struct reel_err *err)
 {
-	int r = find_paths(x, replay, given, paths, ret_is_here);
+	struct reel_err why = { 0 };
+	bool is_here;
+	int r = find_paths(x, replay, given, paths, &is_here);
 
-	if (r == 0 && *ret_is_here)
-		r = load(paths, ret, err);
-	if (r < 0 && !given && r != -ENOMEM && (err && err->code)) {
-		*ret_is_here = false;
-		memset(err, 0, sizeof(*err));
-		r = 0;
-	}
-	(void)hash;
-	return r;
+	if (r == 0 && is_here)
+		r = load(paths, ret, &why);
+	/* What lies there by now may be anything. */
+	if (why.code && (given || r == -ENOMEM))
+		return reel_err_set(err, r, "%s", why.msg);
+	return why.code ? 0 : r;
 }
 
 /* The rules that were run, of all that were loaded. */
@@ -159,22 +161,23 @@ static int find_rules(struct prover *x, int64_t replay, const char *hash, struct
 		      struct reel_strings *paths, struct reel_err *err)
 {
 	struct rules *given = NULL;
-	bool is_here = false;
 	enum proof_state state = PROOF_ALTERED;
 	int r = 0;
 
 	if (x->o->n_rules) {
-		r = try(x, replay, hash, true, &is_here, &given, paths, err);
-		if (r < 0 || (given && is_hash(hash, given->hash))) {
+		r = load_from(x, replay, true, &given, paths, err);
+		if (r < 0 || is_hash(hash, given->hash)) {
 			*ret = given;
 			return r;
 		}
-		proof_free_strings(paths);
+		/* A case may have been made of several sets. */
 		if (count_replays_of(x, given))
 			state = PROOF_UNCHECKED;
 	}
-	/* A case may have been made of several sets. */
-	r = try(x, replay, hash, false, &is_here, ret, paths, err);
+	if (state == PROOF_UNCHECKED || !given) {
+		proof_free_strings(paths);
+		r = load_from(x, replay, false, ret, paths, err);
+	}
 	if (r == 0 && *ret && is_hash(hash, (*ret)->hash)) {
 		rules_free(given);
 		return 0;

@@ -110,7 +110,7 @@ static void put_line(struct reel_out *o, const char *name, const uint8_t *hash, 
 	out_hex_bytes(o, hash, length);
 }
 
-/* As reel verify and reel info have it. */
+/* As reel verify has it. */
 static void put_head(struct reel_out *o, const struct reel_reader *r, unsigned source)
 {
 	const struct reel_source *s = &r->sources[source];
