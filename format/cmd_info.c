@@ -62,7 +62,8 @@ static enum reel_status judge(const struct reel_reader *r, const struct reel_sum
 		complete &= list[i].ending == REEL_COMPLETE && !list[i].lost &&
 			    !list[i].closed_segments;
 		for (unsigned k = 0; k < list[i].source->n_segments; k++) {
-			const struct reel_segment *s = &r->segments[list[i].source->first_segment + k];
+			const struct reel_segment *s =
+				&r->segments[list[i].source->first_segment + k];
 
 			readable += s->schema != NULL || s->is_closed;
 		}

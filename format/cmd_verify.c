@@ -81,6 +81,8 @@ static bool remark(const struct reel_verified *c, unsigned i, char *text, size_t
 		{ c->is_derived, "derived: events were chosen from another capture" },
 		{ c->head_is_missing ? c->first_number : 0,
 		  "begins with segment %llu: those before it are not here, and were not retired" },
+		{ c->head_is_unknown ? c->first_number : 0,
+		  "begins with segment %llu: whether those before it were retired is encrypted" },
 		{ is_part ? 0 : c->missing_events,
 		  "%llu events are missing between those that are here" },
 		{ c->accounted_events, "%llu events were told as lost" },

@@ -150,7 +150,7 @@ int reel_crypt_open(const struct reel_crypt *c, struct reel_block *b, struct ree
 	int r;
 
 	if (!(b->h.flags & TAPE_ENCRYPTED))
-		return 0;
+		return c ? reel_err_set(err, -EBADMSG, "a plain block in an encrypted segment") : 0;
 	if (!reel_block_body_is_sound(b))
 		return reel_err_set(err, -EBADMSG, "block body does not match its checksum");
 	r = begin(c, b, &secret, key, err);

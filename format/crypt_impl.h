@@ -8,7 +8,7 @@
 enum { CRYPT_STRIDE = 8 };
 
 struct reel_crypt {
-	uint64_t segment, first; /* sequence of its META */
+	uint64_t segment, first;	  /* sequence of its META */
 	uint8_t (*steps)[TAPE_KEY_BYTES]; /* the key of every CRYPT_STRIDE-th block */
 	uint32_t n_steps;
 };

@@ -214,6 +214,7 @@ static int put_announcement(struct cutter *x, const struct reel_segment *s,
 	struct tape_header h = { .magic = TAPE_MAGIC, .kind = TAPE_META };
 	struct reel_meta *meta = malloc(sizeof(*meta));
 	uint8_t *block = calloc(1, TAPE_HEADER_MIN + REEL_META_MAX + TAPE_TAG_BYTES + 8);
+	enum reel_meta_part part;
 	int r = -ENOMEM;
 
 	if (!meta || !block) {
@@ -235,9 +236,8 @@ static int put_announcement(struct cutter *x, const struct reel_segment *s,
 	} while (h.segment == 0);
 	h.header_bytes = TAPE_HEADER_MIN;
 	/* What its segments hide is not told here either. */
-	h.raw_bytes = (uint32_t)reel_meta_encode_part(
-		meta, meta->is_encrypted ? REEL_META_PUBLIC : REEL_META_WHOLE,
-		block + TAPE_HEADER_MIN);
+	part = meta->is_encrypted ? REEL_META_PUBLIC : REEL_META_WHOLE;
+	h.raw_bytes = (uint32_t)reel_meta_encode_part(meta, part, block + TAPE_HEADER_MIN);
 	h.stored_bytes = h.raw_bytes;
 	memcpy(block, &h, sizeof(h));
 	r = put(x, block, reel_block_finish(block, NULL), err);

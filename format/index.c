@@ -257,8 +257,9 @@ static int add_block(struct reel_indexer *x, const struct reel_block *b, uint64_
 
 	if (s->is_closed)
 		e.kind = REEL_CLOSED;
-	else if (s->crypt && b->h.flags & TAPE_ENCRYPTED &&
-		 reel_crypt_open_header(s->crypt, &plain, NULL, &why) < 0)
+	else if (s->crypt && !(b->h.flags & TAPE_ENCRYPTED))
+		damage(x, offset, "a plain block in an encrypted segment");
+	else if (s->crypt && reel_crypt_open_header(s->crypt, &plain, NULL, &why) < 0)
 		damage(x, offset, why.msg);
 	if (!s->is_closed)
 		memcpy(e.types, plain.h.types, sizeof(e.types));

@@ -392,8 +392,9 @@ static int take_source(struct gathering *g, const struct reel_source *source,
 		s->from_ns = all.from_ns;
 		s->to_ns = all.to_ns;
 	}
+	/* In what is closed it may be told that it was retired. */
 	s->head_is_missing = first->meta.has_previous && !first->is_cut &&
-			     !g->predecessor_was_retired;
+			     !g->predecessor_was_retired && !s->closed_segments;
 	return r;
 }
 

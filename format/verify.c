@@ -328,6 +328,8 @@ static void conclude(struct verifier *x)
 
 		c->head_is_missing = chain->has_before && !chain->before_was_retired &&
 				     !c->cut_segments;
+		c->head_is_unknown = c->head_is_missing && c->opened_blocks < c->encrypted_blocks;
+		c->head_is_missing &= !c->head_is_unknown;
 		if (!chain->open_path || !reel_tail_is_locked(chain->open_path))
 			continue;
 		c->is_being_written = true;

@@ -82,6 +82,7 @@ struct reel_verified {
 	struct reel_verified_seal seal;
 	bool is_derived, is_being_written;
 	bool head_is_missing;		/* something came before it, and no RETIRED says so */
+	bool head_is_unknown;		/* or one may, in a block that was not opened */
 	uint64_t n_damages;
 	unsigned n_findings;		/* listed; damages go before notes when room is short */
 	struct reel_finding *findings;

@@ -32,6 +32,10 @@ void verify_crypt_block(struct verifier *x)
 	struct reel_err why = { 0 };
 	int r;
 
+	if (x->meta.is_encrypted && !(x->b.h.flags & TAPE_ENCRYPTED)) {
+		verify_damage(x, "a plain block in an encrypted segment");
+		return;
+	}
 	if (!(x->b.h.flags & TAPE_ENCRYPTED) || !crypt)
 		return;
 	r = reel_crypt_reach(crypt, x->b.h.sequence, &why);

@@ -220,7 +220,8 @@ static bool is_whole(const struct reel_verified *c)
 
 	return s->is_expected && s->right && !s->unsealed && !s->unchecked && !s->doubts &&
 	       !c->n_damages && !c->torn_bytes && !c->unclean_segments && !c->cut_segments &&
-	       !c->is_derived && !c->head_is_missing && !c->is_being_written && c->is_known;
+	       !c->is_derived && !c->head_is_missing && !c->head_is_unknown &&
+	       !c->is_being_written && c->is_known;
 }
 
 void verify_seal_conclude(struct verifier *x)

@@ -119,8 +119,10 @@ def first_key_of(recipients):  # 21.2: D(0)
     raise Broken("the segment is encrypted to other keys than were given")
 def decrypted(block, segment):  # 21.3: the block as if it had been plain
     h, header = block.h, block.header
-    if not h.flags & ENCRYPTED or not segment.keys:
+    if h.kind == META or not segment.keys:
         return block
+    if not h.flags & ENCRYPTED:
+        raise Broken("a plain block in an encrypted segment")
     if not is_sound(block) or h.header_bytes < 184 + h.bloom_bytes or len(block.body) < 16:
         raise Broken("the body does not match its checksum, or is not encrypted at all")
     while len(segment.keys) <= h.sequence - segment.first.h.sequence <= 50000:

@@ -6,19 +6,45 @@
  *	struct piece, body before compression [body_bytes]
  *
  * Of these the file is made here, with all sums, numbers, links and tables as they should be except
- * where the piece wants something else, so that mutations get behind what protects a block.
+ * where the piece wants something else, so that mutations get behind what protects a block; with
+ * ENCRYPTED also behind what hides it, since the key is always the same.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "format/verify.h"
 #include "format/walk.h"
 #include "tests/fuzz/making.h"
 #include "tests/fuzz/touch.h"
+
+/* A pair of keys, of which all that is to be known is here. */
+static struct reel_keys *make_keys(struct reel_public_key *ret)
+{
+	const uint8_t secret[32] = { 1, 2, 3, 4 };
+	uint8_t id[32];
+	char path[40], hex[2][65];
+	struct reel_keys *keys = NULL;
+	int fd = memfd_create("key", 0);
+
+	MUST(sodium_init() >= 0 && fd >= 0 && fchmod(fd, 0600) == 0);
+	MUST(crypto_scalarmult_base(ret->key, secret) == 0);
+	crypto_generichash_blake2b(id, sizeof(id), ret->key, sizeof(ret->key), NULL, 0);
+	memcpy(ret->id, id, sizeof(ret->id));
+	sodium_bin2hex(hex[0], sizeof(hex[0]), ret->key, sizeof(ret->key));
+	sodium_bin2hex(hex[1], sizeof(hex[1]), secret, sizeof(secret));
+	MUST(dprintf(fd, "reel-secret-key 1\nid %.32s\nkey %s\nsecret %s\n",
+		     sodium_bin2hex((char[65]){ 0 }, 65, id, sizeof(id)), hex[0], hex[1]) > 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	MUST(reel_keys_new(&keys, NULL) == 0 && reel_keys_add(keys, path, NULL) == 0);
+	close(fd);
+	return keys;
+}
 
 /* Everything a walk gives, to its end. */
 static void walk_over(struct reel_walk *w, unsigned format)
@@ -36,7 +62,7 @@ static void walk_over(struct reel_walk *w, unsigned format)
 		touch_event(&t, &ev, reel_walk_realtime(w, &ev), reel_event_boot(&ev));
 		n++;
 	}
-	MUST(r == 0 || r == -ENODATA);
+	MUST(r == 0 || r == -ENODATA || r == -ENOKEY);
 	reel_walk_stats(w, &stats);
 	MUST(stats.events == n);
 	for (unsigned i = 0; i < health->n_damages && i < REEL_DAMAGES_MAX; i++)
@@ -68,13 +94,15 @@ static struct reel_filter filter_of(uint8_t choice)
 	return f;
 }
 
-static void read_file(const char *path, const struct reel_filter *f, unsigned format)
+static void read_file(const char *path, const struct reel_filter *f, const struct reel_keys *keys,
+		      unsigned format)
 {
+	char *paths[] = { (char *)(uintptr_t)path };
 	struct reel_reader *r;
 	struct reel_walk *w;
 	uint64_t ts;
 
-	if (reel_reader_open(path, &r, NULL) < 0)
+	if (reel_reader_open_all(paths, 1, keys, &r, NULL) < 0)
 		return;
 	for (unsigned i = 0; i < r->n_boots; i++)
 		MUST(reel_keyframe_before(r, &r->boots[i], r->boots[i].ts_max, &ts) == 0);
@@ -84,12 +112,13 @@ static void read_file(const char *path, const struct reel_filter *f, unsigned fo
 	reel_reader_close(r);
 }
 
-static void verify(const char *path)
+static void verify(const char *path, const struct reel_keys *keys)
 {
+	const struct reel_verify_with with = { .keys = keys };
 	char *paths[] = { (char *)(uintptr_t)path };
 	struct reel_verification *v;
 
-	if (reel_verify(paths, 1, NULL, &v, NULL) < 0)
+	if (reel_verify(paths, 1, &with, &v, NULL) < 0)
 		return;
 	for (unsigned i = 0; i < v->n; i++)
 		for (unsigned k = 0; k < v->captures[i].n_findings; k++)
@@ -102,6 +131,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct making m;
+	static struct reel_public_key to;
+	static struct reel_keys *keys;
 	static int fd = -1;
 	static char path[40];
 	struct reel_filter f;
@@ -114,7 +145,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fd = memfd_create("segment", 0);
 		MUST(fd >= 0);
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		keys = make_keys(&to);
 	}
+	m.to = data[0] & SEGMENT_ENCRYPTED ? &to : NULL;
 	if (data[0] & SEGMENT_RAW)
 		memcpy(m.file, data + 2, m.n = size - 2);
 	else
@@ -122,13 +155,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(ftruncate(fd, 0) == 0 && pwrite(fd, m.file, m.n, 0) == (ssize_t)m.n);
 
 	f = filter_of(data[1]);
-	read_file(path, &f, data[0] >> 4);
+	read_file(path, &f, keys, data[0] >> 4);
 	MUST(lseek(fd, 0, SEEK_SET) == 0);
-	if (reel_walk_stream(fd, &f, NULL, &w, NULL) == 0)
+	if (reel_walk_stream(fd, &f, keys, &w, NULL) == 0)
 		walk_over(w, data[0] >> 4);
-	if (data[0] & SEGMENT_FOLLOWED && reel_walk_follow(path, &f, NULL, &stop, &w, NULL) == 0)
+	if (data[0] & SEGMENT_FOLLOWED && reel_walk_follow(path, &f, keys, &stop, &w, NULL) == 0)
 		walk_over(w, data[0] >> 4);
 	if (data[0] & SEGMENT_VERIFIED)
-		verify(path);
+		verify(path, keys);
 	return 0;
 }

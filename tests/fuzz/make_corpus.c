@@ -288,6 +288,11 @@ static void make_segments(void)
 	save_pieces(bytes, size, SEGMENT_VERIFIED, 0, 0, TAPE_END, "no_end");
 	save_pieces(bytes, size, SEGMENT_VERIFIED, 0, 0, TAPE_CLOCK, "no_clock");
 	save_pieces(bytes, size, SEGMENT_VERIFIED, 0, 0, TAPE_STATE, "no_state");
+	save_pieces(bytes, size, SEGMENT_VERIFIED | SEGMENT_ENCRYPTED | SEGMENT_FOLLOWED, 0,
+		    TAPE_ZSTD, 0, "encrypted");
+	save_pieces(bytes, size, SEGMENT_ENCRYPTED, 1 | 2, TAPE_ZSTD, 0, "encrypted_filtered");
+	save_pieces(bytes, size, SEGMENT_VERIFIED | SEGMENT_ENCRYPTED, 0, 0, TAPE_META,
+		    "encrypted_no_meta");
 	free(bytes);
 
 	bytes = write_capture(2, 4, false, &size);

@@ -11,6 +11,7 @@
 #include <zstd.h>
 
 #include "format/block.h"
+#include "format/crypt_impl.h"
 #include "format/meta.h"
 #include "tests/fuzz/piece.h"
 
@@ -24,7 +25,47 @@ struct making {
 	uint8_t head[TAPE_TAG_BYTES];
 	struct tape_row rows[ROWS];
 	unsigned n_rows;
+	const struct reel_public_key *to;	/* NULL: it is plain */
+	uint8_t key[TAPE_KEY_BYTES];		/* of the block with this sequence */
+	uint64_t key_sequence;
 };
+
+/* META of an encrypted segment: the items of the piece in public and hidden, and between what makes
+ * it one. Returns its bytes. */
+static inline size_t make_secret_meta(struct making *m, uint8_t *raw, size_t n, uint64_t sequence)
+{
+	static uint8_t hidden[TAPE_NONCE_BYTES + PIECE_MAX + TAPE_MAC_BYTES];
+	static uint8_t beside[2 * sizeof(uint64_t) + 2 * PIECE_MAX];
+	struct tape_recipient to;
+	uint64_t features = TAPE_FEATURE_ENCRYPTED;
+	uint8_t *at = raw + n, *items = hidden + TAPE_NONCE_BYTES;
+	size_t before;
+
+	memset(m->key, (int)m->segment, sizeof(m->key));
+	m->key_sequence = sequence;
+	memcpy(to.id, m->to->id, sizeof(to.id));
+	(void)reel_public_key_box(m->to, m->key, sizeof(m->key), to.box);
+	memset(hidden, 7, TAPE_NONCE_BYTES);
+	memcpy(items, raw, n);
+	at = reel_item_put(at, TAPE_META_INCOMPATIBLE, &features, sizeof(features));
+	at = reel_item_put(at, TAPE_META_RECIPIENTS, &to, sizeof(to));
+	before = (size_t)(at - raw) + sizeof(struct tape_item);
+	at = reel_item_put(at, TAPE_META_HIDDEN, hidden, TAPE_NONCE_BYTES + n + TAPE_MAC_BYTES);
+	memcpy(beside, &m->segment, sizeof(uint64_t));
+	memcpy(beside + sizeof(uint64_t), &sequence, sizeof(uint64_t));
+	memcpy(beside + 2 * sizeof(uint64_t), raw, before);
+	crypt_seal(items, n, items + n, beside, 2 * sizeof(uint64_t) + before, hidden, m->key);
+	memcpy(raw + before, hidden, TAPE_NONCE_BYTES + n + TAPE_MAC_BYTES);
+	return (size_t)(at - raw);
+}
+
+/* With the key that its number wants. */
+static inline void encrypt_block(struct making *m, uint64_t sequence)
+{
+	for (; m->key_sequence < sequence; m->key_sequence++)
+		crypt_next_key(m->key);
+	crypt_block(m->file + m->n, m->key);
+}
 
 static inline void note_row(struct making *m, const struct tape_header *h)
 {
@@ -47,9 +88,10 @@ static inline void note_row(struct making *m, const struct tape_header *h)
 static inline bool put_body(struct making *m, const struct piece *p, struct tape_header *h,
 			    const uint8_t *body)
 {
-	static uint8_t raw[PIECE_MAX + sizeof(m->rows) + 64];
+	static uint8_t raw[2 * PIECE_MAX + sizeof(m->rows) + 512];
 	uint8_t *to = m->file + m->n + h->header_bytes;
 	size_t room = ROOM - m->n - h->header_bytes, n = p->body_bytes;
+	size_t mac_bytes = h->flags & TAPE_ENCRYPTED && m->to ? TAPE_MAC_BYTES : 0;
 
 	memcpy(raw, body, n);
 	if (h->kind == TAPE_END && !(p->how & PIECE_OWN_ROWS)) {
@@ -58,6 +100,8 @@ static inline bool put_body(struct making *m, const struct piece *p, struct tape
 					   m->n_rows * sizeof(m->rows[0])) -
 			     raw);
 	}
+	if (h->kind == TAPE_META && m->to)
+		n = make_secret_meta(m, raw, n, h->sequence);
 	h->raw_bytes = (uint32_t)n;
 	if (room < ZSTD_compressBound(n) + 256)
 		return false;
@@ -67,6 +111,7 @@ static inline bool put_body(struct making *m, const struct piece *p, struct tape
 		h->stored_bytes = h->raw_bytes;
 		memcpy(to, raw, n);
 	}
+	h->stored_bytes += (uint32_t)mac_bytes;
 	return true;
 }
 
@@ -75,17 +120,20 @@ static inline bool put_piece(struct making *m, const struct piece *p, const uint
 	struct tape_header h = { .magic = TAPE_MAGIC, .kind = p->kind, .flags = p->flags };
 	uint64_t high = p->how & PIECE_FAR ? 1ull << 40 : 0;
 	uint16_t bloom_bytes = (uint16_t)(p->bloom ? 1u << p->bloom % 10 : 0);
-	size_t n;
+	bool is_secret = m->to && p->kind != TAPE_META && !(p->flags & TAPE_ENCRYPTED);
+	size_t n, secret_bytes = is_secret ? sizeof(struct tape_secret) : 0;
 
 	if (p->kind == TAPE_META || p->how & PIECE_OTHER_SEGMENT) {
 		m->segment = m->segment * 31 + 7;
 		m->segment_at = m->n;
 		m->n_rows = 0;
 	}
+	if (m->to)
+		h.flags ^= p->kind != TAPE_META ? TAPE_ENCRYPTED : 0;
 	h.segment = m->segment;
 	h.sequence = m->sequence += p->skip;
 	h.bloom_bytes = bloom_bytes;
-	h.header_bytes = (uint16_t)((TAPE_HEADER_MIN + bloom_bytes + 7) & ~7);
+	h.header_bytes = (uint16_t)((TAPE_HEADER_MIN + secret_bytes + bloom_bytes + 7) & ~(size_t)7);
 	h.ts_min = p->ts_min + high;
 	h.ts_max = p->how & PIECE_FAR && p->ts_max == UINT32_MAX ? UINT64_MAX : p->ts_max + high;
 	h.settled = p->settled + high;
@@ -100,6 +148,8 @@ static inline bool put_piece(struct making *m, const struct piece *p, const uint
 	if (!put_body(m, p, &h, body))
 		return false;
 	memcpy(m->file + m->n, &h, sizeof(h));
+	if (is_secret)
+		encrypt_block(m, h.sequence);
 	n = reel_block_finish(m->file + m->n, NULL);
 	memcpy(m->head, m->file + m->n + h.header_bytes + h.stored_bytes, sizeof(m->head));
 	note_row(m, &h);

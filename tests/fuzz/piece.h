@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-enum { SEGMENT_RAW = 1, SEGMENT_FOLLOWED = 2, SEGMENT_VERIFIED = 4 }; /* in byte 0 */
+/* In byte 0. ENCRYPTED: all blocks are but META and those whose piece has the flag. */
+enum { SEGMENT_RAW = 1, SEGMENT_FOLLOWED = 2, SEGMENT_VERIFIED = 4, SEGMENT_ENCRYPTED = 8 };
 
 enum {
 	PIECE_OTHER_SEGMENT = 1,

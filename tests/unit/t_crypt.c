@@ -339,9 +339,10 @@ TEST(a_byte_that_is_changed_is_seen_even_if_all_sums_are_right)
 	for (size_t i = 0; i < end; i++) {
 		/* Both sums are made anew, lengths are others' to check, and without its flag it
 		 * is another kind of thing. */
-		bool is_free = (i >= offsetof(struct tape_header, body_sum) &&
-				i < sizeof(struct tape_header)) ||
-			       (i >= b.h.header_bytes - (size_t)TAPE_SUM_BYTES && i < b.h.header_bytes);
+		bool is_free =
+			(i >= offsetof(struct tape_header, body_sum) &&
+			 i < sizeof(struct tape_header)) ||
+			(i >= b.h.header_bytes - (size_t)TAPE_SUM_BYTES && i < b.h.header_bytes);
 		bool is_length = (i >= offsetof(struct tape_header, header_bytes) &&
 				  i < offsetof(struct tape_header, raw_bytes)) ||
 				 (i >= offsetof(struct tape_header, bloom_bytes) &&
@@ -373,13 +374,15 @@ TEST(lengths_that_are_changed_are_seen)
 	r = opened_with(&m, keys);
 	(void)block_of(&m, TAPE_EVENTS, 1, &b);
 	copy = calloc(1, b.total_bytes + 64);
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 7; i++) {
 		memcpy(copy, b.at, b.total_bytes);
 		h = b.h;
 		h.stored_bytes -= i == 0 ? 1 : i == 1 ? h.stored_bytes : 0;
 		h.stored_bytes += i == 2 ? 8 : 0;
 		h.stored_bytes = i == 3 ? TAPE_MAC_BYTES - 1 : h.stored_bytes;
 		h.bloom_bytes = i == 4 ? h.bloom_bytes / 2 : h.bloom_bytes;
+		/* It says that it is plain. */
+		h.flags &= i == 6 ? (uint8_t)~TAPE_ENCRYPTED : 0xff;
 		/* A filter where the nonce is. */
 		h.header_bytes -= i == 5 ? sizeof(struct tape_secret) : 0;
 		memcpy(copy, &h, sizeof(h));
@@ -387,6 +390,53 @@ TEST(lengths_that_are_changed_are_seen)
 	}
 	free(copy);
 	reel_reader_close(r);
+	reel_keys_free(keys);
+	forget(&m);
+}
+
+/* Who has no key can make a plain block with all sums right: it is not taken for one of the others. */
+TEST(a_plain_block_in_an_encrypted_segment_is_told)
+{
+	static struct account whole, now;
+	struct reel_keys *keys = keys_of(ALICE);
+	char *paths[1];
+	struct reel_verification *v = NULL;
+	struct reel_filter nothing = { .n_pids = 1, .pids = { 4194000 } };
+	struct tape_header h;
+	struct reel_block b;
+	uint8_t *at;
+	struct made m;
+
+	make(&m, 1, 2);
+	paths[0] = m.path;
+	CHECK_EQ(account_of(m.path, keys, NULL, &whole), 0);
+	for (unsigned kind = TAPE_SCHEMA; kind <= TAPE_END; kind++) {
+		uint8_t *copy;
+
+		at = block_of(&m, kind, 0, &b);
+		copy = malloc(b.total_bytes);
+		memcpy(copy, at, b.total_bytes);
+		h = b.h;
+		h.flags &= (uint8_t)~TAPE_ENCRYPTED;
+		memset(h.types, 0, sizeof(h.types));
+		memcpy(at, &h, sizeof(h));
+		(void)reel_block_finish(at, NULL);
+		CHECK_EQ(account_of(m.path, keys, NULL, &now), 0);
+		CHECK_EQ(now.health.ending, REEL_DAMAGED);
+		CHECK(kind == TAPE_END || kind == TAPE_CLOCK || now.events < whole.events ||
+		      now.health.lost < whole.health.lost);
+		CHECK_EQ(account_of(m.path, keys, &nothing, &now), 0);
+		CHECK_EQ(now.health.ending == REEL_DAMAGED || kind == TAPE_EVENTS ||
+				 kind == TAPE_STATE,
+			 1);
+		REQUIRE(reel_verify(paths, 1, NULL, &v, NULL) == 0);
+		CHECK(v->captures[0].n_damages > 0);
+		reel_verification_free(v);
+		memcpy(at, copy, b.total_bytes);
+		free(copy);
+	}
+	CHECK_EQ(account_of(m.path, keys, NULL, &now), 0);
+	CHECK_EQ(now.sum, whole.sum);
 	reel_keys_free(keys);
 	forget(&m);
 }
@@ -493,7 +543,7 @@ TEST(cut_anywhere_what_is_there_can_be_read)
 TEST(the_key_of_a_block_follows_from_that_of_the_one_before)
 {
 	struct reel_keys *keys = keys_of(ALICE);
-	uint8_t key[32], next[32], nonce[24], plain[64], *box, *secret;
+	uint8_t key[32], next[32], nonce[24], *box, *secret, *raw;
 	unsigned long long got;
 	struct reel_block meta, b;
 	struct reel_meta *m = malloc(sizeof(*m));
@@ -515,20 +565,13 @@ TEST(the_key_of_a_block_follows_from_that_of_the_one_before)
 	secret = (uint8_t *)(uintptr_t)b.at + 136;
 	memcpy(nonce, secret, 24);
 	nonce[0] ^= 1;
-	CHECK_EQ(crypto_aead_xchacha20poly1305_ietf_decrypt(
-			 plain, &got, NULL, b.body, b.h.stored_bytes > 80 ? 80 : b.h.stored_bytes,
-			 b.at, 128, nonce, key) == 0,
-		 b.h.stored_bytes <= 80);
-	{
-		uint8_t *raw = malloc(b.h.stored_bytes);
-
-		CHECK_EQ(crypto_aead_xchacha20poly1305_ietf_decrypt(raw, &got, NULL, b.body,
-								   b.h.stored_bytes, b.at, 128,
-								   nonce, key),
-			 0);
-		CHECK_EQ(got + 16, b.h.stored_bytes);
-		free(raw);
-	}
+	raw = malloc(b.h.stored_bytes);
+	CHECK_EQ(crypto_aead_xchacha20poly1305_ietf_decrypt(raw, &got, NULL, b.body,
+							    b.h.stored_bytes, b.at, 128, nonce,
+							    key),
+		 0);
+	CHECK_EQ(got + 16, b.h.stored_bytes);
+	free(raw);
 	free(m);
 	reel_keys_free(keys);
 	forget(&made);

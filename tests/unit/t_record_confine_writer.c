@@ -47,7 +47,8 @@ static struct reel_writer_options busy(const char *directory)
 
 struct session {
 	const char *directory;
-	bool before;	/* the writer is opened before the process is confined */
+	bool before;			  /* the writer is opened before the process is confined */
+	const struct reel_public_key *to; /* NULL: it is not encrypted */
 	const struct confine_owner *owner;
 	uint64_t from_ns;
 };
@@ -61,6 +62,8 @@ static void write_session(void *arg)
 	struct tape t = { .ts = s->from_ns };
 
 	o.meta.start.boottime_ns = s->from_ns;
+	o.recipients = s->to;
+	o.n_recipients = s->to != NULL;
 	if (s->before)
 		begin(&t, &o);
 	confined(&confine);
@@ -113,6 +116,30 @@ TEST(a_confined_process_opens_a_capture)
 	CHECK_EQ(mkdir(s.directory, 0700), 0);
 	CHECK_EQ(in_child(write_session, &s), 0);
 	check_capture(s.directory);
+}
+
+/* Each new segment wants random numbers and a box; the keys lie in memory that is locked. */
+TEST(a_confined_process_writes_an_encrypted_capture)
+{
+	struct session s = { .directory = "secret.reel", .before = true, .from_ns = SECOND };
+	char *paths[] = { (char[]){ "secret.reel" } };
+	struct reel_keys *keys = NULL;
+	struct reel_public_key to;
+	struct reel_reader *r = NULL;
+	struct reel_err err = { 0 };
+
+	unlink("confined.key");
+	unlink("confined.pub");
+	REQUIRE(reel_keys_make_pair("confined.key", "confined.pub", &to, &err) == 0);
+	REQUIRE(reel_keys_new(&keys, &err) == 0 && reel_keys_add(keys, "confined.key", &err) == 0);
+	s.to = &to;
+	CHECK_EQ(in_child(write_session, &s), 0);
+	CHECK_EQ(damages(s.directory), 0);
+	CHECK_EQ(reel_reader_open(s.directory, &r, &err), -ENOKEY);
+	REQUIRE(reel_reader_open_all(paths, 1, keys, &r, &err) == 0);
+	CHECK(r->n_segments > 2 && r->health.ending == REEL_COMPLETE && !r->health.n_damages);
+	reel_reader_close(r);
+	reel_keys_free(keys);
 }
 
 static void write_stream(void *arg)
