@@ -30,7 +30,8 @@ static const struct reel_option verify_table[] = {
 	{ "threads", 'j', "N", REEL_OPT_U32, AT(threads),
 	  "replay on N threads (default: one for each CPU)" },
 	{ "key", 0, "FILE", REEL_OPT_LIST, AT(keys),
-	  "the root of a host, to check seals with, or a secret key that opens it; may be repeated",
+	  "the root of a host, to check seals with, or a secret key that opens it; "
+	  "may be repeated",
 	  .heading = "A seal" },
 	{ "anchors", 0, "FILE", REEL_OPT_LIST, AT(anchors),
 	  "lines of reel-anchor to compare with, as a log has them; may be repeated" },
@@ -287,8 +288,8 @@ static int open_roots(const struct reel_keys *keys, struct reel_err *err)
 		sodium_memzero(root, sizeof(root));
 		if (r == -ENOKEY)
 			return reel_err_set(err, r,
-					    "%s: it is boxed to other keys than those that are given "
-					    "with --key",
+					    "%s: it is boxed to other keys than those that are "
+					    "given with --key",
 					    path);
 		if (r < 0)
 			return reel_err_set(err, r, "%s: what is in it does not open", path);
