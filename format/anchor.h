@@ -40,8 +40,9 @@ struct reel_anchors {
 };
 
 /*
- * Adds those of a file. What stands before the word reel-anchor in a line, as a log has it, is passed
- * over, and so are lines without it in their first 8 KiB. -EBADMSG: one is not well formed, or there is none.
+ * Adds those of a file. What stands before the word reel-anchor in a line, as a log has it, is
+ * passed over, and so are lines without it in their first 8 KiB. -EBADMSG: one is not well formed,
+ * or there is none.
  */
 int reel_anchors_read(struct reel_anchors *all, const char *path, struct reel_err *err);
 void reel_anchors_done(struct reel_anchors *all);

@@ -23,7 +23,8 @@ struct verify_options {
 
 static const struct reel_option verify_table[] = {
 	{ "key", 0, "FILE", REEL_OPT_LIST, offsetof(struct verify_options, keys),
-	  "the root of a host, to check seals with, or a secret key that opens it; may be repeated" },
+	  "the root of a host, to check seals with, or a secret key that opens it; "
+	  "may be repeated" },
 	{ "anchors", 0, "FILE", REEL_OPT_LIST, offsetof(struct verify_options, anchors),
 	  "lines of reel-anchor to compare with, as a log has them; may be repeated" },
 	{ "format", 0, NULL, REEL_OPT_CHOICE, offsetof(struct verify_options, format),
@@ -279,8 +280,8 @@ static int open_roots(const struct reel_keys *keys, struct reel_err *err)
 		sodium_memzero(root, sizeof(root));
 		if (r == -ENOKEY)
 			return reel_err_set(err, r,
-					    "%s: it is boxed to other keys than those that are given "
-					    "with --key",
+					    "%s: it is boxed to other keys than those that are "
+					    "given with --key",
 					    path);
 		if (r < 0)
 			return reel_err_set(err, r, "%s: what is in it does not open", path);
@@ -302,8 +303,9 @@ static int load(const struct reel_command *self, const struct verify_options *o,
 	for (size_t i = 0; i < o->anchors.n; i++) {
 		r = reel_anchors_read(anchors, o->anchors.v[i], &err);
 		if (r < 0)
-			return reel_command_fail(
-				self, r == -EBADMSG ? REEL_STATUS_USAGE : REEL_STATUS_IO, &err);
+			return reel_command_fail(self,
+						 r == -EBADMSG ? REEL_STATUS_USAGE : REEL_STATUS_IO,
+						 &err);
 	}
 	return REEL_STATUS_OK;
 }
@@ -328,7 +330,8 @@ static int verify_run(const struct reel_command *self, int argc, char **argv)
 	if (status != REEL_STATUS_OK)
 		goto out;
 	r = reel_verify(args.v, (unsigned)args.n,
-			&(struct reel_verify_with){ keys, o.anchors.n ? &anchors : NULL }, &v, &err);
+			&(struct reel_verify_with){ keys, o.anchors.n ? &anchors : NULL }, &v,
+			&err);
 	if (r < 0) {
 		status = reel_command_fail(self, reel_status_of(r), &err);
 		goto out;

@@ -15,9 +15,9 @@
 
 enum { LOCK_TRIES = 100 };
 
-#define ROW(name, how, field)                                   \
-	{                                                       \
-		name, how, offsetof(struct reel_seal_state, field), \
+#define ROW(name, how, field)                                              \
+	{                                                                  \
+		name, how, offsetof(struct reel_seal_state, field),        \
 			sizeof(((struct reel_seal_state *)0)->field), 0, 0 \
 	}
 
@@ -68,8 +68,8 @@ static int open_state(const char *path, struct reel_err *err)
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT)
-		return reel_err_set(err, -ENOENT, "%s: it is not there: reel keygen --host makes it",
-				    path);
+		return reel_err_set(err, -ENOENT,
+				    "%s: it is not there: reel keygen --host makes it", path);
 	if (errno == ELOOP)
 		return reel_err_set(err, -ELOOP, "%s: it is a link", path);
 	return reel_err_set(err, -errno, "%s: %s", path, strerror(errno));

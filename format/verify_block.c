@@ -41,10 +41,9 @@ void verify_frame(struct verifier *x)
 		verify_damage(x, "sealed or encrypted, which this version of the format cannot be");
 	if (h->flags & TAPE_KEYFRAME && h->kind != TAPE_STATE)
 		verify_damage(x, "a keyframe in a block that is not STATE");
-	if (h->header_bytes != TAPE_HEADER_MIN + h->bloom_bytes +
-				       (is_secret && x->meta.minor >= 1 ?
-						sizeof(struct tape_secret) :
-						0) &&
+	if (h->header_bytes !=
+		    TAPE_HEADER_MIN + h->bloom_bytes +
+			    (is_secret && x->meta.minor >= 1 ? sizeof(struct tape_secret) : 0) &&
 	    !x->segment.is_newer)
 		verify_damage(x, "header has fields that this version of the format lacks");
 	if (!(h->flags & (TAPE_ZSTD | TAPE_ENCRYPTED)) && h->raw_bytes != h->stored_bytes)

@@ -23,7 +23,7 @@ struct verify_run {
 	uint64_t last_sequence;
 	bool is_known;			/* the root of its host is there */
 	bool is_right;			/* its first block here is as it was sealed */
-	bool has_end;			/* the last block here is its END, behind which nothing comes */
+	bool has_end;			/* its last block here is its END */
 	bool goes_on;			/* it is one, but says that there is a next segment, */
 	bool has_unread_end;		/* or cannot be read */
 };

@@ -20,10 +20,10 @@ struct verify_secrets {
 	bool has_root;
 	uint8_t host[TAPE_ID_BYTES];
 	uint64_t n;
-	uint8_t root[TAPE_KEY_BYTES];	/* R_n of that host */
-	int run;			/* -1: none */
+	uint8_t root[TAPE_KEY_BYTES]; /* R_n of that host */
+	int run;		      /* -1: none */
 	uint64_t i;
-	uint8_t key[TAPE_KEY_BYTES];	/* of block i of that run */
+	uint8_t key[TAPE_KEY_BYTES]; /* of block i of that run */
 };
 
 int verify_seal_begin(struct verifier *x)

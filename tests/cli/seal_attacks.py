@@ -569,6 +569,46 @@ for n in range(6):
                 f"run {n} by who has R_3: {said[0]['result']}")
 T.done("a whole capture, forged with what the machine has after the run")
 
+# He cuts the capture back, and goes on behind it with the run that is his.
+for i in range(1, N):
+    n = run_of(ORIGINAL, i - 1)
+    x = copy_of()
+    x.segments = [s[:max(0, i - s[0].sequence)] for s in x.segments]
+    x.segments = [s for s in x.segments if s]
+    x.reseal(lambda b: None)
+    more = Capture(ONE).segments[0]
+    meta = more[0]
+    id_of_capture, = x.segments[0][0].get(sf.CAPTURE, "<16s")
+    meta.set(sf.CAPTURE, "<16s", id_of_capture)
+    meta.set(sf.NUMBER, "<Q", n + 2)
+    meta.set(sf.SEAL, "<16sQQ", host, 3, i)
+    previous = struct.pack("<HHIQQ32s", sf.PREVIOUS, 0, 48, 0, 0, bytes(32))
+    meta.body += previous
+    for k, b in enumerate(more):
+        b.sequence = i + k
+    run_id, = meta.get(sf.RUN, "<Q")
+    his = Chain(sf.keyed(AFTER, b"reel chain" + id_of_capture + struct.pack("<QQ", i, run_id)), i)
+    for b in more:
+        b.key = his.key(b.sequence - i)
+    last = x.segments[-1][-1]
+    x.segments.append(more)
+    x.write(OUT)
+    out = verify()
+    c = out[0][0]
+    what = [f["what"] for f in c["findings"]]
+    where = f"cut at {i}, and gone on with run 3"
+    if last.kind == END and last.get(1, "<Q") == (0,):
+        # Behind the end of a run another may come: the limit. The runs between are missing.
+        T.check(c["result"] == "sealed" and out[1] == 0, f"{where}: {c['result']} {what}")
+    elif last.kind == END:
+        T.told(where, out, i + len(more) - 1, ("consistent",), 4)
+        T.check(any("went on behind block" in w for w in what), f"{where}: {what}")
+    else:
+        T.told(where, out, i + len(more) - 1, ("unclean",), 4)
+        T.check(any(f"has no END: what it wrote behind block {i - 1}," in w for w in what),
+                f"{where}: {what}")
+T.done("a capture that is cut back and gone on with by who has the next run")
+
 print(f"# {T.tries} tries in all")
 print(f"1..{T.n}")
 sys.exit(T.failed > 0)

@@ -91,10 +91,16 @@ def items_of(raw):  # 5.1
 # Encryption -------------------------------------------------------------------------------------
 SECRETS = {}  # by the id of the public key: both keys of the pair
 def read_key(path):  # of reel-keygen(1)
+    import nacl.bindings
     kind, *lines = pathlib.Path(path).read_text("ascii").splitlines()
-    values = {name: bytes.fromhex(value) for name, value in map(str.split, lines)}
+    lines = [line.split(" ", 1) for line in lines]
+    values = {name: bytes.fromhex(value) for name, value in lines if name not in ("host", "made")}
     if kind == "reel-secret-key 1":
         SECRETS[values["id"]] = values["key"], values["secret"]
+    for box in [bytes.fromhex(value) for name, value in lines if name == "box"]:
+        if box[:16] in SECRETS:
+            inside = nacl.bindings.crypto_box_seal_open(box[16:], *SECRETS[box[:16]])
+            ROOTS[values["host-key"]] = inside[16:48]
 def unsealed(message, beside, nonce, key):  # 21.1: message and mac
     import nacl.bindings, nacl.exceptions  # who reads plain captures only does not need it
     try:
@@ -127,6 +133,23 @@ def decrypted(block, segment):  # 21.3: the block as if it had been plain
     return block._replace(h=h._replace(flags=h.flags & ~ENCRYPTED, types=lids[:32]), bloom=lids[32:],
                           body=body, is_plain=True)
 
+# Seals (22) -------------------------------------------------------------------------------------
+ROOTS = {}  # R(0) by the host key
+def keyed(key, said): return hashlib.blake2b(said, key=key, digest_size=32).digest()
+def run_key(host, n, *said):  # K(0), 22.1; None: no root was given
+    root = ROOTS.get(host)
+    for _ in range(n if root and n < 1 << 20 else 0):
+        root = keyed(root, b"reel run")
+    return root and [keyed(root, b"reel chain" + b"".join(said))]
+def check_seal(block, segment):  # S1, S3, as far as there is a root
+    if ROOTS and bool(block.h.flags & SEALED) != segment.is_sealed and not segment.refused:
+        complain(block.path, block.at, "sealed and not sealed in one segment")
+    i = block.h.sequence - segment.first_of_run if segment.seal else -1
+    while 0 <= i < 1 << 32 and len(segment.seal) <= i:
+        segment.seal.append(keyed(segment.seal[-1], b"reel next"))
+    if segment.seal and (i < 0 or keyed(segment.seal[i], block.header + block.body) != block.tag):
+        complain(block.path, block.at, "the seal is wrong")
+
 # Segments ---------------------------------------------------------------------------------------
 class Segment:
     def __init__(self, block):
@@ -134,6 +157,7 @@ class Segment:
         self.types, self.range, self.refused = {}, None, False  # range: of a cut, 15.2
         self.capture = self.boot = bytes(16)  # what follows is so where META is lost, 16.2
         self.number, self.host, self.start, self.keys = 0, b"", (0, 0), []  # keys: D, 21.2
+        self.is_sealed, self.seal, self.first_of_run = False, None, 0  # seal: K, 22.1
 
     def take_meta(self, block):
         items = defaultdict(bytes, items_of(body_of(block)))
@@ -143,6 +167,10 @@ class Segment:
         self.capture, self.boot = (items[tag][:16].ljust(16, b"\0") for tag in (3, 6))
         self.number, self.host = int.from_bytes(items[4][:8], "little"), items[7].split(b"\0")[0]
         self.start = struct.unpack("<Qq", items[14][:16].ljust(16, b"\0"))
+        self.is_sealed = 19 in items
+        if self.is_sealed:
+            host, n, self.first_of_run = struct.unpack("<16sQQ", items[19][:32])
+            self.seal = run_key(host, n, self.capture, items[19][24:32], items[18][:8])
         if items[2][:1] == b"\1" and 16 not in items:
             self.take_hidden(block, items)
         return items
@@ -173,7 +201,9 @@ def read_file(path):
             complain(path, block.at, "does not follow the block before it")
         if not block.is_tagged:
             complain(path, block.at, "the tag or the padding is wrong")
-        segment.last, at = block, block.end
+        segment.last, at, stored = block, block.end, block
+        if block.h.kind != META:
+            check_seal(stored, segment)
         try:
             block = decrypted(block, segment)
             if block.h.kind == META:
@@ -183,6 +213,7 @@ def read_file(path):
                     cut = struct.unpack("<qqQ", items[16][:24])
                     segments.pop()
                     continue
+                check_seal(stored, segment)
                 segment.range, cut = cut[2] and cut[:2], (*cut[:2], max(cut[2] - 1, 0))
             elif block.h.kind == SCHEMA and not segment.refused:
                 segments += [segment] if segment.first is block else []

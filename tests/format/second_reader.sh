@@ -77,6 +77,7 @@ for c in "$SRC"/tests/golden/*; do
 	*/refused.rls | */reserved.rls | */two-captures.rls) want=4 ;;
 	esac
 	case $c in
+	*/sealed) compare "golden: sealed" 0 --key "$TMP/examiner.key" --key "$SRC/tests/golden/sealed.root" "$c" ;;
 	*/encrypted) compare "golden: encrypted" 0 --key "$TMP/examiner.key" "$c" ;;
 	*) compare "golden: $(basename "$c")" "$want" "$c" ;;
 	esac
@@ -122,6 +123,20 @@ cat "$TMP"/secret/*.rls >"$TMP/broken.rls"
 size=$(wc -c <"$TMP/broken.rls")
 printf '\125\252' | dd of="$TMP/broken.rls" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
 compare "encrypted and broken" 4 --key "$TMP/eve.key" "$TMP/broken.rls"
+
+# A second opinion on seals, and of who has another host's root.
+"$REEL" keygen --host --to "$TMP/eve.pub" --state "$TMP/state" -o "$TMP/host.root" >/dev/null
+for seed in 1 2; do
+	t_ok "gen" "$GEN" -o "$TMP/sealed" -n 2000 -s $seed --segment-size 20000 --seal "$TMP/state" \
+		--encrypt-to "$TMP/eve.pub"
+done
+compare "sealed" 0 --key "$TMP/eve.key" --key "$TMP/host.root" "$TMP/sealed"
+for f in "$TMP"/sealed/*.rls; do
+	size=$(wc -c <"$f")
+	printf '\125\252' | dd of="$f" bs=1 seek=$((size - 80)) conv=notrunc 2>/dev/null
+	break
+done
+t_status "a wrong tag is seen" 4 "$PYTHON" "$SECOND" --key "$TMP/eve.key" --key "$TMP/host.root" "$TMP/sealed"
 
 # What is broken costs both the same.
 size=$(wc -c <"$TMP/all.rls")

@@ -15,6 +15,8 @@ for c in *.rls */; do
 	# shellcheck disable=SC2086
 	"$reel" info $key "$c" >"${c%.rls}.info" 2>&1
 	# shellcheck disable=SC2086
+	[ "$c" != sealed ] || key="--key $secret --key sealed.root"
+	# shellcheck disable=SC2086
 	"$reel" verify $key "$c" >"${c%.rls}.verify" 2>&1
 	echo "status $?" >>"${c%.rls}.verify"
 done

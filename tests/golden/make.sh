@@ -13,6 +13,14 @@ rm -rf ./*.rls ./*/
 	>/dev/null
 "$bench/gen" -o encrypted -n 1500 -s 12 --loss --rate 700 --segment-size 12K --cpus 2 --in-line \
 	--encrypt-to examiner.pub >/dev/null
+state=$(mktemp -u) && rm -f sealed.root
+"$reel" keygen --host --to examiner.pub --state "$state" -o sealed.root >/dev/null
+sed -i 's/^host .*/host generated/' sealed.root
+for run in 1 2; do
+	"$bench/gen" -o sealed -n 400 -s "$run" --rate 500 --segment-size 16K --latency-ms 300 --cpus 2 \
+		--in-line --seal "$state" --start "$((1750000000 + 3600 * run))000000000" >/dev/null
+done
+rm -f "$state"
 one=$(find losses -name '*-000001-*')
 size=$(stat -c %s "$one")
 end=$(grep -abo RLB1 "$one" | tail -n 1 | cut -d: -f1)
