@@ -75,8 +75,8 @@ struct reel_plain {
 
 /*
  * Decrypts the whole block, so that b is as if it had been plain, and valid as long as PLAIN is
- * left alone. c NULL: a plain block stays as it is; one that is encrypted gives -ENOKEY. Else a plain
- * one has no place there: -EBADMSG.
+ * left alone. c NULL: a plain block stays as it is; one that is encrypted gives -ENOKEY. Else a
+ * plain one has no place there: -EBADMSG.
  */
 int reel_crypt_open(const struct reel_crypt *c, struct reel_block *b, struct reel_plain *plain,
 		    struct reel_err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the parts of encryption share: the cipher (crypt.c), the keys of a segment (crypt_keys.c). */
+/* What the parts of encryption share: the cipher (crypt.c), a segment's keys (crypt_keys.c). */
 #ifndef REEL_FORMAT_CRYPT_IMPL_H
 #define REEL_FORMAT_CRYPT_IMPL_H
 

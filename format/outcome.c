@@ -99,7 +99,8 @@ static bool touches(const struct reel_reader *r, const struct reel_segment *s,
 	    f->from.kind == REEL_BOOTTIME || f->to.kind == REEL_BOOTTIME)
 		return true;
 	reel_segment_range(r, s, &from, &to);
-	/* Of one that is closed nothing was read; what a torn end lacks came behind its last event and before the next segment. */
+	/* Of one that is closed nothing was read; what a torn end lacks came behind its last event
+	 * and before the next segment. */
 	if (s->ending != REEL_DAMAGED && !s->is_closed)
 		from = to;
 	if (s + 1 < &r->segments[source->first_segment + source->n_segments])

@@ -119,7 +119,8 @@ static void text_recipients(struct info *x)
 	reel_recipients_format(s->meta, ids);
 	put_line(x, "encrypted", "to %s", ids);
 	if (s->closed_segments)
-		put_line(x, "", "%llu of %u segments cannot be read: no key that opens them was given",
+		put_line(x, "",
+			 "%llu of %u segments cannot be read: no key that opens them was given",
 			 (unsigned long long)s->closed_segments, s->source->n_segments);
 }
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #define HAS_EVENTS "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'event'"
-#define PATHS	   "SELECT DISTINCT CAST(path AS TEXT) FROM capture ORDER BY id LIMIT 1024"
-#define IDS	   "SELECT lower(capture_id) FROM capture"
+#define PATHS "SELECT DISTINCT CAST(path AS TEXT) FROM capture ORDER BY id LIMIT 1024"
+#define IDS "SELECT lower(capture_id) FROM capture"
 
 struct places {
 	char **v;
@@ -100,8 +100,8 @@ static void keep_right_ones(sqlite3 *db, struct reel_captures *captures, struct 
 	for (unsigned i = 0; i < p->n; i++) {
 		struct reel_err why;
 		struct reel_reader *r;
-		int opened = reel_reader_open_all(&p->v[i], 1, reel_captures_keys(captures), &r,
-						  &why);
+		int opened =
+			reel_reader_open_all(&p->v[i], 1, reel_captures_keys(captures), &r, &why);
 		bool is_right = opened == 0;
 
 		if (opened == -ENOKEY)

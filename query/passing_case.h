@@ -22,9 +22,9 @@ bool passing_case_has(const char *name);
 bool passing_case_is_named(const char *sql);
 
 /*
- * PROGRAM is what is run as `PROGRAM replay --no-rules -o CASE [--key FILE] CAPTURE`; what it says goes to our
- * standard error, or nowhere if QUIET. *STOP ends it early. -EINTR: it did; -EIO: it failed,
- * and has said why.
+ * PROGRAM is what is run as `PROGRAM replay --no-rules -o CASE --key FILE ... CAPTURE`; what it
+ * says goes to our standard error, or nowhere if QUIET. *STOP ends it early. -EINTR: it did; -EIO:
+ * it failed, and has said why.
  */
 int passing_case_make(struct passing_case *c, const char *program, const char *capture,
 		      const struct reel_strings *keys, bool quiet, const volatile int *stop,

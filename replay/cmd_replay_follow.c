@@ -210,10 +210,9 @@ int replay_follow(struct replay *r, int fd)
 	if (result == 0)
 		result = follow_watch_take(&f->watch, r->rules);
 	if (result == 0)
-		result = fd >= 0 ?
-				 reel_walk_stream(fd, &all, r->keys, &f->walk, &err) :
-				 reel_walk_follow(r->args.v[0], &all, r->keys, &replay_stop, &f->walk,
-						  &err);
+		result = fd >= 0 ? reel_walk_stream(fd, &all, r->keys, &f->walk, &err) :
+				   reel_walk_follow(r->args.v[0], &all, r->keys, &replay_stop,
+						    &f->walk, &err);
 	if (result == 0) {
 		reel_walk_wait(f->walk, &wait);
 		result = run(f, &err);

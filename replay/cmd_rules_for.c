@@ -216,8 +216,8 @@ int rules_put_for(struct reel_out *o, const struct rules_options *options, struc
 			r = reel_err_set(err, -ENOMEM, "no memory for captures");
 	}
 	if (r == 0)
-		r = reel_reader_open_all(paths, (unsigned)options->captures.n, options->keys, &reader,
-					 err);
+		r = reel_reader_open_all(paths, (unsigned)options->captures.n, options->keys,
+					 &reader, err);
 	if (r == 0)
 		r = findings_new(&fo, &findings, err);
 	if (r == 0)

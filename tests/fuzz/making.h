@@ -25,8 +25,8 @@ struct making {
 	uint8_t head[TAPE_TAG_BYTES];
 	struct tape_row rows[ROWS];
 	unsigned n_rows;
-	const struct reel_public_key *to;	/* NULL: it is plain */
-	uint8_t key[TAPE_KEY_BYTES];		/* of the block with this sequence */
+	const struct reel_public_key *to; /* NULL: it is plain */
+	uint8_t key[TAPE_KEY_BYTES];	  /* of the block with this sequence */
 	uint64_t key_sequence;
 };
 
@@ -133,7 +133,8 @@ static inline bool put_piece(struct making *m, const struct piece *p, const uint
 	h.segment = m->segment;
 	h.sequence = m->sequence += p->skip;
 	h.bloom_bytes = bloom_bytes;
-	h.header_bytes = (uint16_t)((TAPE_HEADER_MIN + secret_bytes + bloom_bytes + 7) & ~(size_t)7);
+	h.header_bytes =
+		(uint16_t)((TAPE_HEADER_MIN + secret_bytes + bloom_bytes + 7) & ~(size_t)7);
 	h.ts_min = p->ts_min + high;
 	h.ts_max = p->how & PIECE_FAR && p->ts_max == UINT32_MAX ? UINT64_MAX : p->ts_max + high;
 	h.settled = p->settled + high;

@@ -394,7 +394,7 @@ TEST(lengths_that_are_changed_are_seen)
 	forget(&m);
 }
 
-/* Who has no key can make a plain block with all sums right: it is not taken for one of the others. */
+/* Who has no key can make a plain block with all sums right: it is taken for none of the others. */
 TEST(a_plain_block_in_an_encrypted_segment_is_told)
 {
 	static struct account whole, now;
@@ -441,7 +441,7 @@ TEST(a_plain_block_in_an_encrypted_segment_is_told)
 	forget(&m);
 }
 
-/* A block in the place of another, all numbers and sums made to fit: its key is not that place's. */
+/* A block in the place of another, numbers and sums made to fit: its key is not that place's. */
 TEST(a_block_goes_in_no_other_place)
 {
 	struct reel_keys *keys = keys_of(ALICE);

@@ -67,7 +67,8 @@ TEST(what_fails_leaves_nothing)
 		char program[64];
 
 		REQUIRE(make_program(program, cases[i].commands));
-		CHECK_EQ(passing_case_make(&c, program, "x", &no_keys, true, &go_on, &err), cases[i].result);
+		CHECK_EQ(passing_case_make(&c, program, "x", &no_keys, true, &go_on, &err),
+			 cases[i].result);
 		CHECK(err.msg[0]);
 		CHECK_STR(c.directory, "");
 		CHECK(!exists(c.path));
@@ -82,7 +83,8 @@ TEST(a_program_that_is_not_there)
 	struct passing_case c;
 	struct reel_err err = { 0 };
 
-	CHECK_EQ(passing_case_make(&c, "/nonexistent/reel", "x", &no_keys, true, &go_on, &err), -ENOENT);
+	CHECK_EQ(passing_case_make(&c, "/nonexistent/reel", "x", &no_keys, true, &go_on, &err),
+		 -ENOENT);
 	CHECK_STR(c.directory, "");
 }
 
