@@ -16,7 +16,7 @@ enum {
 };
 
 /* Set by the recorder before it drains its rings for the last time. */
-__u32 user_ended;
+__u32 user_ended SEC(".data.user");
 
 struct user_frame {
 	__u64 thread;

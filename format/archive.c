@@ -2,6 +2,7 @@
 #include "format/archive.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +117,21 @@ static void add_own(struct reel_archive *a, struct reel_record *record)
 	a->stats.events++;
 }
 
+/* Somebody was there before us: one that is gone, or cannot be read, does not hold up the rest. */
+static int forget_oldest(struct reel_archive *a, struct reel_err *err)
+{
+	struct reel_record record;
+	char text[300];
+	int r, n = snprintf(text, sizeof(text), "the oldest segment was not as it was left: %s",
+			    err->msg);
+
+	(void)reel_record_begin(&record, reel_type_by_id(EV_warning));
+	reel_record_string(&record, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	add_own(a, &record);
+	r = put_own(a, err);
+	return r < 0 ? r : reel_directory_remove_oldest(&a->directory, err);
+}
+
 /* The record of what goes is on tape before it goes. */
 static int retire_oldest(struct reel_archive *a, struct reel_err *err)
 {
@@ -125,8 +141,10 @@ static int retire_oldest(struct reel_archive *a, struct reel_err *err)
 	struct ev_retired *retired;
 	int r = reel_directory_describe(&a->directory, f, &about, err);
 
-	if (r < 0)
+	if (r == -ENOMEM)
 		return r;
+	if (r < 0)
+		return forget_oldest(a, err);
 	retired = reel_record_begin(&record, reel_type_by_id(EV_retired));
 	retired->segment = about.segment;
 	retired->segment_number = f->number;
@@ -233,18 +251,36 @@ static int ended_by(struct reel_archive *a, int r)
 	return r;
 }
 
+/* What is written to a file that somebody has removed, or changed, is gone with it. */
+static int leave_bad_segment(struct reel_archive *a, struct reel_err *err)
+{
+	enum reel_segment_state state = reel_segment_look(&a->segment);
+
+	if (state == REEL_SEGMENT_WHOLE || !a->has_directory)
+		return 0;
+	a->stats.replaced++;
+	a->stats.replaced_state = state;
+	return change_segment(a, err);
+}
+
 int reel_archive_put(struct reel_archive *a, const struct reel_pack *p, uint64_t settled, int level,
 		     struct reel_err *err)
 {
-	uint64_t before = a->segment.totals.stored_bytes;
+	uint64_t before;
 	int r;
 
 	if (a->is_over) {
 		lose_pack(a, p);
 		return 0;
 	}
+	r = leave_bad_segment(a, err);
+	if (r < 0) {
+		lose_pack(a, p);
+		return ended_by(a, r);
+	}
 	if (settled < a->settled)
 		settled = a->settled;
+	before = a->segment.totals.stored_bytes;
 	for (;;) {
 		r = reel_segment_put_pack(&a->segment, p, settled, level, err);
 		if (!is_no_room(r) || make_room(a, err) < 0)

@@ -36,7 +36,7 @@ struct reel_scribe {
 	struct reel_err failed; /* code 0: all is well */
 	struct reel_writer_stats stats;
 	bool abandoned;
-	_Atomic uint64_t segment_bytes, segment_blocks;
+	_Atomic uint64_t segment_bytes, segment_blocks, replaced;
 	_Atomic unsigned rotations; /* asked for and not done yet */
 
 	/* The scribe's own thread. */
@@ -108,6 +108,7 @@ static void tell_progress(struct reel_scribe *s)
 	s->stats = stats;
 	s->segment_bytes = s->archive.segment.offset;
 	s->segment_blocks = s->archive.segment.n_rows;
+	s->replaced = s->archive.stats.replaced;
 }
 
 /* Called with the lock held. The first error is the one that is told, before its pack is free. */
@@ -246,6 +247,11 @@ bool reel_scribe_segment_is_full(const struct reel_scribe *s, uint64_t bytes)
 uint64_t reel_scribe_first_number(const struct reel_scribe *s)
 {
 	return s->first_number;
+}
+
+uint64_t reel_scribe_replaced(const struct reel_scribe *s)
+{
+	return s->replaced;
 }
 
 void reel_scribe_stats(struct reel_scribe *s, struct reel_writer_stats *ret)

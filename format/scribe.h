@@ -37,6 +37,8 @@ uint64_t reel_scribe_own_seq(struct reel_scribe *s);
 void reel_scribe_see_time(struct reel_scribe *s, uint64_t now_ns);
 void reel_scribe_see_clock(struct reel_scribe *s, uint64_t boottime_ns, int64_t realtime_ns);
 bool reel_scribe_segment_is_full(const struct reel_scribe *s, uint64_t bytes);
+/* Segments that the archive began by itself. */
+uint64_t reel_scribe_replaced(const struct reel_scribe *s);
 void reel_scribe_stats(struct reel_scribe *s, struct reel_writer_stats *ret);
 
 /* Both free it. close writes END. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -277,6 +278,18 @@ out:
 	free(raw);
 	free(block);
 	return r;
+}
+
+enum reel_segment_state reel_segment_look(const struct reel_segment_writer *s)
+{
+	struct stat st;
+
+	if (s->is_stream || fstat(s->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return REEL_SEGMENT_WHOLE;
+	if (!st.st_nlink)
+		return REEL_SEGMENT_REMOVED;
+	return (uint64_t)st.st_size == s->file_start + s->offset ? REEL_SEGMENT_WHOLE :
+								   REEL_SEGMENT_ALTERED;
 }
 
 int reel_segment_sync(struct reel_segment_writer *s, struct reel_err *err)

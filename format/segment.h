@@ -12,6 +12,7 @@
 #include "format/pack.h"
 #include "format/seal.h"
 #include "format/tape.h"
+#include "format/writer.h"
 
 struct reel_segment_writer {
 	int fd;				/* -1: no segment is open */
@@ -57,6 +58,8 @@ int reel_segment_put_pack(struct reel_segment_writer *s, const struct reel_pack 
 int reel_segment_put_end(struct reel_segment_writer *s, enum tape_end_reason reason,
 			 struct reel_err *err);
 
+/* Is the file still there, and as long as it was made? */
+enum reel_segment_state reel_segment_look(const struct reel_segment_writer *s);
 int reel_segment_sync(struct reel_segment_writer *s, struct reel_err *err);
 /* Closes the file and keeps what the next segment must know. */
 int reel_segment_close(struct reel_segment_writer *s, struct reel_err *err);

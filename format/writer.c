@@ -28,6 +28,7 @@ struct reel_writer {
 	uint64_t segment_bytes, segment_ns;
 	uint64_t segment_since_ns;
 	uint64_t segment_number;
+	uint64_t replaced; /* segments, of which segment_number knows */
 	uint64_t events;
 	uint64_t malformed, malformed_told;
 	uint64_t malformed_first, malformed_last;
@@ -285,6 +286,11 @@ int reel_writer_tick(struct reel_writer *w, uint64_t now_ns, struct reel_err *er
 	r = tell_malformed(w, false, err);
 	if (r < 0)
 		return r;
+	if (reel_scribe_replaced(w->scribe) != w->replaced) {
+		w->segment_number += reel_scribe_replaced(w->scribe) - w->replaced;
+		w->replaced = reel_scribe_replaced(w->scribe);
+		w->segment_since_ns = w->now_ns;
+	}
 	if (reel_scribe_segment_is_full(w->scribe, w->segment_bytes) ||
 	    w->now_ns - w->segment_since_ns >= w->segment_ns)
 		return reel_writer_rotate(w, err);

@@ -58,6 +58,9 @@ enum {
 #define REEL_LATENCY_NS (500ull * 1000 * 1000)
 #define REEL_SEGMENT_NS (3600ull * 1000 * 1000 * 1000)
 
+/* Others may have been at it. */
+enum reel_segment_state { REEL_SEGMENT_WHOLE, REEL_SEGMENT_REMOVED, REEL_SEGMENT_ALTERED };
+
 struct reel_writer_stats {
 	uint64_t events;
 	uint64_t malformed;		/* records refused; each is in a lost record */
@@ -73,6 +76,10 @@ struct reel_writer_stats {
 	uint64_t head_sequence;
 	uint8_t head[TAPE_TAG_BYTES];
 	uint8_t capture[TAPE_ID_BYTES];
+	/* Segments that others removed or altered while they were written, so that another was
+	 * begun, and what the last of them had become. */
+	uint64_t replaced;
+	enum reel_segment_state replaced_state;
 };
 
 int reel_writer_open(const struct reel_writer_options *o, struct reel_writer **ret,

@@ -94,7 +94,7 @@ void programs_detach(struct programs *p)
 		bpf_link__destroy(p->links[i]);
 		p->links[i] = NULL;
 	}
-	p->skeleton->bss->user_ended = 1;
+	p->skeleton->data_user->user_ended = 1;
 	/* Waits until no program runs that began before: it is the kernel's synchronize_rcu(). */
 	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }

@@ -18,11 +18,15 @@
 
 enum { RELEASE_BYTES = 256 << 10 };
 
+/* For a program that was interrupted in the midst of a record. */
+#define PATIENCE_NS (2000ull * 1000 * 1000)
+
 struct ring {
 	uint64_t *consumer;
 	const uint64_t *producer;
 	const uint8_t *data;
 	uint64_t bytes;
+	uint64_t at;	/* what was read; *consumer is the same, as long as it is ours alone */
 	uint64_t until; /* of this round */
 	uint64_t high_bytes;
 };
@@ -51,6 +55,7 @@ int rings_open(const struct programs *p, struct rings **ret, struct reel_err *er
 		if (map == MAP_FAILED)
 			goto failed;
 		ring->consumer = map;
+		ring->at = *ring->consumer;
 		map = mmap(NULL, r->page_bytes + 2 * ring->bytes, PROT_READ, MAP_SHARED, fd,
 			   (off_t)r->page_bytes);
 		if (map == MAP_FAILED) {
@@ -79,14 +84,23 @@ void rings_close(struct rings *r)
 	free(r);
 }
 
-/* A record that is reserved is finished within the same program's run: it is worth waiting for. */
+/*
+ * A record that is reserved is finished within the same program's run: it is worth waiting for. If
+ * it is none, because somebody has let the kernel write over it, the wait has an end.
+ */
 static uint32_t record_length(const uint8_t *at)
 {
 	const uint32_t *length = (const void *)at;
+	uint64_t deadline_ns = 0;
 	uint32_t value;
 
-	while ((value = __atomic_load_n(length, __ATOMIC_ACQUIRE)) & BPF_RINGBUF_BUSY_BIT)
+	while ((value = __atomic_load_n(length, __ATOMIC_ACQUIRE)) & BPF_RINGBUF_BUSY_BIT) {
+		if (!deadline_ns)
+			deadline_ns = now_boottime_ns() + PATIENCE_NS;
+		else if (now_boottime_ns() > deadline_ns)
+			break;
 		sched_yield();
+	}
 	return value;
 }
 
@@ -95,7 +109,7 @@ static int drain(struct ring *ring,
 			     struct reel_err *err),
 		 void *arg, struct round *round, struct reel_err *err)
 {
-	uint64_t at = *ring->consumer, released = at;
+	uint64_t at = ring->at, released = at;
 	int r = 0;
 
 	while (at < ring->until && r >= 0) {
@@ -103,6 +117,11 @@ static int drain(struct ring *ring,
 		uint32_t length = record_length(record);
 		uint32_t bytes = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 
+		if (length & BPF_RINGBUF_BUSY_BIT || bytes > ring->until - at) {
+			at = ring->until;
+			round->shifted++;
+			break;
+		}
 		at += (bytes + BPF_RINGBUF_HDR_SZ + 7) & ~7u;
 		if (!(length & BPF_RINGBUF_DISCARD_BIT)) {
 			r = take(arg, (const void *)(record + BPF_RINGBUF_HDR_SZ), bytes, err);
@@ -114,6 +133,7 @@ static int drain(struct ring *ring,
 			released = at;
 		}
 	}
+	ring->at = at;
 	__atomic_store_n(ring->consumer, at, __ATOMIC_RELEASE);
 	return r < 0 ? r : 0;
 }
@@ -132,7 +152,13 @@ int rings_round(struct rings *r,
 		unsigned percent;
 
 		ring->until = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
-		filled = ring->until - *ring->consumer;
+		/* The kernel may have written over what was not read. A record begins where the
+		 * producer is. */
+		if (__atomic_load_n(ring->consumer, __ATOMIC_RELAXED) != ring->at) {
+			ring->at = ring->until;
+			round.shifted++;
+		}
+		filled = ring->until - ring->at;
 		percent = (unsigned)(100 * filled / ring->bytes);
 		if (filled > ring->high_bytes)
 			ring->high_bytes = filled;

@@ -26,6 +26,7 @@ struct round {
 	uint64_t records;
 	uint64_t bytes;
 	unsigned fullest_percent; /* of any ring, when the round began */
+	unsigned shifted;	  /* rings that somebody else has read from, or tried to */
 };
 
 /*

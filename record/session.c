@@ -146,6 +146,7 @@ static int start_helper(struct session *s, struct reel_err *err)
 	int user_fds[USER_KEEP_FDS];
 	int r = 0;
 
+	guard_keep_from_children(s->programs);
 	s->lookaround.wishes = s->wishes;
 	s->lookaround.command = s->child.pid;
 	tasks[o.n_tasks++] = lookaround_host(&s->lookaround);
@@ -272,6 +273,8 @@ static int start(struct session *s, struct session_end *ret, struct reel_err *er
 		r = programs_attach(s->programs, err);
 	if (r == 0 && s->child.pid)
 		r = programs_follow(s->programs, s->child.pid, err);
+	if (r == 0)
+		r = guard_new(s->programs, &s->guard, err);
 	if (r == 0)
 		r = keyframes_start(s->programs, &s->keyframes, err);
 	if (r == 0)
@@ -457,6 +460,8 @@ static int go_on(struct session *s, struct session_end *ret, struct reel_err *er
 	while (!s->stop && r == 0) {
 		r = round_once(s, &round, err);
 		if (r == 0)
+			r = session_watch_round(s, &round, err);
+		if (r == 0)
 			r = session_look(s, now_boottime_ns(), err);
 		if (s->wishes->duration_ns &&
 		    now_boottime_ns() - s->since_ns >= s->wishes->duration_ns)
@@ -493,6 +498,8 @@ static int finish(struct session *s, struct reel_err *err)
 	s->helper = NULL;
 	if (r == 0)
 		r = session_keyframe_go_on(s, err);
+	if (r == 0)
+		r = session_balance(s, err);
 	if (r == 0)
 		r = sums_put_untold(s->sums, s->since_ns, &s->sink, err);
 	if (r == 0)
@@ -536,6 +543,7 @@ static void release(struct session *s)
 		reel_writer_abandon(s->writer);
 	rings_close(s->rings);
 	sums_free(s->sums);
+	guard_free(s->guard);
 	programs_free(s->programs);
 	hasher_free(s->hasher);
 	container_reader_free(s->containers);

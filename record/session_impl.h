@@ -8,6 +8,7 @@
 #include "record/confine.h"
 #include "record/container.h"
 #include "record/hash.h"
+#include "record/guard.h"
 #include "record/helper.h"
 #include "record/keyframe.h"
 #include "record/lookaround.h"
@@ -19,6 +20,7 @@ struct session {
 	const struct wishes *wishes;
 	const struct session_talk *talk;
 	struct programs *programs;
+	struct guard *guard;
 	struct rings *rings;
 	struct sums *sums;
 	struct reel_writer *writer;
@@ -69,6 +71,9 @@ struct session {
 	uint64_t quiet_kept, quiet_since_ns, quiet_mark_ns; /* see is_quiet() */
 	uint64_t warned_lost;
 	unsigned warned_ring;
+	bool others_read; /* from our rings */
+	uint64_t warned_replaced;
+	uint64_t round_ns; /* when the last one began, CLOCK_MONOTONIC */
 	bool warned_memory, warned_disk, warned_helper;
 
 	bool probes; /* the user class is wanted */
@@ -93,10 +98,13 @@ int session_keyframe_go_on(struct session *s, struct reel_err *err);
 void session_keyframe_shows(struct session *s, uint32_t pid);
 int session_put_coverage(struct session *s, struct reel_err *err);
 
-/* session_watch.c: once a second. */
+/* session_watch.c: each round, and once a second. */
+int session_watch_round(struct session *s, const struct round *round, struct reel_err *err);
 int session_look(struct session *s, uint64_t now_ns, struct reel_err *err);
 int session_warn(struct session *s, struct reel_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* After the end: do the sums of what was seen and what came agree? */
+int session_balance(struct session *s, struct reel_err *err);
 void session_state_read(struct session *s, uint64_t now_ns);
 
 #endif

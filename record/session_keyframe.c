@@ -239,6 +239,10 @@ int session_put_coverage(struct session *s, struct reel_err *err)
 {
 	struct coverage_put p = { s, err };
 	int r = programs_hooks(s->programs, put_hook, &p);
+	struct hook maps;
 
+	guard_coverage(s->guard, &maps);
+	if (r == 0)
+		r = put_hook(&p, &maps);
 	return r < 0 ? r : put_filters(s, err);
 }

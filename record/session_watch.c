@@ -19,6 +19,8 @@ enum {
 };
 
 #define SECOND_NS 1000000000ull
+/* So long no round takes, but of a recorder that does not run. */
+#define STALL_NS (2 * SECOND_NS)
 
 int session_warn(struct session *s, struct reel_err *err, const char *fmt, ...)
 {
@@ -152,6 +154,75 @@ static bool is_quiet(struct session *s, uint64_t now_ns)
 	return true;
 }
 
+/* Somebody stops us, or lets us starve. Sleep of the whole machine is not of this clock. */
+static int watch_pace(struct session *s, struct reel_err *err)
+{
+	uint64_t now_ns = now_monotonic_ns(), ms = (now_ns - s->round_ns) / 1000000;
+	bool is_late = s->round_ns && now_ns - s->round_ns >= STALL_NS;
+
+	s->round_ns = now_ns;
+	if (!is_late)
+		return 0;
+	return session_warn(s, err,
+			    "the recorder did not run for %llu.%03llu s until now: it was stopped, "
+			    "or had no CPU or disk",
+			    (unsigned long long)ms / 1000, (unsigned long long)ms % 1000);
+}
+
+int session_watch_round(struct session *s, const struct round *round, struct reel_err *err)
+{
+	int r = watch_pace(s, err);
+
+	if (r < 0 || !round->shifted || s->others_read)
+		return r;
+	s->others_read = true;
+	return session_warn(s, err,
+			    "somebody else has read from a ring: what is missing is counted "
+			    "as lost at the end");
+}
+
+int session_balance(struct session *s, struct reel_err *err)
+{
+	uint64_t surplus = sums_balance(s->sums, s->others_read);
+
+	return surplus ? session_warn(s, err,
+				      "%llu records more came out of the rings than the kernel "
+				      "programs have made: somebody else has put them there",
+				      (unsigned long long)surplus) :
+			 0;
+}
+
+static int watch_programs(struct session *s, struct reel_err *err)
+{
+	char what[200];
+	int r = 0;
+
+	while (r == 0 && guard_look(s->guard, s->programs, what, sizeof(what))) {
+		r = session_warn(s, err, "%s", what);
+		/* What it means for rules is in coverage. */
+		if (r == 0)
+			r = session_put_coverage(s, err);
+	}
+	return r;
+}
+
+static int watch_segment(struct session *s, struct reel_err *err)
+{
+	static const char *const whats[] = {
+		[REEL_SEGMENT_REMOVED] = "removed",
+		[REEL_SEGMENT_ALTERED] = "cut or written to",
+	};
+	const struct reel_writer_stats *written = &s->state.written;
+
+	if (written->replaced == s->warned_replaced)
+		return 0;
+	s->warned_replaced = written->replaced;
+	return session_warn(s, err,
+			    "a segment was %s by somebody else while it was written: another one "
+			    "was begun",
+			    whats[written->replaced_state]);
+}
+
 int session_look(struct session *s, uint64_t now_ns, struct reel_err *err)
 {
 	int r = 0;
@@ -167,6 +238,10 @@ int session_look(struct session *s, uint64_t now_ns, struct reel_err *err)
 	if (s->anchors)
 		anchors_look(s->anchors, &s->state.written, now_ns);
 	r = warn(s, err);
+	if (r == 0)
+		r = watch_programs(s, err);
+	if (r == 0)
+		r = watch_segment(s, err);
 	if (r == 0 && (now_ns - s->minute_ns >= 60 * SECOND_NS || is_quiet(s, now_ns))) {
 		s->minute_ns = now_ns;
 		r = tapeclock_put(&s->record, CLOCK_EACH_MINUTE, &s->sink, err);

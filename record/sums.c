@@ -12,6 +12,7 @@
 struct telling {
 	uint64_t told;		     /* of what the programs count as untold */
 	uint64_t count, first, last; /* untold again */
+	bool told_taken;
 };
 
 struct sums {
@@ -23,6 +24,7 @@ struct sums {
 	uint64_t missed_told;
 	struct {
 		uint64_t kept[CLASSES];
+		uint64_t taken[CLASSES]; /* from the rings, by others */
 		struct telling telling[CLASSES];
 	} cpus[];
 };
@@ -83,7 +85,7 @@ struct sum sums_get(const struct sums *s, unsigned cpu, unsigned class_id)
 		.kept = s->cpus[cpu].kept[class_id],
 		.folded = c->folded[class_id],
 		.filtered = c->filtered[class_id],
-		.lost = c->lost[class_id],
+		.lost = c->lost[class_id] + s->cpus[cpu].taken[class_id],
 		.seen = c->extra[class_id] - c->no_event[class_id],
 	};
 
@@ -183,8 +185,28 @@ static int put_lost(const struct sums *s, unsigned cpu, unsigned class_id, enum 
 	return record_put(sink, s->record, err);
 }
 
-static int put_untold(struct sums *s, unsigned cpu, unsigned k, const struct record_sink *sink,
-		      struct reel_err *err)
+uint64_t sums_balance(struct sums *s, bool others_read)
+{
+	uint64_t surplus = 0;
+
+	for (unsigned cpu = 0; cpu < s->n_cpus; cpu++) {
+		for (unsigned k = 1; k < CLASS_SOFTIRQ; k++) {
+			struct sum sum = sums_get(s, cpu, k);
+			uint64_t known = sum.kept + sum.folded + sum.filtered + sum.lost;
+
+			if (k == EV_CLASS_tape)
+				continue;
+			if (known < sum.seen && others_read)
+				s->cpus[cpu].taken[k] = sum.seen - known;
+			else if (known > sum.seen)
+				surplus += known - sum.seen;
+		}
+	}
+	return surplus;
+}
+
+static int put_untold(struct sums *s, unsigned cpu, unsigned k, uint64_t since_ns,
+		      const struct record_sink *sink, struct reel_err *err)
 {
 	const struct cpu_counts *c = programs_counts(s->programs, cpu);
 	struct telling *t = &s->cpus[cpu].telling[k];
@@ -204,6 +226,11 @@ static int put_untold(struct sums *s, unsigned cpu, unsigned k, const struct rec
 		if (r == 0)
 			t->count = t->last = 0;
 	}
+	if (r == 0 && s->cpus[cpu].taken[k] && !t->told_taken) {
+		r = put_lost(s, cpu, k, LOSS_STOPPED, since_ns, now_boottime_ns(),
+			     s->cpus[cpu].taken[k], sink, err);
+		t->told_taken = r == 0;
+	}
 	return r;
 }
 
@@ -215,7 +242,7 @@ int sums_put_untold(struct sums *s, uint64_t since_ns, const struct record_sink 
 
 	for (unsigned cpu = 0; cpu < s->n_cpus && r == 0; cpu++)
 		for (unsigned k = 0; k < CLASSES && r == 0; k++)
-			r = put_untold(s, cpu, k, sink, err);
+			r = put_untold(s, cpu, k, since_ns, sink, err);
 	/* Of which CPU and class they would have been nobody knows. */
 	if (r == 0 && missed > s->missed_told) {
 		r = put_lost(s, EV_NO_CPU, 0, LOSS_MISSED_RUN, since_ns, now_boottime_ns(),

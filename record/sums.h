@@ -21,6 +21,7 @@ enum loss_cause {
 	LOSS_MALFORMED,
 	LOSS_DISK_FULL,
 	LOSS_WRITE_ERROR,
+	LOSS_STOPPED,
 };
 
 struct sum {
@@ -44,6 +45,12 @@ struct sum sums_of_all(const struct sums *s);
 
 /* As counters records: for each CPU and class that has any. */
 int sums_put(const struct sums *s, const struct record_sink *sink, struct reel_err *err);
+
+/*
+ * After the end. If others have read from the rings, what is missing in the sums did not reach us,
+ * and is lost. Returns how many records came that no program has made.
+ */
+uint64_t sums_balance(struct sums *s, bool others_read);
 
 /*
  * After the end: losses that no program had the occasion to tell any more, and missed runs. What

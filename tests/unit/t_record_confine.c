@@ -42,13 +42,13 @@ static void open_elsewhere(void *arg)
 	EXPECT_ERRNO(openat(outside, "file", O_WRONLY | O_CREAT, 0600), EACCES);
 	EXPECT_ERRNO(open("capture/../elsewhere/file", O_WRONLY | O_CREAT, 0600), EACCES);
 	EXPECT_ERRNO(mkdir("elsewhere/directory", 0700), EACCES);
-	EXPECT_ERRNO(unlink("elsewhere/there"), EACCES);
+	EXPECT_ERRNO(unlinkat(AT_FDCWD, "elsewhere/there", 0), EACCES);
 	/* Moving something out of the capture is refused as well. */
 	EXPECT(close(open("capture/out", O_WRONLY | O_CREAT, 0600)) == 0);
 	EXPECT(rename("capture/out", "elsewhere/out") < 0);
-	EXPECT(link("capture/out", "elsewhere/out") < 0);
-	EXPECT(link("elsewhere/there", "capture/there") < 0);
-	EXPECT(unlink("capture/out") == 0);
+	EXPECT(linkat(AT_FDCWD, "capture/out", AT_FDCWD, "elsewhere/out", 0) < 0);
+	EXPECT(linkat(AT_FDCWD, "elsewhere/there", AT_FDCWD, "capture/there", 0) < 0);
+	EXPECT(unlinkat(AT_FDCWD, "capture/out", 0) == 0);
 	/* What was open stays so. */
 	EXPECT(read(before, &byte, 1) == 1);
 }
@@ -100,8 +100,8 @@ static void *write_in_capture(void *arg)
 	EXPECT(posix_fallocate(fd, 0, 65536) == 0);
 	EXPECT(ftruncate(fd, 5) == 0 && fstat(fd, &st) == 0 && st.st_size == 5);
 	EXPECT(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
-	EXPECT(statvfs("capture", &fs) == 0 && fstatvfs(fd, &fs) == 0);
-	EXPECT(renameat(directory, "new", directory, "renamed") == 0);
+	EXPECT(statvfs("capture", &fs) == 0);
+	EXPECT(rename("capture/new", "capture/renamed") == 0);
 	EXPECT(mkdirat(directory, "kept", 0700) == 0);
 	if (confine_landlock_abi() != 1)
 		EXPECT(linkat(directory, "renamed", directory, "kept/linked", 0) == 0);

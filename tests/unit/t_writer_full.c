@@ -6,6 +6,7 @@
  */
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/unit/capture.h"
@@ -210,7 +211,7 @@ TEST(and_so_it_is_with_a_thread)
 		check_room(room, false, 1 + room % 300);
 }
 
-/* A segment that cannot be retired, since somebody has removed it: the disk has room, but no more
+/* A segment that cannot be retired, since a directory has its name: the disk has room, but no more
  * is written, and what is refused from then on is told all the same. */
 TEST(what_fails_beside_the_tape_is_an_end_too)
 {
@@ -230,8 +231,10 @@ TEST(what_fails_beside_the_tape_is_an_end_too)
 	}
 	gone = o.taken;
 	CHECK_EQ(unlink(oldest), 0);
+	CHECK_EQ(mkdir(oldest, 0700), 0);
 	offer_all(&o, 200);
 	CHECK(o.refused > 0);
+	CHECK_EQ(rmdir(oldest), 0);
 	say_refused(&o);
 	CHECK_EQ(reel_writer_close(o.t.w, &o.t.err), o.failed);
 	told = read_back(w.directory);
