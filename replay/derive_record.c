@@ -35,9 +35,9 @@ static bool give_host(struct finder *f, struct found *ret)
 	struct reel_field addr;
 	uint64_t family;
 
-	if (f->ev->type->id != EV_connect || !derive_has_own(f->ev, "addr", &addr))
+	if (f->ev->type->id != EV_connect || !derive_has_own(f->e, f->ev, "addr", &addr))
 		return false;
-	family = derive_own_number(f->ev, "family");
+	family = derive_own_number(f->e, f->ev, "family");
 	if (!family && f->ev->flags & EV_FAULT)
 		return give_unknown(f->e, ret, BLIND_FAULT);
 	if (family != AF_INET && family != AF_INET6)
