@@ -389,14 +389,13 @@ def check_recorder(suite):
     recorder.wait()
     f.end()
 
-    recorder = subprocess.Popen([REEL, "record", "-q", "-o", "-", "-d", "5"],
+    recorder = subprocess.Popen([REEL, "record", "-q", "-o", "-", "-n", "quietcat", "-d", "5"],
                                 stdout=subprocess.PIPE)
     replay = subprocess.Popen([REEL, "replay", "--json", "--follow", "-r", "r.policy", "-"],
                               stdin=recorder.stdout, stdout=subprocess.PIPE)
     recorder.stdout.close()
     time.sleep(2)
-    with open("bait", encoding="utf-8"):
-        pass
+    subprocess.run(["./quietcat", "bait"], check=True)
     line = json.loads(replay.stdout.readline())
     check_late(suite, "and through a pipe", [(time.time(), line)])
     replay.stdout.read()
