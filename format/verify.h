@@ -7,7 +7,7 @@
  * Memory: what one block takes, the table of one segment (4 MB at most), 24 bytes a CPU, and the
  * lists of findings, which are cut; and 200 bytes for each run that is sealed.
  *
- * Time: for seals also a step of 0.3 us for each block of their runs that lies before those that
+ * Time: for seals also a step of 0.4 us for each block of their runs that lies before those that
  * are here, and for each run of the host before; REEL_SEAL_STEPS_MAX in all.
  */
 #ifndef REEL_FORMAT_VERIFY_H

@@ -238,6 +238,10 @@ def main():
             # between and behind the blocks; and that must be said.
             is_same = sorted(map(bytes, before)) == sorted(map(bytes, read_files(OUT)))
             ok = reached == last and (is_same or any(c["findings"] for c in said))
+        elif whole and change is move_blocks and reached == last:
+            # Put before a META it is of no capture, which is damage; the capture is as it was.
+            ok = status == 3 and any(not c["capture"] and c["damages"] for c in said) and all(
+                bytes(b) in bytes(a) for b, a in zip(before, read_files(OUT)))
         elif whole:
             # A run's end is an end: whatever came behind may never have been.
             ok = first - 1 in ends and reached == first - 1
