@@ -157,9 +157,10 @@ int reel_crypt_open(const struct reel_crypt *c, struct reel_block *b, struct ree
 	if (r < 0)
 		goto out;
 	n = b->h.stored_bytes - TAPE_MAC_BYTES;
-	if (plain->room < n + b->h.bloom_bytes) {
+	/* One more, so that there is an address even of a body without bytes. */
+	if (plain->room < n + b->h.bloom_bytes + 1) {
 		free(plain->bytes);
-		plain->room = n + b->h.bloom_bytes;
+		plain->room = n + b->h.bloom_bytes + 1;
 		plain->bytes = malloc(plain->room);
 		if (!plain->bytes) {
 			plain->room = 0;

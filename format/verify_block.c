@@ -160,7 +160,7 @@ static void take_record(struct verifier *x, uint32_t run, uint32_t i)
 	if (ev.type->id == EV_clock) {
 		const struct ev_clock *clock = reel_event_as(&ev, &scratch, sizeof(scratch.clock));
 
-		chain->wall_offset_ns = clock->realtime - (int64_t)ev.ts;
+		chain->wall_offset_ns = (uint64_t)clock->realtime - ev.ts;
 	} else if (ev.type->id == EV_lost) {
 		const struct ev_lost *lost = reel_event_as(&ev, &scratch, sizeof(scratch.lost));
 

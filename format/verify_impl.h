@@ -57,7 +57,7 @@ struct verify_chain {
 	bool range_is_over;		/* of sealed blocks */
 	bool was_sealed;		/* its last segment, */
 	unsigned n_runs, last_run;	/* and the runs that are; which of all is the last */
-	int64_t wall_offset_ns;		/* wall time less boottime, as far as it is known */
+	uint64_t wall_offset_ns;	/* wall time less boottime, mod 2^64, if it is known */
 	int64_t wall_ns;		/* the latest of its events */
 	const struct reel_file *last_file;
 };

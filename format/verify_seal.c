@@ -190,7 +190,7 @@ void verify_seal_segment(struct verifier *x)
 	struct verify_chain *chain = &x->chains[x->at];
 
 	x->seal.at = -1;
-	chain->wall_offset_ns = x->meta.start.realtime_ns - (int64_t)x->meta.start.boottime_ns;
+	chain->wall_offset_ns = (uint64_t)x->meta.start.realtime_ns - x->meta.start.boottime_ns;
 	if (!x->meta.is_sealed || x->meta.minor < 1) {
 		if (chain->was_sealed && chain->run == x->meta.run)
 			verify_damage(x, "this segment is not sealed, but its run is");
@@ -259,7 +259,7 @@ void verify_seal_block_done(struct verifier *x)
 	struct verify_chain *chain = &x->chains[x->at];
 	struct verify_run *run = x->seal.at < 0 ? NULL : &x->seal.runs[x->seal.at];
 	const struct tape_header *h = &x->b.h;
-	int64_t wall_ns = (int64_t)h->ts_max + chain->wall_offset_ns;
+	int64_t wall_ns = (int64_t)(h->ts_max + chain->wall_offset_ns);
 
 	if (h->kind == TAPE_META && !h->ts_max)
 		wall_ns = x->meta.start.realtime_ns;
