@@ -166,6 +166,12 @@ $(O)/reel.so: $(rooms:%=$(O)/so/libreel-%.a)
 	$(Q)$(CC) $(loadable) -shared -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs \
 		-Wl,-u,sqlite3_reel_init $(LDFLAGS) -o $@ $^ $(libs_needed)
 
+# It stands before the C library, and makes its calls fail.
+$(O)/fault.so: tests/crash/fault.c tests/crash/fault.h Makefile
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(common) -O2 -fPIC -shared -U_FORTIFY_SOURCE $(CPPFLAGS) $(CFLAGS) -o $@ $<
+
 # The kernel's headers know the calls of each ABI; x32 has the numbers of x86_64 and some of its own,
 # all with one bit set that the tables leave out.
 header_x86_64 := unistd_64.h
@@ -204,7 +210,7 @@ $(skeleton): $(gen)/reel.bpf.o
 # The other flavours ------------------------------------------------------------------------------
 
 programs: all $(unit:%=$(O)/unit/%) $(record_unit:%=$(O)/unit/%) \
-	$(bench:%=$(O)/bench/%) $(record_bench:%=$(O)/bench/%) $(e2e:%=$(O)/e2e/%)
+	$(bench:%=$(O)/bench/%) $(record_bench:%=$(O)/bench/%) $(e2e:%=$(O)/e2e/%) $(O)/fault.so
 
 clang: $(O)/clang/reel $(O)/clang/reel-record $(unit:%=$(O)/clang/unit/%) \
 	$(record_unit:%=$(O)/clang/unit/%) $(bench:%=$(O)/clang/bench/%) \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Captures that end badly, and what is left of them. Events are opens with a number each, from 1 on,
- * so that it is known which are there.
+ * Captures that end badly, and what is left of them. Events are opens with a number each, from 1
+ * on, so that it is known which are there.
  */
 #ifndef REEL_TESTS_BENCH_LIB_CRASH_H
 #define REEL_TESTS_BENCH_LIB_CRASH_H
@@ -46,8 +46,8 @@ void crash_offer_more(struct crash_run *run);
 
 struct crash_found {
 	uint64_t first, last, events, clocks, retired, damages, segments;
-	uint64_t last_ts;		/* of the last event */
-	uint64_t lost, lost_events;	/* of all classes; of that of the events */
+	uint64_t last_ts;	    /* of the last event */
+	uint64_t lost, lost_events; /* of all classes; of that of the events */
 	enum reel_ending ending;
 	uint64_t end_reason;
 	bool has_end;

@@ -170,8 +170,9 @@ int main(int argc, char **argv)
 		all.secrets += d->secrets;
 		all.ticks_left_out += d->ticks_left_out;
 	}
-	printf("{\"seconds\":%.1f,\"getppid\":%" PRIu64 ",\"files\":%" PRIu64 ",\"children\":%" PRIu64
-	       ",\"secrets\":%" PRIu64 ",\"ticks_left_out\":%" PRIu64 "}\n",
+	printf("{\"seconds\":%.1f,\"getppid\":%" PRIu64 ",\"files\":%" PRIu64
+	       ",\"children\":%" PRIu64 ",\"secrets\":%" PRIu64 ",\"ticks_left_out\":%" PRIu64
+	       "}\n",
 	       (double)(now_ns() - begin) / 1e9, all.getppid, all.files, all.children, all.secrets,
 	       all.ticks_left_out);
 	return 0;
