@@ -46,7 +46,7 @@ void crash_offer_more(struct crash_run *run);
 
 struct crash_found {
 	uint64_t first, last, events, clocks, retired, damages, segments;
-	uint64_t last_ts;	    /* of the last event */
+	uint64_t whole;		    /* from first up to this one none is missing */
 	uint64_t lost, lost_events; /* of all classes; of that of the events */
 	enum reel_ending ending;
 	uint64_t end_reason;

@@ -22,8 +22,11 @@ static void check_numbers(struct crash_found *f, uint64_t *numbers)
 	qsort(numbers, f->events, sizeof(*numbers), by_number);
 	f->first = numbers[0];
 	f->last = numbers[f->events - 1];
-	for (uint64_t i = 1; i < f->events; i++)
+	f->whole = f->first;
+	for (uint64_t i = 1; i < f->events; i++) {
+		f->whole += numbers[i] == f->whole + 1;
 		f->in_order &= numbers[i] == numbers[i - 1] + 1;
+	}
 }
 
 static void note_lost(struct crash_found *f, const struct ev_lost *at)
@@ -51,8 +54,6 @@ static int read_events(struct reel_walk *walk, struct crash_found *f, struct ree
 			note_lost(f, (const void *)ev.fixed);
 		if (ev.type->id != EV_open)
 			continue;
-		if (ev.ts > f->last_ts)
-			f->last_ts = ev.ts;
 		if (f->events == room) {
 			room = room ? 2 * room : 1024;
 			numbers = reallocarray(numbers, room, sizeof(*numbers));
