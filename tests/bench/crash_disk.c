@@ -4,10 +4,10 @@
  *
  *	crash_disk -o DIR --marks DEVICE --at OFFSET [--sync POLICY] [-n ROUNDS] ...
  *
- * After each round it puts a mark on the disk, outside of the file system: up to which event all had
- * been written when the round was over, and its time. So whoever knows in what order the disk was
- * written knows at each moment what had been promised. Time is made up, 100 ms a round, so that five
- * seconds pass in a moment.
+ * After each round it puts a mark on the disk, outside of the file system: up to which event all
+ * had been written when the round was over, and its time. So whoever knows in what order the disk
+ * was written knows at each moment what had been promised. Time is made up, 100 ms a round, so that
+ * five seconds pass in a moment.
  */
 #include <errno.h>
 #include <fcntl.h>

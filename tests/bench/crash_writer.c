@@ -83,8 +83,8 @@ static int check(const char *path)
 		fprintf(stderr, "crash_writer: %s\n", err.msg);
 		return 1;
 	}
-	printf("first=%llu last=%llu whole=%llu events=%llu clocks=%llu lost=%llu retired=%llu segments=%llu "
-	       "damages=%llu ending=%s reason=%s\n",
+	printf("first=%llu last=%llu whole=%llu events=%llu clocks=%llu lost=%llu retired=%llu "
+	       "segments=%llu damages=%llu ending=%s reason=%s\n",
 	       (unsigned long long)f.first, (unsigned long long)f.last, (unsigned long long)f.whole,
 	       (unsigned long long)f.events, (unsigned long long)f.clocks,
 	       (unsigned long long)f.lost, (unsigned long long)f.retired,

@@ -1,14 +1,14 @@
 #!/bin/sh
 # timeout: 250
 # Calls of the writer that fail, one after the other: errors of the disk, a full one, a quota, half a
-# write, a sync that fails, interruptions. Here one in FAULT_PART (40) of all calls, by chance; "make
+# write, a sync that fails, interruptions. Here one in FAULT_PART (60) of all calls, by chance; "make
 # crash" tries each.
 
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
 fault=$(dirname "$REEL")/fault.so
 seed=$(date +%s)
-LD_PRELOAD=$fault "$BENCH/crash_faults" -o "$TMP/faults" --part "${FAULT_PART:-40}" --seed "$seed" \
+LD_PRELOAD=$fault "$BENCH/crash_faults" -o "$TMP/faults" --part "${FAULT_PART:-60}" --seed "$seed" \
 	>"$TMP/out" 2>"$TMP/err"
 status=$?
 [ -z "${REEL_TRIES:-}" ] || cat "$TMP/out" >>"$REEL_TRIES"

@@ -10,7 +10,7 @@ random, the last write torn. After each round the writer puts a mark beside the 
 the notes say what had been promised at that moment (format/FORMAT.md, 17.2).
 
 ext4's journal is replayed by e2fsck; the images of xfs and btrfs, which POWERCUT_FS=xfs,btrfs asks for, are
-mounted by a second guest. POWERCUTS (40) moments are tried for each file system.
+mounted by a second guest. POWERCUTS (25) moments are tried for each file system.
 """
 
 import os
@@ -31,7 +31,7 @@ from suite import SRC, Suite, output, run  # noqa: E402
 
 BENCH = os.environ.get("BENCH", os.path.join(SRC, ".output", "bench"))
 VM = os.path.join(SRC, "tests", "kernel", "vm")
-CUTS = int(os.environ.get("POWERCUTS", "40"))
+CUTS = int(os.environ.get("POWERCUTS", "25"))
 SYSTEMS = os.environ.get("POWERCUT_FS", "ext4").split(",")
 UNABLE = 77
 

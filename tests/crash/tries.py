@@ -15,11 +15,25 @@ import json
 import os
 
 
-def tell(fault, where, promise, tries, broken, lost, **more):
-    line = json.dumps({"fault": fault, "where": where, "promise": promise, "tries": tries,
-                       "broken": broken, "lost": lost, **more})
-    print("# tries " + line, flush=True)
+MARK = "# tries "
+
+
+def append(line):
     path = os.environ.get("REEL_TRIES")
     if path:
         with open(path, "a", encoding="utf-8") as f:
             f.write(line + "\n")
+
+
+def pass_on(text):
+    """What was told where there is no such file, as in a guest."""
+    for line in text.splitlines():
+        if line.startswith(MARK):
+            append(line[len(MARK):])
+
+
+def tell(fault, where, promise, tries, broken, lost, **more):
+    line = json.dumps({"fault": fault, "where": where, "promise": promise, "tries": tries,
+                       "broken": broken, "lost": lost, **more})
+    print(MARK + line, flush=True)
+    append(line)
