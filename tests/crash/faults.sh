@@ -1,5 +1,5 @@
 #!/bin/sh
-# timeout: 250
+# timeout: 600
 # Calls of the writer that fail, one after the other: errors of the disk, a full one, a quota, half a
 # write, a sync that fails, interruptions. Here one in FAULT_PART (60) of all calls, by chance; "make
 # crash" tries each.

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# timeout: 500
+# timeout: 800
 """What befalls a machine while it is recorded, in QEMU: its clock is set, it sleeps, its disk dies.
 
 This script runs here, and again in the guest.

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# timeout: 300
+# timeout: 600
 """The recorder itself is killed, stopped, and cannot write: what it had taken is on tape or told.
 
 CRASH_COUNT times as much is tried as in a short run (1).
