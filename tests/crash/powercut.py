@@ -37,6 +37,7 @@ UNABLE = 77
 
 SECTOR = 512
 MARK_BYTES = 4096
+MARKS_BYTES = 1 << 20
 MARK = struct.Struct("<QQQQ")
 MARK_MAGIC = 0x6b72616d6c656572
 LOG_MAGIC = 0x6a736677736872
@@ -188,16 +189,12 @@ def check(path):
 
 LOOK = """
 mkdir /tmp/m
-for image in {work}/cut-*; do
-	cp --sparse=always "$image" /tmp/image
-	if mount -t {system} -o loop /tmp/image /tmp/m; then
+for n in {numbers}; do
+	if mount -t {system} -o loop,offset=$((n * {stride})),sizelimit={stride} /dev/vda /tmp/m; then
 		for way in {ways}; do
-			if [ -d /tmp/m/$way ]; then
-				line=$({bench}/crash_writer check /tmp/m/$way 2>&1 | tail -n 1)
-			else
-				line="no such capture"
-			fi
-			echo "cut ${{image##*-}} $way $line"
+			line="no such capture"
+			[ ! -d /tmp/m/$way ] || line=$({bench}/crash_writer check /tmp/m/$way 2>&1 | tail -n 1)
+			echo "cut $n $way $line"
 		done
 		umount /tmp/m
 	fi
@@ -205,24 +202,37 @@ done
 """
 
 
-def examine_in_guest(system, work):
-    """All images at once: {number: {way: line}}."""
-    script = LOOK.format(work=work, system=system, bench=BENCH,
+def examine_in_guest(system, images):
+    """All images, which lie behind each other in one: {number: {way: line}}."""
+    script = LOOK.format(system=system, bench=BENCH, stride=stride(system),
+                         numbers=" ".join(map(str, range(CUTS))),
                          ways=" ".join(map(str, range(len(WAYS)))))
-    done = run([VM, "--timeout", str(120 + 20 * CUTS), "--memory", "3072", "--", "sh", "-c", script])
+    done = run([VM, "--timeout", str(300 + 20 * CUTS), "--disk", images, "--", "sh", "-c", script])
     lines = {}
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         words = line.split(" ", 3)
         if words[0] == "cut" and len(words) == 4:
             lines.setdefault(int(words[1]), {})[int(words[2])] = words[3]
+    if not lines:
+        print("#   " + output(done).replace("\n", "\n#   "))
     return lines
+
+
+def stride(system):
+    """The file system, and the place for marks."""
+    return MAKE[system][0] + MARKS_BYTES
+
+
+def put_behind(image, images, number, system):
+    subprocess.run(["dd", "status=none", "bs=1M", "conv=sparse,notrunc", f"if={image}", f"of={images}",
+                    f"seek={number * stride(system) >> 20}"], check=True)
 
 
 def write_in_guest(system, work):
     """An image of before, and the notes. None and why not: it cannot be done here."""
     size, make, arguments = MAKE[system]
     base, image, notes = (os.path.join(work, n) for n in ("base", "image", "notes"))
-    for path, length in ((base, size + (1 << 20)), (notes, 2 << 30)):
+    for path, length in ((base, stride(system)), (notes, 2 << 30)):
         with open(path, "wb") as f:
             f.truncate(length)
     done = run([*make, *arguments(base, size)])
@@ -266,14 +276,19 @@ def check_system(suite, system, seed):
         return
     disk = Disk(base, work, log)
     hows = ("all", "nothing", "some", "some")
+    image, images = os.path.join(work, "cut"), os.path.join(work, "cuts")
+    with open(images, "wb") as f:
+        f.truncate(CUTS * stride(system))
     pending, wrong, broken_systems = [], [], 0
     for number, (moment, way) in enumerate(moments(log, rng)):
         how = hows[number % len(hows)]
-        image = os.path.join(work, f"cut-{number:04}" if system != "ext4" else "cut")
         disk.cut(moment, how, rng, image)
-        lines = examine_ext4(image, work) if system == "ext4" else {}
+        if system == "ext4":
+            lines = examine_ext4(image, work)
+        else:
+            lines = put_behind(image, images, number, system)
         pending.append((number, moment, way, how, lines))
-    found = examine_in_guest(system, work) if system != "ext4" else {}
+    found = examine_in_guest(system, images) if system != "ext4" else {}
     counts = [dict(tries=0, broken=0, lost=0) for _ in WAYS]
     for number, moment, way, how, lines in pending:
         lines = lines if system == "ext4" else found.get(number)
