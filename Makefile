@@ -17,6 +17,7 @@ AR ?= ar
 PYTHON ?= /usr/bin/python3
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
+SOAK_SECONDS ?= 1800
 
 O := .output
 gen := $(O)/gen
@@ -81,7 +82,7 @@ generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton) \
 e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
-.PHONY: all programs clang asan fuzzers deps test test-built test-quick test-kernel trust lint fuzz bench \
+.PHONY: all programs clang asan fuzzers deps test test-built test-quick test-kernel trust crash soak lint fuzz bench \
 	bench-format bench-query bench-replay bench-case bench-record demo install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -172,6 +173,12 @@ $(O)/reel.so: $(rooms:%=$(O)/so/libreel-%.a)
 	$(Q)$(CC) $(loadable) -shared $(link_hardened) -Wl,-z,defs \
 		-Wl,-u,sqlite3_reel_init $(LDFLAGS) -o $@ $^ $(libs_needed)
 
+# It stands before the C library, and makes its calls fail.
+$(O)/fault.so: tests/crash/fault.c tests/crash/fault.h Makefile
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(common) -O2 -fPIC -shared -U_FORTIFY_SOURCE $(CPPFLAGS) $(CFLAGS) -o $@ $<
+
 # The kernel's headers know the calls of each ABI; x32 has the numbers of x86_64 and some of its own,
 # all with one bit set that the tables leave out.
 header_x86_64 := unistd_64.h
@@ -210,7 +217,7 @@ $(skeleton): $(gen)/reel.bpf.o
 # The other flavours ------------------------------------------------------------------------------
 
 programs: all $(unit:%=$(O)/unit/%) $(record_unit:%=$(O)/unit/%) \
-	$(bench:%=$(O)/bench/%) $(record_bench:%=$(O)/bench/%) $(e2e:%=$(O)/e2e/%)
+	$(bench:%=$(O)/bench/%) $(record_bench:%=$(O)/bench/%) $(e2e:%=$(O)/e2e/%) $(O)/fault.so
 
 clang: $(O)/clang/reel $(O)/clang/reel-record $(unit:%=$(O)/clang/unit/%) \
 	$(record_unit:%=$(O)/clang/unit/%) $(bench:%=$(O)/clang/bench/%) \
@@ -223,10 +230,11 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 
 # Checks ------------------------------------------------------------------------------------------
 
-packages := binutils bpftool busybox-static clang clang-format file gcc jq libbpf-dev libc6-dev \
+packages := binutils bpftool btrfs-progs busybox-static clang clang-format dmsetup e2fsprogs file gcc jq libbpf-dev libc6-dev \
 	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libyaml-dev libzstd-dev \
 	linux-libc-dev make mandoc pkg-config \
-	procps python3 python3-nacl python3-xxhash python3-yaml python3-zstandard qemu-system-x86 sqlite3 strace tmux xz-utils
+	procps python3 python3-nacl python3-xxhash python3-yaml python3-zstandard qemu-system-x86 sqlite3 strace tmux \
+	xfsprogs xz-utils
 
 deps: ## install what building and testing need (Debian); does nothing when all is there
 	$(Q)command -v dpkg-query >/dev/null || \
@@ -249,6 +257,21 @@ test: deps ## install what is missing, build every flavour, run every test
 
 test-built: programs clang asan fuzzers
 	$(Q)$(PYTHON) tests/run
+
+# What is tried by chance in "make test", as often as that many times, or whole.
+COUNT ?= 10
+
+crash: deps ## kill, starve and cut the power of the recorder, COUNT (10) times as often as a test does
+	+$(Q)$(MAKE) --no-print-directory programs
+	$(Q)REEL_TRIES=$(CURDIR)/$(O)/tries.jsonl FAULT_PART=1 CRASH_COUNT=$(COUNT) \
+		POWERCUTS=$$((25 * $(COUNT))) POWERCUT_FS=ext4,xfs,btrfs \
+		$(PYTHON) tests/run --jobs 1 --slow 20 crash/kill9 crash/fulldisk crash/faults \
+		crash/recorder crash/powercut crash/machine
+
+soak: deps ## record and follow for SOAK_SECONDS (1800)
+	+$(Q)$(MAKE) --no-print-directory programs
+	$(Q)REEL_TRIES=$(CURDIR)/$(O)/tries.jsonl SOAK_SECONDS=$(SOAK_SECONDS) \
+		$(PYTHON) tests/run --slow 100 crash/soak
 
 test-quick: programs ## unit and command-line tests of the default build only
 	$(Q)$(PYTHON) tests/run --quick

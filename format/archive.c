@@ -15,13 +15,13 @@ static bool is_no_room(int r)
 	return r == -ENOSPC || r == -EDQUOT;
 }
 
-/* Whether there is hope that a second attempt succeeds. */
-static bool use_reserve(struct reel_archive *a)
+/* Whether there is hope that a second attempt succeeds, after one for which there was no room. */
+static bool use_reserve(struct reel_archive *a, int no_room)
 {
-	if (!a->has_directory || a->reserve_is_used)
+	if (!a->has_directory || a->no_room)
 		return false;
 	reel_directory_free_reserve(&a->directory);
-	a->reserve_is_used = true;
+	a->no_room = no_room;
 	return true;
 }
 
@@ -61,46 +61,56 @@ static int begin_segment(struct reel_archive *a, struct reel_err *err)
 {
 	int r = try_segment(a, err);
 
-	if (is_no_room(r) && use_reserve(a))
+	if (is_no_room(r) && use_reserve(a, r))
 		r = try_segment(a, err);
 	if (r < 0)
 		return r;
+	a->is_begun = true;
 	a->stats.segments++;
 	return 0;
 }
 
-static int end_segment(struct reel_archive *a, enum tape_end_reason reason, struct reel_err *err)
+/* Nothing more goes to it. The next one will name its last block. */
+static int leave_segment(struct reel_archive *a, struct reel_err *err)
 {
 	struct reel_segment_writer *seg = &a->segment;
-	int r = reel_segment_put_end(seg, reason, err);
+	int r, closed;
 
-	if (is_no_room(r) && use_reserve(a))
-		r = reel_segment_put_end(seg, reason, err);
-	if (r < 0)
-		return r;
-	if (a->sync != REEL_SYNC_NONE)
-		r = reel_segment_sync(seg, err);
+	a->is_begun = false;
 	a->meta.has_previous = true;
 	a->meta.previous.segment = seg->id;
 	a->meta.previous.sequence = seg->sequence - 1;
 	memcpy(a->meta.previous.head, seg->head, TAPE_TAG_BYTES);
 	a->meta.number++;
 	if (!a->has_directory)
+		return 0;
+	r = reel_directory_note_finished(&a->directory, a->name, a->meta.number - 1, seg->offset,
+					 (int64_t)a->now_ns + a->realtime_offset, err);
+	closed = reel_segment_close(seg, r < 0 ? NULL : err);
+	return r < 0 ? r : closed;
+}
+
+static int end_segment(struct reel_archive *a, enum tape_end_reason reason, struct reel_err *err)
+{
+	struct reel_segment_writer *seg = &a->segment;
+	int r = reel_segment_put_end(seg, reason, err), left;
+
+	if (is_no_room(r) && use_reserve(a, r))
+		r = reel_segment_put_end(seg, reason, err);
+	if (r < 0)
 		return r;
-	if (r == 0)
-		r = reel_directory_note_finished(&a->directory, a->name, a->meta.number - 1,
-						 seg->offset,
-						 (int64_t)a->now_ns + a->realtime_offset, err);
-	if (r == 0)
-		r = reel_segment_close(seg, err);
-	return r;
+	if (a->sync != REEL_SYNC_NONE)
+		r = reel_segment_sync(seg, err);
+	/* END is there, synced or not: what is still to be said needs another segment. */
+	left = leave_segment(a, r < 0 ? NULL : err);
+	return r < 0 ? r : left;
 }
 
 static int put_own(struct reel_archive *a, struct reel_err *err)
 {
 	int r = reel_segment_put_pack(&a->segment, &a->own, a->settled, a->level, err);
 
-	if (is_no_room(r) && use_reserve(a))
+	if (is_no_room(r) && use_reserve(a, r))
 		r = reel_segment_put_pack(&a->segment, &a->own, a->settled, a->level, err);
 	reel_pack_reset(&a->own, TAPE_GAP);
 	return r;
@@ -165,9 +175,9 @@ static int retire_oldest(struct reel_archive *a, struct reel_err *err)
 	if (r < 0)
 		return r;
 	a->stats.retired++;
-	if (a->reserve_is_used) {
+	if (a->no_room) {
 		reel_directory_keep_reserve(&a->directory);
-		a->reserve_is_used = false;
+		a->no_room = 0;
 	}
 	return 0;
 }
@@ -212,9 +222,9 @@ static int change_segment(struct reel_archive *a, struct reel_err *err)
 
 	if (r == 0)
 		r = begin_segment(a, err);
-	if (r == 0 && a->reserve_is_used && make_room(a, err) < 0)
-		r = reel_err_set(err, -ENOSPC, "cannot go on after segment %llu: %s",
-				 (unsigned long long)a->meta.number - 1, strerror(ENOSPC));
+	if (r == 0 && a->no_room && make_room(a, err) < 0)
+		r = reel_err_set(err, a->no_room, "cannot go on after segment %llu: %s",
+				 (unsigned long long)a->meta.number - 1, strerror(-a->no_room));
 	return r;
 }
 
@@ -467,6 +477,18 @@ static int put_callers_words(struct reel_archive *a, const struct reel_words *wo
 	return r;
 }
 
+/* A tape to write on: the open segment, or after one that has its END, or is torn, another. */
+static int reopen(struct reel_archive *a, struct reel_err *err)
+{
+	if (a->is_begun && !a->segment.is_torn)
+		return 0;
+	if (!a->has_directory)
+		return -EPIPE;
+	if (a->is_begun)
+		(void)leave_segment(a, NULL);
+	return begin_segment(a, err);
+}
+
 static int put_last_words(struct reel_archive *a, int failed, const struct reel_words *words,
 			  struct reel_err *err)
 {
@@ -474,25 +496,22 @@ static int put_last_words(struct reel_archive *a, int failed, const struct reel_
 
 	if (a->has_directory)
 		reel_directory_free_reserve(&a->directory);
-	a->reserve_is_used = true;
-	r = put_held(a, err);
+	if (!a->no_room)
+		a->no_room = -ENOSPC;
+	r = reopen(a, err);
+	if (r == 0)
+		r = put_held(a, err);
 	if (r == 0)
 		r = put_callers_words(a, words, err);
-	return r < 0 ? r : put_lost(a, failed, err);
+	if (r == 0)
+		r = put_lost(a, failed, err);
+	return r < 0 ? r : end_segment(a, is_no_room(failed) ? TAPE_DISK_FULL : TAPE_FAILED, err);
 }
 
 int reel_archive_end(struct reel_archive *a, int failed, const struct reel_words *words,
 		     struct reel_err *err)
 {
-	int r = 0;
-
-	if (a->segment.fd < 0 || a->segment.is_torn)
-		return 0;
-	if (a->is_over)
-		r = put_last_words(a, failed, words, err);
-	if (r == 0)
-		r = end_segment(a, a->is_over ? TAPE_DISK_FULL : TAPE_ENDED, err);
-	return r;
+	return a->is_over ? put_last_words(a, failed, words, err) : end_segment(a, TAPE_ENDED, err);
 }
 
 void reel_archive_done(struct reel_archive *a)

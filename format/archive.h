@@ -37,8 +37,9 @@ struct reel_archive {
 	char name[REEL_SEGMENT_NAME_MAX];
 	struct reel_pack own; /* for what it has to say itself */
 	uint64_t settled;
-	bool is_over;	      /* something has failed: only the last words are written */
-	bool reserve_is_used; /* since the disk was full */
+	bool is_begun; /* the segment has META and no END */
+	bool is_over;  /* something has failed: only the last words are written */
+	int no_room;   /* the error for which the reserve was given up, or 0 */
 	struct {
 		uint64_t count, first_ns, last_ns;
 	} lost[EV_MAX_TYPES]; /* by class, after is_over */

@@ -33,7 +33,7 @@ struct mapping {
 static int map_segment(struct reel_directory *d, const char *name, struct mapping *ret,
 		       struct stat *ret_st, struct reel_err *err)
 {
-	int fd = openat(d->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = TEMP_FAILURE_RETRY(openat(d->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
 	void *bytes = NULL;
 	int r = 0;
 
@@ -146,7 +146,7 @@ out:
 /* Lists the segments that are there. *ret_others: whether anything else is, too. */
 static int list_segments(struct reel_directory *d, bool *ret_others, struct reel_err *err)
 {
-	int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = TEMP_FAILURE_RETRY(openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 	int r = 0;
@@ -198,6 +198,25 @@ static int find_end(struct reel_directory *d, const struct reel_finished *f,
 	return r;
 }
 
+/* Some file systems cannot, and then know the names anyway. */
+static int sync_names(int fd)
+{
+	if (TEMP_FAILURE_RETRY(fsync(fd)) == 0 || errno == EINVAL || errno == EOPNOTSUPP)
+		return 0;
+	return -errno;
+}
+
+/* As far as it can be done: it may be a directory that we may not read. */
+static void sync_parent(struct reel_directory *d)
+{
+	int fd = TEMP_FAILURE_RETRY(openat(d->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	if (fd < 0)
+		return;
+	(void)sync_names(fd);
+	close(fd);
+}
+
 /* A reader that looks whether somebody writes holds the lock for a moment, and is waited for. */
 static int take_lock(int fd)
 {
@@ -213,7 +232,7 @@ int reel_directory_open(struct reel_directory *d, const char *path, bool *ret_is
 			struct reel_meta *ret_meta, struct tape_previous *ret_last,
 			struct reel_err *err)
 {
-	bool others;
+	bool others, is_made;
 	int r;
 
 	memset(d, 0, sizeof(*d));
@@ -221,12 +240,14 @@ int reel_directory_open(struct reel_directory *d, const char *path, bool *ret_is
 	d->path = strdup(path);
 	if (!d->path)
 		return reel_err_set(err, -ENOMEM, "no memory");
-	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+	r = TEMP_FAILURE_RETRY(mkdir(path, 0700));
+	is_made = r == 0;
+	if (r < 0 && errno != EEXIST) {
 		r = reel_err_set(err, -errno, "%s: cannot make the directory: %s", path,
 				 strerror(errno));
 		goto out;
 	}
-	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d->fd = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (d->fd < 0) {
 		r = errno == ENOTDIR ? reel_err_set(err, -ENOTDIR,
 						    "%s: not a directory, so no capture can be "
@@ -235,6 +256,8 @@ int reel_directory_open(struct reel_directory *d, const char *path, bool *ret_is
 				       reel_err_set(err, -errno, "%s: %s", path, strerror(errno));
 		goto out;
 	}
+	if (is_made)
+		sync_parent(d);
 	r = list_segments(d, &others, err);
 	if (r < 0)
 		goto out;
@@ -242,7 +265,8 @@ int reel_directory_open(struct reel_directory *d, const char *path, bool *ret_is
 		r = reel_err_set(err, -EEXIST, "%s: is no capture, and is not empty", path);
 		goto out;
 	}
-	d->lock_fd = openat(d->fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	d->lock_fd = TEMP_FAILURE_RETRY(
+		openat(d->fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (d->lock_fd < 0) {
 		r = reel_err_set(err, -errno, "%s/.lock: %s", path, strerror(errno));
 		goto out;
@@ -303,7 +327,7 @@ int reel_directory_create(struct reel_directory *d, const struct reel_meta *meta
 	time_t seconds = (time_t)(meta->start.realtime_ns / 1000000000);
 	char host[65], utc[32];
 	struct tm tm;
-	int fd;
+	int fd, r;
 
 	/* What is hidden inside is not told outside. */
 	safe_host(meta->is_encrypted ? "reel" : meta->host, host, sizeof(host));
@@ -311,17 +335,24 @@ int reel_directory_create(struct reel_directory *d, const struct reel_meta *meta
 	strftime(utc, sizeof(utc), "%Y%m%dT%H%M%SZ", &tm);
 	snprintf(name, REEL_SEGMENT_NAME_MAX, "%s-%06llu-%s" TAPE_SUFFIX, host,
 		 (unsigned long long)meta->number, utc);
-	fd = openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = TEMP_FAILURE_RETRY(
+		openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (fd < 0)
 		return reel_err_set(err, -errno, "%s/%s: %s", d->path, name, strerror(errno));
-	(void)fsync(d->fd); /* some file systems cannot, and then know the name anyway */
+	r = sync_names(d->fd);
+	if (r < 0) {
+		close(fd);
+		reel_directory_discard(d, name);
+		return reel_err_set(err, r, "%s/%s: cannot sync its name: %s", d->path, name,
+				    strerror(-r));
+	}
 	*ret_fd = fd;
 	return 0;
 }
 
 void reel_directory_discard(struct reel_directory *d, const char *name)
 {
-	unlinkat(d->fd, name, 0);
+	(void)TEMP_FAILURE_RETRY(unlinkat(d->fd, name, 0));
 }
 
 int reel_directory_describe(struct reel_directory *d, const struct reel_finished *f,
@@ -362,7 +393,7 @@ int reel_directory_remove_oldest(struct reel_directory *d, struct reel_err *err)
 {
 	struct reel_finished *f = d->finished;
 
-	if (unlinkat(d->fd, f->name, 0) < 0 && errno != ENOENT)
+	if (TEMP_FAILURE_RETRY(unlinkat(d->fd, f->name, 0)) < 0 && errno != ENOENT)
 		return reel_err_set(err, -errno, "%s/%s: cannot be removed: %s", d->path, f->name,
 				    strerror(errno));
 	d->finished_bytes -= f->size;
@@ -384,5 +415,5 @@ void reel_directory_keep_reserve(struct reel_directory *d)
 
 void reel_directory_free_reserve(struct reel_directory *d)
 {
-	unlinkat(d->fd, ".reserve", 0);
+	(void)TEMP_FAILURE_RETRY(unlinkat(d->fd, ".reserve", 0));
 }

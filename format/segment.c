@@ -52,6 +52,11 @@ void reel_segment_done(struct reel_segment_writer *s)
 	s->zstd = NULL;
 }
 
+static int cut_back(struct reel_segment_writer *s)
+{
+	return TEMP_FAILURE_RETRY(ftruncate(s->fd, (off_t)(s->file_start + s->offset)));
+}
+
 /* After a write that failed half way the file is cut back to where the block began, so that a live
  * reader sees a torn end only while the call is in progress. */
 static int write_whole(struct reel_segment_writer *s, const uint8_t *from, size_t bytes,
@@ -67,8 +72,7 @@ static int write_whole(struct reel_segment_writer *s, const uint8_t *from, size_
 		if (n <= 0) {
 			int code = n < 0 ? -errno : -EIO;
 
-			if (done && (s->is_stream ||
-				     ftruncate(s->fd, (off_t)(s->file_start + s->offset)) < 0))
+			if (done && (s->is_stream || cut_back(s) < 0))
 				s->is_torn = true;
 			else if (!s->is_stream)
 				lseek(s->fd, (off_t)(s->file_start + s->offset), SEEK_SET);
@@ -209,7 +213,8 @@ int reel_segment_begin(struct reel_segment_writer *s, int fd, struct reel_meta *
 	memset(s->events_of, 0, sizeof(s->events_of));
 	do {
 		if (getrandom(&s->id, sizeof(s->id), 0) != sizeof(s->id))
-			return reel_err_set(err, -EIO, "no random number for a segment");
+			return reel_err_set(err, -EIO, "no random number for a segment: %s",
+					    strerror(errno));
 	} while (s->id == 0);
 
 	r = s->crypt ? reel_crypt_begin(s->crypt, meta, err) : 0;
@@ -296,7 +301,7 @@ int reel_segment_sync(struct reel_segment_writer *s, struct reel_err *err)
 {
 	if (s->fd < 0 || s->is_stream || !s->unsynced_bytes)
 		return 0;
-	if (fdatasync(s->fd) < 0)
+	if (TEMP_FAILURE_RETRY(fdatasync(s->fd)) < 0)
 		return reel_err_set(err, -errno, "cannot sync the segment: %s", strerror(errno));
 	/* What is safe on disk need not fill the memory of the machine that is watched. */
 	(void)posix_fadvise(s->fd, 0, 0, POSIX_FADV_DONTNEED);
@@ -309,7 +314,8 @@ int reel_segment_close(struct reel_segment_writer *s, struct reel_err *err)
 	int fd = s->fd;
 
 	s->fd = -1;
-	if (fd >= 0 && close(fd) < 0)
+	/* Interrupted or not, it is closed. */
+	if (fd >= 0 && close(fd) < 0 && errno != EINTR)
 		return reel_err_set(err, -errno, "cannot close the segment: %s", strerror(errno));
 	return 0;
 }

@@ -289,6 +289,7 @@ enum tape_end_reason {
 	TAPE_ENDED,				/* the recording ended */
 	TAPE_ROTATED,				/* the next segment goes on */
 	TAPE_DISK_FULL,
+	TAPE_FAILED,				/* a write or sync has failed */
 };
 
 struct tape_totals {

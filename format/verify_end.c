@@ -88,13 +88,16 @@ static void check_reason(struct verifier *x, const struct reel_item *item)
 
 	if (item->bytes == sizeof(reason))
 		memcpy(&reason, item->value, sizeof(reason));
-	if (reason > TAPE_DISK_FULL && !x->segment.is_newer)
+	if (reason > TAPE_FAILED && !x->segment.is_newer)
 		verify_damage(x, "END gives an unknown reason");
 	x->segment.has_reason = true;
 	x->segment.reason = reason;
 	x->chains[x->at].goes_on = reason == TAPE_ROTATED;
 	if (reason == TAPE_DISK_FULL)
 		verify_note(x, "the disk was full when segment %llu ended",
+			    (unsigned long long)x->chains[x->at].number);
+	if (reason == TAPE_FAILED)
+		verify_note(x, "segment %llu is the last because it could not be written",
 			    (unsigned long long)x->chains[x->at].number);
 }
 

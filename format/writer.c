@@ -331,6 +331,8 @@ int reel_writer_end(struct reel_writer *w, struct reel_writer_stats *ret, struct
 	flushed = reel_writer_flush(w, r < 0 ? &ignored : err);
 	if (r == 0)
 		r = flushed;
+	/* What is said at last is later than all that was said before. */
+	reel_scribe_see_time(w->scribe, w->now_ns);
 	/* After an error, too: what still can be is written, and the first error is told. */
 	end = reel_scribe_close(w->scribe, &w->words, ret, r < 0 ? &ignored : err);
 	if (ret) {

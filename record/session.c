@@ -521,6 +521,7 @@ static void account_for_the_rest(struct session *s, int failed)
 	session_put_dropped(s, failed);
 	(void)sums_put_untold(s->sums, s->since_ns, &s->last, NULL);
 	(void)sums_put(s->sums, &s->last, NULL);
+	reel_writer_settle(s->writer, now_boottime_ns());
 }
 
 /* What may have been begun, in whatever state. */
@@ -601,7 +602,8 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 		if (r == 0 && ended < 0)
 			r = reel_err_set(err, ended, "%s", last.msg);
 	}
-	if (s->child_ended) {
+	/* Who asks how the command ended must hear of it when the record of it is not whole. */
+	if (s->child_ended && r == 0) {
 		ret->command_ended = true;
 		ret->command_status = child_status(s->child_wait_status);
 	}

@@ -149,7 +149,7 @@ static struct told read_back(const char *path)
 	}
 	CHECK_EQ(reel_walk_health(walk)->ending, REEL_COMPLETE);
 	reel_walk_close(walk);
-	CHECK_EQ(reader->segments[reader->n_segments - 1].end_reason, TAPE_DISK_FULL);
+	CHECK_EQ(reader->segments[reader->n_segments - 1].end_reason, TAPE_FAILED);
 	reel_reader_close(reader);
 	return told;
 }
