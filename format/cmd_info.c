@@ -110,10 +110,12 @@ static int info_run(const struct reel_command *self, int argc, char **argv)
 
 	if (!reel_command_parse(self, argc, argv, &o, &args, &status))
 		return status;
-	if (args.n == 0)
+	if (args.n == 0) {
 		status = reel_command_misuse(self, "which capture?");
-	else
+	} else {
+		reel_command_confine_to(self, &args);
 		status = info_captures(self, &o, &args);
+	}
 	reel_options_done(info_table, &o);
 	return status;
 }

@@ -266,6 +266,7 @@ static int verify_run(const struct reel_command *self, int argc, char **argv)
 		status = reel_command_misuse(self, "which capture?");
 		goto out;
 	}
+	reel_command_confine_to(self, &args);
 	r = reel_verify(args.v, (unsigned)args.n, &v, &err);
 	if (r < 0) {
 		status = reel_command_fail(self, reel_status_of(r), &err);

@@ -4,7 +4,7 @@
  * process. No function is called here that is not a system call, since it runs in a signal handler;
  * those of the C library for ids would try to do it for all threads at once.
  */
-#include "record/confine_impl.h"
+#include "format/confine_impl.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -29,7 +29,7 @@ static void drop_bounding(struct confine_rights *r)
 
 		if (there < 0)
 			break; /* the last one that the kernel knows is behind us */
-		if (there > 0)
+		if (there > 0 && !(r->keep_bounding & 1ull << cap))
 			note(r, CONFINE_BOUNDING, prctl(PR_CAPBSET_DROP, cap, 0, 0, 0));
 	}
 }

@@ -11,25 +11,21 @@
  *
  * Signals are not among what is refused: the death of the recorder could then not end its helper.
  */
-#include "record/confine_impl.h"
+#include "format/confine_impl.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 enum { ABI_REFER = 2, ABI_TRUNCATE = 3, ABI_NET = 4, ABI_IOCTL = 5, ABI_SCOPE = 6 };
 
-#define FS_WRITE_FILE (1ull << 1)
-#define FS_READ_FILE (1ull << 2)
-#define FS_READ_DIR (1ull << 3)
-#define FS_REMOVE_DIR (1ull << 4)
-#define FS_REMOVE_FILE (1ull << 5)
-#define FS_MAKE_DIR (1ull << 7)
-#define FS_MAKE_REG (1ull << 8)
-#define FS_FIRST (1ull << 13) /* this and all above came later */
-#define FS_REFER (1ull << 13)
-#define FS_TRUNCATE (1ull << 14)
-#define FS_IOCTL_DEV (1ull << 15)
+#define FS_FIRST LANDLOCK_REFER /* this and all above came later */
+/* The rest makes sense for directories only. */
+#define FS_OF_FILES                                                                       \
+	(LANDLOCK_EXECUTE | LANDLOCK_WRITE_FILE | LANDLOCK_READ_FILE | LANDLOCK_TRUNCATE | \
+	 LANDLOCK_IOCTL_DEV)
 #define NET_BIND_AND_CONNECT_TCP 3ull
 #define SCOPE_ABSTRACT_UNIX_SOCKET 1ull
 
@@ -48,15 +44,16 @@ struct path_attr {
 void confine_landlock_rights(int abi, struct confine_landlock_rights *ret)
 {
 	uint64_t fs = FS_FIRST - 1;
-	uint64_t wanted = FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR | FS_REMOVE_DIR |
-			  FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_REFER | FS_TRUNCATE;
+	uint64_t wanted = LANDLOCK_WRITE_FILE | LANDLOCK_READ_FILE | LANDLOCK_READ_DIR |
+			  LANDLOCK_REMOVE_DIR | LANDLOCK_REMOVE_FILE | LANDLOCK_MAKE_DIR |
+			  LANDLOCK_MAKE_REG | LANDLOCK_REFER | LANDLOCK_TRUNCATE;
 
 	if (abi >= ABI_REFER)
-		fs |= FS_REFER;
+		fs |= LANDLOCK_REFER;
 	if (abi >= ABI_TRUNCATE)
-		fs |= FS_TRUNCATE;
+		fs |= LANDLOCK_TRUNCATE;
 	if (abi >= ABI_IOCTL)
-		fs |= FS_IOCTL_DEV;
+		fs |= LANDLOCK_IOCTL_DEV;
 	*ret = (struct confine_landlock_rights){
 		.fs = fs,
 		.net = abi >= ABI_NET ? NET_BIND_AND_CONNECT_TCP : 0,
@@ -72,15 +69,15 @@ int confine_landlock_abi(void)
 	return abi > 0 ? (int)abi : -EOPNOTSUPP;
 }
 
-int confine_landlock_ruleset(int abi, const int *directories, unsigned n, int *ret_fd)
+int confine_landlock_begin(int abi, uint64_t fs, int *ret_fd)
 {
 	struct confine_landlock_rights rights;
 	struct ruleset_attr attr;
 	size_t size = sizeof(attr);
-	int fd, r = 0;
+	int fd;
 
 	confine_landlock_rights(abi, &rights);
-	attr = (struct ruleset_attr){ rights.fs, rights.net, rights.scoped };
+	attr = (struct ruleset_attr){ rights.fs & fs, rights.net, rights.scoped };
 	/* A kernel refuses a longer struct than it knows. */
 	if (abi < ABI_SCOPE)
 		size = offsetof(struct ruleset_attr, scoped);
@@ -89,18 +86,38 @@ int confine_landlock_ruleset(int abi, const int *directories, unsigned n, int *r
 	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (fd < 0)
 		return -errno;
-	for (unsigned i = 0; i < n; i++) {
-		struct path_attr path = { rights.directory, directories[i] };
-
-		if (syscall(SYS_landlock_add_rule, fd, RULE_PATH_BENEATH, &path, 0) < 0) {
-			r = -errno;
-			goto out;
-		}
-	}
 	*ret_fd = fd;
-	fd = -1;
-out:
-	if (fd >= 0)
+	return 0;
+}
+
+int confine_landlock_allow(int landlock_fd, int path_fd, uint64_t rights)
+{
+	struct path_attr path = { rights, path_fd };
+	struct stat st;
+
+	if (fstat(path_fd, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		path.allowed &= FS_OF_FILES;
+	if (!path.allowed)
+		return 0;
+	return syscall(SYS_landlock_add_rule, landlock_fd, RULE_PATH_BENEATH, &path, 0) < 0 ?
+		       -errno :
+		       0;
+}
+
+int confine_landlock_ruleset(int abi, const int *directories, unsigned n, int *ret_fd)
+{
+	struct confine_landlock_rights rights;
+	int fd = -1, r;
+
+	confine_landlock_rights(abi, &rights);
+	r = confine_landlock_begin(abi, rights.fs, &fd);
+	for (unsigned i = 0; r == 0 && i < n; i++)
+		r = confine_landlock_allow(fd, directories[i], rights.directory);
+	if (r == 0)
+		*ret_fd = fd;
+	else if (fd >= 0)
 		close(fd);
 	return r;
 }

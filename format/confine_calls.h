@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which of reel's processes may make which system call, as one table. */
-#ifndef REEL_RECORD_CONFINE_CALLS_H
-#define REEL_RECORD_CONFINE_CALLS_H
+#ifndef REEL_FORMAT_CONFINE_CALLS_H
+#define REEL_FORMAT_CONFINE_CALLS_H
 
 #include <sys/types.h>
 
-#include "record/confine_filter.h"
+#include "format/confine_filter.h"
 
 enum confine_role {
 	CALLS_RECORDER = 1,
@@ -13,6 +13,12 @@ enum confine_role {
 	CALLS_ATTACHER = 4,	/* a helper that attaches uprobes */
 	CALLS_EXECUTOR = 8,	/* a helper that runs programs: all but the worst */
 	CALLS_PARSER = 16,
+	CALLS_READER = 32,	/* a command that reads what comes from elsewhere */
+	CALLS_MAKER = 64,	/* one that makes files that are not there yet */
+	CALLS_DATABASE = 128,	/* one that writes a database */
+	CALLS_COMPILER = 256,	/* one that makes code */
+	CALLS_NARROWER = 1024,	/* one that will say which files it reads */
+	CALLS_SESSION = 512,	/* what a reading command runs: all but the worst */
 };
 
 /* Values that are known only when the filter is made. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "record/confine_filter.h"
+#include "format/confine_filter.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -102,6 +102,18 @@ void filter_add(struct filter *f, const struct filter_row *row)
 		jump_if_equal(f, row->values[0], 0, 1);
 		give(f, row->action);
 		give(f, row->otherwise);
+		break;
+	case FILTER_BITS_ONLY_WITH:
+		jump_if_equal(f, row->nr, 0, 3 * n + 1);
+		load(f, arg);
+		emit(f, BPF_JMP | BPF_JSET | BPF_K, 0, (uint8_t)(3 * n - 2), row->values[0]);
+		for (unsigned i = 1; i < n; i++) {
+			load(f, arg);
+			emit(f, BPF_ALU | BPF_AND | BPF_K, 0, 0, row->values[i]);
+			jump_if_equal(f, row->values[i], 3 * (n - i) - 2, 0);
+		}
+		give(f, row->otherwise);
+		give(f, row->action);
 		break;
 	}
 }

@@ -3,8 +3,8 @@
  * A seccomp filter put together from rows, one a call; the first row of a call decides. Calls of
  * another ABI than the native one kill the process.
  */
-#ifndef REEL_RECORD_CONFINE_FILTER_H
-#define REEL_RECORD_CONFINE_FILTER_H
+#ifndef REEL_FORMAT_CONFINE_FILTER_H
+#define REEL_FORMAT_CONFINE_FILTER_H
 
 #include <linux/filter.h>
 #include <stdbool.h>
@@ -20,6 +20,7 @@ enum filter_test {
 	FILTER_ONE_OF,
 	FILTER_NO_BITS,		/* none of the first value's */
 	FILTER_ALL_BITS,
+	FILTER_BITS_ONLY_WITH,	/* none of the first value's, or all of one that follows */
 };
 
 struct filter_row {
