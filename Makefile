@@ -62,6 +62,7 @@ record_src := record/main.c $(wildcard record/cmd_*.c)
 record_unit := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_record_*.c))
 unit := $(filter-out $(record_unit),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_*.c)))
 fuzz := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+record_fuzz := $(filter fuzz_record_%,$(fuzz))
 bench_lib := $(wildcard tests/bench/lib_*.c)
 # Those of record/ are named after it, and have kernel programs of their own.
 bench_bpf := $(wildcard tests/bench/*.bpf.c)
@@ -130,6 +131,17 @@ $(1)/unit/%: $(1)/obj/tests/unit/%.o $(rooms:%=$(1)/libreel-%.a)
 $(1)/bench/%: $(1)/obj/tests/bench/%.o $(bench_lib:%.c=$(1)/obj/%.o) $(rooms:%=$(1)/libreel-%.a)
 	$$(call msg,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(reel_libs)
+
+$(record_fuzz:%=$(1)/%): $(1)/fuzz_%: $(1)/obj/tests/fuzz/fuzz_%.o $(1)/libreel-record.a \
+		$(1)/libreel-format.a
+	$$(call msg,LINK,$$@)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(record_libs)
+
+# The commands too, whose tables of options it reads.
+$(1)/fuzz_options: $(1)/obj/tests/fuzz/fuzz_options.o \
+		$(patsubst %.c,$(1)/obj/%.o,$(filter-out reel.c,$(reel_src))) $(rooms:%=$(1)/libreel-%.a)
+	$$(call msg,LINK,$$@)
 	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(reel_libs)
 
 $(1)/fuzz_%: $(1)/obj/tests/fuzz/fuzz_%.o $(rooms:%=$(1)/libreel-%.a)
