@@ -2,7 +2,7 @@
 /*
  * What a process of reel gives up once it has what it needs: before the recorder looks at the first
  * event (record/confine.h), and before a reading command looks at the first byte that comes from
- * elsewhere. Who keeps what, and which test shows it: CONFINE.md, and THREATS.md in record/.
+ * elsewhere. Who keeps what, and which test shows it: CONFINE.md, and record/THREATS.md.
  *
  * A measure that the kernel does not have, or refuses, is no error: the report says so.
  */

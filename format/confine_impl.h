@@ -24,10 +24,10 @@ enum {
 
 /* Rights of Landlock, as a kernel with this ABI knows them. */
 struct confine_landlock_rights {
-	uint64_t fs;		/* all that the ABI can refuse */
+	uint64_t fs; /* all that the ABI can refuse */
 	uint64_t net;
 	uint64_t scoped;
-	uint64_t directory;	/* what is allowed beneath a directory that we write to */
+	uint64_t directory; /* what is allowed beneath a directory that we write to */
 };
 void confine_landlock_rights(int abi, struct confine_landlock_rights *ret);
 
@@ -42,19 +42,19 @@ int confine_landlock_ruleset(int abi, const int *directories, unsigned n, int *r
 
 /* What one thread gives up. Safe in a signal handler; errors are noted, the first of each. */
 struct confine_rights {
-	int landlock_fd;		/* -1: none */
+	int landlock_fd;		   /* -1: none */
 	const struct confine_owner *owner; /* or NULL */
 	uint64_t keep_caps;
-	uint64_t keep_bounding;		/* for a program of root's that is run next */
+	uint64_t keep_bounding;		      /* for a program of root's that is run next */
 	_Atomic int failed[CONFINE_MEASURES]; /* negative errno */
-	_Atomic uint64_t kept_caps;	/* of those to keep, which there were */
+	_Atomic uint64_t kept_caps;	      /* of those to keep, which there were */
 };
 void confine_give_up(void *rights);
 
 __attribute__((format(printf, 4, 5))) void confine_tell(struct confine_report *report,
-							 enum confine_what what,
-							 enum confine_status status,
-							 const char *fmt, ...);
+							enum confine_what what,
+							enum confine_status status, const char *fmt,
+							...);
 /* What root needs to read what belongs to others, to write into their directories, and to give a
  * second name to their files. */
 uint64_t confine_reader_caps(const struct confine_reader *c);

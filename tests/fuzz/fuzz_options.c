@@ -67,7 +67,7 @@ static void read_line(const struct reel_command *command, int argc, char **argv)
 
 	memset(options, 0, sizeof(options));
 	r = reel_options_parse(command->options, options, argc, argv, &args, &err);
-	MUST(r == 0 || (r == -EINVAL && err.msg[0]));
+	MUST(r == 0 || ((r == -EINVAL || r == -ERANGE) && err.msg[0]));
 	if (r == 0) {
 		MUST(args.n >= 0 && args.n < argc && args.n_before <= args.n);
 		for (int i = 0; i < args.n; i++)

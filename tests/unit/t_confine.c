@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a reading command can and cannot do once it is confined; each case in a process of its own. */
+/* What a reading command can do once it is confined, and cannot; each in a process of its own. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
