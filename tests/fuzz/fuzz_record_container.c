@@ -67,7 +67,7 @@ static void start(void)
 {
 	const struct container_options o = { .root = root };
 
-	snprintf(root, sizeof(root), "/tmp/fuzz-container-XXXXXX");
+	snprintf(root, sizeof(root), "/dev/shm/fuzz-container-XXXXXX");
 	MUST(mkdtemp(root));
 	MUST(atexit(remove_root) == 0);
 	MUST(container_reader_new(&o, &reader, NULL) == 0);
