@@ -7,6 +7,7 @@
 #	.output/clang/	the same by the other compiler, for its warnings
 #	.output/asan/	with the address and undefined-behaviour sanitizers
 #	.output/fuzz/	with these and libFuzzer's instrumentation
+#	.output/tsan/	with the sanitizer that watches threads
 #	.output/so/	as a part of somebody else's program: reel.so, which sqlite3 loads
 
 ifeq ($(origin CC),default)
@@ -32,6 +33,7 @@ hardened := -O2 -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTI
 privileged := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero
 sanitized := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
+watched := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=thread
 # Debian's C library begins programs without the marks of IBT, so that only shadow stacks are left.
 link_hardened := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,shstk
 relro := -pie $(link_hardened)
@@ -67,7 +69,10 @@ record_src := record/main.c $(wildcard record/cmd_*.c)
 # Tests of record/ are named after it, and link what it links.
 record_unit := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_record_*.c))
 unit := $(filter-out $(record_unit),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_*.c)))
+# Those in which threads meet.
+threaded := t_engine t_match_bounds t_walk t_writer t_writer_full
 fuzz := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+record_fuzz := $(filter fuzz_record_%,$(fuzz))
 bench_lib := $(wildcard tests/bench/lib_*.c)
 # Those of record/ are named after it, and have kernel programs of their own.
 bench_bpf := $(wildcard tests/bench/*.bpf.c)
@@ -82,7 +87,7 @@ generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton) \
 e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
-.PHONY: all programs clang asan fuzzers deps test test-built test-quick test-kernel trust crash soak lint fuzz bench \
+.PHONY: all programs clang asan tsan fuzzers deps test test-built test-quick test-kernel trust crash soak lint fuzz bench \
 	bench-format bench-query bench-replay bench-case bench-record demo install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -139,6 +144,17 @@ $(1)/bench/%: $(1)/obj/tests/bench/%.o $(bench_lib:%.c=$(1)/obj/%.o) $(rooms:%=$
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(reel_libs)
 
+$(record_fuzz:%=$(1)/%): $(1)/fuzz_%: $(1)/obj/tests/fuzz/fuzz_%.o $(1)/libreel-record.a \
+		$(1)/libreel-format.a
+	$$(call msg,LINK,$$@)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(record_libs)
+
+# The commands too, whose tables of options it reads.
+$(1)/fuzz_options: $(1)/obj/tests/fuzz/fuzz_options.o \
+		$(patsubst %.c,$(1)/obj/%.o,$(filter-out reel.c,$(reel_src))) $(rooms:%=$(1)/libreel-%.a)
+	$$(call msg,LINK,$$@)
+	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(reel_libs)
+
 $(1)/fuzz_%: $(1)/obj/tests/fuzz/fuzz_%.o $(rooms:%=$(1)/libreel-%.a)
 	$$(call msg,LINK,$$@)
 	$$(Q)$(2) $(3) $(4) $$(LDFLAGS) -o $$@ $$^ $(reel_libs)
@@ -157,6 +173,7 @@ endef
 $(eval $(call flavour,$(O),$(CC),$(hardened),$(relro),$(privileged)))
 $(eval $(call flavour,$(O)/clang,$(CLANG),$(hardened),$(relro)))
 $(eval $(call flavour,$(O)/asan,$(CC),$(sanitized),-pie))
+$(eval $(call flavour,$(O)/tsan,$(CC),$(watched),-pie))
 $(eval $(call flavour,$(O)/fuzz,$(CLANG),$(sanitized) -fsanitize=fuzzer-no-link,-pie -fsanitize=fuzzer))
 
 $(foreach room,$(rooms),$(eval $(call library,$(O)/so,$(room))))
@@ -226,6 +243,8 @@ clang: $(O)/clang/reel $(O)/clang/reel-record $(unit:%=$(O)/clang/unit/%) \
 asan: $(O)/asan/reel $(O)/asan/reel-record $(unit:%=$(O)/asan/unit/%) \
 	$(record_unit:%=$(O)/asan/unit/%) ## build with the sanitizers
 
+tsan: $(O)/tsan/reel $(threaded:%=$(O)/tsan/unit/%) ## build with the sanitizer of threads
+
 fuzzers: $(fuzz:%=$(O)/fuzz/%)
 
 # Checks ------------------------------------------------------------------------------------------
@@ -255,7 +274,7 @@ deps: ## install what building and testing need (Debian); does nothing when all 
 test: deps ## install what is missing, build every flavour, run every test
 	+$(Q)$(MAKE) --no-print-directory test-built
 
-test-built: programs clang asan fuzzers
+test-built: programs clang asan tsan fuzzers
 	$(Q)$(PYTHON) tests/run
 
 # What is tried by chance in "make test", as often as that many times, or whole.
@@ -295,6 +314,16 @@ fuzz-%: $(O)/fuzz/%
 	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 		-artifact_prefix=$(O)/fuzz/$*- -print_final_stats=1 -verbosity=0 \
 		$(O)/fuzz/corpus/$* tests/fuzz/corpus/$*
+
+# What it found is added to the corpus in the tree, which then has one input for each edge.
+fuzz-merge-%: $(O)/fuzz/%
+	$(call msg,MERGE,$*)
+	$(Q)rm -rf $(O)/fuzz/merged/$*
+	$(Q)mkdir -p $(O)/fuzz/merged/$* $(O)/fuzz/corpus/$*
+	$(Q)$< -merge=1 -use_counters=0 -verbosity=0 $(O)/fuzz/merged/$* tests/fuzz/corpus/$* \
+		$(O)/fuzz/corpus/$*
+	$(Q)rm -rf tests/fuzz/corpus/$*
+	$(Q)cp -R $(O)/fuzz/merged/$* tests/fuzz/corpus/$*
 
 bench: $(O)/reel $(bench:%=$(O)/bench/%)
 

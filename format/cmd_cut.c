@@ -42,9 +42,11 @@ struct cut {
 	struct reel_keys *keys;
 	struct reel_reader *reader;
 	struct reel_filter filter;
-	struct reel_out chosen;		/* what was asked for, in words */
+	struct reel_out chosen; /* what was asked for, in words */
 	struct reel_health health;
 	struct reel_cut done;
+	int fd; /* where it is cut to */
+	bool to_stdout;
 };
 
 static const char *misuse_of(const struct cut *c)
@@ -113,8 +115,9 @@ static int choose(struct cut *c)
 	return r < 0 ? reel_command_misuse(c->self, "%s", err.msg) : REEL_STATUS_OK;
 }
 
-static int cut_to(struct cut *c, int fd)
+static int cut_to(struct cut *c)
 {
+	int fd = c->fd;
 	struct reel_err err = { 0 };
 	struct stat st;
 	int r;
@@ -135,28 +138,50 @@ static int cut_to(struct cut *c, int fd)
 	return reel_command_fail(c->self, reel_status_of(r), &err);
 }
 
-/* Nothing half done stays behind, and nothing that was there is touched. */
-static int cut_to_file(struct cut *c)
+/* It is made first, so that nothing else can be written to. */
+static int open_output(struct cut *c)
 {
 	const char *path = c->options.output;
 	struct reel_err err;
-	int status, fd;
 
-	if (strcmp(path, "-") == 0)
-		return cut_to(c, STDOUT_FILENO);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		reel_err_set(&err, -errno, "%s: cannot be made: %s", path, strerror(errno));
-		return reel_command_fail(c->self, REEL_STATUS_IO, &err);
-	}
-	status = cut_to(c, fd);
-	if (close(fd) < 0 && status == REEL_STATUS_OK) {
-		reel_err_set(&err, -errno, "%s: %s", path, strerror(errno));
+	c->to_stdout = strcmp(path, "-") == 0;
+	c->fd = c->to_stdout ? STDOUT_FILENO :
+			       open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (c->fd >= 0)
+		return REEL_STATUS_OK;
+	reel_err_set(&err, -errno, "%s: cannot be made: %s", path, strerror(errno));
+	return reel_command_fail(c->self, REEL_STATUS_IO, &err);
+}
+
+/* Nothing half done stays behind, and nothing that was there is touched. */
+static int close_output(struct cut *c, int status)
+{
+	struct reel_err err;
+
+	if (c->to_stdout)
+		return status;
+	if (close(c->fd) < 0 && status == REEL_STATUS_OK) {
+		reel_err_set(&err, -errno, "%s: %s", c->options.output, strerror(errno));
 		status = reel_command_fail(c->self, REEL_STATUS_IO, &err);
 	}
 	if (status != REEL_STATUS_OK)
-		unlink(path);
+		unlink(c->options.output);
 	return status;
+}
+
+static int open_capture(struct cut *c)
+{
+	struct confine_reader reader = { .makes_files = !c->to_stdout };
+	struct reel_err err = { 0 };
+	int r;
+
+	confine_reader_begin(&reader);
+	confine_reader_may_read_capture(&reader, c->args.v[0]);
+	if (!c->to_stdout)
+		confine_reader_may_remove(&reader, c->options.output);
+	reel_command_confine(c->self, &c->args.common, &reader);
+	r = reel_reader_open_all(c->args.v, 1, c->keys, &c->reader, &err);
+	return r < 0 ? reel_command_fail(c->self, reel_status_of(r), &err) : REEL_STATUS_OK;
 }
 
 /* What was lost when it was recorded is told in the cut; what is broken is told here only. */
@@ -182,7 +207,7 @@ static int cut_run(const struct reel_command *self, int argc, char **argv)
 	struct reel_err err = { -ENOMEM, "no memory" };
 	struct cut *c = calloc(1, sizeof(*c));
 	const char *misuse;
-	int status, r;
+	int status;
 
 	if (!c)
 		return reel_command_fail(self, REEL_STATUS_IO, &err);
@@ -199,10 +224,15 @@ static int cut_run(const struct reel_command *self, int argc, char **argv)
 	status = reel_key_option_load(self, &c->options.keys, &c->keys);
 	if (status != REEL_STATUS_OK)
 		goto out;
-	r = reel_reader_open_all(c->args.v, 1, c->keys, &c->reader, &err);
-	status = r < 0 ? reel_command_fail(self, reel_status_of(r), &err) : choose(c);
+	status = open_output(c);
+	if (status != REEL_STATUS_OK)
+		goto out;
+	status = open_capture(c);
 	if (status == REEL_STATUS_OK)
-		status = cut_to_file(c);
+		status = choose(c);
+	if (status == REEL_STATUS_OK)
+		status = cut_to(c);
+	status = close_output(c, status);
 	if (status == REEL_STATUS_OK)
 		status = conclude(c);
 out:

@@ -86,6 +86,7 @@ static int info_captures(const struct reel_command *self, const struct info_opti
 
 	if (status != REEL_STATUS_OK)
 		goto out;
+	reel_command_confine_to(self, args);
 	if (health)
 		result = reel_reader_open_closed(args->v, (unsigned)args->n, keys, &r, &err);
 	else

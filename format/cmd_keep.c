@@ -68,6 +68,19 @@ static enum reel_status judge(const struct reel_reader *r, const bool *wanted)
 	return REEL_STATUS_OK;
 }
 
+/* What is to be filled is there already, so that nothing but it can be written to. */
+static void confine(const struct reel_command *self, const struct reel_args *args,
+		    const struct reel_collection *made)
+{
+	struct confine_reader c = { .makes_files = true };
+
+	confine_reader_begin(&c);
+	confine_reader_may_read_capture(&c, args->v[0]);
+	confine_reader_may_write_in(&c, made->path);
+	confine_reader_may_remove(&c, made->path);
+	reel_command_confine(self, &args->common, &c);
+}
+
 static int keep(const struct reel_command *self, const struct keep_options *o,
 		const struct reel_args *args)
 {
@@ -76,14 +89,15 @@ static int keep(const struct reel_command *self, const struct keep_options *o,
 	struct reel_filter f = { 0 };
 	struct reel_err err = { 0 };
 	char size[REEL_SIZE_TEXT];
-	bool *wanted = NULL;
-	int status, result = reel_reader_open_closed(args->v, 1, NULL, &r, &err);
+	bool *wanted = NULL, is_kept = false;
+	int status, result = reel_collection_make(&c, o->output, &err);
 
-	if (result < 0) {
-		status = reel_command_fail(self, reel_status_of(result), &err);
-		goto out;
+	if (result == 0) {
+		confine(self, args, &c);
+		result = reel_reader_open_closed(args->v, 1, NULL, &r, &err);
 	}
-	status = choose(self, o, r, &f);
+	status = result < 0 ? reel_command_fail(self, reel_status_of(result), &err) :
+			      choose(self, o, r, &f);
 	if (status != REEL_STATUS_OK)
 		goto out;
 	wanted = calloc(r->n_segments + 1u, sizeof(*wanted));
@@ -93,6 +107,7 @@ static int keep(const struct reel_command *self, const struct keep_options *o,
 		status = reel_command_fail(self, reel_status_of(result), &err);
 		goto out;
 	}
+	is_kept = true;
 	(void)reel_size_format(c.bytes, size);
 	reel_command_note(self, &args->common,
 			  "%llu of %u segments kept in %s, %s: %llu files linked, %llu copied",
@@ -104,6 +119,8 @@ static int keep(const struct reel_command *self, const struct keep_options *o,
 			self, &args->common,
 			"some of them are damaged or have no proper end, and were kept so");
 out:
+	if (!is_kept)
+		reel_collection_undo(&c);
 	reel_collection_done(&c);
 	reel_reader_close(r);
 	free(wanted);

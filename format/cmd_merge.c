@@ -139,16 +139,31 @@ static int put_all(struct merge *m, const char *directory)
 	struct reel_err err = { 0 };
 	int r = 0;
 
-	if (mkdir(directory, 0700) < 0) {
-		reel_err_set(&err, -errno, "%s: cannot be made: %s", directory, strerror(errno));
-		return reel_command_fail(m->self, REEL_STATUS_IO, &err);
-	}
-	m->made_directory = true;
 	for (unsigned i = 0; r == 0 && i < m->n; i++)
 		for (unsigned k = 0; r == 0 && k < m->readers[i]->n_sources; k++)
 			r = put_source(m, m->readers[i], &m->readers[i]->sources[k], directory,
 				       &err);
 	return r < 0 ? reel_command_fail(m->self, reel_status_of(r), &err) : REEL_STATUS_OK;
+}
+
+/* What is to be filled is there first, so that nothing but it can be written to. */
+static int make_directory(struct merge *m, const char *directory, const struct reel_args *args)
+{
+	struct confine_reader c = { .makes_files = true };
+	struct reel_err err = { 0 };
+
+	if (mkdir(directory, 0700) < 0) {
+		reel_err_set(&err, -errno, "%s: cannot be made: %s", directory, strerror(errno));
+		return reel_command_fail(m->self, REEL_STATUS_IO, &err);
+	}
+	m->made_directory = true;
+	confine_reader_begin(&c);
+	for (int i = 0; i < args->n; i++)
+		confine_reader_may_read_capture(&c, args->v[i]);
+	confine_reader_may_write_in(&c, directory);
+	confine_reader_may_remove(&c, directory);
+	reel_command_confine(m->self, &args->common, &c);
+	return REEL_STATUS_OK;
 }
 
 /* The worst of the segments; one that goes on is not bad. */
@@ -167,8 +182,10 @@ static int merge(struct merge *m, const struct merge_options *o, const struct re
 {
 	uint64_t linked = 0, copied = 0, bytes = 0;
 	char size[REEL_SIZE_TEXT];
-	int status = open_all(m, args);
+	int status = make_directory(m, o->output, args);
 
+	if (status == REEL_STATUS_OK)
+		status = open_all(m, args);
 	if (status == REEL_STATUS_OK)
 		status = put_all(m, o->output);
 	for (unsigned i = 0; i < m->n_made; i++) {

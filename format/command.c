@@ -6,11 +6,23 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "version.h"
 
 #define HELP_COLUMNS 80
 #define HELP_LEFT_MAX 28 /* a longer left side gets a line of its own */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED true
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED false
+#endif
 
 /* File names come from the machine under examination; what they may do to a terminal stays here. */
 static void say(const struct reel_command *self, const char *text)
@@ -180,4 +192,41 @@ void reel_command_note(const struct reel_command *self, const struct reel_common
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	say(self, text);
+}
+
+void reel_command_confine(const struct reel_command *self, const struct reel_common *common,
+			  struct confine_reader *c)
+{
+	static const enum confine_what told[] = { CONFINE_NO_NEW_PRIVS, CONFINE_CAPABILITIES,
+						  CONFINE_LANDLOCK, CONFINE_SECCOMP };
+	struct confine_report report;
+
+	if (IS_SANITIZED) {
+		confine_reader_drop(c);
+		return;
+	}
+	confine_reader_end(c, &report);
+	for (size_t i = 0; common->verbose && i < sizeof(told) / sizeof(told[0]); i++)
+		if (report.measure[told[i]].status != CONFINE_DONE)
+			reel_command_note(self, common, "goes on without %s: %s",
+					  confine_measure_names[told[i]],
+					  report.measure[told[i]].reason);
+}
+
+void reel_command_narrow(struct confine_reader *c)
+{
+	if (IS_SANITIZED)
+		confine_reader_drop(c);
+	else
+		confine_reader_narrow(c);
+}
+
+void reel_command_confine_to(const struct reel_command *self, const struct reel_args *args)
+{
+	struct confine_reader c = { 0 };
+
+	confine_reader_begin(&c);
+	for (int i = 0; i < args->n; i++)
+		confine_reader_may_read_capture(&c, args->v[i]);
+	reel_command_confine(self, &args->common, &c);
 }

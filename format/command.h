@@ -48,6 +48,7 @@
 
 #include <stdbool.h>
 
+#include "confine.h"
 #include "err.h"
 #include "options.h"
 
@@ -93,5 +94,17 @@ int reel_command_fail(const struct reel_command *self, enum reel_status status,
 /* Talk: a line to stderr under the command's name, unless --quiet. */
 void reel_command_note(const struct reel_command *self, const struct reel_common *common,
 		       const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * From here on the command can do what C was told and no more; to be called before a byte is read
+ * that comes from elsewhere. What the kernel does not have is said with --verbose. A build with
+ * sanitizers stays as it is: what they do at the end is forbidden.
+ */
+void reel_command_confine(const struct reel_command *self, const struct reel_common *common,
+			  struct confine_reader *c);
+/* Once more, where it is said only now which files it reads. */
+void reel_command_narrow(struct confine_reader *c);
+/* For a command that reads captures, the operands, and nothing else. */
+void reel_command_confine_to(const struct reel_command *self, const struct reel_args *args);
 
 #endif

@@ -67,12 +67,12 @@ static unsigned choose(const struct reel_reader *r, const struct reel_filter *f,
 int reel_keep(const struct reel_reader *r, const struct reel_filter *f, const char *path,
 	      struct reel_collection *ret, bool *ret_wanted, struct reel_err *err)
 {
-	int result;
+	int result = 0;
 
-	*ret = (struct reel_collection){ .fd = -1 };
 	if (!choose(r, f, ret_wanted))
-		return reel_err_set(err, -ENODATA, "nothing was recorded in that time");
-	result = reel_collection_make(ret, path, err);
+		result = reel_err_set(err, -ENODATA, "nothing was recorded in that time");
+	else if (!ret->path)
+		result = reel_collection_make(ret, path, err);
 	if (result == 0)
 		result = reel_collection_put(ret, r, ret_wanted, err);
 	if (result == 0)

@@ -8,7 +8,8 @@
 
 /*
  * Puts all segments that touch the time of the filter into a new directory at PATH, with those
- * between them. Nothing is left behind on failure. -ENODATA: there is none.
+ * between them. RET is { .fd = -1 }, or was made already and is filled. Nothing is left behind on
+ * failure. -ENODATA: there is none.
  */
 int reel_keep(const struct reel_reader *r, const struct reel_filter *f, const char *path,
 	      struct reel_collection *ret, bool *ret_wanted, struct reel_err *err);

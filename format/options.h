@@ -77,7 +77,8 @@ struct reel_args {
 /*
  * ARGV[0] is the name of the command and is skipped. OPTS holds the defaults on entry. --help and
  * --version end the parsing at once, so that they work on a line which is otherwise wrong.
- * -EINVAL: the line is not what the table says; the message suggests the nearest name.
+ * -EINVAL: the line is not what the table says; the message suggests the nearest name. -ERANGE: it
+ * is, but a number is larger than can be.
  */
 int reel_options_parse(const struct reel_option *table, void *opts, int argc, char **argv,
 		       struct reel_args *ret_args, struct reel_err *err);

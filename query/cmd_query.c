@@ -204,7 +204,6 @@ static int choose_named(struct query *q, const char *name)
 	return REEL_STATUS_OK;
 }
 
-/* Sets q->script, which stays without a text where a session is wanted. */
 static int read_question(struct query *q)
 {
 	const char *sql = q->args.n > 1 ? q->args.v[1] : NULL;
@@ -226,8 +225,6 @@ static int read_question(struct query *q)
 		q->script.name = "SQL";
 		return REEL_STATUS_OK;
 	}
-	if (isatty(STDIN_FILENO) && !q->script.n_given)
-		return REEL_STATUS_OK;
 	status = read_file(q, "-");
 	if (status == REEL_STATUS_OK && !*q->script.text)
 		return reel_command_misuse(q->self, "what is asked? SQL, @NAME or -f FILE");
@@ -248,7 +245,6 @@ static int choose_redaction(struct query *q)
 
 int query_make_case(struct query *q)
 {
-	char program[4096] = "/proc/self/exe";
 	struct reel_err err = { 0 };
 	int r;
 
@@ -256,8 +252,7 @@ int query_make_case(struct query *q)
 	if (isatty(STDERR_FILENO))
 		reel_command_note(q->self, &q->args.common, "a case is made of %s first",
 				  q->source);
-	r = passing_case_make(&q->passing, program, q->source, &q->options.keys,
-			      q->args.common.quiet, &query_stop, &err);
+	r = case_maker_make(&q->maker, q->passing, &query_stop, &err);
 	return r < 0 ? query_fail(q, r, &err) : REEL_STATUS_OK;
 }
 
@@ -315,13 +310,13 @@ static int open_passing(struct query *q)
 	q->db = NULL;
 	redact_done(&q->redact);
 	(void)choose_redaction(q);
-	r = database_open(q->passing.path, false, &q->db, &q->captures, &err);
+	r = database_open(q->passing, false, &q->db, &q->captures, &err);
 	if (r == 0)
 		r = add_keys(q, &err);
 	if (r == 0)
 		r = reel_captures_open(q->captures, &q->source, 1, &err);
 	/* What is open stays readable, and nothing is left behind, whatever ends us. */
-	passing_case_remove(&q->passing);
+	case_maker_remove(&q->maker);
 	return r < 0 ? query_fail(q, r, &err) : prepare_connection(q);
 }
 
@@ -331,7 +326,7 @@ static bool wants_case(const struct query *q, const struct reel_err *err)
 	const char *table = suggest_missing_table(err->msg);
 	char name[64];
 
-	if (q->is_case || q->passing.path[0])
+	if (q->is_case || q->passing[0])
 		return false;
 	if (table) {
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(table, ", "), table);
@@ -510,30 +505,66 @@ static void catch_signals(void)
 	sigaction(SIGALRM, &action, NULL);
 }
 
+static const char *misuse_of(const struct query *q)
+{
+	if (q->args.n == 0)
+		return "of which case or capture?";
+	if (q->options.header && q->options.no_header)
+		return "--header and --no-header exclude each other";
+	if (q->options.write && q->source && !q->is_case)
+		return "--write: a capture is never changed";
+	return NULL;
+}
+
 static int ask(struct query *q)
 {
-	int status;
+	int status = REEL_STATUS_OK;
 
-	if (q->args.n == 0)
-		return reel_command_misuse(q->self, "of which case or capture?");
-	if (q->options.header && q->options.no_header)
-		return reel_command_misuse(q->self, "--header and --no-header exclude each other");
-	if (q->args.v[0][0] == '@') {
+	if (!q->source) {
 		const struct named_query *n = named_find(&q->named, q->args.v[0] + 1);
 
 		return n ? query_explain(q, n) : unknown_query(q, q->args.v[0] + 1);
 	}
-	q->source = q->args.v[0];
-	q->is_case = database_is_one(q->source);
-	if (q->options.write && !q->is_case)
-		return reel_command_misuse(q->self, "--write: a capture is never changed");
 	status = choose_redaction(q);
 	if (status == REEL_STATUS_OK)
 		status = read_question(q);
+	return status == REEL_STATUS_OK ? answer(q) : status;
+}
+
+/* Confined, and with whoever makes a case of a capture if one is needed. */
+static int run_confined(struct query *q)
+{
+	struct reel_err err = { 0 };
+	int status, r = 0;
+
+	if (q->source && !q->is_case)
+		r = case_maker_start(&q->maker, q->source, &q->options.keys,
+				     q->args.common.quiet, &err);
+	if (r < 0)
+		return query_fail(q, r, &err);
+	query_confine(q);
+	status = query_load_named(q);
 	if (status != REEL_STATUS_OK)
 		return status;
+	return q->options.list ? query_list(q) : ask(q);
+}
+
+static int run(struct query *q)
+{
+	const char *misuse;
+
+	if (!q->options.list && q->args.n && q->args.v[0][0] != '@') {
+		q->source = q->args.v[0];
+		q->is_case = database_is_one(q->source);
+	}
+	misuse = q->options.list ? NULL : misuse_of(q);
+	if (misuse)
+		return reel_command_misuse(q->self, "%s", misuse);
 	catch_signals();
-	return q->script.text ? answer(q) : query_session(q);
+	/* There is no SQL, and nobody to give it but a user. */
+	if (q->source && q->args.n == 1 && !q->options.file && isatty(STDIN_FILENO))
+		return query_session(q);
+	return run_confined(q);
 }
 
 static int query_run(const struct reel_command *self, int argc, char **argv)
@@ -549,14 +580,12 @@ static int query_run(const struct reel_command *self, int argc, char **argv)
 		free(q);
 		return status;
 	}
-	status = query_load_named(q);
-	if (status == REEL_STATUS_OK)
-		status = q->options.list ? query_list(q) : ask(q);
+	status = run(q);
 	running = NULL;
 	show_free(q->show);
 	out_done(&q->out);
 	sqlite3_close(q->db);
-	passing_case_remove(&q->passing);
+	case_maker_end(&q->maker);
 	redact_done(&q->redact);
 	named_done(&q->named);
 	free(q->given);

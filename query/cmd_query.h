@@ -8,7 +8,7 @@
 #include "format/outcome.h"
 #include "query/database.h"
 #include "query/health.h"
-#include "query/passing_case.h"
+#include "query/case_maker.h"
 #include "query/redact.h"
 #include "query/script.h"
 #include "query/show.h"
@@ -40,7 +40,8 @@ struct query {
 	sqlite3 *db;
 	struct reel_captures *captures; /* of the connection */
 	struct redact redact;
-	struct passing_case passing;
+	struct case_maker maker;
+	char passing[PASSING_CASE_PATH]; /* where a case of the capture lies; or empty */
 	struct reel_out out;
 	struct show *show;
 	uint64_t flushed_ns;
@@ -50,10 +51,16 @@ struct query {
 extern volatile int query_stop;
 
 int query_fail(struct query *q, int r, const struct reel_err *err);
+/* Where named queries may lie, in the order in which they count. */
+int query_find_directories(struct query *q, struct reel_strings *ret);
+void query_directories_done(struct reel_strings *list);
 int query_load_named(struct query *q);
 int query_list(struct query *q);
 int query_explain(struct query *q, const struct named_query *named);
+/* Without confinement: what is foreign is opened by others, who are confined. */
 int query_session(struct query *q);
+/* To be called before a byte of the case or capture is looked at, of named queries, or of SQL. */
+void query_confine(struct query *q);
 /* Makes the passing case of the capture, with a line about it on a terminal. */
 int query_make_case(struct query *q);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "format/json.h"
@@ -39,19 +40,26 @@ int query_find_beside(const char *const *candidates, char *ret, size_t size)
 	return -ENOENT;
 }
 
-static int add(struct query *q, const char *path, bool must_be_there)
+static int add(struct query *q, struct reel_strings *list, const char *path)
 {
-	struct reel_err err = { 0 };
-	int r = named_add_directory(&q->named, path, &err);
+	char *copy = strdup(path);
+	int r = copy ? reel_strings_add(list, copy) : -ENOMEM;
 
-	/* HOME may be that of somebody else, as under setpriv. */
-	if ((r == -ENOENT || r == -EACCES || r == -ENOTDIR) && !must_be_there)
-		return REEL_STATUS_OK;
-	return r < 0 ? query_fail(q, r, &err) : REEL_STATUS_OK;
+	if (r < 0)
+		free(copy);
+	return r < 0 ? query_fail(q, r, &(struct reel_err){ r, "no memory" }) : REEL_STATUS_OK;
+}
+
+/* HOME may be that of somebody else, as under setpriv. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && access(path, R_OK) == 0;
 }
 
 /* The user's own come before what is installed; in a tree that was built they lie in samples/. */
-int query_load_named(struct query *q)
+int query_find_directories(struct query *q, struct reel_strings *ret)
 {
 	static const char *const installed[] = { "../share/reel/queries", "../samples/queries",
 						 NULL };
@@ -60,16 +68,53 @@ int query_load_named(struct query *q)
 	int status = REEL_STATUS_OK;
 
 	for (size_t i = 0; status == REEL_STATUS_OK && i < q->options.directories.n; i++)
-		status = add(q, q->options.directories.v[i], true);
+		status = add(q, ret, q->options.directories.v[i]);
 	if (config && *config == '/')
 		snprintf(path, sizeof(path), "%s/reel/queries", config);
 	else if (home && *home == '/')
 		snprintf(path, sizeof(path), "%s/.config/reel/queries", home);
-	if (status == REEL_STATUS_OK && *path)
-		status = add(q, path, false);
-	if (status == REEL_STATUS_OK && query_find_beside(installed, path, sizeof(path)) == 0)
-		status = add(q, path, false);
+	if (status == REEL_STATUS_OK && *path && is_there(path))
+		status = add(q, ret, path);
+	if (status == REEL_STATUS_OK && query_find_beside(installed, path, sizeof(path)) == 0 &&
+	    is_there(path))
+		status = add(q, ret, path);
 	return status;
+}
+
+void query_directories_done(struct reel_strings *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free((void *)(uintptr_t)list->v[i]);
+	reel_strings_done(list);
+}
+
+int query_load_named(struct query *q)
+{
+	struct reel_strings list = { 0 };
+	struct reel_err err = { 0 };
+	int status = query_find_directories(q, &list);
+
+	for (size_t i = 0; status == REEL_STATUS_OK && i < list.n; i++) {
+		int r = named_add_directory(&q->named, list.v[i], &err);
+
+		if (r < 0)
+			status = query_fail(q, r, &err);
+	}
+	query_directories_done(&list);
+	return status;
+}
+
+/* SQL may name captures, and a case does: so it reads what its user can, and writes nothing but
+ * what does not fit into memory, and with --write the case. */
+void query_confine(struct query *q)
+{
+	struct confine_reader c = { .reads_anywhere = true, .writes_database = true };
+
+	confine_reader_begin(&c);
+	confine_reader_may_spill(&c);
+	if (q->options.write && q->source)
+		confine_reader_may_write(&c, q->source);
+	reel_command_confine(q->self, &q->args.common, &c);
 }
 
 static void put_param_json(struct reel_json *j, const struct named_param *p)

@@ -19,6 +19,7 @@ static const char magic[] = "SQLite format 3";
 enum {
 	HEADER_BYTES = 100,
 	READ_VERSION_AT = 19, /* 2: it was last written with a write-ahead log */
+	STRING_BYTES_MAX = 64 << 20,
 };
 
 static ssize_t read_header(const char *path, uint8_t header[HEADER_BYTES])
@@ -144,9 +145,11 @@ static int check(sqlite3 *db, const char *path, struct reel_err *err)
 	return 0;
 }
 
-/* Views and triggers of a file that somebody else has made may do nothing but show its tables. */
+/* Views and triggers of a file that somebody else has made may do nothing but show its tables, and
+ * make no string that takes all memory. */
 static int be_careful(sqlite3 *db, const char *path, struct reel_err *err)
 {
+	(void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, STRING_BYTES_MAX);
 	if (sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
 	    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
 	    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL) != SQLITE_OK)

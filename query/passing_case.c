@@ -77,11 +77,12 @@ static int make_directory(struct passing_case *c, struct reel_err *err)
 }
 
 /* Returns the status of waitpid(), or -errno. */
-static int wait_for(pid_t child, const volatile int *stop)
+static int wait_for(pid_t child, int stop_fd, bool *ret_stopped)
 {
-	bool told = false;
+	struct pollfd stop = { .fd = stop_fd, .events = POLLIN };
 	int status;
 
+	*ret_stopped = false;
 	for (;;) {
 		pid_t got = waitpid(child, &status, WNOHANG);
 
@@ -89,11 +90,10 @@ static int wait_for(pid_t child, const volatile int *stop)
 			return status;
 		if (got < 0 && errno != EINTR)
 			return -errno;
-		if (*stop && !told) {
+		if (poll(&stop, *ret_stopped ? 0 : 1, LOOK_MS) > 0 && !*ret_stopped) {
 			(void)kill(child, SIGTERM);
-			told = true;
+			*ret_stopped = true;
 		}
-		(void)poll(NULL, 0, LOOK_MS);
 	}
 }
 
@@ -146,9 +146,10 @@ static int start(const struct passing_case *c, const char *program, const char *
 }
 
 int passing_case_make(struct passing_case *c, const char *program, const char *capture,
-		      const struct reel_strings *keys, bool quiet, const volatile int *stop,
+		      const struct reel_strings *keys, bool quiet, int stop_fd,
 		      struct reel_err *err)
 {
+	bool stopped;
 	pid_t child;
 	int status, r;
 
@@ -161,8 +162,8 @@ int passing_case_make(struct passing_case *c, const char *program, const char *c
 		passing_case_remove(c);
 		return reel_err_set(err, r, "cannot run %s: %s", program, strerror(-r));
 	}
-	status = wait_for(child, stop);
-	if (*stop)
+	status = wait_for(child, stop_fd, &stopped);
+	if (stopped)
 		r = reel_err_set(err, -EINTR, "interrupted");
 	else if (status < 0)
 		r = reel_err_set(err, status, "cannot wait for reel replay: %s", strerror(-status));

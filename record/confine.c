@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/perf_event.h>
-#include <linux/seccomp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,18 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "record/confine_calls.h"
+#include "format/confine_calls.h"
 #include "record/confine_impl.h"
-
-static const char *const measure_names[CONFINE_MEASURES] = {
-	[CONFINE_OWNER] = "owner",
-	[CONFINE_CAPABILITIES] = "capabilities",
-	[CONFINE_BOUNDING] = "bounding set",
-	[CONFINE_NO_NEW_PRIVS] = "no_new_privs",
-	[CONFINE_DUMPABLE] = "dumpable",
-	[CONFINE_LANDLOCK] = "landlock",
-	[CONFINE_SECCOMP] = "seccomp",
-};
 
 enum { ALWAYS, TO_ATTACH, TO_ATTACH_BY_PERF };
 
@@ -45,64 +33,6 @@ static const struct {
 
 enum { HELPER_CAPS = sizeof(helper_caps) / sizeof(helper_caps[0]) };
 
-__attribute__((format(printf, 4, 5))) static void tell(struct confine_report *report,
-						       enum confine_what what,
-						       enum confine_status status, const char *fmt,
-						       ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	report->measure[what].status = status;
-	(void)vsnprintf(report->measure[what].reason, sizeof(report->measure[what].reason), fmt,
-			ap);
-	va_end(ap);
-}
-
-/* What the threads have noted of a measure. */
-static void tell_result(struct confine_report *report, const struct confine_rights *rights,
-			enum confine_what what)
-{
-	int failed = rights->failed[what];
-
-	if (failed < 0)
-		tell(report, what, CONFINE_REFUSED, "%s", strerror(-failed));
-	else
-		tell(report, what, CONFINE_DONE, "%s", "");
-}
-
-static void forbid_dumps(struct confine_report *report)
-{
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		tell(report, CONFINE_DUMPABLE, CONFINE_REFUSED, "%s", strerror(errno));
-	else
-		tell(report, CONFINE_DUMPABLE, CONFINE_DONE, "%s", "");
-}
-
-/* SPEC_ALLOW: older kernels would make every call slower, against code that we do not run. */
-static void filter_calls(uint32_t roles, pid_t signalled, struct confine_report *report)
-{
-	struct filter f;
-	struct sock_fprog program;
-	unsigned flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-	long r = confine_calls_filter(roles, getpid(), signalled, &f);
-
-	if (r < 0) {
-		tell(report, CONFINE_SECCOMP, CONFINE_REFUSED, "%s", strerror((int)-r));
-		return;
-	}
-	program = (struct sock_fprog){ (unsigned short)f.n, f.code };
-	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-	if (r == 0)
-		tell(report, CONFINE_SECCOMP, CONFINE_DONE, "%s", "");
-	else if (r > 0)
-		tell(report, CONFINE_SECCOMP, CONFINE_REFUSED, "thread %ld has another filter", r);
-	else if (errno == ENOSYS || errno == EINVAL)
-		tell(report, CONFINE_SECCOMP, CONFINE_NOT_THERE, "the kernel has no such filter");
-	else
-		tell(report, CONFINE_SECCOMP, CONFINE_REFUSED, "%s", strerror(errno));
-}
-
 /* A rule set for these directories; without Landlock, or where it is refused, -1 and the report
  * says why. */
 static int landlock_for(const int *directories, unsigned n, struct confine_report *report)
@@ -110,28 +40,16 @@ static int landlock_for(const int *directories, unsigned n, struct confine_repor
 	int abi = confine_landlock_abi(), fd = -1, r;
 
 	if (abi < 0) {
-		tell(report, CONFINE_LANDLOCK, CONFINE_NOT_THERE, "the kernel has no Landlock");
+		confine_tell(report, CONFINE_LANDLOCK, CONFINE_NOT_THERE,
+			     "the kernel has no Landlock");
 		return -1;
 	}
 	r = confine_landlock_ruleset(abi, directories, n, &fd);
 	if (r < 0)
-		tell(report, CONFINE_LANDLOCK, CONFINE_REFUSED, "%s", strerror(-r));
+		confine_tell(report, CONFINE_LANDLOCK, CONFINE_REFUSED, "%s", strerror(-r));
 	else
-		tell(report, CONFINE_LANDLOCK, CONFINE_DONE, "ABI %d", abi);
+		confine_tell(report, CONFINE_LANDLOCK, CONFINE_DONE, "ABI %d", abi);
 	return fd;
-}
-
-static void tell_rights(struct confine_report *report, const struct confine_rights *rights)
-{
-	if (rights->owner)
-		tell(report, CONFINE_OWNER, CONFINE_DONE, "%s", rights->owner->name);
-	else
-		tell(report, CONFINE_OWNER, CONFINE_NOT_WANTED, "%s", "");
-	tell_result(report, rights, CONFINE_CAPABILITIES);
-	tell_result(report, rights, CONFINE_BOUNDING);
-	tell_result(report, rights, CONFINE_NO_NEW_PRIVS);
-	if (rights->landlock_fd >= 0 && rights->failed[CONFINE_LANDLOCK] < 0)
-		tell_result(report, rights, CONFINE_LANDLOCK);
 }
 
 /* The recorder --------------------------------------------------------------------------------- */
@@ -197,9 +115,9 @@ int confine_recorder(const struct confine_options *o, struct confine_report *ret
 		r = check_owner(o, &rights, fds[0], err);
 	if (r < 0)
 		goto out;
-	tell_rights(&report, &rights);
-	forbid_dumps(&report);
-	filter_calls(CALLS_RECORDER, o->may_signal, &report);
+	confine_tell_rights(&report, &rights);
+	confine_forbid_dumps(&report);
+	confine_filter_calls(CALLS_RECORDER, o->may_signal, &report);
 	*ret = report;
 out:
 	for (unsigned i = 0; i < n; i++)
@@ -273,8 +191,8 @@ static void tell_helper_caps(struct confine_report *report, uint64_t wanted, uin
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s%s", n ? ", " : "",
 					      kept & bit ? "" : "without ", helper_caps[i].name);
 	}
-	tell(report, CONFINE_CAPABILITIES, kept == wanted ? CONFINE_DONE : CONFINE_PARTLY, "%s",
-	     text);
+	confine_tell(report, CONFINE_CAPABILITIES, kept == wanted ? CONFINE_DONE : CONFINE_PARTLY,
+		     "%s", text);
 }
 
 int confine_helper(const struct confine_helper_options *o, struct confine_report *ret,
@@ -290,11 +208,12 @@ int confine_helper(const struct confine_helper_options *o, struct confine_report
 	r = confine_in_every_thread(confine_give_up, &rights, err);
 	if (r < 0)
 		return r;
-	tell_rights(&report, &rights);
+	confine_tell_rights(&report, &rights);
 	tell_helper_caps(&report, rights.keep_caps, rights.kept_caps);
-	tell(&report, CONFINE_LANDLOCK, CONFINE_NOT_WANTED, "it would hide /proc/PID/exe and root");
-	forbid_dumps(&report);
-	filter_calls(roles, 0, &report);
+	confine_tell(&report, CONFINE_LANDLOCK, CONFINE_NOT_WANTED,
+		     "it would hide /proc/PID/exe and root");
+	confine_forbid_dumps(&report);
+	confine_filter_calls(roles, 0, &report);
 	*ret = report;
 	return 0;
 }
@@ -323,9 +242,9 @@ int confine_parser(unsigned seconds, struct confine_report *ret, struct reel_err
 	alarm(seconds);
 	rights.landlock_fd = landlock_for(NULL, 0, &report);
 	confine_give_up(&rights);
-	tell_rights(&report, &rights);
-	forbid_dumps(&report);
-	filter_calls(CALLS_PARSER, 0, &report);
+	confine_tell_rights(&report, &rights);
+	confine_forbid_dumps(&report);
+	confine_filter_calls(CALLS_PARSER, 0, &report);
 	if (rights.landlock_fd >= 0)
 		close(rights.landlock_fd);
 	*ret = report;
@@ -344,7 +263,7 @@ int confine_report_put(const struct confine_report *report, const char *process,
 		struct ev_coverage *c = reel_record_begin(&record, reel_type_by_id(EV_coverage));
 		const char *reason = report->measure[i].reason;
 		char hook[64];
-		int n = snprintf(hook, sizeof(hook), "%s: %s", process, measure_names[i]);
+		int n = snprintf(hook, sizeof(hook), "%s: %s", process, confine_measure_names[i]);
 
 		c->status = (uint8_t)report->measure[i].status;
 		record.header.ts = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;

@@ -9,45 +9,8 @@
 #ifndef REEL_RECORD_CONFINE_H
 #define REEL_RECORD_CONFINE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
+#include "format/confine.h"
 #include "record/sink.h"
-
-enum confine_what {
-	CONFINE_OWNER,		/* uid, gid and groups are those of --owner */
-	CONFINE_CAPABILITIES,	/* permitted, effective, inheritable and ambient ones */
-	CONFINE_BOUNDING,	/* the bounding set is empty */
-	CONFINE_NO_NEW_PRIVS,
-	CONFINE_DUMPABLE,	/* no core file, no tracing by processes of the same user */
-	CONFINE_LANDLOCK,
-	CONFINE_SECCOMP,
-	CONFINE_MEASURES,
-};
-
-/* With the values of coverage.status. */
-enum confine_status {
-	CONFINE_DONE = 0,
-	CONFINE_NOT_WANTED = 1,
-	CONFINE_NOT_THERE = 2,
-	CONFINE_REFUSED = 3,
-	CONFINE_PARTLY = 5,
-};
-
-struct confine_report {
-	struct {
-		enum confine_status status;
-		char reason[160];	/* "": nothing to add */
-	} measure[CONFINE_MEASURES];
-};
-
-/* Who the files of a capture belong to. */
-struct confine_owner {
-	char name[64];
-	uid_t uid;
-	gid_t gid;
-};
 
 /* Looks NAME up in FILE, which is /etc/passwd. -ENOENT: there is no such user. */
 int confine_find_owner(const char *file, const char *name, struct confine_owner *ret,

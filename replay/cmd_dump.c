@@ -260,9 +260,14 @@ static bool is_stream(struct dump *d)
 
 static int open_all(struct dump *d)
 {
+	struct confine_reader reader = { .makes_code = d->options.where != NULL };
 	struct reel_err err = { 0 };
 	int r;
 
+	confine_reader_begin(&reader);
+	for (int i = 0; i < d->args.n; i++)
+		confine_reader_may_read_capture(&reader, d->args.v[i]);
+	reel_command_confine(d->self, &d->args.common, &reader);
 	if (is_stream(d)) {
 		if (d->options.follow)
 			return reel_command_misuse(d->self, "a pipe is followed anyway");

@@ -331,6 +331,7 @@ static int open_and_run(struct replay *r)
 	struct reel_err err = { 0 };
 	int fd, result, status = REEL_STATUS_OK;
 
+	replay_confine(r, NULL);
 	if (!r->options.no_rules)
 		status = replay_load(r, &r->options.rules, &r->rules);
 	if (status != REEL_STATUS_OK)
@@ -342,6 +343,8 @@ static int open_and_run(struct replay *r)
 	}
 	if (r->options.against.n)
 		return replay_compare(r);
+	if (r->rules)
+		replay_confine(r, r->rules);
 	if (!r->options.explain && (replay_is_stream(r, &fd) || r->options.follow)) {
 		if (r->options.output)
 			return reel_command_misuse(r->self, "-o needs captures that lie on disk");

@@ -377,6 +377,7 @@ static int show(const struct reel_command *self, const struct rules_options *o, 
 
 static int rules_run(const struct reel_command *self, int argc, char **argv)
 {
+	struct confine_reader reader = { .reads_anywhere = true };
 	struct rules_options o = { 0 };
 	struct reel_err err = { 0 };
 	struct rules *r = NULL;
@@ -394,6 +395,9 @@ static int rules_run(const struct reel_command *self, int argc, char **argv)
 		status = reel_command_misuse(self, "--format navigator is for --coverage");
 		goto out;
 	}
+	/* A policy may name other files. */
+	confine_reader_begin(&reader);
+	reel_command_confine(self, &args.common, &reader);
 	if (load(&r, &args, &err) < 0) {
 		status = reel_command_fail(self, REEL_STATUS_IO, &err);
 		goto out;

@@ -342,6 +342,7 @@ static int verify_run(const struct reel_command *self, int argc, char **argv)
 		status = verify_case(self, &o, &args, keys);
 		goto out;
 	}
+	reel_command_confine_to(self, &args);
 	r = reel_verify(args.v, (unsigned)args.n,
 			&(struct reel_verify_with){ keys, o.anchors.n ? &anchors : NULL }, &v,
 			&err);

@@ -240,6 +240,21 @@ static int status_of(const struct proof *p)
 	}
 }
 
+/* A case names its captures and rules, and is made again in a place of its own. */
+static void confine(const struct reel_command *self, const struct reel_args *args)
+{
+	struct confine_reader c = {
+		.reads_anywhere = true,
+		.makes_files = true,
+		.writes_database = true,
+		.makes_code = true,
+	};
+
+	confine_reader_begin(&c);
+	confine_reader_may_spill(&c);
+	reel_command_confine(self, &args->common, &c);
+}
+
 int verify_case(const struct reel_command *self, const struct verify_options *o,
 		const struct reel_args *args, const struct reel_keys *keys)
 {
@@ -270,6 +285,7 @@ int verify_case(const struct reel_command *self, const struct verify_options *o,
 		return reel_command_misuse(self, "which case?");
 	if (o->threads > PIPELINE_THREADS_MAX)
 		return reel_command_misuse(self, "that is too many threads");
+	confine(self, args);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	r = case_prove(&what, &p, &err);

@@ -102,7 +102,7 @@ static int spill(struct findings *f, const void *bytes, size_t n)
 	const char *directory = getenv("TMPDIR");
 
 	if (f->file < 0)
-		f->file = open(directory && *directory ? directory : "/tmp",
+		f->file = open(directory && *directory ? directory : "/var/tmp",
 			       O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (f->file < 0)
 		return -errno;

@@ -44,6 +44,9 @@ extern volatile int replay_stop;
 int replay_refuse(struct replay *r, const struct reel_err *err);
 int replay_fail(struct replay *r, int result, const struct reel_err *err);
 
+/* RULES: NULL before they are loaded; to be called again when they are. */
+void replay_confine(struct replay *r, const struct rules *rules);
+
 /* Loads, says what is wrong, leaves out what was not asked for. Returns an enum reel_status. */
 int replay_load(struct replay *r, const struct reel_strings *paths, struct rules **ret);
 /* As quietly as it goes: for a reload. 0 or -errno. */

@@ -73,7 +73,7 @@ static int count_damages(const char *path, struct crash_found *f, struct reel_er
 {
 	char *paths[] = { (char *)(uintptr_t)path };
 	struct reel_verification *v;
-	int r = reel_verify(paths, 1, &v, err);
+	int r = reel_verify(paths, 1, NULL, &v, err);
 
 	if (r < 0)
 		return r;

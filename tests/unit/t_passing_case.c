@@ -10,7 +10,7 @@
 
 #include "query/passing_case.h"
 
-static const int go_on = 0;
+enum { GO_ON = -1 };
 
 /* Writes a program that does COMMANDS; "$4" is the case, "$6" the capture. */
 static bool make_program(char path[64], const char *commands)
@@ -39,7 +39,7 @@ TEST(it_is_made_and_goes)
 
 	REQUIRE(make_program(program, "[ \"$*\" = \"replay --no-rules -o $4 -- a capture\" ] &&"
 				      " echo x >\"$4\" && echo y >\"$4-journal\""));
-	REQUIRE(passing_case_make(&c, program, "a capture", &no_keys, true, &go_on, &err) == 0);
+	REQUIRE(passing_case_make(&c, program, "a capture", &no_keys, true, GO_ON, &err) == 0);
 	snprintf(directory, sizeof(directory), "%s", c.directory);
 	snprintf(path, sizeof(path), "%s", c.path);
 	CHECK(exists(path));
@@ -67,7 +67,7 @@ TEST(what_fails_leaves_nothing)
 		char program[64];
 
 		REQUIRE(make_program(program, cases[i].commands));
-		CHECK_EQ(passing_case_make(&c, program, "x", &no_keys, true, &go_on, &err),
+		CHECK_EQ(passing_case_make(&c, program, "x", &no_keys, true, GO_ON, &err),
 			 cases[i].result);
 		CHECK(err.msg[0]);
 		CHECK_STR(c.directory, "");
@@ -83,16 +83,17 @@ TEST(a_program_that_is_not_there)
 	struct passing_case c;
 	struct reel_err err = { 0 };
 
-	CHECK_EQ(passing_case_make(&c, "/nonexistent/reel", "x", &no_keys, true, &go_on, &err),
+	CHECK_EQ(passing_case_make(&c, "/nonexistent/reel", "x", &no_keys, true, GO_ON, &err),
 		 -ENOENT);
 	CHECK_STR(c.directory, "");
 }
 
-static volatile int stop;
+static int stop[2];
 
 static void handle_alarm(int signal_number)
 {
-	stop = signal_number;
+	(void)signal_number;
+	(void)!write(stop[1], "s", 1);
 }
 
 TEST(an_interrupt_ends_it)
@@ -101,12 +102,27 @@ TEST(an_interrupt_ends_it)
 	struct reel_err err = { 0 };
 	char program[64];
 
+	REQUIRE(pipe(stop) == 0);
 	REQUIRE(make_program(program, "echo x >\"$4\"; exec sleep 60"));
 	REQUIRE(signal(SIGALRM, handle_alarm) != SIG_ERR);
 	alarm(1);
-	CHECK_EQ(passing_case_make(&c, program, "x", &no_keys, true, &stop, &err), -EINTR);
-	CHECK_EQ(stop, SIGALRM);
+	CHECK_EQ(passing_case_make(&c, program, "x", &no_keys, true, stop[0], &err), -EINTR);
 	CHECK(!exists(c.path));
+	unlink(program);
+}
+
+TEST(the_end_of_who_wants_it_ends_it)
+{
+	struct passing_case c;
+	struct reel_err err = { 0 };
+	char program[64];
+
+	REQUIRE(pipe(stop) == 0);
+	close(stop[1]);
+	REQUIRE(make_program(program, "echo x >\"$4\"; exec sleep 60"));
+	CHECK_EQ(passing_case_make(&c, program, "x", true, stop[0], &err), -EINTR);
+	CHECK(!exists(c.path));
+	close(stop[0]);
 	unlink(program);
 }
 

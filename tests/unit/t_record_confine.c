@@ -21,7 +21,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "record/confine_calls.h"
+#include "format/confine_calls.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/record_confined.h"
 

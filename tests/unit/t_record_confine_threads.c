@@ -15,7 +15,7 @@
 
 #include "format/schema.h"
 #include "record/child.h"
-#include "record/confine_calls.h"
+#include "format/confine_calls.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/record_confined.h"
 
