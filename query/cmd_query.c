@@ -538,8 +538,8 @@ static int run_confined(struct query *q)
 	int status, r = 0;
 
 	if (q->source && !q->is_case)
-		r = case_maker_start(&q->maker, q->source, &q->options.keys,
-				     q->args.common.quiet, &err);
+		r = case_maker_start(&q->maker, q->source, &q->options.keys, q->args.common.quiet,
+				     &err);
 	if (r < 0)
 		return query_fail(q, r, &err);
 	query_confine(q);

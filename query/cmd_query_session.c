@@ -299,8 +299,8 @@ int query_session(struct query *q)
 					       "reel.so is neither beside reel nor in ../lib/reel"),
 				  &err);
 	if (!q->is_case) {
-		r = case_maker_start(&q->maker, q->source, &q->options.keys,
-				     q->args.common.quiet, &err);
+		r = case_maker_start(&q->maker, q->source, &q->options.keys, q->args.common.quiet,
+				     &err);
 		status = r < 0 ? query_fail(q, r, &err) : query_make_case(q);
 	}
 	if (status == REEL_STATUS_OK)

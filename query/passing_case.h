@@ -24,7 +24,6 @@ bool passing_case_has(const char *name);
 bool passing_case_is_named(const char *sql);
 
 /*
-/*
  * PROGRAM is what is run as `PROGRAM replay --no-rules -o CASE --key FILE ... CAPTURE`; what it
  * says goes to our standard error, or nowhere if QUIET. It ends early as soon as there is something
  * to read from STOP_FD, or nobody at its other end. -EINTR: it did; -EIO: it failed, and has said

@@ -173,7 +173,7 @@ static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
 		v->is_none = ev->ret < 0;
 		v->letter = v->is_none ? (ev->type->id == EV_open_by_handle ? 'o' : 'f') :
 			    derive_own_number(e, ev, "flags") & O_IS_DIRECTORY ? 'd' :
-									      'f';
+										 'f';
 		v->type = v->is_none ? NULL : v->letter == 'd' ? "directory" : "file";
 		if (!derive_own_string(e, ev, "path", &v->path) && ev->flags & EV_FAULT)
 			give_unknown(e, &v->path, BLIND_FAULT);

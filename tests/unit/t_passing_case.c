@@ -120,7 +120,7 @@ TEST(the_end_of_who_wants_it_ends_it)
 	REQUIRE(pipe(stop) == 0);
 	close(stop[1]);
 	REQUIRE(make_program(program, "echo x >\"$4\"; exec sleep 60"));
-	CHECK_EQ(passing_case_make(&c, program, "x", true, stop[0], &err), -EINTR);
+	CHECK_EQ(passing_case_make(&c, program, "x", &no_keys, true, stop[0], &err), -EINTR);
 	CHECK(!exists(c.path));
 	close(stop[0]);
 	unlink(program);
