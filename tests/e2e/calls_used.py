@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 # timeout: 280
-"""The table of calls that the recorder's processes keep (record/confine_calls.c), held against what real
+"""The table of calls that the recorder's processes keep (format/confine_calls.c), held against what real
 recordings use once they are confined, as strace sees it: none uses what it is refused, and what none
 uses is in the table for a reason that is named here.
 """
@@ -45,7 +45,7 @@ def table():
     """What each role may, and what it is meant to try in vain."""
     allowed = {role: set() for role in (RECORDER, HELPER, PARSER)}
     tried = {role: set() for role in allowed}
-    with open(os.path.join(SRC, "record", "confine_calls.c"), encoding="utf-8") as f:
+    with open(os.path.join(SRC, "format", "confine_calls.c"), encoding="utf-8") as f:
         rows = re.findall(r"^\t(CALL|CALL_IF|KILL_UNLESS|REFUSE|ABSENT)\((\w+), ([\w |]+)", f.read(), re.M)
     for kind, name, roles in rows:
         for role in {r for letter in roles.split(" | ") for r in ROLES.get(letter, ())}:

@@ -12,7 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "record/confine_calls.h"
+#include "format/confine_calls.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/record_confined.h"
 
