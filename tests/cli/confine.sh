@@ -1,6 +1,7 @@
 #!/bin/sh
 # Reading commands from outside, where output and temporary files lie in different places: each does
 # what it is for, and the kernel says that it is confined while it does it.
+# trust-checks: A process of reel can do no more than it needs | reading commands, from outside
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
 capture=$SRC/samples/web-shell.rls

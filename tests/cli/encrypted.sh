@@ -1,6 +1,7 @@
 #!/bin/sh
 # Encrypted captures: each command that reads, without a key, with one that does not fit, and with
 # the right one, which gives the same output as the same capture that is plain.
+# trust-checks: Who has no key reads nothing of an encrypted capture, and who has reads all of it | each command without a key, with a wrong one and the right one, against the same capture plain
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
 [ -x "$BENCH/gen" ] || t_skip_all "there is no $BENCH/gen"

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
+# trust-checks: What is built is hardened | each measure read from the ELF files, and missed in programs built without it
 """What is built is hardened: read from the ELF files, not from the Makefile.
 
 First small programs are built without one measure each, to see that its lack is noticed.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Files of 100 MB where a small one is read: refused, soon and without the memory for them.
+# trust-checks: Nothing that is read makes a reader crash, hang, or take memory without bounds | files of 100 MB, a million levels
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
 cd "$TMP" || exit 1

@@ -56,6 +56,8 @@ class Test:
         print(f"{'not ok' if self.wrong else 'ok'} {self.n} - {name} ({self.attack_tries} tries)")
         for line in self.wrong[:5]:
             print(f"#   {line}")
+        print(f"trust: What was sealed is not changed unseen, by whoever has the machine later | {name} | "
+              f"{self.attack_tries} tries | {len(self.wrong)} missed", flush=True)
         self.attack_tries, self.wrong = 0, []
 
 

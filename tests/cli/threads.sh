@@ -1,6 +1,7 @@
 #!/bin/sh
 # Threads that meet in a replay, in a build that watches them: each access that is not in order ends
 # it. What comes out is what one thread makes.
+# trust-checks: Threads that meet do so in order | replays under TSan
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
 : "${TSAN_REEL:=$SRC/.output/tsan/reel}"

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 # timeout: 280
+# trust-checks: What is done to a recorder is on its tape, as an event or as a loss | attacks by root in its scope
 """The recorder under attack, by root, in its scope: what happened is on tape, as an event or as a loss.
 
 Only recorders that are started here are attacked. record/THREATS.md has the table of it.

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 # timeout: 280
+# trust-checks: A process of reel can do no more than it needs | the calls of real recordings, by strace, against the table of those allowed
 """The table of calls that the recorder's processes keep (format/confine_calls.c), held against what real
 recordings use once they are confined, as strace sees it: none uses what it is refused, and what none
 uses is in the table for a reason that is named here.

@@ -3,6 +3,7 @@
 # reel record --encrypt-to: what happened is there for who has the key, and not a word of it is in the
 # files; also with rotation, retention, a second run, a seal, a pipe, and after kill -9.
 # timeout: 200
+# trust-checks: Who has no key reads nothing of an encrypted capture, and who has reads all of it | real recordings, searched for every word of what happened; rotation, retention, kill -9
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
 [ "$(id -u)" = 0 ] || t_skip_all "needs root"

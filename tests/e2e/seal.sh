@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A real recording that is sealed and anchored, and what verify says of it, whole and in parts.
 # timeout: 600
+# trust-checks: What was sealed is not changed unseen, by whoever has the machine later | real recordings, whole and in parts
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
 [ "$(id -u)" = 0 ] || t_skip_all "needs root"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* trust-checks: A process of reel can do no more than it needs |
+ * reading commands, from inside */
 /* What a reading command can do once it is confined, and cannot; each in a process of its own. */
 #include <pthread.h>
 #include <signal.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* trust-checks: Who has no key reads nothing of an encrypted capture, and who has reads all of it |
+ * blocks changed, moved, cut, opened with other keys */
 /*
  * Encrypted captures: who has the key reads what a plain one would have held, without touching more
  * of it; who has none reads nothing; and what somebody changed is told, not given out.

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* trust-checks: A process of reel can do no more than it needs |
+ * every number of a call, from inside the recorder, its helper and its parser */
 /*
  * Every number there is, tried from inside: what the table allows is let through, all else is not.
  *
