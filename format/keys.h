@@ -2,7 +2,7 @@
 /*
  * Keys. An examiner has a pair: to the public one (X25519) anybody can box something that only the
  * secret one opens. A host has a root R_0, from which all seals of its captures follow; it is made
- * once, boxed to examiners, and then forgotten by the host. FORMAT.md, section 18, has the rest.
+ * once, boxed to examiners, and then forgotten by the host. FORMAT.md, section 22, has the rest.
  *
  *	NAME.pub	reel-public-key		to box something to its examiner
  *	NAME.key	reel-secret-key		0600

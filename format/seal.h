@@ -3,7 +3,7 @@
  * Sealing: tags of blocks that are keyed, with keys that only go forward. From the root of a host
  * (keys.h) a key follows for each run of a recorder, from that one for each block of the run, and
  * each is forgotten as soon as the next is made. Who takes the machine at block i has no key for
- * the blocks before it. FORMAT.md, section 18, has the rules; seal_state.h is where a host keeps
+ * the blocks before it. FORMAT.md, section 22, has the rules; seal_state.h is where a host keeps
  * what it has of its root.
  */
 #ifndef REEL_FORMAT_SEAL_H

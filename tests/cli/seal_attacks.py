@@ -5,7 +5,7 @@
 
 Each attack is tried at every place where it can be. reel verify must say exactly how far the capture
 is as it was sealed, and call nothing sealed that may be somebody else's work; where nobody could know
-better, which FORMAT.md 18 lists, the test wants to be told just what is known.
+better, which FORMAT.md 22 lists, the test wants to be told just what is known.
 """
 
 import copy
