@@ -252,6 +252,7 @@ static void confine(const struct reel_command *self, const struct reel_args *arg
 
 	confine_reader_begin(&c);
 	confine_reader_may_spill(&c);
+	confine_reader_may_write_in(&c, proof_place());
 	reel_command_confine(self, &args->common, &c);
 }
 

@@ -82,6 +82,9 @@ struct proof_options {
 	void *context;
 };
 
+/* Beneath which directory. */
+const char *proof_place(void);
+
 /* Below 0 only if nothing can be said at all: -EPROTONOSUPPORT: a case of another version. */
 int case_prove(const struct proof_options *o, struct proof **ret, struct reel_err *err);
 void proof_free(struct proof *p);

@@ -19,14 +19,19 @@
 
 /* A place for it ------------------------------------------------------------------------------- */
 
-static int make_place(struct prover *x, struct reel_err *err)
+const char *proof_place(void)
 {
 	const char *directory = getenv("TMPDIR");
+
+	return directory && *directory ? directory : "/var/tmp";
+}
+
+static int make_place(struct prover *x, struct reel_err *err)
+{
 	char *path = NULL;
 	int r;
 
-	if (asprintf(&x->directory, "%s/reel-proof-XXXXXX",
-		     directory && *directory ? directory : "/var/tmp") < 0) {
+	if (asprintf(&x->directory, "%s/reel-proof-XXXXXX", proof_place()) < 0) {
 		x->directory = NULL;
 		return reel_err_set(err, -ENOMEM, "no memory to prove a case");
 	}

@@ -79,8 +79,9 @@ t_ok "goes on for bob alone" rec -o secret.reel --encrypt-to bob.pub -- sh scena
 t_is "tells nothing still" "$(told secret.reel)" 0
 t_status "ann has the first part" 4 "$REEL" dump --json --key ann.key secret.reel
 t_ok "bob has both" "$REEL" dump --json --key bob.key secret.reel
-t_is "he sees it twice" "$(grep -c platypus-argument out)" \
-	"$(($(grep -c platypus-argument bob.json) * 2))"
+# A keyframe may have met the process or not.
+runs() { grep '"type":"exec"' "$1" | grep -c platypus-argument; }
+t_is "he sees it twice" "$(runs out)" "$(($(runs bob.json) * 2))"
 t_ok "and it is one capture" "$REEL" verify --key bob.key --key ann.key secret.reel
 
 # Small segments, of which the oldest go. Keyframes are written by every one.
