@@ -21,7 +21,8 @@ ann=$(sed -n 's/^id //p' ann.pub) bob=$(sed -n 's/^id //p' bob.pub)
 own() {
 	sed -E -e 's/capture [0-9a-f]{32}/capture X/' \
 		-e 's/"(capture_hash|head)":"[0-9a-f]{64}"/X/g' -e 's/"capture":"[0-9a-f]{32}"/X/g' \
-		-e 's/(head|^captures) [0-9a-f]{64}/\1 X/' -e 's/secret/plain/g' -e 's/_ns":[0-9]+/_ns":0/g'
+		-e 's/(head|^captures) [0-9a-f]{64}/\1 X/' -e 's/secret/plain/g' -e 's/_ns":[0-9]+/_ns":0/g' \
+		-e 's/"hash":"[0-9a-f]{64}"\}\]\}\}$/X/'
 }
 run() { # CAPTURE KEY WORD...: the words CAPTURE and KEY stand for these
 	capture=$1 key=$2
