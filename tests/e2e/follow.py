@@ -280,7 +280,7 @@ def replayed(*args, stdin=None):
     done = subprocess.run([REEL, "replay", "--json", *args], stdin=stdin, capture_output=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     for line in lines:
-        for key in ("capture_hash", "blocks", "events", "candidates"):
+        for key in ("capture_hash", "captures", "blocks", "events", "candidates"):
             line.get("summary", {}).pop(key, None)
     return done.returncode, lines
 
