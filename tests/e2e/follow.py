@@ -389,12 +389,15 @@ def check_recorder(suite):
     recorder.wait()
     f.end()
 
-    recorder = subprocess.Popen([REEL, "record", "-q", "-o", "-", "-n", "quietcat", "-d", "5"],
-                                stdout=subprocess.PIPE)
+    ready, told = os.pipe()
+    recorder = subprocess.Popen([REEL, "record", "-q", "-o", "-", "-n", "quietcat", "-d", "8",
+                                 "--ready-fd", str(told)], stdout=subprocess.PIPE, pass_fds=[told])
     replay = subprocess.Popen([REEL, "replay", "--json", "--follow", "-r", "r.policy", "-"],
                               stdin=recorder.stdout, stdout=subprocess.PIPE)
     recorder.stdout.close()
-    time.sleep(2)
+    os.close(told)
+    os.read(ready, 1)
+    os.close(ready)
     subprocess.run(["./quietcat", "bait"], check=True)
     line = json.loads(replay.stdout.readline())
     check_late(suite, "and through a pipe", [(time.time(), line)])
