@@ -161,6 +161,20 @@ static enum truth ask_measured(struct sequence *s, uint32_t step)
 	return answer;
 }
 
+static int make_turns(struct sequence *s, size_t n)
+{
+	struct use *turns;
+
+	if (n <= s->turns_room)
+		return 0;
+	turns = reallocarray(s->turns, 2 * n, sizeof(*turns));
+	if (!turns)
+		return -ENOMEM;
+	s->turns = turns;
+	s->turns_room = 2 * n;
+	return 0;
+}
+
 /* Asks each step once; those that hold, or may, are given their turns. */
 static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_steps,
 			  struct reel_err *err)
@@ -184,15 +198,8 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 		if (s->truth[steps[i]] == TRUTH_NO || !more)
 			continue;
 		s->stats.hits[steps[i]] += s->truth[steps[i]] == TRUTH_YES;
-		if (n + more > s->turns_room) {
-			size_t room = 2 * (n + more);
-			struct use *turns = reallocarray(s->turns, room, sizeof(*turns));
-
-			if (!turns)
-				return reel_err_set(err, -ENOMEM, "no memory for rules");
-			s->turns = turns;
-			s->turns_room = room;
-		}
+		if (make_turns(s, n + more) < 0)
+			return reel_err_set(err, -ENOMEM, "no memory for rules");
 		memcpy(s->turns + n, uses, more * sizeof(*uses));
 		n += more;
 	}
@@ -310,50 +317,79 @@ int sequence_feed(struct sequence *s, const struct token *t)
 	return 0;
 }
 
-/* One node hears that something was found: to it that is this event, whatever else that is. */
-static int tell_fed(struct sequence *s, const struct fed *fed, struct reel_err *err)
+/* What was found takes its turn as events do, behind those of its node: the nodes that hear of
+ * anything lie before those that find it. */
+static int queue_fed(struct sequence *s, size_t from, size_t *n, struct reel_err *err)
 {
-	const struct rule_node *node = &s->rules->list[fed->rule].nodes[fed->node];
-	const uint32_t step = node->kind == RULE_NODE_ALL ? node->members[fed->member] : node->step;
-	const struct use u = { step, fed->rule, fed->node, USE_NODE, fed->member };
-	const uint8_t truth = s->truth[step];
-	const bool first_is_used = s->first_is_used, count_is_used = s->count_is_used;
-	enum key_known known;
-	uint64_t key;
-	int r = 0;
+	for (; s->n_queued < s->n_fed; s->n_queued++) {
+		const struct fed *fed = &s->fed[s->n_queued];
+		const struct rule_node *node = &s->rules->list[fed->rule].nodes[fed->node];
+		bool is_all = node->kind == RULE_NODE_ALL;
+		const struct use told = { .step = is_all ? node->members[fed->member] : node->step,
+					  .rule = fed->rule,
+					  .node = fed->node,
+					  .phase = USE_NODE,
+					  .bit = fed->member,
+					  .told = (uint32_t)s->n_queued + 1 };
+		size_t at = *n;
 
-	s->truth[step] = TRUTH_YES;
-	s->first_is_used = s->count_is_used = false;
-	s->before = fed->evidence;
-	known = key_of_group(s, &u, &key);
-	if (known != KEY_NONE)
-		r = take_turn(s, &u, 1, key, known, err);
-	s->before = NULL;
-	s->truth[step] = truth;
-	s->first_is_used = first_is_used;
-	s->count_is_used = count_is_used;
-	return r;
+		while (at > from && use_by_turn(&told, &s->turns[at - 1]) < 0)
+			at--;
+		/* A member that has come has come. */
+		if (is_all && at > from && use_by_turn(&told, &s->turns[at - 1]) == 0)
+			continue;
+		if (make_turns(s, *n + 1) < 0)
+			return reel_err_set(err, -ENOMEM, "no memory for rules");
+		memmove(&s->turns[at + 1], &s->turns[at], (*n - at) * sizeof(*s->turns));
+		s->turns[at] = told;
+		++*n;
+	}
+	return 0;
 }
 
-static int tell_all_fed(struct sequence *s, struct reel_err *err)
+static void drop_fed(struct sequence *s)
 {
-	int r = 0;
+	for (size_t i = 0; i < s->n_fed; i++)
+		evidence_unref(s->model, s->fed[i].evidence);
+	s->n_fed = s->n_queued = 0;
+}
 
-	/* What hears of one may be found itself. */
-	for (size_t i = 0; i < s->n_fed; i++) {
-		struct fed fed = s->fed[i];
+/* To a node that hears of something it is this event, whatever else that is. */
+static int take_told(struct sequence *s, const struct use *u, size_t n, uint64_t key,
+		     enum key_known known, struct reel_err *err)
+{
+	uint8_t truth[RULES_ALL_MAX];
+	int r;
 
-		if (r == 0)
-			r = tell_fed(s, &fed, err);
-		evidence_unref(s->model, fed.evidence);
+	for (size_t i = 0; i < n; i++) {
+		truth[i] = s->truth[u[i].step];
+		if (!u[i].told)
+			continue;
+		s->truth[u[i].step] = TRUTH_YES;
+		s->told[u[i].bit] = s->fed[u[i].told - 1].evidence;
 	}
-	s->n_fed = 0;
+	r = take_turn(s, u, n, key, known, err);
+	/* Members may be one step: the oldest answer has to come last. */
+	for (size_t i = n; i-- > 0;) {
+		s->truth[u[i].step] = truth[i];
+		s->told[u[i].bit] = NULL;
+	}
 	return r;
 }
 
 static unsigned chain_of(const struct sequence *s, const struct use *u)
 {
 	return s->rules->list[u->rule].nodes[u->node].chain;
+}
+
+/* A turn that knows nothing of what the one before it has used. To a count all that was found is
+ * one more. */
+static bool is_anew(const struct sequence *s, const struct use *u)
+{
+	const struct rule_node *node = &s->rules->list[u->rule].nodes[u->node];
+
+	return u == s->turns || u[-1].rule != u->rule || chain_of(s, &u[-1]) != node->chain ||
+	       (u->told && node->kind != RULE_NODE_ALL && !node->whole_ns);
 }
 
 static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
@@ -366,16 +402,18 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 		known[by] = key_of(s, (enum rule_key)by, &keys[by]);
 	for (size_t i = 0, end; r == 0 && i < n; i = end) {
 		const struct use *u = &s->turns[i];
-		unsigned by = s->rules->list[u->rule].key;
+		const uint32_t rule = u->rule;
+		unsigned by = s->rules->list[rule].key;
+		bool is_all = s->rules->list[rule].nodes[u->node].kind == RULE_NODE_ALL;
 		uint64_t begin_ns = s->o.profile ? profile_begin(s->o.profile) : 0;
 
-		if (i == 0 || u[-1].rule != u->rule || chain_of(s, &u[-1]) != chain_of(s, u))
+		if (is_anew(s, u))
 			s->first_is_used = s->count_is_used = false;
 
 		if (by == RULE_BY_GROUP)
 			known[by] = key_of_group(s, u, &keys[by]);
 		for (end = i + 1;
-		     end < n && u->phase == USE_NODE && s->turns[end].rule == u->rule &&
+		     end < n && is_all && u->phase == USE_NODE && s->turns[end].rule == rule &&
 		     s->turns[end].phase == USE_NODE && s->turns[end].node == u->node;
 		     end++)
 			if (by == RULE_BY_GROUP &&
@@ -385,16 +423,17 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 		if (known[by] == KEY_NONE)
 			r = 0;
 		else if (u->phase == USE_NODE)
-			r = take_turn(s, u, end - i, keys[by], known[by], err);
+			r = take_told(s, u, end - i, keys[by], known[by], err);
 		else if (known[by] != KEY_UNKNOWN && u->phase == USE_RULE_UNLESS)
 			kill_rule(s, u, keys[by]);
 		else if (known[by] != KEY_UNKNOWN)
 			kill_tokens(s, u, keys[by]);
-		if (r == 0 && s->n_fed)
-			r = tell_all_fed(s, err);
+		if (r == 0)
+			r = queue_fed(s, end, &n, err);
 		if (s->o.profile)
-			profile_end(s->o.profile, &s->o.profile->rules[u->rule], begin_ns);
+			profile_end(s->o.profile, &s->o.profile->rules[rule], begin_ns);
 	}
+	drop_fed(s);
 	return r;
 }
 

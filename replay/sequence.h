@@ -27,7 +27,8 @@ enum use_phase { USE_RULE_UNLESS, USE_UNLESS, USE_STOP, USE_GUARD, USE_NODE };
 struct use {
 	uint32_t step, rule, node;
 	uint8_t phase;
-	uint8_t bit; /* GUARD: of the node's guards; NODE: member of `all` */
+	uint8_t bit;   /* GUARD: of the node's guards; NODE: member of `all` */
+	uint32_t told; /* which of those that were found with this event, from 1; 0: the event */
 };
 
 /* The order of turns: rules apart, unless before guards before nodes, nodes from the last on. */

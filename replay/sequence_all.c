@@ -29,6 +29,7 @@ static int make_offer(struct offers *o, const struct turn *turn, const struct to
 {
 	bool is_first = !before || before->kind == TOKEN_WHOLE;
 	const struct evidence *e = is_first ? NULL : before->evidence;
+	const struct count_set *used = is_first ? NULL : before->used;
 	struct offer *to;
 
 	if (o->n == o->room) {
@@ -46,6 +47,12 @@ static int make_offer(struct offers *o, const struct turn *turn, const struct to
 			      .together = (is_first ? 0 : before->mask) | 1u << member,
 			      .member = (uint8_t)member };
 	to->n = (uint8_t)__builtin_popcount(to->together) - 1;
+	if (is_used_whole(turn)) {
+		/* Of a correlation within the evidence is more than the event that it is. */
+		for (unsigned i = to->n; i-- > 0 && used; used = used->before)
+			to->serials[i] = used->serial[0];
+		return 0;
+	}
 	for (unsigned i = to->n; i-- > 0 && e && e->node == turn->node_at; e = e->before)
 		to->serials[i] = e->seen->serial;
 	return 0;
@@ -131,7 +138,7 @@ static int make_token(struct sequence *s, const struct turn *turn, const struct 
 
 	if (is_made(s, slot, mask, n_slots))
 		return 0;
-	evidence = sequence_evidence(s, from->evidence, turn->node_at);
+	evidence = sequence_evidence(s, from->evidence, turn->node_at, o->member);
 	if (!evidence)
 		return reel_err_set(err, -ENOMEM, "no memory for a token");
 	if (is_whole)
@@ -161,19 +168,14 @@ static int make_token(struct sequence *s, const struct turn *turn, const struct 
 static int take_offer(struct sequence *s, const struct turn *turn, const struct offer *o,
 		      struct slot *slot, struct reel_err *err)
 {
-	struct count_set *used = NULL;
 	struct origin from;
-	int r;
+	int r = origin_with(s, turn, o->before, &from);
 
-	origin_of(s, turn, o->before, &from);
-	if (turn->rule->key == RULE_BY_GROUP) {
-		used = count_set_add(from.used, s->serial);
-		if (!used)
-			return reel_err_set(err, -ENOMEM, "no memory for a token");
-		from.used = used;
-	}
-	r = make_token(s, turn, o, &from, slot, err);
-	count_set_unref(used);
+	if (r == 0)
+		r = make_token(s, turn, o, &from, slot, err);
+	else
+		reel_err_set(err, r, "no memory for a token");
+	count_set_unref(from.used);
 	return r;
 }
 
@@ -196,7 +198,7 @@ int all_event(struct sequence *s, const struct turn *turn, uint32_t members, str
 
 		if (o->before ? o->before->is_dead : s->first_is_used)
 			continue;
-		if (turn->rule->key == RULE_BY_GROUP && s->count_is_used)
+		if (is_used_whole(turn) && s->count_is_used)
 			continue;
 		r = sequence_bind(s, turn, o->member, o->before);
 		if (r == 0)

@@ -121,9 +121,9 @@ struct sequence {
 	uint32_t *why;		 /* by step: what made it unknown */
 	struct value *values;	 /* a token's, while a step is asked */
 	struct kept_value *kept; /* while a token is made */
-	struct fed *fed; /* by correlations that were found with this event, and not told yet */
-	size_t n_fed, fed_room;
-	struct evidence *before; /* of what is told just now */
+	struct fed *fed; /* by correlations that were found with this event */
+	size_t n_fed, fed_room, n_queued;
+	struct evidence *told[RULES_ALL_MAX]; /* by member: of what is told just now */
 	struct token **looked_at;
 	size_t looked_room;
 };
@@ -204,6 +204,14 @@ struct turn {
 	uint64_t key;
 };
 
+/* An event that a match of what comes together (`all` and orders of correlations) has used is used
+ * for all of it, not only as the first. */
+static inline bool is_used_whole(const struct turn *turn)
+{
+	return turn->rule->key == RULE_BY_GROUP &&
+	       (turn->node->kind == RULE_NODE_ALL || turn->node->whole_ns);
+}
+
 /* Why nothing goes on to the node from the tokens of its parent, if nothing does. */
 void sequence_refused(struct sequence *s, const struct turn *turn, struct token **list, int64_t n);
 /* MEMBERS: of `all`, those whose steps may hold. */
@@ -215,6 +223,9 @@ int sequence_arrive(struct sequence *s, const struct turn *turn, const struct or
 		    struct reel_err *err);
 void origin_of(const struct sequence *s, const struct turn *turn, const struct token *parent,
 	       struct origin *ret);
+/* The same, and that the event itself will be used. USED becomes the caller's. */
+int origin_with(const struct sequence *s, const struct turn *turn, const struct token *parent,
+		struct origin *ret);
 /* Whether the event comes in time behind a parent's token, and nothing holds it back. */
 bool sequence_may_follow(const struct sequence *s, const struct turn *turn,
 			 const struct token *parent);
@@ -227,8 +238,9 @@ struct token *slot_same_tuple(const struct slot *slot, enum token_kind kind, uin
 void slot_bound_tuples(struct sequence *s, struct slot *slot);
 struct seen *sequence_seen(struct sequence *s);
 
-/* BEFORE stays its owner's. */
-struct evidence *sequence_evidence(struct sequence *s, struct evidence *before, uint32_t node);
+/* BEFORE stays its owner's. MEMBER: of `all`. */
+struct evidence *sequence_evidence(struct sequence *s, struct evidence *before, uint32_t node,
+				   unsigned member);
 /* The values of FROM and those that the node binds (of `all`: its member), in s->kept. */
 int sequence_bind(struct sequence *s, const struct turn *turn, unsigned member,
 		  const struct token *from);

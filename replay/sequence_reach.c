@@ -16,29 +16,30 @@ struct seen *sequence_seen(struct sequence *s)
 }
 
 /* All that a correlation within rests on, as far as it is kept. */
-static struct evidence *evidence_told(struct sequence *s, struct evidence *to, uint32_t node)
+static struct evidence *evidence_told(struct sequence *s, const struct evidence *told,
+				      struct evidence *to, uint32_t node)
 {
 	struct seen *list[SEQUENCE_COLLECTED_MAX];
 	uint32_t at = SEQUENCE_COLLECTED_MAX;
 	bool any = to != NULL;
 
-	for (const struct evidence *e = s->before; e && at; e = e->before)
+	for (const struct evidence *e = told; e && at; e = e->before)
 		list[--at] = e->seen;
 	for (; at < SEQUENCE_COLLECTED_MAX && (to || !any); at++, any = true)
 		to = evidence_add(s->model, to, list[at], node);
 	return to;
 }
 
-/* BEFORE stays its owner's. */
-struct evidence *sequence_evidence(struct sequence *s, struct evidence *before, uint32_t node)
+struct evidence *sequence_evidence(struct sequence *s, struct evidence *before, uint32_t node,
+				   unsigned member)
 {
 	struct seen *seen = sequence_seen(s);
 	struct evidence *e = evidence_ref(before);
 
 	/* What was found within ends with this event. */
-	return s->before ? evidence_told(s, e, node) :
-	       seen	 ? evidence_add(s->model, e, seen, node) :
-			   NULL;
+	return s->told[member] ? evidence_told(s, s->told[member], e, node) :
+	       seen	       ? evidence_add(s->model, e, seen, node) :
+				 NULL;
 }
 
 /*
@@ -154,6 +155,15 @@ void origin_of(const struct sequence *s, const struct turn *turn, const struct t
 	ret->since_serial = parent->evidence ? parent->evidence->seen->serial : 0;
 	ret->is_despite = parent->is_despite || (parent->kind == TOKEN_WHOLE &&
 						 parent->guards_blind & turn->facts->guard_mask);
+}
+
+int origin_with(const struct sequence *s, const struct turn *turn, const struct token *parent,
+		struct origin *ret)
+{
+	origin_of(s, turn, parent, ret);
+	ret->used = is_used_whole(turn) ? count_set_add(ret->used, s->serial) :
+					  count_set_ref(ret->used);
+	return !ret->used && is_used_whole(turn) ? -ENOMEM : 0;
 }
 
 /* The parent's values, and those that the node itself binds (of `all`: its member). */
@@ -354,15 +364,18 @@ static int reach_step(struct sequence *s, const struct turn *turn, const struct 
 	struct origin from;
 	int r;
 
-	origin_of(s, turn, parent, &from);
-	r = sequence_bind(s, turn, 0, parent);
-	if (r == 0)
-		r = sequence_arrive(s, turn, &from,
-				    sequence_evidence(s, from.evidence, turn->node_at), s->kept,
-				    err);
-	else
+	r = origin_with(s, turn, parent, &from);
+	if (r == 0) {
+		r = sequence_bind(s, turn, 0, parent);
+		if (r == 0)
+			r = sequence_arrive(s, turn, &from,
+					    sequence_evidence(s, from.evidence, turn->node_at, 0),
+					    s->kept, err);
+		sequence_unbind(s, turn->rule);
+	}
+	count_set_unref(from.used);
+	if (r == -ENOMEM)
 		reel_err_set(err, r, "no memory for a token");
-	sequence_unbind(s, turn->rule);
 	return r;
 }
 
@@ -371,7 +384,7 @@ static int reach_step(struct sequence *s, const struct turn *turn, const struct 
 static int reach_from(struct sequence *s, const struct turn *turn, const struct token *parent,
 		      struct reel_err *err)
 {
-	if (!sequence_may_follow(s, turn, parent))
+	if (!sequence_may_follow(s, turn, parent) || (is_used_whole(turn) && s->count_is_used))
 		return 0;
 	return sequence_holds(s, turn, turn->node->step, parent) ?
 		       reach_step(s, turn, parent, err) :
@@ -390,7 +403,7 @@ static int collect(struct sequence *s, const struct turn *turn, struct reel_err 
 		    t->collected >= SEQUENCE_COLLECTED_MAX || !token_is_alive(s, t, s->ev->ts) ||
 		    sequence_ask(s, turn->node->step, t) != TRUTH_YES)
 			continue;
-		evidence = sequence_evidence(s, t->evidence, turn->node_at);
+		evidence = sequence_evidence(s, t->evidence, turn->node_at, 0);
 		if (!evidence)
 			return reel_err_set(err, -ENOMEM, "no memory for evidence");
 		evidence_unref(s->model, t->evidence);
@@ -469,7 +482,7 @@ int sequence_single(struct sequence *s, const struct turn *turn, struct reel_err
 
 	if (!sequence_may_follow(s, turn, NULL))
 		return 0;
-	evidence = sequence_evidence(s, NULL, turn->node_at);
+	evidence = sequence_evidence(s, NULL, turn->node_at, 0);
 	if (!evidence)
 		return reel_err_set(err, -ENOMEM, "no memory for evidence");
 	m.evidence = evidence;

@@ -333,7 +333,7 @@ class SigmaRules:
 
 
 class Correlations:
-    """Rules that no event is two of, and correlations of them, and of those."""
+    """Rules, of which an event may be two, and correlations of them, and of those."""
 
     def __init__(self, rng):
         self.rng, self.docs = rng, []
@@ -342,10 +342,10 @@ class Correlations:
         r = self.rng
         kind, fields, bases = r.choice([
             ("process_creation", ["Image", "User", "CommandLine", "CurrentDirectory"],
-             [{"Image|cased": exe} for exe in EXES]),
+             [{"Image|cased": exe} for exe in EXES] + [{"Image|contains": "/"}]),
             ("network_connection", ["Image", "User", "DestinationIp", "DestinationPort",
                                     "DestinationHostname"],
-             [{"DestinationPort": port} for port in PORTS]),
+             [{"DestinationPort": port} for port in PORTS] + [{"DestinationPort|gte": 0}]),
             ("file_event", ["Image", "User", "TargetFilename"],
              [{"TargetFilename|endswith": p, "TargetFilename|cased": "*" + p} for p in
               ("/a", "b", ".sh", "d")])])
@@ -370,6 +370,7 @@ class Correlations:
         c = {"type": how, "rules": rules, "timespan": r.choice(["1s", "3s", "10s", "1m", "5m"]),
              "group-by": r.sample(self.fields, r.choice([0, 1, 1, 2]))}
         if how.startswith("temporal"):
+            rules += r.sample(rules, r.choice([0, 0, 0, 1]))
             if r.random() < 0.3:
                 c["condition"] = {"gte": len(rules)}
         else:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sigma's documents, slowly: rules, filters and correlations over the records of events."""
 
+import itertools
 import math
 import re
 
@@ -443,39 +444,43 @@ def counted(correlation, hits, last_ts):
 
 
 def together(correlation, hits):
-    out, kept = [], []
-    for h in hits:
-        kept = [k for k in kept if h.ts - k.ts <= correlation.span] + [h]
-        chosen = complete(correlation, kept)
-        if chosen:
-            out.append((h.ts, sorted(chosen, key=kept.index)))
-            kept = [k for k in kept if k not in chosen]
+    """Each of the rules by an event of its own. Of those of them that have come the newest way stands;
+    what it has replaced does not come back."""
+    out, ways, every = [], {}, frozenset(range(len(correlation.rules)))
+    number = {h.ids[-1]: n for n, h in enumerate(hits)}
+
+    def age(way):
+        return [number[h.ids[-1]] for h in way]
+
+    for _, same in itertools.groupby(hits, lambda h: h.ids[-1]):
+        same, made = list(same), {}
+        ways = {k: w for k, w in ways.items() if same[0].ts - w[0].ts <= correlation.span}
+        for come, way in [(frozenset(), []), *ways.items()]:
+            for h in same:
+                for i in going_on(correlation, come, h):
+                    key, new = come | {i}, way + [h]
+                    if key not in made or age(new) > age(made[key]):
+                        made[key] = new
+        if every not in made:
+            ways.update(made)
+            continue
+        chosen = made[every]
+        out.append((chosen[-1].ts, chosen))
+        used = {h.ids[-1] for h in chosen}
+        ways = {k: w for k, w in ways.items() if not used & {h.ids[-1] for h in w}}
     return out
 
 
-def complete(correlation, kept):
-    """One hit of each rule, the last of them the last of KEPT; in their order if that is asked."""
-    chosen, limit = [], len(kept)
-    if correlation.type == "temporal":
-        for name in correlation.rules:
-            fits = [k for k in kept if k.rule.is_called(name)]
-            if not fits:
-                return None
-            chosen.append(fits[-1])
-        return chosen if kept[-1] in chosen else None
-    for name in reversed(correlation.rules):
-        fits = [i for i in range(limit) if kept[i].rule.is_called(name) and
-                (not chosen or kept[i].ids[-1] != chosen[-1].ids[-1])]
-        if not fits or (not chosen and fits[-1] != len(kept) - 1):
-            return None
-        limit = fits[-1]
-        chosen.append(kept[limit])
-    return chosen
+def going_on(correlation, come, hit):
+    """Which of the rules the hit can be, where those have COME; in their order if that is asked."""
+    return [i for i, name in enumerate(correlation.rules) if hit.rule.is_called(name) and
+            (i == len(come) if correlation.type == "temporal_ordered" else i not in come)]
 
 
 def run(rules, events, records_of, machine):
     """Findings: Hits, of the rules that report by themselves."""
     hits, last_ts = [], 0
+    number = {ev.id: n for n, ev in enumerate(events)}
     for ev in events:
         machine.tell(ev)
         records = records_of(ev, machine)
@@ -490,7 +495,7 @@ def run(rules, events, records_of, machine):
         c = next(c for c in waiting if not any(o.is_called(n) for n in c.rules for o in waiting))
         waiting.remove(c)
         mine = sorted((h for h in hits if any(h.rule.is_called(n) for n in c.rules)),
-                      key=lambda h: h.ts)
+                      key=lambda h: (h.ts, number[h.ids[-1]]))
         for ts, used in moments(c, mine, last_ts):
             hits.append(Hit(c, ts, [i for u in used for i in u.ids],
                             used[-1].records))
