@@ -57,7 +57,7 @@ enum ev_abi { EV_ABI_NONE, EV_ABI_NATIVE, EV_ABI_COMPAT, EV_ABI_X32 };
 enum ev_flag {
 	EV_FAULT = 1,		/* user memory could not be read: some field is missing */
 	EV_TRUNCATED = 2,	/* some string was cut */
-	EV_RACED = 4,		/* the fd showed another file after its path had been walked */
+	EV_RACED = 4,		/* fd or path changed while the path was being walked */
 	EV_BLOCKED = 8,		/* seccomp refused the call: ret is not its result */
 	EV_RESTARTED = 16,	/* interrupted by a signal; the kernel runs it again */
 	EV_KEYFRAME = 32,	/* says how things are, not that they changed */

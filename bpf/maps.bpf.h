@@ -42,9 +42,12 @@ struct scratch {
 		__u64 other;	/* in payload, what is compared */
 		__u64 lost;	/* the path did not fit, or is not the same */
 		__u64 gone;	/* the name is removed */
+		__u64 changed;	/* not 0: a part did while it was read */
 		struct walk_part {
 			__u64 name;	/* address */
-			__u64 length;
+			__u32 length;
+			__u32 changes;	/* of the dentry when this was read */
+			__u64 dentry;
 		} parts[PATH_PARTS];
 	} walk;
 	/* What target_put() has found. */
@@ -169,6 +172,9 @@ static __always_inline __u64 kload_pointer(__u64 address)
 
 /* Keeps the compiler from checking one copy of a value and using another. */
 #define opaque(value) asm volatile("" : "+r"(value))
+
+/* Keeps the compiler from loading before it what is loaded behind it. */
+#define in_order() asm volatile("" : : : "memory")
 
 /* Where each CPU has its current task: looked up once, and out of reach of user space. */
 struct {

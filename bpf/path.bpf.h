@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * Paths and files. A walk goes from an object up to the root of its mount namespace and notes the
- * names on its way; a second pass writes them down from the root. Nothing is locked: a rename at
- * the same moment can show a path that never was, but no memory that is not a name.
+ * names on its way; a second pass writes them down from the root. Nothing is locked: what a rename
+ * at the same moment makes of a path may be half of one name and half of another. That is seen by
+ * the count of changes that each dentry has, and the event is marked: raced.
  *
  * All is seen at the exit of the call. A mount that hangs nowhere, as one that was picked or is
  * detached by now, has a path that begins at its own root, as /proc/PID/fd shows it.
@@ -49,7 +50,13 @@ struct walk_context {
  */
 enum { UP_STEPS = 8, DOWN_STEPS = 6, SAME_STEPS = 8, MORE_STEPS = 2 };
 
-/* What a step needs of a dentry: its parent and its name lie in a row. */
+/* Goes up with each change of its name and parent, and is odd while one is under way. */
+static __always_inline __u32 dentry_changes(__u64 dentry)
+{
+	return KLOAD(struct dentry, dentry, d_seq.seqcount.sequence);
+}
+
+/* What a step needs of a dentry: its parent and its name lie in a row. The count comes first. */
 static __always_inline __u64 dentry_take(__u64 dentry, struct walk_part *part)
 {
 	struct {
@@ -58,6 +65,9 @@ static __always_inline __u64 dentry_take(__u64 dentry, struct walk_part *part)
 	} taken;
 
 	_Static_assert(sizeof(taken) == 24, "as in a dentry");
+	part->dentry = dentry;
+	part->changes = dentry_changes(dentry);
+	in_order();
 	if (config.direct_loads) {
 		struct dentry *d =
 			bpf_rdonly_cast((void *)dentry, bpf_core_type_id_kernel(struct dentry));
@@ -149,6 +159,8 @@ static __always_inline long walk_down(struct scratch *s, const int steps)
 	__u32 length, left;
 	__u64 at;
 
+	/* A counter that lies on the stack looks like an endless loop to old kernels. */
+#pragma clang loop unroll(full)
 	for (int k = 0; k < steps; k++) {
 		left = w->n_parts;
 		if (!left)
@@ -164,6 +176,8 @@ static __always_inline long walk_down(struct scratch *s, const int steps)
 		}
 		*(char *)payload_at(s, at) = '/';
 		name_put(payload_at(s, at + 1), part->name, length);
+		in_order();
+		w->changed |= (part->changes & 1) | (dentry_changes(part->dentry) ^ part->changes);
 		w->at = at + 1 + length;
 		w->n_parts = left;
 	}
@@ -242,6 +256,7 @@ __noinline __u32 walk_put(struct scratch *s, __u64 vfsmount, __u64 dentry, __u32
 	w->at = at;
 	w->end = (__u64)at + PATH_BYTES - 16;
 	w->lost = 0;
+	w->changed = 0;
 	/* Removed, and not the root of a mount. */
 	w->gone = dentry != w->top && parent != dentry &&
 		  !KPTR(struct dentry, dentry, d_hash.pprev);
@@ -249,6 +264,8 @@ __noinline __u32 walk_put(struct scratch *s, __u64 vfsmount, __u64 dentry, __u32
 		bpf_loop(PATH_PARTS + 64, walk_up_more, &context, 0);
 	if (!walk_down(s, DOWN_STEPS))
 		bpf_loop(PATH_PARTS, walk_down_more, &context, 0);
+	if (w->changed)
+		s->header.flags |= EV_RACED;
 	if (w->at == at && !w->lost) {
 		*(char *)payload_at(s, at) = '/';
 		w->at++;

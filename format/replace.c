@@ -17,8 +17,9 @@ int reel_replace_file(const char *path, void (*put)(FILE *f, void *context), voi
 
 	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
 		return reel_err_set(err, -ENAMETOOLONG, "%s: the name is too long", path);
-	/* What a killed one has left is replaced, never written to. */
-	(void)unlink(temporary);
+	/* What a killed one has left is replaced, never written to. unlink() is refused to the
+	 * recorder. */
+	(void)unlinkat(AT_FDCWD, temporary, 0);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!f) {

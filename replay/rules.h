@@ -54,7 +54,7 @@ enum rule_scope {
 	X(syscall, "syscall", TEXT, "", "name of the call that caused it")			\
 	X(fault, "fault", U8, "bool", "memory could not be read")				\
 	X(truncated, "truncated", U8, "bool", "some string was cut")				\
-	X(raced, "raced", U8, "bool", "the descriptor showed another file afterwards")		\
+	X(raced, "raced", U8, "bool", "its descriptor or path changed while it was looked at")	\
 	X(blocked, "blocked", U8, "bool", "seccomp refused the call")				\
 	X(restarted, "restarted", U8, "bool", "the kernel runs the call again")			\
 	X(keyframe, "keyframe", U8, "bool", "says how things are, not that they changed")	\

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "format/confine_calls.h"
+#include "format/replace.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/record_confined.h"
 
@@ -132,16 +133,23 @@ TEST(the_capture_stays_writable)
 	CHECK_EQ(in_child(write_in_threads, NULL), 0);
 }
 
+static void put_figure(FILE *f, void *context)
+{
+	fputs(context, f);
+}
+
+/* Also where one that was killed has left its temporary file. */
 static void write_metrics(void *arg)
 {
 	const struct confine_options o = { .capture = "capture", .beside = { "elsewhere" } };
-	int fd;
+	struct reel_err err = { 0 };
+	int fd = open("elsewhere/metrics.new", O_WRONLY | O_CREAT | O_EXCL, 0600);
 
 	(void)arg;
+	EXPECT(fd >= 0 && close(fd) == 0);
 	confine(&o);
-	fd = open("elsewhere/metrics.new", O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	EXPECT(fd >= 0 && write(fd, "1\n", 2) == 2 && close(fd) == 0);
-	EXPECT(rename("elsewhere/metrics.new", "elsewhere/metrics") == 0);
+	for (int i = 0; i < 2; i++)
+		EXPECT(reel_replace_file("elsewhere/metrics", put_figure, "1\n", &err) == 0);
 	if (has_landlock())
 		EXPECT_ERRNO(open("/etc/passwd", O_RDONLY), EACCES);
 }
@@ -391,7 +399,9 @@ static void trace_another(void *arg)
 
 static void make_a_map(void *arg)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8,
+	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY,
+				.key_size = 4,
+				.value_size = 8,
 				.max_entries = 1 };
 
 	(void)arg;
@@ -437,7 +447,9 @@ TEST(other_tables_of_calls_kill)
 
 static void read_a_map(void *arg)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8,
+	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY,
+				.key_size = 4,
+				.value_size = 8,
 				.max_entries = 1 };
 	uint64_t value = 7;
 	uint32_t key = 0;
