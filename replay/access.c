@@ -71,7 +71,7 @@ static void resolve_own(const struct reel_type *t, const struct rule_ref *ref, s
 	}
 	ret->kind = f->kind & REEL_KIND_MASK;
 	ret->is_optional = f->kind & REEL_OPTIONAL;
-	ret->is_data = strcmp(name, "content") == 0;
+	ret->is_data = !ref->as_kept && strcmp(name, "content") == 0;
 	ret->offset = f->offset;
 	if (ret->kind == REEL_RESULT) {
 		ret->way = ACCESS_RESULT;

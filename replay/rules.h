@@ -149,6 +149,7 @@ struct rule_ref {
 	uint8_t context;	/* enum rule_context, or RULE_OWN_FIELD */
 	uint8_t kind;		/* enum reel_kind without REEL_OPTIONAL: what it is compared as */
 	bool is_signed;
+	bool as_kept;		/* data of which nothing was kept is nothing, not unknown */
 	int16_t index;		/* argv[N]; RULES_NONE: any, or no list */
 	int16_t slot;		/* RULE_OF_STEP: which of the rule's bound values */
 	uint8_t shown;		/* enum rule_shown: its kind is REEL_TEXT, of AS_NUMBER REEL_S64 */

@@ -91,6 +91,8 @@ static uint64_t mix_ref(uint64_t hash, const struct rule_ref *ref)
 		hash = mix(hash, more, sizeof(more));
 	if (ref->shown)
 		hash = mix(hash, &ref->shown, sizeof(ref->shown));
+	if (ref->as_kept)
+		hash = mix(hash, "kept", 4);
 	return rules_mix_text(hash, ref->own);
 }
 
@@ -102,8 +104,8 @@ static bool same_text(const char *a, const char *b)
 static bool same_ref(const struct rule_ref *a, const struct rule_ref *b)
 {
 	return a->scope == b->scope && a->context == b->context && a->kind == b->kind &&
-	       a->is_signed == b->is_signed && a->index == b->index && a->slot == b->slot &&
-	       a->level == b->level && a->derived == b->derived &&
+	       a->is_signed == b->is_signed && a->as_kept == b->as_kept && a->index == b->index &&
+	       a->slot == b->slot && a->level == b->level && a->derived == b->derived &&
 	       memcmp(a->transforms, b->transforms, sizeof(a->transforms)) == 0 &&
 	       a->shown == b->shown && same_text(a->own, b->own);
 }

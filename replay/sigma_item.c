@@ -110,9 +110,10 @@ static void place_texts(struct sigma_compile *c, struct sigma_place *ret)
 		bool is_line = (f->kind & REEL_KIND_MASK) == REEL_ARGS &&
 			       strcmp(f->name, "argv") == 0;
 
-		if ((f->kind & REEL_KIND_MASK) >= REEL_PATH && !is_told_before(c->type, f))
-			(void)add_ref(c, is_line ? "argv_line" : f->name, false, RULE_AS_IT_IS,
-				      ret);
+		if ((f->kind & REEL_KIND_MASK) < REEL_PATH || is_told_before(c->type, f))
+			continue;
+		if (add_ref(c, is_line ? "argv_line" : f->name, false, RULE_AS_IT_IS, ret))
+			ret->ref[ret->n - 1].as_kept = true;
 	}
 }
 

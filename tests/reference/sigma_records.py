@@ -90,6 +90,12 @@ def is_told_before(ev, field):
     return field.name == "path" and field.optional and "inode" in ev.type.fields
 
 
+def is_not_kept(ev, field, m):
+    """Data that was moved, and nothing of it kept: that is passed over."""
+    return field.name == "content" and not ev.json.get("fault") and \
+        own_value(ev, field, m) == [UNKNOWN_VALUE]
+
+
 def all_texts(ev, m):
     """All that is text, or bytes; of the arguments the line."""
     texts = []
@@ -98,6 +104,8 @@ def all_texts(ev, m):
             continue
         if field.name == "argv":
             texts += joined(args_values(ev, field.key))
+        elif is_not_kept(ev, field, m):
+            continue
         elif field.family in ("str", "args"):
             texts += own_value(ev, field, m)
     return texts
