@@ -185,7 +185,7 @@ def stopped():
 def removed():
     """The segment that is being written is removed, and the next one is cut."""
     done = sh("removed.reel", "mkdir one; sleep 1; rm removed.reel/*-000001-*.rls; mkdir two; sleep 1.5; "
-              "truncate -s 64 removed.reel/*-000002-*.rls; mkdir three; sleep 1.5")
+              "truncate -s 64 removed.reel/*-000002-*.rls; mkdir three; sleep 3.5")
     suite.say(done.returncode == 0, "removed: goes on", output(done))
     names = sorted(n for n in os.listdir("removed.reel") if n.endswith(".rls"))
     suite.same("removed: three segments were begun, one is gone", [n.split("-")[-2] for n in names],
