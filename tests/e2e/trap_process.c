@@ -302,6 +302,9 @@ static void killed(void)
 	pid_t pid;
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		/* Whoever started us may have ignored it. */
+		if (signals[i] != SIGKILL)
+			signal(signals[i], SIG_DFL);
 		pid = child(wait_forever);
 		usleep(30000);
 		need(kill(pid, signals[i]) == 0);
