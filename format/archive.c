@@ -137,7 +137,7 @@ static int forget_oldest(struct reel_archive *a, struct reel_err *err)
 
 	(void)reel_record_begin(&record, reel_type_by_id(EV_warning));
 	reel_record_string(&record, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
-	/* What is noticed is state; there is nothing in it that waits, and after it it is of GAP. */
+	/* What is noticed is state. Nothing waits in the pack, which is of GAP again afterwards. */
 	reel_pack_reset(&a->own, TAPE_STATE);
 	add_own(a, &record);
 	r = put_own(a, err);
