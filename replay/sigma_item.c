@@ -151,7 +151,6 @@ static int64_t leaf_of(struct sigma_compile *c, const struct yaml_value *at,
 	return sigma_leaf(c, at, &leaf);
 }
 
-/* Whether it is any of them: one leaf for each operator that this takes. */
 /* A number among words: in no other number or word. */
 static bool number_value(struct sigma_compile *c, const struct sigma_text *t,
 			 struct rule_value *ret)
@@ -170,6 +169,7 @@ static bool number_value(struct sigma_compile *c, const struct sigma_text *t,
 	return true;
 }
 
+/* Whether it is any of them: one leaf for each operator that this takes. */
 static int64_t any_text(struct sigma_compile *c, const struct yaml_value *at,
 			const struct sigma_modifiers *m, const struct rule_ref *ref, uint32_t from,
 			uint32_t n, bool is_keyword)
