@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Record samples/web-shell.rls anew, as root: on Debian's 6.1 kernel, in the guest of tests/kernel/vm,
-# and there under a small root with an /etc of its own. So nothing of the machine that makes it is
-# in it; the end of this script looks.
+#	make.sh web-shell|intrusion
+#
+# records samples/web-shell.rls or samples/intrusion.rls anew, as root: on Debian's 6.1 kernel, in the
+# guest of tests/kernel/vm, and there under a small root with an /etc of its own. So nothing of the
+# machine that makes it is in it; the end of this script looks.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,9 +24,9 @@ small_root() {
 	for d in dev proc sys; do
 		mount --rbind /$d $d
 	done
-	mkdir -p usr/local/bin usr/local/lib/web-shell
+	mkdir -p usr/local/bin usr/local/lib
 	cp "$src/.output/reel" "$src/.output/reel-record" usr/local/bin
-	cp "$here"/web-shell/* usr/local/lib/web-shell
+	cp -r "$here/web-shell" "$here/intrusion" usr/local/lib
 
 	printf '%s\n' 'root:x:0:0::/root:/bin/sh' 'www-data:x:33:33::/srv/www:/usr/sbin/nologin' \
 		>etc/passwd
@@ -34,13 +36,14 @@ small_root() {
 	echo $machine >etc/machine-id
 	cp /etc/ld.so.cache etc
 	echo web1 >/proc/sys/kernel/hostname
-	cat >begin <<-'EOT'
-		echo $$ >root/pid
+	: >etc/shadow
+	cat >begin <<-EOT
+		echo \$\$ >root/pid
 		pivot_root . old
 		umount -l old
 		cd /root
 		rm /begin
-		exec /bin/sh /usr/local/lib/web-shell/run.sh reel record -o web1.reel
+		exec /bin/sh /usr/local/lib/$name/run.sh reel record -o web1.reel
 	EOT
 }
 
@@ -56,10 +59,19 @@ in_guest() {
 		sleep 0.1
 	done
 	cat root/log
-	cp root/web1.reel/*.rls /run/vm/out/web-shell.rls
+	cp root/web1.reel/*.rls "/run/vm/out/$name.rls"
 }
 
-if [ "${1:-}" = guest ]; then
+name=${1:-}
+case $name in
+web-shell | intrusion) ;;
+*)
+	sed -n 's/^#\t//p' "$0" >&2
+	exit 2
+	;;
+esac
+
+if [ "${2:-}" = guest ]; then
 	in_guest
 	exit
 fi
@@ -67,11 +79,11 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd /
-"$src/tests/kernel/vm" --out "$work" -- /bin/sh "$here/make.sh" guest
+"$src/tests/kernel/vm" --out "$work" -- /bin/sh "$here/make.sh" "$name" guest
 cd "$work"
 reel=$src/.output/reel
-$reel verify web-shell.rls
-$reel dump --json web-shell.rls >json
+$reel verify "$name.rls"
+$reel dump --json "$name.rls" >json
 
 # Names of accounts, of this host, and of the directory that all this lies in.
 foreign=$(getent passwd | cut -d: -f1 | grep -vxE 'root|www-data|www|sys|bin|proxy|mail|games|man' |
@@ -83,4 +95,4 @@ for word in "$src" "\"$(hostname)\"" "$(cat /etc/machine-id)" $foreign; do
 		exit 1
 	fi
 done
-cp web-shell.rls "$here/web-shell.rls"
+cp "$name.rls" "$here"

