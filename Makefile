@@ -87,7 +87,7 @@ generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton) \
 e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
-.PHONY: all programs clang asan tsan fuzzers deps test test-built test-quick test-kernel trust crash soak lint fuzz bench \
+.PHONY: all programs clang asan tsan fuzzers deps test test-built test-quick test-kernel test-clean trust crash soak lint fuzz bench \
 	bench-format bench-query bench-replay bench-case bench-record demo install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -298,6 +298,10 @@ test-quick: programs ## unit and command-line tests of the default build only
 test-kernel: deps ## end-to-end tests on Debian's 6.1 kernel, in QEMU
 	+$(Q)$(MAKE) --no-print-directory programs
 	$(Q)tests/kernel/run
+
+test-clean: deps ## a Debian 12 with git and make in a directory: the demo, an installation, the README
+	$(Q)command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y debootstrap >/dev/null
+	$(Q)tests/clean_root
 
 trust: deps ## run the tests that count, write tests/TRUST.md
 	+$(Q)$(MAKE) --no-print-directory programs asan fuzzers
