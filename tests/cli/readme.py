@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What README.md shows of the samples is what comes out. "..." stands for anything: alone on a line
-for any lines, inside one for any text."""
+"""What README.md and samples/README.md show of the samples is what comes out. "..." stands for anything:
+alone on a line for any lines, inside one for any text. A last line "(status N)" says how it ends."""
 
+import glob
 import os
 import re
 import shutil
@@ -12,6 +13,12 @@ import sys
 SRC = os.environ.get("SRC", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 REEL = os.environ.get("REEL", os.path.join(SRC, ".output", "reel"))
 TMP = os.environ.get("TMP", ".")
+DOCUMENTS = ("README.md", "samples/README.md")
+SAMPLE_BYTES_MAX = 300_000
+
+# Of each sample it is shown what it is, whether it is whole, what a rule finds, and a question.
+SHOWN = ("info", "verify", "replay", "query")
+STATUS = re.compile(r"\(status (\d+)\)")
 
 
 def examples(text):
@@ -37,6 +44,29 @@ def pattern(lines):
     return "".join(parts)
 
 
+def expected_status(command, lines):
+    """What it may end with; of "reel replay" 1 says that there are findings."""
+    said = STATUS.fullmatch(lines[-1]) if lines else None
+    if said:
+        lines.pop()
+        return (int(said.group(1)),)
+    return (0, 1) if command.startswith("reel replay") else (0,)
+
+
+def samples(commands):
+    """Complaints about the captures beside samples/README.md."""
+    found = sorted(glob.glob(os.path.join(SRC, "samples", "*.rls")))
+    if len(found) < 6:
+        yield f"there are only {len(found)}"
+    for path in found:
+        name = "samples/" + os.path.basename(path)
+        if os.path.getsize(path) > SAMPLE_BYTES_MAX:
+            yield f"{name} is over {SAMPLE_BYTES_MAX} bytes"
+        for word in SHOWN:
+            if not any(c.startswith(f"reel {word} ") and name in c for c in commands):
+                yield f"README.md and samples/README.md do not show reel {word} of {name}"
+
+
 def main():
     os.chdir(TMP)
     os.symlink(os.path.join(SRC, "samples"), "samples")
@@ -44,24 +74,28 @@ def main():
     os.symlink(REEL, "bin/reel")
     env = dict(os.environ, PATH=os.path.abspath("bin") + ":" + os.environ["PATH"], LC_ALL="C.UTF-8")
 
-    with open(os.path.join(SRC, "README.md"), encoding="utf-8") as f:
-        todo = examples(f.read())
-    failed = len(todo) < 4
-    print(f"{'not ok' if failed else 'ok'} 1 - there are examples to check")
-    for n, (command, lines) in enumerate(todo, 2):
+    todo = []
+    for name in DOCUMENTS:
+        with open(os.path.join(SRC, name), encoding="utf-8") as f:
+            found = examples(f.read())
+        todo += [(name, *example) for example in found]
+    wrong = list(samples([command for _, command, _ in todo]))
+    failed = len(wrong) > 0
+    print(f"{'not ok' if failed else 'ok'} 1 - every sample is small, and shown")
+    print("".join(f"#   {line}\n" for line in wrong), end="")
+    for n, (name, command, lines) in enumerate(todo, 2):
         if "jq" in command and not shutil.which("jq"):
             print(f"ok {n} - {command} # SKIP no jq")
             continue
+        statuses = expected_status(command, lines)
         done = subprocess.run(["sh", "-c", command], env=env, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=False)
         got = done.stdout.decode("utf-8", "replace")
-        # 1: there are findings
-        status_ok = done.returncode in ((0, 1) if command.startswith("reel replay") else (0,))
-        good = status_ok and re.fullmatch(pattern(lines), got)
+        good = done.returncode in statuses and re.fullmatch(pattern(lines), got)
         failed += not good
         print(f"{'ok' if good else 'not ok'} {n} - {command}")
         if not good:
-            print(f"#   status {done.returncode}; README.md shows")
+            print(f"#   status {done.returncode}; {name} shows")
             print("\n".join("#   | " + line for line in lines))
             print("#   and this came out:")
             print("\n".join("#   | " + line for line in (got + done.stderr.decode()).splitlines()))
