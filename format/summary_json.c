@@ -32,6 +32,15 @@ static void json_recipients(struct reel_json *j, const struct reel_summary *s)
 	json_u64(j, "closed_segments", s->closed_segments);
 }
 
+static void json_seal(struct reel_json *j, const struct tape_seal *seal)
+{
+	json_begin(j, "sealed_by", '{');
+	json_hex(j, "host_key", seal->host, sizeof(seal->host));
+	json_u64(j, "run", seal->n);
+	json_u64(j, "first_block", seal->first_sequence);
+	json_end(j, '}');
+}
+
 static void json_origin(struct reel_json *j, const struct reel_summary *s)
 {
 	const struct reel_meta *m = s->meta;
@@ -39,6 +48,8 @@ static void json_origin(struct reel_json *j, const struct reel_summary *s)
 	json_hex(j, "capture", m->capture, sizeof(m->capture));
 	if (m->is_encrypted)
 		json_recipients(j, s);
+	if (m->is_sealed)
+		json_seal(j, &m->seal);
 	json_str(j, "host", m->host);
 	json_hex(j, "machine", m->machine, sizeof(m->machine));
 	json_str(j, "kernel", m->kernel);

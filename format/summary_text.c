@@ -124,6 +124,19 @@ static void text_recipients(struct info *x)
 			 (unsigned long long)s->closed_segments, s->source->n_segments);
 }
 
+/* Whether that is true only verify can say, and only with the key. */
+static void text_seal(struct info *x)
+{
+	const struct reel_meta *m = x->s->meta;
+	char id[2 * TAPE_ID_BYTES + 1];
+
+	if (!m->is_sealed)
+		return;
+	reel_id_format(m->seal.host, id);
+	put_line(x, "sealed", "by host key %s, run %llu; 'reel verify --key' checks it", id,
+		 (unsigned long long)m->seal.n);
+}
+
 static void text_origin(struct info *x)
 {
 	const struct reel_meta *m = x->s->meta;
@@ -132,6 +145,7 @@ static void text_origin(struct info *x)
 	reel_id_format(m->capture, id);
 	put_line(x, "capture", "%s", id);
 	text_recipients(x);
+	text_seal(x);
 	put_foreign(x, "host", m->host);
 	reel_id_format(m->machine, id);
 	if (m->cpus || !m->is_encrypted)

@@ -33,6 +33,10 @@ t_ok "the first examiner" "$REEL" verify --key ann.key --key h.root a
 t_match "finds it sealed" ': sealed$' "$(t_out)"
 t_ok "the other, in the other order" "$REEL" verify --key h.root --key bob.key a
 t_match "too" ': sealed$' "$(t_out)"
+t_ok "info" "$REEL" info a
+t_match "says by which key, and who checks it" "^sealed +by host key [0-9a-f]{32}, run [0-9]+; 'reel verify --key'" "$(t_out)"
+t_ok "info as JSON" "$REEL" info --json a
+t_match "says it too" '"sealed_by": *\{"host_key": *"[0-9a-f]{32}", *"run": *[0-9]+, *"first_block": *0\}' "$(t_out)"
 t_ok "neither has to" "$REEL" verify a
 t_match "then it is not checked" 'blocks are sealed: their tags need the key' "$(t_out)"
 t_unlike "and not called sealed" ': sealed$' "$(t_out)"
