@@ -235,7 +235,7 @@ d3 := path array dispatch selection color interpolate format time time-format sc
 	transition zoom brush
 d3_root ?= /usr/share
 report_page := $(wildcard query/report/*)
-report_script := $(patsubst %,query/report/%.js,base model summary findings timeline tables start)
+report_script := $(patsubst %,query/report/%.js,base model summary findings timeline tables attack start)
 
 $(gen)/report_files.h: $(report_page) Makefile
 	$(call msg,GEN,$@)

@@ -49,7 +49,7 @@ function body(f) {
 	if (description)
 		description.textContent = prose(f.of.description);
 	return make("div", { class: "body" }, description,
-		f.line && make("p", null, mono(f.line)), f.output && make("p", { class: "quiet" }, mono(f.output)), chain(f),
+		f.output && make("p", { class: "quiet" }, mono(f.output)), chain(f),
 		make("div", { class: "facts" }, make("span", null, "rule ", f.of.name), f.count > 1 && make("span", null, some(f.count, "match", "matches"), ", the last at ", time(f.last)),
 			f.user !== null && make("span", null, "user ", f.user), make("span", null, "key ", mono(f.key)),
 			f.despite ? make("span", { class: "flag" }, "something was missing that could have prevented it") : null),

@@ -11,8 +11,14 @@ for (const p of processes.values()) {
 	p.children = [];
 	p.findings = [];
 }
+// Parents that go round in a circle, as only a forged case has them, would hide each other.
 for (const p of processes.values()) {
-	p.up = p.parent !== p.id ? processes.get(p.parent) : undefined;
+	p.up = processes.get(p.parent);
+	for (let q = p.up; q; q = q.up)
+		if (q === p) {
+			p.up = undefined;
+			break;
+		}
 	p.up?.children.push(p);
 }
 

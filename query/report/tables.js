@@ -1,4 +1,6 @@
-// Processes, peers, files, techniques, and by what all of it can be checked.
+// Processes, peers, files, and by what all of it can be checked.
+
+const ARGS_SHOWN = 110;
 
 // The tree: branches are made when they are opened. Open at first are those that lead to findings.
 const tree = {
@@ -36,8 +38,8 @@ const tree = {
 	},
 
 	item(p, depth) {
-		const row = [make("b", null, p.name), make("span", { class: "quiet" }, ` ${p.pid} `),
-			make("span", { class: "args mono" }, p.argv.length > 1 ? p.argv.slice(1).join(" ").slice(0, 300) + " " : ""),
+		const row = [make("b", { title: p.line }, p.name), make("span", { class: "quiet" }, ` ${p.pid} `),
+			make("span", { class: "args mono" }, p.argv.length > 1 ? cut(p.argv.slice(1).join(" ")) + " " : ""),
 			make("span", { class: "quiet" }, p.user !== null ? p.user : p.uid !== null ? "uid " + p.uid : "", p.container ? ", container " + p.container : "",
 				p.exit_signal ? ", killed by " + p.exit_signal : p.exit_code ? ", status " + p.exit_code : "", p.known_by === "guess" ? ", not seen to begin" : "")];
 		if (p.findings.length)
@@ -65,6 +67,8 @@ const tree = {
 	},
 };
 
+const cut = (text) => (text.length > ARGS_SHOWN ? text.slice(0, ARGS_SHOWN) + "\u2026" : text);
+
 function whoOf(id, n) {
 	return [processName(id), n > 1 ? make("span", { class: "quiet" }, ` and ${n - 1} more`) : ""];
 }
@@ -72,9 +76,9 @@ function whoOf(id, n) {
 function peers() {
 	const most = Math.max(1, ...data.peers.map((p) => (p.sent || 0) + (p.received || 0)));
 	byId("peer-table").append(table("Network peers", [
-		["", "t", (p) => (p.way === "from" ? "from" : "to")],
+		["Way", "t", (p) => (p.way === "from" ? "from" : "to")],
 		["Peer", "h", (p) => [mono(p.addr), (p.names || p.name) && make("div", { class: "quiet" }, p.names || p.name)]],
-		["Port here or there", "n", (p) => `${p.port ?? ""}${p.proto ? " " + p.proto : ""}`],
+		["Port", "n", (p) => `${p.port ?? ""}${p.proto ? " " + p.proto : ""}`],
 		["Process", "t", (p) => (p.process ? whoOf(p.process, p.processes) : "not known")],
 		["Connections", "n", (p) => [figure(p.connections), p.failed ? make("span", { class: "v hit" }, ` ${figure(p.failed)} failed`) : ""]],
 		["Sent", "n", (p) => bytes(p.sent)], ["Received", "n", (p) => bytes(p.received)],
@@ -93,50 +97,6 @@ function files() {
 		["SHA-256", "t", (f) => f.sha256 && make("code", { title: f.sha256 }, f.sha256.slice(0, 12) + "\u2026")],
 	], data.files, { total: data.files.total, first: 40, none: "No file was made, changed or executed.", rowClass: (f) => (f.near ? "near" : null),
 		caption: data.files.length ? "Files that were made, changed, removed or executed. Marked at the left: touched by processes that findings rest on." : null }));
-}
-
-// ATT&CK -------------------------------------------------------------------------------------
-
-const TACTICS = ["reconnaissance", "resource development", "initial access", "execution", "persistence", "privilege escalation", "defense evasion",
-	"credential access", "discovery", "lateral movement", "collection", "command and control", "exfiltration", "impact"];
-
-function techniques() {
-	const by = new Map();
-	for (const r of data.rules) {
-		const tags = list(r.tags_json).map((t) => String(t).toLowerCase()).filter((t) => t.startsWith("attack.")).map((t) => t.slice(7).replace(/[-_]/g, " "));
-		const names = tags.filter((t) => /^t\d{4}/.test(t)).map((t) => t.toUpperCase());
-		const tactics = tags.filter((t) => TACTICS.includes(t));
-		for (const tactic of tactics.length ? tactics : names.length ? ["no tactic named"] : [])
-			for (const name of names.length ? names : ["\u2013"]) {
-				if (!by.has(tactic))
-					by.set(tactic, new Map());
-				if (!by.get(tactic).has(name))
-					by.get(tactic).set(name, []);
-				by.get(tactic).get(name).push(r);
-			}
-	}
-	return by;
-}
-
-function attack() {
-	const by = techniques(), order = Object.keys(VERDICTS);
-	const best = (rs) => order.find((v) => rs.some((r) => r.verdict === v)) || "not evaluable";
-	for (const tactic of [...TACTICS, "no tactic named"].filter((t) => by.has(t))) {
-		const cells = [...by.get(tactic)].map(([name, rs]) => ({ name, rs, verdict: best(rs) }))
-			.sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) || a.name.localeCompare(b.name));
-		byId("matrix").append(make("section", { class: "tactic" }, make("h3", null, tactic[0].toUpperCase() + tactic.slice(1)), make("ul", null, cells.map((c) => {
-			const hit = c.rs.filter((r) => r.verdict === "hit"), first = hit[0] || c.rs[0];
-			const title = c.rs.map((r) => `${r.title || r.name}: ${r.verdict}`).join("; ");
-			const f = findings.find((x) => x.rule === first.id);
-			return make("li", { class: VERDICTS[c.verdict], title }, make("b", null, c.name), make("span", null, f ? make("a", { href: "#finding-" + f.id,
-				on: { click: (e) => { e.preventDefault(); findingList.show(f); } } }, first.title || first.name) : first.title || first.name),
-				make("span", { class: "state" }, c.verdict, c.rs.length > 1 ? `, ${c.rs.length} rules` : ""));
-		}))));
-	}
-	if (!by.size)
-		byId("matrix").append(make("p", { class: "panel quiet" }, "No rule names a technique."));
-	else
-		add(byId("matrix-legend"), Object.entries(VERDICTS).map(([v, kind]) => make("li", null, make("span", { class: "key " + kind, "aria-hidden": "true" }), v)));
 }
 
 // Proof --------------------------------------------------------------------------------------

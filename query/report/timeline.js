@@ -3,7 +3,7 @@
 // bar each three pixels, so that what is drawn does not grow with the events.
 
 const ORDER = ["process", "priv", "file", "io", "net", "mem", "kernel", "ipc", "user", "look", "sys", "state", "tape"];
-const CLASS_NAMES = { process: "Processes", priv: "Privileges", file: "Files", io: "Reads, writes", net: "Network", mem: "Memory", kernel: "Kernel", ipc: "Between", user: "Libraries", look: "Looks", sys: "Other calls", state: "State", tape: "Tape" };
+const CLASS_NAMES = { process: "Processes", priv: "Privileges", file: "Files", io: "Reads, writes", net: "Network", mem: "Memory", kernel: "Kernel", ipc: "Pipes, signals", user: "Libraries", look: "Looks", sys: "Other calls", state: "State", tape: "Recorder" };
 const CLASS_ORDER = (c) => (ORDER.includes(c) ? ORDER.indexOf(c) : ORDER.length);
 const BAR = 3, LANE = 34, MARKS = 20, GUTTER = 96, STRIP = 34, AXIS = 22, EVENTS_SHOWN = 200;
 
@@ -75,7 +75,7 @@ const timeline = {
 		if (width === this.width)
 			return;
 		this.width = width;
-		this.left = width < 560 ? 74 : GUTTER;
+		this.left = width < 560 ? 90 : GUTTER;
 		this.right = width - 8;
 		this.svg.attr("viewBox", `0 0 ${width} ${this.height}`).attr("width", width).attr("height", this.height);
 		this.svg.select("clipPath rect").attr("x", this.left).attr("y", 0).attr("width", this.right - this.left).attr("height", this.bottom);
