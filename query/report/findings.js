@@ -1,6 +1,6 @@
 // Findings, each with the events that it rests on; and the form that says which are shown.
 
-const FINDINGS_AT_ONCE = 100;
+const FINDINGS_AT_ONCE = 50;
 const OPEN_AT_FIRST = 3;
 
 // What an event was done to, in words.
@@ -69,10 +69,12 @@ function card(f) {
 }
 
 const findingList = {
-	shown: [], made: 0,
+	shown: null, made: 0,
 	draw() {
-		const box = byId("finding-list");
-		this.shown = data.findings.filter(passesFinding);
+		const box = byId("finding-list"), shown = data.findings.filter(passesFinding);
+		if (this.shown && shown.length === this.shown.length && shown.every((f, i) => f === this.shown[i]))
+			return;
+		this.shown = shown;
 		this.made = 0;
 		box.replaceChildren();
 		this.grow(FINDINGS_AT_ONCE);

@@ -4,20 +4,17 @@ const ARGS_SHOWN = 110;
 
 // The tree: branches are made when they are opened. Open at first are those that lead to findings.
 const tree = {
+	rows: new Map(), // of processes that are on the page
+
 	start() {
 		const roots = [...processes.values()].filter((p) => !p.up);
-		const size = new Map();
-		// Children have higher ids than their parents, but for what a keyframe tells.
-		const found = (p) => {
-			if (size.has(p))
-				return size.get(p);
-			size.set(p, 0);
-			size.set(p, p.findings.length + p.children.reduce((n, c) => n + found(c), 0));
-			return size.get(p);
-		};
-		const order = [...processes.values()].sort((a, b) => b.id - a.id);
-		for (const p of order)
-			p.below = found(p);
+		// From the leaves up: how many findings there are below.
+		for (const p of processes.values())
+			p.below = 0;
+		for (const p of processes.values())
+			if (p.findings.length)
+				for (let q = p; q; q = q.up)
+					q.below += p.findings.length;
 		byId("processes-what").textContent = `${some(data.processes.total, "process", "processes")}. ` +
 			"Open at first are those that lead to findings; what a process was called is as it was at its end.";
 		byId("tree").append(this.level(roots.sort((a, b) => (b.below > 0) - (a.below > 0) || a.from - b.from || a.id - b.id), 0));
@@ -45,10 +42,13 @@ const tree = {
 		if (p.findings.length)
 			row.push(make("span", { class: "found" }, p.findings.slice(0, 6).map((f) => make("a", { href: "#finding-" + f.id, class: "sev " + severityOf(f.of.severity), title: f.title,
 				on: { click: (e) => { e.preventDefault(); findingList.show(f); } } }, f.of.severity)), p.findings.length > 6 ? ` and ${p.findings.length - 6} more` : ""));
-		const classes = "row" + (passesProcess(p.id, p.pid) ? "" : " dim");
-		if (!p.children.length)
-			return make("li", null, make("div", { class: "leaf " + classes }, row));
-		const d = make("details", null, make("summary", { class: classes }, row));
+		const leaf = !p.children.length;
+		const line = make(leaf ? "div" : "summary", { class: leaf ? "row leaf" : "row" }, row);
+		this.rows.set(p, line);
+		this.dim(p, line);
+		if (leaf)
+			return make("li", null, line);
+		const d = make("details", null, line);
 		const fill = () => {
 			if (d.childElementCount === 1)
 				d.append(this.level(p.children.sort((a, b) => (b.below > 0) - (a.below > 0) || a.from - b.from || a.id - b.id), depth + 1));
@@ -61,9 +61,12 @@ const tree = {
 		return make("li", null, d);
 	},
 
+	dim(p, line) {
+		line.classList.toggle("dim", !passesProcess(p.id, p.pid));
+	},
+
 	refilter() {
-		byId("tree").replaceChildren();
-		this.start();
+		this.rows.forEach((line, p) => this.dim(p, line));
 	},
 };
 
