@@ -82,7 +82,7 @@ bench := $(filter-out $(record_bench),$(patsubst tests/bench/%.c,%,$(filter-out 
 
 abis := x86_64 i386 x32
 skeleton := $(gen)/reel.skel.h
-generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton) \
+generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton) $(gen)/report_files.h \
 	$(bench_bpf:tests/bench/%.bpf.c=$(gen)/%.skel.h)
 e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
@@ -229,6 +229,31 @@ $(skeleton): $(gen)/reel.bpf.o
 	$(call msg,GEN,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name reel_bpf > $@
 
+# The page of reel report: its files, and of D3 what it uses, in the order in which they need each
+# other. A file is an array. What ends a script too early would end it in every report.
+d3 := path array dispatch selection color interpolate format time time-format scale axis shape timer ease drag \
+	transition zoom brush
+d3_root ?= /usr/share
+report_page := $(wildcard query/report/*)
+report_script := $(patsubst %,query/report/%.js,base model summary findings timeline tables attack start)
+
+$(gen)/report_files.h: $(report_page) Makefile
+	$(call msg,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)for m in $(d3); do test -r $(d3_root)/nodejs/d3-$$m/dist/d3-$$m.min.js || \
+		{ echo "d3-$$m, of the package node-d3, is not there: make deps" >&2; exit 1; }; done
+	$(Q)for m in $(d3); do cat $(d3_root)/nodejs/d3-$$m/dist/d3-$$m.min.js; echo; done > $(gen)/report_library
+	$(Q)for m in $(d3); do cat $(d3_root)/doc/node-d3-$$m/copyright; echo; done | \
+		awk 'BEGIN { RS = ""; ORS = "\n\n" } !seen[$$0]++' > $(gen)/report_licences
+	$(Q)cat $(report_script) > $(gen)/report_script
+	$(Q)! grep -i '</script\|<!--' $(gen)/report_library $(gen)/report_script
+	$(Q)! grep -i '</style' query/report/page.css
+	$(Q)for f in html=query/report/page.html css=query/report/page.css js=$(gen)/report_script \
+		library=$(gen)/report_library licences=$(gen)/report_licences; do \
+		echo "static const unsigned char page_$${f%%=*}[] = {" && \
+		od -An -v -tu1 "$${f#*=}" | sed 's/  */,/g; s/^,//; s/$$/,/' && echo '};'; \
+	done > $@
+
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # The other flavours ------------------------------------------------------------------------------
@@ -249,9 +274,9 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 
 # Checks ------------------------------------------------------------------------------------------
 
-packages := binutils bpftool btrfs-progs busybox-static clang clang-format dmsetup e2fsprogs file gcc jq libbpf-dev libc6-dev \
+packages := binutils bpftool btrfs-progs busybox-static chromium chromium-driver clang clang-format dmsetup e2fsprogs file gcc jq libbpf-dev libc6-dev \
 	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libyaml-dev libzstd-dev \
-	linux-libc-dev make mandoc pkg-config \
+	linux-libc-dev make mandoc node-d3 pkg-config \
 	procps python3 python3-nacl python3-xxhash python3-yaml python3-zstandard qemu-system-x86 sqlite3 strace tmux \
 	xfsprogs xz-utils
 

@@ -12,14 +12,13 @@
 
 extern const struct reel_command reel_cmd_record, reel_cmd_doctor, reel_cmd_info, reel_cmd_verify,
 	reel_cmd_dump, reel_cmd_replay, reel_cmd_rules, reel_cmd_cut, reel_cmd_keep, reel_cmd_merge,
-	reel_cmd_list, reel_cmd_query, reel_cmd_keygen;
+	reel_cmd_list, reel_cmd_query, reel_cmd_report, reel_cmd_keygen;
 
 /* In the order in which a user meets them. */
 static const struct reel_command *const commands[] = {
-	&reel_cmd_record, &reel_cmd_doctor, &reel_cmd_info,  &reel_cmd_verify,
-	&reel_cmd_dump,	  &reel_cmd_replay, &reel_cmd_rules, &reel_cmd_query,
-	&reel_cmd_cut,	  &reel_cmd_keep,   &reel_cmd_merge, &reel_cmd_list,
-	&reel_cmd_keygen,
+	&reel_cmd_record, &reel_cmd_doctor, &reel_cmd_info,   &reel_cmd_verify, &reel_cmd_dump,
+	&reel_cmd_replay, &reel_cmd_rules,  &reel_cmd_query,  &reel_cmd_report, &reel_cmd_cut,
+	&reel_cmd_keep,	  &reel_cmd_merge,  &reel_cmd_list,   &reel_cmd_keygen,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))

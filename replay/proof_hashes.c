@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/program.h"
 #include "replay/finding.h"
 #include "replay/proof_impl.h"
 #include "replay/report.h"
@@ -181,7 +182,7 @@ static int compare_program(struct prover *x, struct reel_err *err)
 	uint8_t hash[32];
 	char digits[65];
 	sqlite3_stmt *s;
-	int r = report_hash_program(hash, err);
+	int r = reel_program_hash(hash, err);
 
 	if (r < 0)
 		return r;

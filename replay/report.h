@@ -17,7 +17,6 @@ int report_hash_source(const struct reel_reader *r, unsigned source, uint8_t ret
 const uint8_t *report_last_tag(const struct reel_reader *r, const struct reel_segment *s);
 /* The same of a capture: its head, as reel verify shows it. */
 const uint8_t *report_head(const struct reel_reader *r, unsigned source);
-int report_hash_program(uint8_t ret[32], struct reel_err *err);
 /* READER may be NULL. */
 int report_hash_all(struct report_hashes *h, const struct rules *rules,
 		    const struct reel_reader *reader, struct reel_err *err);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* By what a conclusion can be checked: how it is computed, and how it is said. */
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "format/json.h"
+#include "format/program.h"
 #include "format/version.h"
 #include "replay/report.h"
 
@@ -68,31 +67,10 @@ const uint8_t *report_head(const struct reel_reader *r, unsigned source)
 	return report_last_tag(r, &r->segments[s->first_segment + s->n_segments - 1]);
 }
 
-int report_hash_program(uint8_t ret[32], struct reel_err *err)
-{
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), r = 0;
-	crypto_generichash_state state;
-	uint8_t piece[1 << 14];
-	ssize_t n;
-
-	memset(ret, 0, 32);
-	if (fd < 0)
-		return reel_err_set(err, -errno, "/proc/self/exe: %s", strerror(errno));
-	crypto_generichash_init(&state, NULL, 0, 32);
-	while ((n = read(fd, piece, sizeof(piece))) > 0)
-		crypto_generichash_update(&state, piece, (size_t)n);
-	if (n < 0)
-		r = reel_err_set(err, -errno, "/proc/self/exe: %s", strerror(errno));
-	else
-		crypto_generichash_final(&state, ret, 32);
-	close(fd);
-	return r;
-}
-
 int report_hash_all(struct report_hashes *h, const struct rules *rules,
 		    const struct reel_reader *reader, struct reel_err *err)
 {
-	int r = report_hash_program(h->program, err);
+	int r = reel_program_hash(h->program, err);
 
 	memcpy(h->rules, rules->hash, sizeof(h->rules));
 	rules_hash_compiled(rules, h->compiled);
