@@ -27,7 +27,7 @@ const timeline = {
 		this.view = [0, this.end];
 		this.build();
 		new ResizeObserver(() => this.resize()).observe(byId("chart"));
-		byId("timeline-what").textContent = e.of === "events" ? "Every event that the case has, by its class." :
+		byId("timeline-what").textContent = e.of === "events" ? "The events of the case by their class, and above them what was found." :
 			"What the tables of the case tell: programs, processes, files, connections. With reel replay --load-events a case has every event.";
 	},
 
@@ -35,6 +35,7 @@ const timeline = {
 		const svg = this.svg = d3.select("#chart").append("svg").attr("aria-hidden", "true");
 		const hatch = svg.append("defs").append("pattern").attr("id", "hatch").attr("width", 6).attr("height", 6)
 			.attr("patternUnits", "userSpaceOnUse").attr("patternTransform", "rotate(45)");
+		hatch.append("rect").attr("class", "hatch-ground").attr("width", 6).attr("height", 6);
 		hatch.append("line").attr("class", "hatch").attr("y2", 6);
 		svg.append("defs").append("clipPath").attr("id", "inside").append("rect");
 		this.top = AXIS + 4;
@@ -76,9 +77,9 @@ const timeline = {
 			return;
 		this.width = width;
 		this.left = width < 560 ? 90 : GUTTER;
-		this.right = width - 8;
+		this.right = width - 10;
 		this.svg.attr("viewBox", `0 0 ${width} ${this.height}`).attr("width", width).attr("height", this.height);
-		this.svg.select("clipPath rect").attr("x", this.left).attr("y", 0).attr("width", this.right - this.left).attr("height", this.bottom);
+		this.svg.select("clipPath rect").attr("x", this.left - 7).attr("y", 0).attr("width", this.right - this.left + 14).attr("height", this.bottom);
 		this.catch.attr("x", this.left).attr("y", this.top - 4).attr("width", this.right - this.left).attr("height", this.bottom - this.top + 4);
 		this.names.selectAll("line").attr("x2", this.right);
 		this.whole = d3.scaleLinear().domain([0, this.end]).range([this.left, this.right]);
@@ -233,7 +234,7 @@ const timeline = {
 		const rects = this.gaps.selectAll("rect").data(rows);
 		rects.enter().append("rect").attr("class", "gap").merge(rects)
 			.attr("x", (r) => this.x(Math.max(r.a, this.view[0]))).attr("y", this.top - 4).attr("height", this.bottom - this.top + 4)
-			.attr("width", (r) => Math.max(2, this.x(Math.min(r.b, this.view[1])) - this.x(Math.max(r.a, this.view[0]))));
+			.attr("width", (r) => Math.max(3, this.x(Math.min(r.b, this.view[1])) - this.x(Math.max(r.a, this.view[0]))));
 		rects.exit().remove();
 		this.gaps_in_view = rows;
 	},
@@ -241,10 +242,12 @@ const timeline = {
 	// One mark for each pixel of a lane.
 	drawMarks() {
 		const seen = new Set(), rows = [];
+		this.findings_shown = 0;
 		for (const f of findings) {
 			const x = this.x(f.at / 1e6);
-			if (f.at === null || x < this.left - 8 || x > this.right + 8 || !passesFinding(f))
+			if (f.at === null || x < this.left - 1 || x > this.right + 1 || !passesFinding(f))
 				continue;
+			this.findings_shown++;
 			const lane = this.severities.indexOf(f.of.severity), place = lane + ":" + Math.round(x / 3);
 			if (lane < 0 || seen.has(place))
 				continue;
@@ -263,7 +266,6 @@ const timeline = {
 			.merge(marks).attr("class", (r) => "mark " + severityOf(r.f.of.severity)).attr("d", symbol)
 			.attr("transform", (r) => `translate(${r.x.toFixed(1)},${r.y})`);
 		marks.exit().remove();
-		this.marks_shown = rows.length;
 	},
 
 	drawStrip() {
@@ -279,7 +281,7 @@ const timeline = {
 		const rects = this.strip_gaps.selectAll("rect").data(data.gaps);
 		rects.enter().append("rect").attr("class", "gap").merge(rects).attr("height", STRIP)
 			.attr("x", (g) => this.whole(Math.max(0, g.from === null ? 0 : g.from / 1e6)))
-			.attr("width", (g) => Math.max(2, this.whole(g.to === null ? this.end : g.to / 1e6) - this.whole(g.from === null ? 0 : g.from / 1e6)));
+			.attr("width", (g) => Math.max(3, this.whole(g.to === null ? this.end : g.to / 1e6) - this.whole(g.from === null ? 0 : g.from / 1e6)));
 	},
 
 	// What is said ---------------------------------------------------------------------
@@ -287,7 +289,7 @@ const timeline = {
 	say(c) {
 		const [a, b] = this.view;
 		byId("view").textContent = `${clock(a * 1e6, b - a)} to ${clock(b * 1e6, b - a)}, ${duration((b - a) * 1e6)}: ` +
-			`${some(c.shown, "event")}, ${some(this.marks_shown, "finding")}` + (this.gaps_in_view.length ? `, ${some(this.gaps_in_view.length, "gap")}` : "");
+			`${some(c.shown, "event")}, ${some(this.findings_shown, "finding")}` + (this.gaps_in_view.length ? `, ${some(this.gaps_in_view.length, "gap")}` : "");
 		clearTimeout(this.later);
 		this.later = setTimeout(() => this.drawTable(), 150);
 	},
