@@ -185,12 +185,12 @@ def heard(t, b):
            "!document.getElementById(s.getAttribute('aria-labelledby'))?.textContent).map(s => s.id)"))
     t.none("ids are there once", b.js("(ids => ids.filter((x, i) => ids.indexOf(x) !== i))"
                                       "([...document.querySelectorAll('[id]')].map(e => e.id))"))
-    b.js("scrollTo(0, 0); document.activeElement.blur()")
+    b.js("scrollTo(0, 0); document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
     seen = []
     for _ in range(14):
         b.call("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
         b.call("Input.dispatchKeyEvent", type="keyUp", key="Tab", code="Tab", windowsVirtualKeyCode=9)
-        seen.append(b.js("document.activeElement.textContent"))
+        seen.append(b.js("document.activeElement.textContent.slice(0, 40)"))
     t.same("the keyboard goes from above to below", seen[:5], ["Skip to the summary", "Auto", "Light", "Dark", "Summary"])
 
 
@@ -202,11 +202,11 @@ def forge(case, forged):
         b.execute("UPDATE image SET exe = ?, argv = json_array(?)", (HOSTILE, HOSTILE))
         b.execute("UPDATE finding SET exe = ?, line = ?, output = ?", (HOSTILE, HOSTILE, HOSTILE))
         b.execute("UPDATE rule SET name = name || ?, title = ?, description = ?, file = ?, tags = json_insert(tags, '$[#]', ?), "
-                  "reference_links = json_array('javascript:window.pwned=1', ?)", (HOSTILE,) * 5)
+                  "reference_links = json_array('javascript:window.pwned=1', ?)", (HOSTILE,) * 6)
         b.execute("UPDATE evidence SET json = json_set(json, '$.path', ?, '$.<b>', ?), type = ?", (HOSTILE,) * 3)
         b.execute("UPDATE evidence SET json = ? WHERE rowid = 1", ("{" + HOSTILE,))
         b.execute("UPDATE file SET path = ?", (HOSTILE,))
-        b.execute("UPDATE file SET path = ? WHERE id = 1", (b"/tmp/\xff\xfe<script>\xe2\x80",))
+        b.execute("UPDATE file SET path = ? WHERE id = (SELECT min(id) FROM file WHERE writers AND kind = 'file')", (b"/tmp/\xff\xfe<script>\xe2\x80",))
         b.execute("UPDATE connection SET name = ?, addr = ?", (HOSTILE, HOSTILE))
         b.execute("UPDATE capture SET host = ?, note = ?, kernel = ?, path = ?", (HOSTILE,) * 4)
         b.execute("UPDATE coverage SET hook = ?, reason = ?", (HOSTILE, HOSTILE))
@@ -267,14 +267,14 @@ def large(t, b):
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     case, page = make(t, "many", [capture], "--load-events")
     t.same("many events are reported", report(case, page, "--events", str(MANY * 2)).returncode, 1)
-    before = b.cpu()
-    t.say(b.open(page), f"a page of {b.js('data.events.at.length')} events is shown, of {os.path.getsize(page) >> 10} KiB")
-    load = b.cpu() - before
+    good = b.open(page)
+    load = b.cpu()
+    t.say(good, f"a page of {b.js('data.events.at.length')} events is shown, of {os.path.getsize(page) >> 10} KiB")
     t.say(b.js("data.events.at.length") >= MANY, "with all of them")
     t.say(load < LOAD_S, f"in {load:.2f} s of CPU (less than {LOAD_S})")
-    for what in ("f-process').value = 'bash", "f-process').value = '"):
+    for what in ("bash", ""):
         before = b.cpu()
-        b.js(f"document.getElementById('{what}'); readForm(); document.body.offsetHeight")
+        b.js(f"document.getElementById('f-process').value = '{what}'; readForm(); document.body.offsetHeight")
         b.js("new Promise((r) => setTimeout(r, 200))")
         took = b.cpu() - before
         t.say(took < FILTER_S, f"a filter takes {took:.3f} s of CPU (less than {FILTER_S})")
@@ -313,6 +313,12 @@ def main():
         heard(t, b)
         alone(t, b, page)
         hostile(t, b, case)
+    finally:
+        b.close()
+    # What it has had until then is not this page's.
+    b = devtools.Browser(t.tmp)
+    try:
+        b.size(1280)
         large(t, b)
     finally:
         b.close()
