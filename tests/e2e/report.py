@@ -229,6 +229,7 @@ def hostile(t, b, case):
     t.say(isinstance(json.loads(data), dict), "and are JSON")
     t.say(b.open(page), "a browser shows it")
     b.js("document.querySelectorAll('details').forEach(d => { d.fill?.(); d.open = true; })")
+    b.js("document.querySelectorAll('.more button').forEach(m => m.click())")
     b.js("new Promise((r) => setTimeout(r, 300))")
     text = b.js("document.body.innerText")
     all_text = b.js("document.title + [...document.querySelectorAll('body > :not(script)')].map(e => e.textContent).join('') + "
