@@ -56,7 +56,7 @@ def main():
                               stderr=subprocess.PIPE, check=False)
         got = done.stdout.decode("utf-8", "replace")
         # 1: there are findings
-        status_ok = done.returncode in ((0, 1) if command.startswith("reel replay") else (0,))
+        status_ok = done.returncode in ((0, 1) if command.startswith(("reel replay", "reel report")) else (0,))
         good = status_ok and re.fullmatch(pattern(lines), got)
         failed += not good
         print(f"{'ok' if good else 'not ok'} {n} - {command}")

@@ -17,13 +17,17 @@ look() {
 	t_match "$1: what was written is there" '/tmp/\.kworkerd +/var/spool/cron/crontabs/www-data +".*/tmp/\.kworkerd' "$2"
 	t_match "$1: and what was removed" 'removes /var/log/www/access\.log' "$2"
 	t_match "$1: a changed byte is found" ': damaged$' "$2"
+	t_match "$1: a page is written" '^reel report: .*/report\.html: [0-9]+ findings, ' "$2"
+	t_is "$1: which is there" "$(head -n 2 "$TMP/page/report.html" | tail -n 1)" '<!-- made by reel report -->'
+	rm -f "$TMP/page/report.html"
 	t_is "$1: nothing stays" "$(ls -A "$TMP/scratch")" ""
 }
 
 id -u www-data >/dev/null 2>&1 || t_skip_all "there is no user www-data"
 chmod 755 "$TMP"
 mkdir -m 1777 "$TMP/scratch"
-export TMPDIR="$TMP/scratch"
+mkdir -m 777 "$TMP/page"
+export TMPDIR="$TMP/scratch" REPORT="$TMP/page/report.html"
 
 if [ "$(id -u)" = 0 ] && "$REEL" doctor -q >/dev/null 2>&1; then
 	t_ok "it records" "$demo"
