@@ -164,10 +164,12 @@ def looks(t, b):
     pdf = b.call("Page.printToPDF", printBackground=True)["data"]
     t.say(len(pdf) > 50000 and pdf.startswith("JVBERi"), "it is printed")
     b.prefers("light")
+    b.js("document.getElementById('f-types').open = true")
     for width in (400, 1280):
         b.size(width)
         t.say(b.wait(f"document.documentElement.scrollWidth <= {width}"), f"nothing is wider than {width} px",
               str(b.js("document.documentElement.scrollWidth")))
+    b.js("document.getElementById('f-types').open = false")
 
 
 def heard(t, b):
