@@ -274,7 +274,7 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 
 # Checks ------------------------------------------------------------------------------------------
 
-packages := binutils bpftool btrfs-progs busybox-static chromium chromium-driver clang clang-format dmsetup e2fsprogs file gcc jq libbpf-dev libc6-dev \
+packages := binutils bpftool btrfs-progs busybox-static chromium clang clang-format dmsetup e2fsprogs file gcc jq libbpf-dev libc6-dev \
 	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libyaml-dev libzstd-dev \
 	linux-libc-dev make mandoc node-d3 pkg-config \
 	procps python3 python3-nacl python3-xxhash python3-yaml python3-zstandard qemu-system-x86 sqlite3 strace tmux \

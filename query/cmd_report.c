@@ -194,11 +194,11 @@ static int conclude(struct report *p)
 	const struct page *g = &p->page;
 	enum reel_status status = health_of_case(g->db, say_line, p);
 
-	if (g->events < g->events_there)
+	if (g->events_shown < g->events_there)
 		reel_command_note(p->self, &p->args.common,
 				  "%llu of %llu events are in the timeline (--events), all in what "
 				  "it counts",
-				  (unsigned long long)g->events,
+				  (unsigned long long)g->events_shown,
 				  (unsigned long long)g->events_there);
 	if (!p->to_stdout)
 		reel_command_note(p->self, &p->args.common, "%s: %llu %s, %llu KiB",

@@ -144,11 +144,12 @@ int page_put_sections(struct page *p, struct reel_err *err)
 
 /* What the case covers: all that has a time and can be shown lies in it. */
 static const char from_sql[] =
-	"SELECT min(t) FROM (SELECT min(from_ns) AS t FROM boot UNION ALL SELECT min(from_ns) FROM gap"
-	" UNION ALL SELECT min(first_ns) FROM finding) WHERE t > 0";
+	"SELECT min(t) FROM (SELECT min(from_ns) AS t FROM boot"
+	" UNION ALL SELECT min(from_ns) FROM gap UNION ALL SELECT min(first_ns) FROM finding)"
+	" WHERE t > 0";
 static const char to_sql[] =
-	"SELECT max(t) FROM (SELECT max(to_ns) AS t FROM boot UNION ALL SELECT max(to_ns) FROM gap"
-	" UNION ALL SELECT max(ns) FROM finding) WHERE t > 0";
+	"SELECT max(t) FROM (SELECT max(to_ns) AS t FROM boot"
+	" UNION ALL SELECT max(to_ns) FROM gap UNION ALL SELECT max(ns) FROM finding) WHERE t > 0";
 static const char findings_sql[] =
 	"SELECT count(*) FROM finding AS f JOIN latest_replay AS l ON l.id = f.replay"
 	" WHERE NOT f.suppressed";

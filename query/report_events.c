@@ -13,6 +13,7 @@
 
 #include "query/database.h"
 #include "query/report_page.h"
+#include "query/report_sections.h"
 #include "query/report_strings.h"
 
 /* A hostile case cannot make the page hold more kinds than there are. */
@@ -30,72 +31,9 @@ struct events {
 	struct event *list;
 	size_t n, cap;
 	struct page_strings texts, types; /* a type is TYPE:CLASS */
-	uint64_t without_text, without_time;
-	int64_t there, there_near; /* in the case; of processes in question */
-	int64_t step, step_near;   /* each how many-th is taken; 0: none */
-	bool of_case;
+	int64_t without_text;
+	int64_t step, step_near; /* each how many-th is taken; 0: none */
 };
-
-/*
- * Both give id, ns, pid, process, class, type, text, and near. ids rise with time, or are spread
- * evenly over it; the same number in two tables does no harm.
- */
-static const char events_view[] =
-	"CREATE TEMP VIEW page_event AS SELECT e.rowid AS id, e.time_ns AS ns, e.pid AS pid,"
-	" (SELECT q.id FROM boot AS b JOIN process AS q ON q.boot = b.id AND q.pid = e.pid"
-	" AND (q.from_ts IS NULL OR q.from_ts <= e.ts) WHERE b.capture = e.capture"
-	" AND substr(b.boot_id, 1, 8) = substr(e.id, 1, 8) ORDER BY q.from_ts DESC LIMIT 1) AS process,"
-	" e.class AS class, e.type AS type, trim(CASE WHEN e.type = 'exec' THEN coalesce("
-	" (SELECT group_concat(value, ' ') FROM json_each(e.fields, '$.argv')), e.path, '')"
-	" ELSE coalesce(e.path, json_extract(e.fields, '$.unix_path'),"
-	" iif(e.class = 'net' AND json_extract(e.fields, '$.addr') IS NOT NULL,"
-	" json_extract(e.fields, '$.addr') || ' port ' || json_extract(e.fields, '$.port'), NULL),"
-	" json_extract(e.fields, '$.hook'), json_extract(e.fields, '$.name'),"
-	" json_extract(e.fields, '$.text'), '') END || coalesce(' (' || e.errno || ')', '')) AS text,"
-	" e.pid IN (SELECT pid FROM page_pid) AS near FROM event AS e";
-
-#define NEAR_OF(process) process " IN (SELECT id FROM page_core)"
-#define PART(id, ns, process, class, type, text, from)                                            \
-	"SELECT " id ", " ns ", (SELECT pid FROM process WHERE id = " process "), " process       \
-	", " class ", " type ", " text ", " NEAR_OF(process) " FROM " from
-
-static const char tables_view[] =
-	"CREATE TEMP VIEW page_event(id, ns, pid, process, class, type, text, near) AS "
-	PART("i.id", "i.from_ns", "i.process", "'process'", "'exec'",
-	     "coalesce((SELECT group_concat(value, ' ') FROM json_each(i.argv)), i.exe, i.path)",
-	     "image AS i WHERE i.how = 'exec'")
-	" UNION ALL "
-	PART("p.id", "p.from_ns", "p.id", "'process'", "'fork'", "p.exe",
-	     "process AS p WHERE p.known_by = 'fork'")
-	" UNION ALL "
-	PART("p.id", "p.to_ns", "p.id", "'process'", "'exit'",
-	     "coalesce(p.exit_signal_name, 'status ' || p.exit_code)",
-	     "process AS p WHERE p.to_ns IS NOT NULL")
-	" UNION ALL "
-	PART("e.id", "e.from_ns", "e.process", "'file'", "e.kind",
-	     "(SELECT path FROM file WHERE id = e.file)",
-	     "edge AS e WHERE e.file IS NOT NULL AND e.kind <> 'exec'")
-	" UNION ALL "
-	PART("k.id", "k.ns", "k.process", "'file'", "k.kind",
-	     "(SELECT path FROM file WHERE id = k.file) || coalesce(' ' || k.detail, '')",
-	     "file_change AS k")
-	" UNION ALL "
-	PART("n.id", "n.from_ns", "n.process", "'net'", "n.kind",
-	     "coalesce(n.unix_path, n.addr || ' port ' || n.port, n.laddr || ' port ' || n.lport,"
-	     " n.family) || coalesce(' (' || n.error || ')', '')",
-	     "connection AS n WHERE n.kind <> 'keyframe'")
-	" UNION ALL "
-	PART("d.id", "d.ns", "d.process", "'net'", "'dns'", "coalesce(d.question, d.name)",
-	     "dns AS d WHERE d.direction = 'sent'")
-	" UNION ALL "
-	PART("c.id", "c.from_ns", "c.process", "'priv'", "c.how", "'euid ' || c.euid",
-	     "credential AS c WHERE c.how NOT IN ('fork', 'keyframe', 'guess', 'exec')")
-	" UNION ALL "
-	PART("m.id", "m.from_ns", "m.process", "'file'", "'mount'", "m.path",
-	     "mount AS m WHERE m.process IS NOT NULL")
-	" UNION ALL "
-	PART("y.id", "y.ns", "y.process", "'user'", "y.kind",
-	     "coalesce(y.server_name, y.path, y.library)", "crypto_call AS y");
 
 /* What is chosen is sorted, what is counted is not. */
 static const char chosen_sql[] =
@@ -103,31 +41,37 @@ static const char chosen_sql[] =
 	" CASE WHEN near THEN :near > 0 AND id % max(:near, 1) = 0"
 	" ELSE :step > 0 AND id % max(:step, 1) = 0 END ORDER BY ns LIMIT :limit";
 static const char count_sql[] =
-	"SELECT count(*), coalesce(sum(near), 0), count(*) - count(ns) FROM page_event";
+	"SELECT count(*), coalesce(sum(near), 0), count(*) - count(ns), min(ns), max(ns)"
+	" FROM page_event";
 static const char parts_sql[] =
 	"SELECT class, CAST((ns - :t0) * 480.0 / (:t1 - :t0 + 1.0) AS INTEGER) AS part, count(*)"
 	" FROM page_event WHERE ns BETWEEN :t0 AND :t1 GROUP BY 1, 2 ORDER BY 1, 2 LIMIT :limit";
 
-static int count(struct page *p, struct events *e, struct reel_err *err)
+int page_prepare_events(struct page *p, struct reel_err *err)
 {
 	sqlite3_stmt *s = NULL;
+	const char *sql;
 	int r;
 
 	/* Of a case, not of captures: those are called otherwise in one. */
-	e->of_case = database_number(p->db,
-				     "SELECT count(*) FROM main.sqlite_schema WHERE name = 'event'"
-				     " AND type = 'table'",
-				     0) > 0;
-	if (sqlite3_exec(p->db, e->of_case ? events_view : tables_view, NULL, NULL, NULL) !=
-	    SQLITE_OK)
+	p->has_events = database_number(p->db,
+					"SELECT count(*) FROM main.sqlite_schema"
+					" WHERE name = 'event' AND type = 'table'",
+					0) > 0;
+	sql = p->has_events ? page_of_events : page_of_tables;
+	if (sqlite3_exec(p->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return page_failed(p, err);
 	r = page_prepare(p, count_sql, 0, &s, err);
 	if (r == 0 && sqlite3_step(s) != SQLITE_ROW)
 		r = page_failed(p, err);
 	if (r == 0) {
-		e->there = sqlite3_column_int64(s, 0);
-		e->there_near = sqlite3_column_int64(s, 1);
-		e->without_time = (uint64_t)sqlite3_column_int64(s, 2);
+		p->events_there = sqlite3_column_int64(s, 0);
+		p->events_near = sqlite3_column_int64(s, 1);
+		p->events_without_time = sqlite3_column_int64(s, 2);
+		if (sqlite3_column_int64(s, 3) > 0 && sqlite3_column_int64(s, 3) < p->from_ns)
+			p->from_ns = sqlite3_column_int64(s, 3);
+		if (sqlite3_column_int64(s, 4) > p->to_ns)
+			p->to_ns = sqlite3_column_int64(s, 4);
 	}
 	sqlite3_finalize(s);
 	return r;
@@ -146,12 +90,12 @@ static void choose(const struct page *p, struct events *e)
 	int64_t room = (int64_t)p->max_events;
 
 	/* A step takes about as many as it should: some room is left for that. */
-	if (e->there > room)
+	if (p->events_there > room)
 		room -= room / 16;
-	e->step_near = step_for(e->there_near, room);
+	e->step_near = step_for(p->events_near, room);
 	if (e->step_near)
-		room -= e->there_near / e->step_near;
-	e->step = step_for(e->there - e->there_near, room);
+		room -= p->events_near / e->step_near;
+	e->step = step_for(p->events_there - p->events_near, room);
 }
 
 static int type_of(struct events *e, sqlite3_stmt *s, uint16_t *ret)
@@ -302,13 +246,13 @@ static int put_parts(struct page *p, struct reel_err *err)
 static int put_all(struct page *p, const struct events *e, struct reel_err *err)
 {
 	out_str(p->out, ",\n\"events\":{\"of\":");
-	page_put_string(p, e->of_case ? "events" : "tables");
-	put_member(p, ",\"there\":", e->there);
-	put_member(p, ",\"there_near\":", e->there_near);
+	page_put_string(p, p->has_events ? "events" : "tables");
+	put_member(p, ",\"there\":", p->events_there);
+	put_member(p, ",\"there_near\":", p->events_near);
 	put_member(p, ",\"step\":", e->step);
 	put_member(p, ",\"step_near\":", e->step_near);
-	put_member(p, ",\"without_time\":", (int64_t)e->without_time);
-	put_member(p, ",\"without_text\":", (int64_t)e->without_text);
+	put_member(p, ",\"without_time\":", p->events_without_time);
+	put_member(p, ",\"without_text\":", e->without_text);
 	put_strings(p, ",\n\"types\":[", &e->types);
 	put_strings(p, ",\n\"texts\":[", &e->texts);
 	put_columns(p, e);
@@ -320,20 +264,15 @@ static int put_all(struct page *p, const struct events *e, struct reel_err *err)
 
 int page_put_events(struct page *p, struct reel_err *err)
 {
-	struct events e = { .texts.max_bytes = PAGE_TEXTS_BYTES_MAX,
-			    .types.max_bytes = 1 << 16 };
+	struct events e = { .texts.max_bytes = PAGE_TEXTS_BYTES_MAX, .types.max_bytes = 1 << 16 };
 	uint32_t other;
 	int r = page_strings_add(&e.types, "?:?", 3, &other); /* the first: of too many kinds */
 
-	r = r < 0 ? reel_err_set(err, r, "no memory") : count(p, &e, err);
-	if (r == 0) {
-		choose(p, &e);
-		r = take(p, &e, err);
-	}
+	choose(p, &e);
+	r = r < 0 ? reel_err_set(err, r, "no memory") : take(p, &e, err);
 	if (r == 0)
 		r = put_all(p, &e, err);
-	p->events = e.n;
-	p->events_there = (uint64_t)e.there;
+	p->events_shown = (int64_t)e.n;
 	page_strings_done(&e.texts);
 	page_strings_done(&e.types);
 	free(e.list);

@@ -8,7 +8,7 @@
 
 #include "format/version.h"
 
-/* page_html, page_css, page_js, page_library and page_licences: bytes, made of files by the Makefile. */
+/* page_html, page_css, page_js, page_library, page_licences: bytes, of files, by the Makefile. */
 #include "report_files.h"
 
 const char page_mark[] = "<!doctype html>\n<!-- made by reel report -->\n";
@@ -96,8 +96,8 @@ static const char *next_part(const char *at, const char *end, size_t *ret)
 	const char *first = NULL;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		const char *found = memmem(at, (size_t)(end - at), parts[i].name,
-					   strlen(parts[i].name));
+		const char *found =
+			memmem(at, (size_t)(end - at), parts[i].name, strlen(parts[i].name));
 
 		if (found && (!first || found < first)) {
 			first = found;
@@ -126,6 +126,8 @@ int page_write(struct page *p, struct reel_err *err)
 {
 	int r = page_prepare_case(p, err);
 
+	if (r == 0)
+		r = page_prepare_events(p, err);
 	if (r == 0 && out_init_mem(&p->scratch) < 0)
 		r = reel_err_set(err, -ENOMEM, "no memory");
 	if (r == 0) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Times are ns from :t0 on, which a double holds exactly for 104 days; columns called *_json hold JSON.
+ * SQL, laid out by hand. Times are ns from :t0 on, which a double holds exactly for 104 days; columns
+ * called *_json hold JSON.
  *
- * page_near are the processes that findings rest on, with their ancestors. They come first wherever
- * not all rows can be shown.
+ * page_core are the processes that findings rest on, page_near these with their ancestors. They come
+ * first wherever not all rows can be shown.
  */
 #include "query/report_sections.h"
 
@@ -186,3 +187,64 @@ const struct page_section page_sections[] = {
 	  .limit = 2000 },
 	{ 0 },
 };
+
+/*
+ * Both give id, ns, pid, process, class, type, text, and near. ids rise with time, or are spread
+ * evenly over it; the same number in two tables does no harm.
+ */
+const char page_of_events[] =
+	"CREATE TEMP VIEW page_event AS SELECT e.rowid AS id, e.time_ns AS ns, e.pid AS pid,"
+	" (SELECT q.id FROM boot AS b JOIN process AS q ON q.boot = b.id AND q.pid = e.pid"
+	" AND (q.from_ts IS NULL OR q.from_ts <= e.ts) WHERE b.capture = e.capture"
+	" AND substr(b.boot_id, 1, 8) = substr(e.id, 1, 8) ORDER BY q.from_ts DESC LIMIT 1) AS process,"
+	" e.class AS class, e.type AS type, trim(CASE WHEN e.type = 'exec' THEN coalesce("
+	" (SELECT group_concat(value, ' ') FROM json_each(e.fields, '$.argv')), e.path, '')"
+	" ELSE coalesce(e.path, json_extract(e.fields, '$.unix_path'),"
+	" iif(e.class = 'net' AND json_extract(e.fields, '$.addr') IS NOT NULL,"
+	" json_extract(e.fields, '$.addr') || ' port ' || json_extract(e.fields, '$.port'), NULL),"
+	" json_extract(e.fields, '$.hook'), json_extract(e.fields, '$.name'),"
+	" json_extract(e.fields, '$.text'), '') END || coalesce(' (' || e.errno || ')', '')) AS text,"
+	" e.pid IN (SELECT pid FROM page_pid) AS near FROM event AS e";
+
+#define NEAR_OF(process) process " IN (SELECT id FROM page_core)"
+#define PART(id, ns, process, class, type, text, from)                                            \
+	"SELECT " id ", " ns ", (SELECT pid FROM process WHERE id = " process "), " process       \
+	", " class ", " type ", " text ", " NEAR_OF(process) " FROM " from
+
+const char page_of_tables[] =
+	"CREATE TEMP VIEW page_event(id, ns, pid, process, class, type, text, near) AS "
+	PART("i.id", "i.from_ns", "i.process", "'process'", "'exec'",
+	     "coalesce((SELECT group_concat(value, ' ') FROM json_each(i.argv)), i.exe, i.path)",
+	     "image AS i WHERE i.how = 'exec'")
+	" UNION ALL "
+	PART("p.id", "p.from_ns", "p.id", "'process'", "'fork'", "p.exe",
+	     "process AS p WHERE p.known_by = 'fork'")
+	" UNION ALL "
+	PART("p.id", "p.to_ns", "p.id", "'process'", "'exit'",
+	     "coalesce(p.exit_signal_name, 'status ' || p.exit_code)",
+	     "process AS p WHERE p.to_ns IS NOT NULL")
+	" UNION ALL "
+	PART("e.id", "e.from_ns", "e.process", "'file'", "e.kind",
+	     "(SELECT path FROM file WHERE id = e.file)",
+	     "edge AS e WHERE e.file IS NOT NULL AND e.kind <> 'exec'")
+	" UNION ALL "
+	PART("k.id", "k.ns", "k.process", "'file'", "k.kind",
+	     "(SELECT path FROM file WHERE id = k.file) || coalesce(' ' || k.detail, '')",
+	     "file_change AS k")
+	" UNION ALL "
+	PART("n.id", "n.from_ns", "n.process", "'net'", "n.kind",
+	     "coalesce(n.unix_path, n.addr || ' port ' || n.port, n.laddr || ' port ' || n.lport,"
+	     " n.family) || coalesce(' (' || n.error || ')', '')",
+	     "connection AS n WHERE n.kind <> 'keyframe'")
+	" UNION ALL "
+	PART("d.id", "d.ns", "d.process", "'net'", "'dns'", "coalesce(d.question, d.name)",
+	     "dns AS d WHERE d.direction = 'sent'")
+	" UNION ALL "
+	PART("c.id", "c.from_ns", "c.process", "'priv'", "c.how", "'euid ' || c.euid",
+	     "credential AS c WHERE c.how NOT IN ('fork', 'keyframe', 'guess', 'exec')")
+	" UNION ALL "
+	PART("m.id", "m.from_ns", "m.process", "'file'", "'mount'", "m.path",
+	     "mount AS m WHERE m.process IS NOT NULL")
+	" UNION ALL "
+	PART("y.id", "y.ns", "y.process", "'user'", "y.kind",
+	     "coalesce(y.server_name, y.path, y.library)", "crypto_call AS y");

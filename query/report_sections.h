@@ -14,5 +14,7 @@ struct page_section {
 extern const struct page_section page_sections[];
 /* Statements that come before, and make tables in the temporary database. */
 extern const char *const page_preparations[];
+/* The view page_event, of a case that has events, and of one that has none. */
+extern const char page_of_events[], page_of_tables[];
 
 #endif

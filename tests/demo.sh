@@ -84,7 +84,8 @@ show reel verify changed.rls
 
 say "8. All of it as one page, for a browser:"
 printf '$ reel report -o report.html case.db\n'
-reel report -q -o report.html case.db
+# 1: there are findings
+reel report -q -o report.html case.db || [ $? = 1 ]
 rm -rf "$kept" 2>/dev/null || :
 mkdir -p "$kept" 2>/dev/null || kept=$(mktemp -d)
 cp -r report.html case.db "$capture" "$kept"

@@ -19,7 +19,9 @@ function completeness() {
 	const gapsOf = (kind) => data.gaps.filter((g) => g.kind === kind);
 
 	if (lost)
-		bad.push(some(lost, "event") + " were lost while recording, in " + some(gapsOf("lost").length, "gap"));
+		bad.push(some(lost, "event") + (lost === 1 ? " was" : " were") + " lost while recording, in " + some(gapsOf("lost").length, "gap"));
+	else if (gapsOf("lost").length)
+		bad.push("Events were lost while recording, nobody knows how many, in " + some(gapsOf("lost").length, "gap"));
 	else
 		ok.push("No event was lost while recording");
 	if (damages)

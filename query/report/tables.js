@@ -104,19 +104,25 @@ function files() {
 
 // Proof --------------------------------------------------------------------------------------
 
+// Figures that are compared by eye stand below each other.
+function facts(title, rows) {
+	return make("article", { class: "panel facts-of" }, make("h3", null, title),
+		make("dl", null, rows.filter(Boolean).map(([name, value]) => [make("dt", null, name), make("dd", null, mono(value ?? "none"))])));
+}
+
 function proof() {
 	const box = byId("proof-text");
 	add(box, [
 		make("p", null, "All that is said here follows from these captures and rules, by this program. Who has them can make the case again and compare every row:"),
 		make("pre", { class: "panel" }, "reel verify --case " + quoted(data.case) + data.captures.map((c) => " " + quoted(c.path)).join("")),
-		table("Captures", [["Capture", "h", (c) => [c.host || "?", make("div", { class: "quiet" }, mono(c.capture_id))]],
-			["Segments", "n", (c) => figure(c.segments)], ["Head: tag of the last block", "wrap", (c) => mono(c.head)], ["Hash", "wrap", (c) => mono(c.hash)]], data.captures, { total: data.captures.total, caption: "Captures" }),
-		table("Replays", [["Replay", "h", (r) => [time(r.at, 0), make("div", { class: "quiet" }, r.program)]], ["Program", "wrap", (r) => mono(r.program_hash)],
-			["Rules", "wrap", (r) => mono(r.rules_hash)], ["As compiled", "wrap", (r) => mono(r.compiled_hash)], ["All captures", "wrap", (r) => mono(r.captures_hash)],
-			["Events", "n", (r) => figure(r.events)], ["Options", "wrap", (r) => mono(r.options)]], data.replays, { total: data.replays.total, none: "No rules were run.", caption: "Replays: what found all this" }),
+		data.captures.map((c) => facts("Capture of " + (c.host || "?"), [["Id", c.capture_id], ["Hash", c.hash], ["Head, the tag of its last block", c.head],
+			["Segments, bytes", `${figure(c.segments)}, ${figure(c.bytes)}`]])),
+		data.replays.map((r) => facts("Replay of " + iso(r.at).slice(0, 19).replace("T", " ") + " UTC, by " + r.program, [["Program", r.program_hash], ["Rules, as written", r.rules_hash],
+			["Rules, as compiled", r.compiled_hash], ["All captures", r.captures_hash], ["Events, rules, findings", `${figure(r.events)}, ${figure(r.rules)}, ${figure(r.findings)}`],
+			r.scope && ["Recorded was only", r.scope], ["Options", r.options]])),
 		group(`Files of rules: ${figure(data.rule_files.total)}`, data.rule_files.length, () => table("Files of rules",
 			[["File", "h wrap", (w) => mono(w.path)], ["Size", "n", (w) => bytes(w.bytes)], ["BLAKE2b-256", "wrap", (w) => mono(w.hash)]], data.rule_files)),
-		make("p", { class: "quiet" }, "This page was made by ", data.program, " ", mono(data.program_hash), "."),
+		facts("This page", [["Made by", data.program], ["Program", data.program_hash], ["Of the case", data.case]]),
 	]);
 	byId("licences").textContent = data.licences;
 }

@@ -23,11 +23,12 @@ const timeline = {
 			this.core[i] = core.has(e.process[i]) ? 1 : 0;
 		this.mask = new Uint8Array(n).fill(1);
 		this.end = Math.max(SPAN / 1e6, 1e-3);
+		this.bands = bandsOf(this.end);
 		this.severities = RANKED.filter((s) => findings.some((f) => f.of.severity === s));
 		this.view = [0, this.end];
 		this.build();
 		new ResizeObserver(() => this.resize()).observe(byId("chart"));
-		byId("timeline-what").textContent = e.of === "events" ? "Every event that the case has, by its class." :
+		byId("timeline-what").textContent = e.of === "events" ? "The events of the case by their class, and above them what was found." :
 			"What the tables of the case tell: programs, processes, files, connections. With reel replay --load-events a case has every event.";
 	},
 
@@ -35,6 +36,7 @@ const timeline = {
 		const svg = this.svg = d3.select("#chart").append("svg").attr("aria-hidden", "true");
 		const hatch = svg.append("defs").append("pattern").attr("id", "hatch").attr("width", 6).attr("height", 6)
 			.attr("patternUnits", "userSpaceOnUse").attr("patternTransform", "rotate(45)");
+		hatch.append("rect").attr("class", "hatch-ground").attr("width", 6).attr("height", 6);
 		hatch.append("line").attr("class", "hatch").attr("y2", 6);
 		svg.append("defs").append("clipPath").attr("id", "inside").append("rect");
 		this.top = AXIS + 4;
@@ -76,9 +78,9 @@ const timeline = {
 			return;
 		this.width = width;
 		this.left = width < 560 ? 90 : GUTTER;
-		this.right = width - 8;
+		this.right = width - 26;
 		this.svg.attr("viewBox", `0 0 ${width} ${this.height}`).attr("width", width).attr("height", this.height);
-		this.svg.select("clipPath rect").attr("x", this.left).attr("y", 0).attr("width", this.right - this.left).attr("height", this.bottom);
+		this.svg.select("clipPath rect").attr("x", this.left - 7).attr("y", 0).attr("width", this.right - this.left + 14).attr("height", this.bottom);
 		this.catch.attr("x", this.left).attr("y", this.top - 4).attr("width", this.right - this.left).attr("height", this.bottom - this.top + 4);
 		this.names.selectAll("line").attr("x2", this.right);
 		this.whole = d3.scaleLinear().domain([0, this.end]).range([this.left, this.right]);
@@ -228,12 +230,11 @@ const timeline = {
 	},
 
 	drawGaps() {
-		const rows = data.gaps.map((g) => ({ g, a: g.from === null ? 0 : g.from / 1e6, b: g.to === null ? this.end : g.to / 1e6 }))
-			.filter((r) => r.b >= this.view[0] && r.a <= this.view[1]);
+		const rows = this.bands.filter((r) => r.b >= this.view[0] && r.a <= this.view[1]);
 		const rects = this.gaps.selectAll("rect").data(rows);
 		rects.enter().append("rect").attr("class", "gap").merge(rects)
 			.attr("x", (r) => this.x(Math.max(r.a, this.view[0]))).attr("y", this.top - 4).attr("height", this.bottom - this.top + 4)
-			.attr("width", (r) => Math.max(2, this.x(Math.min(r.b, this.view[1])) - this.x(Math.max(r.a, this.view[0]))));
+			.attr("width", (r) => Math.max(3, this.x(Math.min(r.b, this.view[1])) - this.x(Math.max(r.a, this.view[0]))));
 		rects.exit().remove();
 		this.gaps_in_view = rows;
 	},
@@ -241,10 +242,12 @@ const timeline = {
 	// One mark for each pixel of a lane.
 	drawMarks() {
 		const seen = new Set(), rows = [];
+		this.findings_shown = 0;
 		for (const f of findings) {
 			const x = this.x(f.at / 1e6);
-			if (f.at === null || x < this.left - 8 || x > this.right + 8 || !passesFinding(f))
+			if (f.at === null || x < this.left - 1 || x > this.right + 1 || !passesFinding(f))
 				continue;
+			this.findings_shown++;
 			const lane = this.severities.indexOf(f.of.severity), place = lane + ":" + Math.round(x / 3);
 			if (lane < 0 || seen.has(place))
 				continue;
@@ -263,7 +266,6 @@ const timeline = {
 			.merge(marks).attr("class", (r) => "mark " + severityOf(r.f.of.severity)).attr("d", symbol)
 			.attr("transform", (r) => `translate(${r.x.toFixed(1)},${r.y})`);
 		marks.exit().remove();
-		this.marks_shown = rows.length;
 	},
 
 	drawStrip() {
@@ -276,10 +278,9 @@ const timeline = {
 		this.strip_bars.attr("d", area([...parts, 0]));
 		this.strip_axis.call(d3.axisBottom(this.whole).tickValues(ticksOf(0, this.end, Math.max(2, Math.floor((this.right - this.left) / 110))))
 			.tickFormat(tickFormat(0, this.end)).tickSizeOuter(0));
-		const rects = this.strip_gaps.selectAll("rect").data(data.gaps);
+		const rects = this.strip_gaps.selectAll("rect").data(this.bands);
 		rects.enter().append("rect").attr("class", "gap").merge(rects).attr("height", STRIP)
-			.attr("x", (g) => this.whole(Math.max(0, g.from === null ? 0 : g.from / 1e6)))
-			.attr("width", (g) => Math.max(2, this.whole(g.to === null ? this.end : g.to / 1e6) - this.whole(g.from === null ? 0 : g.from / 1e6)));
+			.attr("x", (r) => this.whole(r.a)).attr("width", (r) => Math.max(3, this.whole(r.b) - this.whole(r.a)));
 	},
 
 	// What is said ---------------------------------------------------------------------
@@ -287,7 +288,7 @@ const timeline = {
 	say(c) {
 		const [a, b] = this.view;
 		byId("view").textContent = `${clock(a * 1e6, b - a)} to ${clock(b * 1e6, b - a)}, ${duration((b - a) * 1e6)}: ` +
-			`${some(c.shown, "event")}, ${some(this.marks_shown, "finding")}` + (this.gaps_in_view.length ? `, ${some(this.gaps_in_view.length, "gap")}` : "");
+			`${some(c.shown, "event")}, ${some(this.findings_shown, "finding")}` + (this.gaps_in_view.length ? `, ${some(this.gaps_in_view.reduce((n, r) => n + r.gaps.length, 0), "gap")}` : "");
 		clearTimeout(this.later);
 		this.later = setTimeout(() => this.drawTable(), 150);
 	},
@@ -312,11 +313,14 @@ const timeline = {
 	point() {
 		const [px, py] = d3.mouse(this.catch.node()), lane = Math.floor((py - this.lanes_at) / LANE), c = this.counted;
 		const at = this.x.invert(px), bin = Math.min(c.bins - 1, Math.floor((px - this.left) / BAR));
-		const gap = this.gaps_in_view.find((r) => Math.abs(this.x(r.a) - px) < 3 || (at >= r.a && at <= r.b));
+		const band = this.gaps_in_view.find((r) => Math.abs(this.x(r.a) - px) < 3 || (at >= r.a && at <= r.b));
 		const said = [];
 		this.cursor.attr("visibility", null).attr("x1", px).attr("x2", px).attr("y1", this.top - 4).attr("y2", this.bottom);
-		if (gap)
-			said.push(make("b", null, gap.g.kind === "lost" ? `${gap.g.count === null ? "Some" : figure(gap.g.count)} events lost` : "Gap: " + gap.g.kind), make("div", null, gap.g.cause || "", gap.g.class ? ", " + gap.g.class : ""));
+		for (const g of band ? band.gaps.slice(0, 4) : [])
+			said.push(make("b", null, g.kind === "lost" ? `${g.count === null ? "Some" : figure(g.count)} events lost` : "Gap: " + g.kind),
+				make("div", null, [g.class, g.cause, g.cpu === null ? null : "CPU " + g.cpu].filter((x) => x !== null && x !== undefined).join(", ")));
+		if (band?.gaps.length > 4)
+			said.push(make("div", null, `and ${some(band.gaps.length - 4, "gap")} more`));
 		if (lane >= 0 && lane < this.classes.length && bin >= 0 && c.all[lane * c.bins + bin]) {
 			const n = c.all[lane * c.bins + bin], first = this.firstIn(lane, bin, c.bins), e = data.events;
 			said.push(make("b", null, `${CLASS_NAMES[this.classes[lane]] || this.classes[lane]}: ${some(n, "event")}`));
@@ -355,6 +359,22 @@ const timeline = {
 			make("li", null, "Heights are logarithmic. Wheel and drag, or + \u2212 \u2190 \u2192 0, n and p.")]);
 	},
 };
+
+// Gaps that overlap are one band.
+function bandsOf(end) {
+	const bands = [];
+	const all = data.gaps.map((g) => ({ a: g.from === null ? 0 : Math.max(0, g.from / 1e6), b: g.to === null ? end : g.to / 1e6, gaps: [g] }));
+	for (const r of all.sort((x, y) => x.a - y.a)) {
+		const last = bands[bands.length - 1];
+		if (last && r.a <= last.b) {
+			last.b = Math.max(last.b, r.b);
+			last.gaps.push(...r.gaps);
+		} else {
+			bands.push(r);
+		}
+	}
+	return bands;
+}
 
 // Ticks at round moments of UTC, down to fractions of a second.
 function ticksOf(a, b, n) {

@@ -36,6 +36,8 @@ t_ok "a case is made" "$REEL" replay -q --no-rules -o case.db two.reel
 t_ok "and asked" "$REEL" query case.db 'SELECT count(*) FROM process'
 t_ok "and written to" "$REEL" query --write case.db \
 	"INSERT INTO note(text) SELECT 'seen' WHERE 0"
+t_ok "and reported" "$REEL" report -o page.html case.db
+t_unlike "which is not hindered either" 'ermitted|denied' "$(t_err)"
 t_is "nothing is left where temporary files are" "$(ls "$TMP/spill")" ""
 
 # A rule that lies elsewhere, and names what lies elsewhere again.

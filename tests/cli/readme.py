@@ -63,7 +63,7 @@ def expected_status(command, lines):
     if said:
         lines.pop()
         return (int(said.group(1)),)
-    may = {"reel replay": (0, 1), "reel info flood.reel": (0, 4), "reel doctor": (0, 5)}
+    may = {"reel replay": (0, 1), "reel report": (0, 1), "reel info flood.reel": (0, 4), "reel doctor": (0, 5)}
     return next((good for begin, good in may.items() if command.startswith(begin)), (0,))
 
 

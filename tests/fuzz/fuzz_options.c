@@ -19,11 +19,13 @@
 	} while (0)
 
 extern const struct reel_command reel_cmd_info, reel_cmd_verify, reel_cmd_dump, reel_cmd_replay,
-	reel_cmd_rules, reel_cmd_cut, reel_cmd_keep, reel_cmd_merge, reel_cmd_list, reel_cmd_query;
+	reel_cmd_rules, reel_cmd_cut, reel_cmd_keep, reel_cmd_merge, reel_cmd_list, reel_cmd_query,
+	reel_cmd_report;
 
 static const struct reel_command *const commands[] = {
 	&reel_cmd_info, &reel_cmd_verify, &reel_cmd_dump,  &reel_cmd_replay, &reel_cmd_rules,
 	&reel_cmd_cut,	&reel_cmd_keep,	  &reel_cmd_merge, &reel_cmd_list,   &reel_cmd_query,
+	&reel_cmd_report,
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]), WORDS = 64 };
