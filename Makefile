@@ -249,11 +249,11 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 
 # Checks ------------------------------------------------------------------------------------------
 
-packages := binutils bpftool btrfs-progs busybox-static clang clang-format dmsetup e2fsprogs file gcc jq libbpf-dev libc6-dev \
+packages := binutils bpftool btrfs-progs busybox-static clang clang-format dmsetup e2fsprogs file fish gcc jq libbpf-dev libc6-dev \
 	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libyaml-dev libzstd-dev \
 	linux-libc-dev make mandoc pkg-config \
 	procps python3 python3-nacl python3-xxhash python3-yaml python3-zstandard qemu-system-x86 sqlite3 strace tmux \
-	xfsprogs xz-utils
+	xfsprogs xz-utils zsh
 
 deps: ## install what building and testing need (Debian); does nothing when all is there
 	$(Q)command -v dpkg-query >/dev/null || \
