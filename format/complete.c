@@ -163,12 +163,6 @@ static void put_value(const struct reel_option *row, const char *word, size_t sk
 
 /* The line ----------------------------------------------------------------------------------- */
 
-static bool takes_value(const struct reel_option *row)
-{
-	return row->kind != REEL_OPT_FLAG && row->kind != REEL_OPT_COUNT &&
-	       row->kind != REEL_OPT_SET;
-}
-
 static const struct reel_option *find_in(const struct reel_option *row, const char *name,
 					 size_t length)
 {
@@ -203,13 +197,13 @@ static const struct reel_option *awaits(const struct reel_command *self, const c
 		return NULL;
 	if (word[1] == '-') {
 		row = strchr(word, '=') ? NULL : find_long(self, word + 2, strlen(word + 2));
-		return row && takes_value(row) ? row : NULL;
+		return row && reel_option_has_value(row) ? row : NULL;
 	}
 	for (const char *p = word + 1; *p; p++) {
 		row = find_letter(self->options, *p);
 		if (!row)
 			row = find_letter(reel_common_options, *p);
-		if (row && takes_value(row))
+		if (row && reel_option_has_value(row))
 			return p[1] ? NULL : row;
 	}
 	return NULL;
@@ -255,7 +249,7 @@ void complete_words(const struct reel_command *self, int n, char **words, struct
 		put_value(row, word, 0, o);
 	} else if (strncmp(word, "--", 2) == 0 && equals) {
 		row = find_long(self, word + 2, (size_t)(equals - word) - 2);
-		if (row && takes_value(row))
+		if (row && reel_option_has_value(row))
 			put_value(row, word, (size_t)(equals - word) + 1, o);
 	} else if (*word == '-') {
 		put_options(self->options, word, o);
