@@ -18,7 +18,7 @@
  *
  * Functions return 0, or a negative errno; what they give belongs to the tape and holds until its
  * next event. "reel list fields" has the names of types and fields. A tape is for one thread at a
- * time; several may be open. What is here stays as it is for as long as the library is libreel.so.1.
+ * time; several may be open. What is here stays as it is while the library is libreel.so.1.
  */
 #ifndef REEL_REEL_H
 #define REEL_REEL_H
