@@ -17,6 +17,11 @@ CLANG ?= clang
 AR ?= ar
 PYTHON ?= /usr/bin/python3
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+# Services look into /etc, wherever the machine's own programs are.
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
 FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 1800
 
@@ -85,15 +90,17 @@ skeleton := $(gen)/reel.skel.h
 generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton) $(gen)/report_files.h \
 	$(bench_bpf:tests/bench/%.bpf.c=$(gen)/%.skel.h)
 e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
+version := $(shell sed -n 's/^.define REEL_VERSION "\(.*\)"/\1/p' format/version.h)
+made_pages := $(addprefix $(O)/man/,reel-format.5 reel-case.5 reel-policies.5 reel-foreign.7 reel-sigma.7)
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
 .PHONY: all programs clang asan tsan fuzzers deps test test-built test-quick test-kernel test-clean trust crash soak lint fuzz bench \
-	bench-format bench-query bench-replay bench-case bench-record demo install clean help
+	bench-format bench-query bench-replay bench-case bench-record demo install deb clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
 
-all: $(O)/reel $(O)/reel-record $(O)/reel.so ## build the programs (the default)
+all: $(O)/reel $(O)/reel-record $(O)/reel.so $(O)/libreel.so.1 $(made_pages) ## build the programs (the default)
 
 # How it is built ---------------------------------------------------------------------------------
 
@@ -190,6 +197,26 @@ $(O)/reel.so: $(rooms:%=$(O)/so/libreel-%.a)
 	$(Q)$(CC) $(loadable) -shared $(link_hardened) -Wl,-z,defs \
 		-Wl,-u,sqlite3_reel_init $(LDFLAGS) -o $@ $^ $(libs_needed)
 
+# What programs of others see of the reader: format/reel.h, and nothing else.
+$(O)/libreel.so.1: $(O)/so/libreel-format.a format/install/libreel.map
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(loadable) -shared $(link_hardened) -Wl,-z,defs -Wl,-soname,libreel.so.1 \
+		-Wl,--version-script=format/install/libreel.map -Wl,-u,reel_tape_open $(LDFLAGS) -o $@ \
+		$(O)/so/libreel-format.a $(libs_needed)
+
+# The pages of the tree that are no page of a command, for whoever has the manual only.
+page_of = $(Q)mkdir -p $(@D) && $(PYTHON) format/install/man.py $< $(basename $(@F)) $(subst .,,$(suffix $@)) $(1) >$@
+$(O)/man/reel-format.5: format/FORMAT.md format/install/man.py
+	$(call page_of,"what every byte of a capture means")
+$(O)/man/reel-case.5: query/SCHEMA.md format/install/man.py
+	$(call page_of,"the tables of a case")
+$(O)/man/reel-policies.5: replay/POLICIES.md format/install/man.py
+	$(call page_of,"the language of rules")
+$(O)/man/reel-foreign.7: replay/FOREIGN.md format/install/man.py
+	$(call page_of,"rules of Sigma and Falco")
+$(O)/man/reel-sigma.7: replay/SIGMA.md format/install/man.py
+	$(call page_of,"what is taken of Sigma")
+
 # It stands before the C library, and makes its calls fail.
 $(O)/fault.so: tests/crash/fault.c tests/crash/fault.h Makefile
 	$(call msg,LINK,$@)
@@ -274,11 +301,11 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 
 # Checks ------------------------------------------------------------------------------------------
 
-packages := binutils bpftool btrfs-progs busybox-static chromium clang clang-format dmsetup e2fsprogs file gcc jq libbpf-dev libc6-dev \
-	libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libyaml-dev libzstd-dev \
-	linux-libc-dev make mandoc node-d3 pkg-config \
+packages := binutils bpftool btrfs-progs busybox-static chromium clang clang-format debhelper dmsetup e2fsprogs file fish gcc jq \
+	libbpf-dev libc6-dev libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libyaml-dev \
+	libzstd-dev lintian linux-libc-dev make mandoc node-d3 pkg-config \
 	procps python3 python3-nacl python3-xxhash python3-yaml python3-zstandard qemu-system-x86 sqlite3 strace tmux \
-	xfsprogs xz-utils
+	xfsprogs xz-utils zsh
 
 deps: ## install what building and testing need (Debian); does nothing when all is there
 	$(Q)command -v dpkg-query >/dev/null || \
@@ -378,17 +405,36 @@ demo: deps ## build and show it at work
 
 # The rest ----------------------------------------------------------------------------------------
 
+# $(call placed,mode,directory,files...) and $(call filled,file,where): with this PREFIX in it.
+placed = install -D -m $(1) -t $(DESTDIR)$(2) $(3)
+filled = install -d $(dir $(DESTDIR)$(2)) && sed -e 's,/usr/local/,$(PREFIX)/,; s,/etc/reel,$(SYSCONFDIR)/reel,' \
+	-e 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(version),' $(1) > $(DESTDIR)$(2) && \
+	chmod 644 $(DESTDIR)$(2)
+
 install: all ## install under DESTDIR/PREFIX (/usr/local)
-	install -D -m 755 $(O)/reel $(DESTDIR)$(PREFIX)/bin/reel
-	install -D -m 755 $(O)/reel-record $(DESTDIR)$(PREFIX)/bin/reel-record
-	install -D -m 644 $(O)/reel.so $(DESTDIR)$(PREFIX)/lib/reel/reel.so
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/reel/policies samples/policies/*.policy
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/reel/queries samples/queries/*.sql
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's,/usr/local/,$(PREFIX)/,' record/reel.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/reel.service
-	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/reel.service
-	$(foreach page,$(man_pages),install -D -m 644 $(page) \
-		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) :
+	$(call placed,755,$(PREFIX)/bin,$(O)/reel $(O)/reel-record)
+	$(call placed,644,$(PREFIX)/lib/reel,$(O)/reel.so)
+	$(call placed,644,$(LIBDIR),$(O)/libreel.so.1)
+	ln -sf libreel.so.1 $(DESTDIR)$(LIBDIR)/libreel.so
+	install -m 644 $(O)/libreel-format.a $(DESTDIR)$(LIBDIR)/libreel.a
+	$(call placed,644,$(PREFIX)/include/reel,format/reel.h)
+	$(call placed,644,$(PREFIX)/share/doc/reel,format/install/example.c)
+	$(call filled,format/install/reel.pc.in,$(LIBDIR)/pkgconfig/reel.pc)
+	$(call placed,644,$(PREFIX)/share/reel/policies,samples/policies/*.policy)
+	$(call placed,644,$(PREFIX)/share/reel/queries,samples/queries/*.sql)
+	$(call filled,record/reel.service,$(UNITDIR)/reel.service)
+	$(call filled,record/reel-snapshot.service,$(UNITDIR)/reel-snapshot.service)
+	$(call filled,record/reel-snapshot.timer,$(UNITDIR)/reel-snapshot.timer)
+	$(call filled,record/reel.tmpfiles,$(PREFIX)/lib/tmpfiles.d/reel.conf)
+	test -e $(DESTDIR)$(SYSCONFDIR)/reel/record.conf || $(call placed,644,$(SYSCONFDIR)/reel,record/record.conf)
+	install -D -m 644 format/completions/reel.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/reel
+	$(call placed,644,$(ZSHDIR),format/completions/_reel)
+	$(call placed,644,$(PREFIX)/share/fish/vendor_completions.d,format/completions/reel.fish)
+	$(foreach page,$(man_pages) $(made_pages),$(call placed,644,$(PREFIX)/share/man/man$(subst .,,$(suffix $(page))),$(page)) &&) :
+
+deb: deps ## build Debian packages in .output/deb
+	+$(Q)$(MAKE) --no-print-directory all
+	$(Q)format/deb/build $(CURDIR)/$(O)/deb
 
 clean: ## remove all that was made
 	rm -rf $(O)

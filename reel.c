@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "format/command.h"
+#include "format/complete.h"
 #include "format/version.h"
 
 extern const struct reel_command reel_cmd_record, reel_cmd_doctor, reel_cmd_info, reel_cmd_verify,
@@ -31,15 +32,24 @@ static const struct reel_command *command_find(const char *name)
 	return NULL;
 }
 
+static const struct {
+	const char *name, *meaning;
+} beside_commands[] = {
+	{ "help", "tell more about a command" },
+	{ "--help", "show which commands there are" },
+	{ "--version", "show which reel this is" },
+};
+
+#define N_BESIDE (sizeof(beside_commands) / sizeof(*beside_commands))
+
 static int unknown(const char *what, const char *word)
 {
-	static const char *const others[] = { "help", "--help", "--version" };
 	struct reel_nearest near = REEL_NEAREST(word);
 
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		reel_nearest_offer(&near, commands[i]->name);
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-		reel_nearest_offer(&near, others[i]);
+	for (size_t i = 0; i < N_BESIDE; i++)
+		reel_nearest_offer(&near, beside_commands[i].name);
 
 	if (near.best)
 		fprintf(stderr, "reel: unknown %s '%s', did you mean '%s'? (see 'reel --help')\n",
@@ -76,6 +86,35 @@ static int help(int argc, char **argv)
 	return command->run(command, 2, words);
 }
 
+/* See format/complete.h: the command that the first word names knows the others. */
+static int complete(int n, char **words)
+{
+	const struct reel_command *command = n > 1 ? command_find(words[0]) : NULL;
+	bool of_help = n == 2 && strcmp(words[0], "help") == 0;
+	char name[] = COMPLETE_WORD;
+	struct reel_out o;
+	int r;
+
+	if (command) {
+		/* The words came behind two others: this command's name and what is asked. */
+		words[-1] = words[0];
+		words[0] = name;
+		return command->run(command, n + 1, words - 1);
+	}
+	if (n != 1 && !of_help)
+		return REEL_STATUS_OK;
+	r = out_init(&o, STDOUT_FILENO);
+	if (r < 0)
+		return REEL_STATUS_IO;
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		complete_offer(&o, words[n - 1], commands[i]->name, commands[i]->summary);
+	for (size_t i = 0; !of_help && i < N_BESIDE; i++)
+		complete_offer(&o, words[0], beside_commands[i].name, beside_commands[i].meaning);
+	r = out_flush(&o);
+	out_done(&o);
+	return r < 0 ? REEL_STATUS_IO : REEL_STATUS_OK;
+}
+
 static int dispatch(int argc, char **argv)
 {
 	const struct reel_command *command;
@@ -91,6 +130,8 @@ static int dispatch(int argc, char **argv)
 	}
 	if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return help(argc, argv);
+	if (strcmp(word, COMPLETE_WORD) == 0 && argc > 2)
+		return complete(argc - 2, argv + 2);
 	if (word[0] == '-')
 		return unknown("option", word);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "complete.h"
 #include "version.h"
 
 #define HELP_COLUMNS 80
@@ -131,6 +132,19 @@ static void print_help(const struct reel_command *self)
 			printf("  %s\n", self->examples[i]);
 }
 
+static int print_completions(const struct reel_command *self, int n, char **words)
+{
+	struct reel_out o;
+	int r = out_init(&o, STDOUT_FILENO);
+
+	if (r == 0) {
+		complete_words(self, n, words, &o);
+		r = out_flush(&o);
+		out_done(&o);
+	}
+	return r < 0 ? REEL_STATUS_IO : REEL_STATUS_OK;
+}
+
 bool reel_command_parse(const struct reel_command *self, int argc, char **argv, void *opts,
 			struct reel_args *ret_args, int *ret_status)
 {
@@ -138,6 +152,11 @@ bool reel_command_parse(const struct reel_command *self, int argc, char **argv, 
 	struct reel_err err = { 0 };
 	int r;
 
+	if (argc > 2 && strcmp(argv[1], COMPLETE_WORD) == 0) {
+		reel_options_done(self->options, opts);
+		*ret_status = print_completions(self, argc - 2, argv + 2);
+		return false;
+	}
 	r = reel_options_parse(self->options, opts, argc, argv, &args, &err);
 	if (r == 0 && !args.common.help && !args.common.version) {
 		*ret_args = args;

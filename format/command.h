@@ -66,6 +66,8 @@ enum reel_status {
 	REEL_STATUS_IO = 6,	    /* or memory */
 };
 
+struct reel_out;
+
 struct reel_command {
 	const char *name;
 	const char *summary;	 /* half a line, lower case, no full stop */
@@ -74,6 +76,8 @@ struct reel_command {
 	const struct reel_option *options;
 	/* Returns an enum reel_status. */
 	int (*run)(const struct reel_command *self, int argc, char **argv);
+	/* What an operand that begins with @ may be, see complete.h; or NULL. */
+	void (*complete)(const char *word, struct reel_out *out);
 };
 
 /*

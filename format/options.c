@@ -318,6 +318,20 @@ static const struct {
 };
 /* clang-format on */
 
+bool reel_option_has_value(const struct reel_option *row)
+{
+	return kinds[row->kind].has_value;
+}
+
+int reel_option_set(const struct reel_option *row, void *opts, const char *text,
+		    struct reel_err *err)
+{
+	struct reel_err why = { 0 };
+	int r = kinds[row->kind].set(row, (char *)opts + row->offset, text, &why);
+
+	return r < 0 ? reel_err_set(err, r, "%s: %s", row->name, why.msg) : 0;
+}
+
 /* The line ----------------------------------------------------------------------------------- */
 
 /* A command's rows come before the common ones and may take a common letter for themselves. */
@@ -328,6 +342,7 @@ struct line {
 	int argc;
 	char **argv;
 	int next; /* the argument to look at */
+	uint64_t given;
 	struct reel_err *err;
 };
 
@@ -361,11 +376,15 @@ static struct target line_find(struct line *l, const char *name, size_t len, cha
 static int line_set(struct line *l, struct target t, const char *text)
 {
 	struct reel_err why = { 0 };
+	bool is_own = t.base == l->opts;
+	size_t i = is_own ? (size_t)(t.row - l->table) : REEL_ROWS_GIVEN;
 	int r;
 
 	r = kinds[t.row->kind].set(t.row, t.base + t.row->offset, text, &why);
 	if (r < 0)
 		return reel_err_set(l->err, r, "--%s: %s", t.row->name, why.msg);
+	if (i < REEL_ROWS_GIVEN)
+		l->given |= UINT64_C(1) << i;
 	return 0;
 }
 
@@ -484,7 +503,7 @@ int reel_options_parse(const struct reel_option *table, void *opts, int argc, ch
 			return r;
 	}
 
-	*ret_args = (struct reel_args){ l.common, argv + 1, n, n_before };
+	*ret_args = (struct reel_args){ l.common, argv + 1, n, n_before, l.given };
 	return 0;
 }
 

@@ -72,7 +72,16 @@ struct reel_args {
 	char **v; /* the operands, inside argv */
 	int n;
 	int n_before; /* how many of them stood before "--"; -1 when there was no "--" */
+	uint64_t given; /* a bit for each of the first rows of the command's table; see below */
 };
+
+enum { REEL_ROWS_GIVEN = 64 };
+
+/* Whether the line had the option of row I of the command's table. */
+static inline bool reel_args_have(const struct reel_args *args, size_t i)
+{
+	return i < REEL_ROWS_GIVEN && args->given >> i & 1;
+}
 
 /*
  * ARGV[0] is the name of the command and is skipped. OPTS holds the defaults on entry. --help and
@@ -82,6 +91,11 @@ struct reel_args {
  */
 int reel_options_parse(const struct reel_option *table, void *opts, int argc, char **argv,
 		       struct reel_args *ret_args, struct reel_err *err);
+
+/* One option alone, for who reads them from elsewhere: TEXT is NULL for kinds without a value. */
+bool reel_option_has_value(const struct reel_option *row);
+int reel_option_set(const struct reel_option *row, void *opts, const char *text,
+		    struct reel_err *err);
 
 void reel_options_done(const struct reel_option *table, void *opts);
 

@@ -603,4 +603,5 @@ const struct reel_command reel_cmd_query = {
 		      "reel query case.db @who_touched path=/etc/shadow" },
 	.options = query_table,
 	.run = query_run,
+	.complete = query_complete,
 };

@@ -47,6 +47,8 @@ struct query {
 	uint64_t flushed_ns;
 };
 
+extern const struct reel_command reel_cmd_query;
+
 /* A signal came. */
 extern volatile int query_stop;
 
@@ -56,6 +58,8 @@ int query_find_directories(struct query *q, struct reel_strings *ret);
 void query_directories_done(struct reel_strings *list);
 int query_load_named(struct query *q);
 int query_list(struct query *q);
+/* Offers the named queries, see format/complete.h. */
+void query_complete(const char *word, struct reel_out *out);
 int query_explain(struct query *q, const struct named_query *named);
 /* Without confinement: what is foreign is opened by others, who are confined. */
 int query_session(struct query *q);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/complete.h"
 #include "format/json.h"
 #include "query/cmd_query.h"
 
@@ -102,6 +103,20 @@ int query_load_named(struct query *q)
 	}
 	query_directories_done(&list);
 	return status;
+}
+
+void query_complete(const char *word, struct reel_out *out)
+{
+	struct query q = { .self = &reel_cmd_query };
+
+	if (query_load_named(&q) == REEL_STATUS_OK)
+		for (size_t i = 0; i < q.named.n; i++) {
+			char name[256];
+
+			snprintf(name, sizeof(name), "@%s", q.named.v[i]->name);
+			complete_offer(out, word, name, q.named.v[i]->title);
+		}
+	named_done(&q.named);
 }
 
 /* SQL may name captures, and a case does: so it reads what its user can, and writes nothing but

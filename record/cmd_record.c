@@ -9,6 +9,7 @@
 
 #include "bpf/events.h"
 #include "format/command.h"
+#include "format/options_file.h"
 #include "record/metrics.h"
 #include "record/notify.h"
 #include "record/session.h"
@@ -16,6 +17,11 @@
 #include "record/status.h"
 
 enum { STATUS_FAILED = 125 };
+
+static const char config_path[] = "/etc/reel/record.conf";
+
+/* A file of defaults does not name another, nor which kind of run this is. */
+static const char *const not_in_config[] = { "config", "no-config", "snapshot", "ready-fd", NULL };
 
 #define AT(field) offsetof(struct wishes, field)
 
@@ -100,6 +106,9 @@ static const struct reel_option record_table[] = {
 	  .heading = "Running" },
 	{ "metrics-file", 0, "FILE", REEL_OPT_STRING, AT(metrics_file),
 	  "figures for Prometheus, written anew every few seconds" },
+	{ "config", 0, "FILE", REEL_OPT_STRING, AT(config),
+	  "defaults (without: /etc/reel/record.conf, unless there is a command)" },
+	{ "no-config", 0, NULL, REEL_OPT_FLAG, AT(no_config), "read no file of defaults" },
 	{ "ready-fd", 0, "FD", REEL_OPT_PARSE, AT(ready_fd), "write a line here when recording",
 	  .parse = notify_parse_fd },
 	{ 0 },
@@ -198,6 +207,8 @@ static const char *misuse_of(const struct wishes *w, const struct reel_args *arg
 		return "a command goes behind --";
 	if (args->n_before == 0 && args->n == 0)
 		return "which command? -- is followed by one";
+	if (w->config && w->no_config)
+		return "--config and --no-config contradict each other";
 	if (w->snapshot && w->anchor)
 		return "--snapshot tells no anchors";
 	if (w->snapshot && args->n)
@@ -211,6 +222,26 @@ static const char *misuse_of(const struct wishes *w, const struct reel_args *arg
 	return NULL;
 }
 
+/*
+ * The defaults of the recorder that is always on; what records one command, or how things are, has
+ * others. Nothing is wrong where the usual file is not there.
+ */
+static int read_config(const struct reel_command *self, const struct reel_args *args,
+		       struct wishes *w, char **ret_text, struct reel_err *err)
+{
+	const char *path = w->config ? w->config : config_path;
+	int r;
+
+	if (w->no_config || (!w->config && (args->n_before >= 0 || args->n || w->snapshot)))
+		return 0;
+	r = options_file_read(path, record_table, w, args, not_in_config, ret_text, err);
+	if (r == -ENOENT && !w->config)
+		return 0;
+	if (r == 0 && !w->config)
+		reel_command_note(self, &args->common, "defaults are those of %s", path);
+	return r;
+}
+
 static int record_run(const struct reel_command *self, int argc, char **argv)
 {
 	struct wishes w = { .content = 64,
@@ -221,6 +252,7 @@ static int record_run(const struct reel_command *self, int argc, char **argv)
 	struct reel_args args;
 	struct reel_err err;
 	const char *misuse;
+	char *config_text = NULL;
 	int status, r;
 
 	if (!reel_command_parse(self, argc, argv, &w, &args, &status))
@@ -231,8 +263,10 @@ static int record_run(const struct reel_command *self, int argc, char **argv)
 		if (w.command)
 			memcpy(w.command, args.v, (size_t)args.n * sizeof(*w.command));
 	}
-	misuse = misuse_of(&w, &args);
-	r = misuse ? 0 : recipients_read(&w.encrypt_to, &w.recipients, &err);
+	r = read_config(self, &args, &w, &config_text, &err);
+	misuse = r < 0 ? NULL : misuse_of(&w, &args);
+	if (r == 0 && !misuse)
+		r = recipients_read(&w.encrypt_to, &w.recipients, &err);
 	if (misuse) {
 		status = reel_command_misuse(self, "%s", misuse);
 	} else if (r < 0) {
@@ -245,6 +279,7 @@ static int record_run(const struct reel_command *self, int argc, char **argv)
 	}
 	free(w.command);
 	reel_options_done(record_table, &w);
+	free(config_text);
 	return status;
 }
 

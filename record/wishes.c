@@ -246,6 +246,9 @@ int wishes_apply(const struct wishes *w, struct load_options *ret_load, struct s
 	struct recorder_config *c = &o.config;
 	int r = choose_classes(w, o.classes, err);
 
+	/* As if its class had been taken away, whatever -e says. */
+	if (w->io == IO_NONE)
+		o.classes[EV_CLASS_io] = false;
 	if (r == 0)
 		r = choose_calls(w, o.slots, err);
 	if (r == 0)

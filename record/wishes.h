@@ -39,6 +39,9 @@ struct wishes {
 	int ready_fd;
 	bool snapshot;
 
+	const char *config; /* the file with defaults, where another is named */
+	bool no_config;
+
 	char **command; /* NULL: none */
 };
 

@@ -50,6 +50,9 @@ t_is "above the command are all, up to one with no parent" \
 	"$("$REEL" dump -q --json --type process ok | jq -s 'map(.pid) as $all | map(.ppid) - $all | unique' -c)" '[0]'
 t_is "a keyframe ends with what it began" \
 	"$("$REEL" dump -q --json --type keyframe ok | jq -r .source | sort -u | wc -l)" 1
+t_ok "without reads and writes" rec noio --io none -- sh -c 'cat /etc/passwd /etc/group >copied'
+t_is "there are none" "$(count read,write,copy,fold noio)" 0
+t_match "but what was opened" 'group' "$("$REEL" dump --type open noio)"
 t_status "a command that fails" 7 rec fails -- sh -c 'exit 7'
 t_status "a command that a signal ends" 143 rec signalled -- sh -c 'kill -TERM $$'
 t_status "one that is killed" 137 rec killed -- sh -c 'kill -9 $$'
