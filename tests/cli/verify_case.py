@@ -151,7 +151,7 @@ def other(db, column, value, refers):
     if isinstance(value, int):
         return value + 1
     if isinstance(value, float):
-        return value / 2 + 0.125
+        return value + 0.125 if value < 0.5 else value - 0.125
     if isinstance(value, bytes):
         return value + b"x"
     for at in range(len(value) - 1, -1, -1):
@@ -200,14 +200,19 @@ def update(db, table, name, value, row):
     return sql.format(value if isinstance(value, str) and value.startswith("(SELECT") else literal(value))
 
 
+def another(digits):
+    """SQL of other hexadecimal digits, whatever they are: ids and hashes differ at each run."""
+    return f"iif({digits} LIKE '0%', '1', '0') || substr({digits}, 2)"
+
+
 # Of what cannot be there twice the copy is another.
 COPIES = {"id": "(SELECT max(id) + 1 FROM {})", "n": "(SELECT max(n) + 1 FROM {})",
-          "capture_id": "'00' || substr(capture_id, 3)", "segment": "'00' || substr(segment, 3)",
-          "boot_id": "'00' || substr(boot_id, 3)", "name": "name || 'x'"}
+          "capture_id": another("capture_id"), "segment": another("segment"),
+          "boot_id": another("boot_id"), "name": "name || 'x'"}
 
 
 def insertion(db, table, row, columns):
-    others = {"replay": {"captures_hash": "'0' || substr(captures_hash, 2)"},
+    others = {"replay": {"captures_hash": another("captures_hash")},
               "verdict": {"rule": "(SELECT max(id) + 1000 FROM rule)"}}.get(table, {})
     if table == "replayed":
         return ("INSERT INTO replayed SELECT r.id, c.id, c.hash FROM replay AS r, capture AS c "
@@ -379,7 +384,7 @@ def examiner():
     say(said.get("notes", 0) > 1 and {r.get("table") for r in remarks(said, "note")} == {"tag", "mine"},
         "are told as his", json.dumps(said))
     change("VACUUM and a write-ahead log", PROVEN, "VACUUM; PRAGMA journal_mode = WAL")
-    said = change("another program", PROVEN, "UPDATE replay SET program_hash = '00' || substr(program_hash, 3)")
+    said = change("another program", PROVEN, f"UPDATE replay SET program_hash = {another('program_hash')}")
     say(any("another" in r.get("what", "") for r in remarks(said, "note")), "is said", json.dumps(said))
     change("a case of another version", NOT_CHECKED, "PRAGMA user_version = 1")
     change("a database that is no case", ALTERED, "PRAGMA application_id = 1")
