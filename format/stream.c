@@ -312,8 +312,7 @@ static int stream_next(struct reel_walk *w, struct reel_event *ret, struct reel_
 				return reel_err_set(err, -ENODATA,
 						    "%s: no segment of a capture is in it",
 						    reel_feed_path(&s->feed));
-			if (w->health.closed_segments ==
-			    s->reader.n_segments + s->n_forgotten)
+			if (w->health.closed_segments == s->reader.n_segments + s->n_forgotten)
 				return reel_err_set(err, -ENOKEY, "%s: %s",
 						    reel_feed_path(&s->feed), w->health.closed_why);
 			return 0;
