@@ -42,6 +42,19 @@ void reel_feed_close(struct reel_feed *f)
 	f->fd = -1;
 }
 
+void reel_feed_forget(struct reel_feed *f, bool (*is_used)(const void *context, const char *path),
+		      const void *context)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_old_paths; i++)
+		if (is_used(context, f->old_paths[i]))
+			f->old_paths[n++] = f->old_paths[i];
+		else
+			free(f->old_paths[i]);
+	f->n_old_paths = n;
+}
+
 /* The number in a segment's name, HOST-NUMBER-UTC, by which they follow each other. */
 static unsigned long long number_of(const char *name)
 {

@@ -42,5 +42,8 @@ void reel_feed_close(struct reel_feed *f);
 int reel_feed_next(struct reel_feed *f, struct reel_feed_block *ret, struct reel_err *err);
 
 const char *reel_feed_path(const struct reel_feed *f);
+/* The paths of earlier files that nobody uses any more. */
+void reel_feed_forget(struct reel_feed *f, bool (*is_used)(const void *context, const char *path),
+		      const void *context);
 
 #endif

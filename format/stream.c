@@ -12,6 +12,9 @@
 #include "format/sieve.h"
 #include "format/walk_impl.h"
 
+/* Any more are looked through for some that can be forgotten. */
+enum { SEGMENTS_KEPT = 16 };
+
 struct waiting {
 	uint8_t *bytes;
 	size_t size;
@@ -22,10 +25,12 @@ struct waiting {
 struct stream {
 	struct reel_walk walk;
 	struct reel_feed feed;
-	struct reel_reader reader; /* segments as they come; their blocks go to the queue */
+	struct reel_reader reader; /* the last segments; their blocks go to the queue */
+	unsigned n_forgotten;	   /* of those before them */
 	struct reel_indexer indexer;
 	struct reel_boot **boots; /* all that came, since segments refer to theirs */
 	unsigned n_boots;
+	uint8_t capture[TAPE_ID_BYTES]; /* of the last of them */
 	struct reel_boot *boot;	     /* whose events are given out */
 	struct reel_boot *next_boot; /* begins when all of this one's are given out */
 
@@ -51,14 +56,55 @@ static void move_segments(struct stream *s, const struct reel_segment *before)
 	}
 }
 
+static bool is_path_used(const void *context, const char *path)
+{
+	const struct stream *s = context;
+	const struct reel_health *h = &s->walk.health;
+
+	for (unsigned i = 0; i < s->reader.n_segments; i++)
+		if (s->reader.segments[i].path == path)
+			return true;
+	for (unsigned i = 0; i < REEL_DAMAGES_MAX && i < h->n_damages; i++)
+		if (h->damages[i].path == path)
+			return true;
+	return false;
+}
+
+/* Memory is for the segments of which blocks wait, not for all that ever came. */
+static void forget_segments(struct stream *s)
+{
+	struct reel_segment *segments = s->reader.segments;
+	unsigned first = s->reader.n_segments - 1;
+
+	if (s->reader.n_segments < SEGMENTS_KEPT)
+		return;
+	for (size_t i = 0; i < s->n_queue; i++)
+		if (s->queue[i].segment < first)
+			first = s->queue[i].segment;
+	for (size_t i = 0; i < s->merge.n_used; i++)
+		if (s->merge.slots[i]->u.segment < segments + first)
+			first = (unsigned)(s->merge.slots[i]->u.segment - segments);
+	if (!first)
+		return;
+	for (unsigned i = 0; i < first; i++)
+		reel_crypt_free(segments[i].crypt);
+	s->n_forgotten += first;
+	s->reader.n_segments -= first;
+	memmove(segments, segments + first, s->reader.n_segments * sizeof(*segments));
+	for (size_t i = 0; i < s->n_queue; i++)
+		s->queue[i].segment -= first;
+	for (size_t i = 0; i < s->merge.n_used; i++)
+		s->merge.slots[i]->u.segment -= first;
+	reel_feed_forget(&s->feed, is_path_used, s);
+}
+
 static int begin_boot(struct stream *s, struct reel_segment *segment, struct reel_err *err)
 {
 	struct reel_boot *last = s->n_boots ? s->boots[s->n_boots - 1] : NULL;
 	struct reel_boot **boots, *boot;
 
 	if (last && memcmp(last->id, segment->meta.boot, TAPE_ID_BYTES) == 0 &&
-	    memcmp(s->reader.segments[last->source].meta.capture, segment->meta.capture,
-		   TAPE_ID_BYTES) == 0) {
+	    memcmp(s->capture, segment->meta.capture, TAPE_ID_BYTES) == 0) {
 		segment->boot = last;
 		return 0;
 	}
@@ -69,7 +115,7 @@ static int begin_boot(struct stream *s, struct reel_segment *segment, struct ree
 	if (!boot)
 		return reel_err_set(err, -ENOMEM, "no memory for a boot");
 	memcpy(boot->id, segment->meta.boot, TAPE_ID_BYTES);
-	boot->source = s->reader.n_segments - 1;
+	memcpy(s->capture, segment->meta.capture, TAPE_ID_BYTES);
 	reel_clocks_start(&boot->clocks, &segment->meta.start);
 	segment->boot = s->boots[s->n_boots++] = boot;
 	s->next_boot = boot;
@@ -131,10 +177,13 @@ static int enqueue(struct stream *s, const struct reel_block *b, struct reel_err
 static int take_block(struct stream *s, const struct reel_block *b, uint64_t offset,
 		      struct reel_err *err)
 {
-	const struct reel_segment *before = s->reader.segments;
+	const struct reel_segment *before;
 	struct reel_segment *segment;
 	int r;
 
+	if (b->h.kind == TAPE_META)
+		forget_segments(s);
+	before = s->reader.segments;
 	s->indexer.path = reel_feed_path(&s->feed);
 	s->reader.n_blocks = 0;
 	r = reel_index_block(&s->indexer, b, offset, err);
@@ -263,7 +312,7 @@ static int stream_next(struct reel_walk *w, struct reel_event *ret, struct reel_
 				return reel_err_set(err, -ENODATA,
 						    "%s: no segment of a capture is in it",
 						    reel_feed_path(&s->feed));
-			if (w->health.closed_segments == s->reader.n_segments)
+			if (w->health.closed_segments == s->reader.n_segments + s->n_forgotten)
 				return reel_err_set(err, -ENOKEY, "%s: %s",
 						    reel_feed_path(&s->feed), w->health.closed_why);
 			return 0;

@@ -82,10 +82,12 @@ struct engine {
 	bool has_scanner, coverage_changed;
 	uint8_t names; /* enum engine_names: which the model hears of, of files that are whole */
 	bool is_live; /* events come one by one, and boots are not all there */
-	/* Of a walk that comes event by event: its own segments move while it reads on. */
+	/* Of a walk that comes event by event: its own segments move while it reads on. One stands
+	 * for all that are like it. */
 	struct reel_segment **segments;
 	unsigned n_segments;
 	const struct reel_segment *segment; /* of the last event */
+	uint64_t segment_id;		    /* of that event's own */
 	struct {
 		uint64_t n_damages, torn_bytes, unclean_segments; /* that are accounted for */
 		uint64_t until_block; /* what is missing is older than what comes up to there */

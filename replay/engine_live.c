@@ -19,13 +19,25 @@ enum { BLOCKS_BEHIND_A_HOLE = 8 };
 #define NO_KEYFRAME_NS 1000000000ull
 enum { HELD_BYTES = 64 << 20 };
 
-/* A copy that stays where it is, since evidence refers to it. */
+/* Whether what is asked of an event's segment is the same of both. */
+static bool is_alike(const struct reel_segment *a, const struct reel_segment *b)
+{
+	return a->boot == b->boot && a->schema == b->schema && a->meta.run == b->meta.run &&
+	       a->is_cut == b->is_cut && a->cut_from_ns == b->cut_from_ns &&
+	       a->cut_to_ns == b->cut_to_ns &&
+	       memcmp(a->meta.capture, b->meta.capture, TAPE_ID_BYTES) == 0 &&
+	       strcmp(a->meta.host, b->meta.host) == 0;
+}
+
+/* A copy that stays where it is, since evidence refers to it: one for all of a run that are alike,
+ * the first of them, so that memory does not grow with each segment. */
 static int keep_segment(struct engine *e, const struct reel_segment *s, struct reel_err *err)
 {
 	struct reel_segment **list, *copy;
 
+	e->segment_id = s->id;
 	for (unsigned i = e->n_segments; i > 0; i--) {
-		if (e->segments[i - 1]->id != s->id || e->segments[i - 1]->boot != s->boot)
+		if (!is_alike(e->segments[i - 1], s))
 			continue;
 		e->segment = e->segments[i - 1];
 		return 0;
@@ -37,6 +49,10 @@ static int keep_segment(struct engine *e, const struct reel_segment *s, struct r
 	if (!copy)
 		return reel_err_set(err, -ENOMEM, "no memory for a segment");
 	*copy = *s;
+	/* What lies in its file, and the keys to it, go with the walk's own. */
+	copy->path = NULL;
+	copy->base = NULL;
+	copy->crypt = NULL;
 	e->segments[e->n_segments++] = copy;
 	e->segment = copy;
 	return 0;
@@ -154,7 +170,7 @@ int engine_event(struct engine *e, const struct reel_event *event, struct reel_e
 	if (!e->is_live)
 		engine_want_names(e);
 	e->is_live = true;
-	if (!e->segment || e->segment->id != ev.segment->id || e->segment->boot != ev.segment->boot)
+	if (!e->segment || e->segment_id != ev.segment->id || e->segment->boot != ev.segment->boot)
 		r = keep_segment(e, ev.segment, err);
 	if (r < 0)
 		return r;

@@ -94,6 +94,14 @@ t_status "without a key it gives none" 3 sh -c 'cat secret/*.rls | "$REEL" dump 
 t_match "and says whose is wanted" "encrypted to $ann, $bob: --key FILE is needed" "$(t_err)"
 t_status "with another's neither" 3 sh -c 'cat secret/*.rls | "$REEL" dump --json --key eve.key -'
 t_is "nothing at all" "$(t_out)" ""
+# More segments than a stream remembers, each with a key of its own.
+"$BENCH/gen" -o long -n 60K --block-size 16K --segment-size 20K --encrypt-to ann.pub >/dev/null || exit 1
+"$REEL" dump --json --key ann.key long >long.json
+t_is "of many segments" "$(($(ls long | wc -l) > 20))" 1
+t_ok "all of a pipe" sh -c 'cat long/*.rls | "$REEL" dump --json --key ann.key -'
+t_is "is the same" "$(cmp "$TMP/out" long.json)" ""
+t_ok "and all that is followed" "$REEL" dump --json --follow --key ann.key long
+t_is "too" "$(cmp "$TMP/out" long.json)" ""
 t_ok "several keys" "$REEL" dump --json --key eve.key --key ann.key secret
 same "one of which fits" want
 
