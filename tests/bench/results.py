@@ -32,7 +32,7 @@ def _first(path, pattern, otherwise="?"):
 
 def machine(work):
     """Where this was measured. work: a directory on the disk that was written to."""
-    disk = subprocess.run(["df", "-hT", "--output=fstype,size,avail", work], check=False,
+    disk = subprocess.run(["df", "-h", "--output=fstype,size,avail", work], check=False,
                           stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1].split()
     return {
         "CPU": f"{os.cpu_count()} x {_first('/proc/cpuinfo', r'^model name[^:]*:(.*)')}",
