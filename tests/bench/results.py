@@ -21,13 +21,14 @@ def number(value):
     return f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
 
 
-def _first(path, pattern, otherwise="?"):
+def first(path, pattern, otherwise="?", kind=str):
+    """What the pattern's group is in that file."""
     try:
         with open(path, encoding="utf-8", errors="replace") as f:
             found = re.search(pattern, f.read(), re.M)
     except OSError:
         return otherwise
-    return found.group(1).strip() if found else otherwise
+    return kind(found.group(1).strip()) if found else otherwise
 
 
 def machine(work):
@@ -35,12 +36,12 @@ def machine(work):
     disk = subprocess.run(["df", "-h", "--output=fstype,size,avail", work], check=False,
                           stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1].split()
     return {
-        "CPU": f"{os.cpu_count()} x {_first('/proc/cpuinfo', r'^model name[^:]*:(.*)')}",
+        "CPU": f"{os.cpu_count()} x {first('/proc/cpuinfo', r'^model name[^:]*:(.*)')}",
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "memory": f"{int(_first('/proc/meminfo', r'^MemTotal: *([0-9]+)', '0')) / 2 ** 20:.1f} GiB",
+        "memory": f"{int(first('/proc/meminfo', r'^MemTotal: *([0-9]+)', '0')) / 2 ** 20:.1f} GiB",
         "disk": "{0}, {1}, of which {2} are free".format(*disk),
-        "system": _first("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)'),
-        "virtual machine": "yes" if " hypervisor" in _first("/proc/cpuinfo", r"^(flags.*)") else "no",
+        "system": first("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)'),
+        "virtual machine": "yes" if " hypervisor" in first("/proc/cpuinfo", r"^(flags.*)") else "no",
     }
 
 
