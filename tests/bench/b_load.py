@@ -117,10 +117,10 @@ def filters(ctx):
     script = " ".join(f"{' '.join(argv)} &" for argv in (
         [few, "name", "10", "1000", str(seconds)],
         [os.path.join(ctx.bench, "crowd"), "name", "18", "7200", str(seconds)],
-        [os.path.join(ctx.bench, "crowd"), "name", "18", "1800", str(seconds)])) + " wait"
-    options = {"none": (), "by process": ("-n", "few"), "by file": ("--path", "3"),
-               "both": ("-n", "few", "--path", "3")}
-    alone = load.bare(ctx, "name", 46, 10_000, seconds)
+        [os.path.join(ctx.bench, "crowd"), "name", "3", "1800", str(seconds)])) + " wait"
+    options = {"none": (), "by process": ("-n", "few"), "by file": ("--path", "*/3"),
+               "both": ("-n", "few", "--path", "*/3")}
+    alone = load.bare(ctx, "name", 31, 10_000, seconds)
     for what, (rate, cpu) in CRYPTO_TRACER.items():
         ctx.say(f"  filter: {what}")
         r = load.recorded(ctx, "name", 0, 0, seconds, options=options[what], command=["/bin/sh", "-c", script])
@@ -130,9 +130,9 @@ def filters(ctx):
         "What filters leave",
         ["filter", "options", "calls/s", "kept/s", "lost", "recorder CPU %", "all CPU more %", "recorder MiB",
          "crypto-tracer:", "events/s", "CPU %"], rows,
-        notes=[f"The same 10,000 calls a second for {seconds} s, of 46 processes, 10 of them of another program. CPU is of "
+        notes=[f"The same 10,000 calls a second for {seconds} s, of 31 processes, 10 of them of another program. CPU is of "
                "one core."],
-        commands=["reel record -n few --path 3 -o DIR -- sh -c 'few name 10 1000 8 & crowd name 18 7200 8 & ...'"])
+        commands=["reel record -n few --path '*/3' -o DIR -- sh -c 'few name 10 1000 8 & crowd name 18 7200 8 & ...'"])
 
 
 def formats(ctx):

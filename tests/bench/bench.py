@@ -41,7 +41,7 @@ OUT = os.path.join(SRC, ".output")
 UNITS = {"K": 10 ** 3, "M": 10 ** 6, "G": 10 ** 9}
 
 # The order of the sections, which is that of the questions; others come behind.
-ORDER = ["probe", "record", "vm", "load", "read", "rules", "growth"]
+ORDER = ["probe", "record", "vm", "load", "format", "read", "rules", "case", "growth"]
 
 # How a tool says which one it is.
 VERSIONS = {

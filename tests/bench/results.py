@@ -33,13 +33,13 @@ def first(path, pattern, otherwise="?", kind=str):
 
 def machine(work):
     """Where this was measured. work: a directory on the disk that was written to."""
-    disk = subprocess.run(["df", "-h", "--output=fstype,size,avail", work], check=False,
+    disk = subprocess.run(["df", "-h", "--output=fstype,size", work], check=False,
                           stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1].split()
     return {
         "CPU": f"{os.cpu_count()} x {first('/proc/cpuinfo', r'^model name[^:]*:(.*)')}",
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "memory": f"{int(first('/proc/meminfo', r'^MemTotal: *([0-9]+)', '0')) / 2 ** 20:.1f} GiB",
-        "disk": "{0}, {1}, of which {2} are free".format(*disk),
+        "disk": "{0}, {1}".format(*disk),
         "system": first("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)'),
         "virtual machine": "yes" if " hypervisor" in first("/proc/cpuinfo", r"^(flags.*)") else "no",
     }
