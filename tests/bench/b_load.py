@@ -158,9 +158,9 @@ def formats(ctx):
 
 
 def slow_disk(ctx):
-    rows, seconds, rate = [], seconds_of(ctx, 6), 20_000
-    cases = [("as fast as it comes", {}), ("400 KB/s", {"bytes_per_s": 400_000}), ("100 KB/s", {"bytes_per_s": 100_000}),
-             ("20 KB/s", {"bytes_per_s": 20_000}), ("stands still for 2 s", {"still": (1, 3)})]
+    rows, seconds, rate = [], seconds_of(ctx, 6), 200_000
+    cases = [("as fast as it comes", {}), ("400 KB/s", {"bytes_per_s": 400_000}), ("200 KB/s", {"bytes_per_s": 200_000}),
+             ("stands still for 1 s", {"still": (1, 2)}), ("stands still for 4 s", {"still": (1, 5)})]
     for said, how in cases:
         ctx.say(f"  a disk that takes {said}")
         r = load.onto(ctx, 10, rate, seconds, **how)
@@ -200,7 +200,7 @@ def long_run(ctx):
     hour = (last - first) / 1024 / (seen[-third // 2 - 1][0] - seen[third // 2][0]) * 3600
     return ctx.table("Memory over a long run", ["s", "events", "lost", "first third, MiB", "last third, MiB", "MiB an hour"],
                      [[seconds, r.kept, r.lost, first / 1024, last / 1024, hour]],
-                     notes=["What the process has in memory, with the pages of its rings that it has seen. 50,000 events a second of 100 "
+                     notes=["Memory of the process that is neither a file's nor a ring's. 50,000 events a second of 100 "
                             "processes, a new segment each 4 MiB. ExecRay's documents say less than 1 MB an hour."],
                      commands=[f"reel record --segment-size 4M -o DIR -- crowd file 100 50000 {seconds}"])
 

@@ -91,10 +91,10 @@ class Bench:
         counter.clear()
         return counter.events(self.ctx.cost(counter.argv(self.script(command))))[0]
 
-    def one(self, recorder, command, calls):
+    def one(self, recorder, command, calls, rounds):
         """A row: this recorder on that work."""
         ctx, bare, recorded, peak = self.ctx, [], [], [0]
-        for i in range(self.rounds):
+        for i in range(rounds):
             ctx.cost(self.script(command))
             bare.append(self.inner())
             recorder.clear()
@@ -135,7 +135,8 @@ def everyday(bench, kind, command, per_round, n):
 
     for recorder in bench.usable:
         share = recorder.share if per_round else 1
-        of[recorder.name] = bench.one(recorder, text(share), calls(share))
+        rounds = min(bench.rounds, 3 if per_round else recorder.rounds)
+        of[recorder.name] = bench.one(recorder, text(share), calls(share), rounds)
         rows.append(of[recorder.name]["row"])
     return ctx.table(kind, COLUMNS, rows, commands=[text(1)]), of
 
@@ -241,7 +242,7 @@ def run(ctx):
             for r in bench.usable]
     tables.insert(0, ctx.table(
         "What each records", ["recorder", "of a call", "how", "start and end, CPU s"], what,
-        notes=[f"{bench.rounds} runs each, and one without a recorder right before each of them. \"x longer\" is "
+        notes=[f"{bench.rounds} runs each (of strace and bpftrace, where it is no loop, one), and one without a recorder right before each of them. \"x longer\" is "
                "by the clock, as the work itself sees it, without the recorder's start and end.",
                "\"All CPU more\" is what the work and the recorder take together beyond the work alone, without "
                "the recorder's start and end, over the calls that the work makes; \"recorder CPU\" is what of it "

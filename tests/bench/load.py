@@ -9,8 +9,9 @@ import subprocess
 import threading
 import time
 
+import results
+
 KINDS = {"call": ("--syscalls", "getppid"), "file": (), "name": ()}
-PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def crowd(ctx, kind, processes, rate, seconds):
@@ -23,7 +24,7 @@ def info(ctx, capture):
 
 
 class Watcher:
-    """CPU time and memory of a process while it works, not while it starts or ends."""
+    """CPU time of a process, and memory that is neither a file's nor a ring's, while it works."""
 
     def __init__(self, every_s=0.2):
         self.every_s, self.seen = every_s, []
@@ -37,11 +38,9 @@ class Watcher:
             for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
                 with open(path, encoding="ascii") as f:
                     cpu_ns += int(f.read().split()[0])
-            with open(f"/proc/{pid}/statm", encoding="ascii") as f:
-                rss_kib = int(f.read().split()[1]) * PAGE_KIB
         except OSError:
             return
-        self.seen.append((now, cpu_ns, rss_kib))
+        self.seen.append((now, cpu_ns, results.first(f"/proc/{pid}/status", r"^RssAnon:\s*(\d+)", 0, int)))
 
     def between(self, from_s, to_s):
         """Share of one CPU, between so many seconds before the last look."""

@@ -29,11 +29,10 @@ def _sum(pattern, text):
 
 
 class Recorder:
-    """name; tool: the program; share: of the calls of a loop, where one takes this much longer; says:
-    what of a call is recorded, since no two record the same."""
+    """name; tool: the program; share: of the calls of a loop, where one takes this much longer; rounds
+    of what is no loop; per_call: events; says: what is recorded, since no two record the same."""
 
-    share = 1.0
-    per_call = 1
+    share, rounds, per_call = 1.0, 3, 1
 
     def __init__(self, ctx, place):
         self.ctx, self.place = ctx, place
@@ -125,7 +124,7 @@ class TraceCmd(Recorder):
 
 
 class Strace(Recorder):
-    name, tool, share = "strace -f", "strace", 0.05
+    name, tool, share, rounds = "strace -f", "strace", 0.05, 1
     says = "every call, with its arguments in words and the strings they point to"
 
     def argv(self, command):
@@ -137,7 +136,7 @@ class Strace(Recorder):
 
 
 class Bpftrace(Recorder):
-    name, tool, share = "bpftrace", "bpftrace", 0.3
+    name, tool, share, rounds = "bpftrace", "bpftrace", 0.3, 1
     says = "entry of every call, three raw arguments, printed"
 
     def argv(self, command):
