@@ -39,7 +39,7 @@ def run(ctx):
                         better="more")
     result = [
         ["rows, as they are filled from a capture, CPU time", rows["rows"], before, after,
-         os.path.getsize(os.path.join(ctx.work, "rows.db")) / rows["rows"]],
+         "-"],
         ["the tables of a whole capture, reading in it", n, n / loading, n / whole, os.path.getsize(tables) / n],
         ["the table of all events, by the clock", loaded, plain, indexed, os.path.getsize(events) / loaded],
     ]

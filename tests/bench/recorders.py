@@ -140,7 +140,10 @@ class Bpftrace(Recorder):
     says = "entry of every call, three raw arguments, printed"
 
     def argv(self, command):
-        return [self.path, "-o", self.file(), "-e", BPFTRACE, "-c", " ".join(command)]
+        # It begins nothing that is no ELF file, and scripts with a shell of theirs are none.
+        if not command[0].endswith(".sh"):
+            return [self.path, "-o", self.file(), "-e", BPFTRACE, "-c", " ".join(command)]
+        return [self.path, "-o", self.file(), "-e", BPFTRACE, "-c", " ".join(["/bin/bash", *command])]
 
     def events(self, cost):
         with open(self.file(), "rb") as f:
