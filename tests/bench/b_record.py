@@ -30,6 +30,8 @@ WORK = [
 ]
 COLUMNS = ["recorder", "x longer", "span", "all CPU more, us a call", "events", "lost", "bytes an event",
            "after zstd -3", "bytes a call", "recorder CPU, ns an event", "recorder MiB"]
+# Of fewer events nothing is said for each.
+MANY = 5000
 PORT = 18080
 NGINX = """\
 daemon off; master_process on; worker_processes 1; pid {place}/pid; error_log /dev/null;
@@ -42,27 +44,44 @@ http {{
 """
 
 
+# What the recorder, of which the work is a child, and its other children have taken before the work begins.
+SCRIPT = """\
+#!/bin/bash
+cd {work}
+ns=0
+read -r kids </proc/$PPID/task/$PPID/children
+for pid in $PPID $kids; do
+	[ "$pid" = $$ ] && continue
+	for file in /proc/$pid/task/*/schedstat; do
+		read -r spent _ <"$file" && ns=$((ns + spent))
+	done
+done
+TIMEFORMAT="$ns %3R %3U %3S"
+{{ time {command} >/dev/null 2>&1; }} 2>{times}
+"""
+
+
 class Bench:
     def __init__(self, ctx):
         self.ctx, self.rounds = ctx, 1 if ctx.quick else 3
         self.times = os.path.join(ctx.work, "times")
         with open(os.path.join(ctx.work, "f.c"), "w", encoding="utf-8") as f:
             f.write("#include <stdio.h>\n#include <stdlib.h>\n#include <pthread.h>\nint f(int x) { return x; }\n")
-        self.usable, self.start_cpu_s = [], {}
+        self.usable, self.start_s, self.end_s, self.start_bytes = [], {}, {}, {}
 
     def script(self, command):
         """The work by itself says how long it took, whoever watches it."""
         path = os.path.join(self.ctx.work, "work.sh")
         with open(path, "w", encoding="utf-8") as f:
-            f.write(f"#!/bin/bash\ncd {self.ctx.work}\nTIMEFORMAT='%3R %3U %3S'\n"
-                    f"{{ time {command} >/dev/null 2>&1; }} 2>{self.times}\n")
+            f.write(SCRIPT.format(work=self.ctx.work, command=command, times=self.times))
         os.chmod(path, 0o755)
         return [path]
 
     def inner(self):
+        """By the clock, CPU time, and that of the recorder before it."""
         with open(self.times, encoding="utf-8") as f:
-            wall, user, system = map(float, f.read().split())
-        return wall, user + system
+            before_ns, wall, user, system = map(float, f.read().split())
+        return wall, user + system, before_ns / 1e9
 
     def choose(self, kinds):
         """Those that can record here, and what their start and end take."""
@@ -71,25 +90,30 @@ class Bench:
             if not recorder.path:
                 self.ctx.missing(recorder.name, "not installed: make bench-deps")
                 continue
-            costs = []
+            starts, ends = [], []
             for _ in range(self.rounds):
                 recorder.clear()
                 done = self.ctx.cost(recorder.argv(self.script("true")))
-                costs.append(done.cpu_s)
+                starts.append(self.inner()[2])
+                ends.append(done.cpu_s - sum(self.inner()[1:]))
             if done.status or not recorder.files() or not recorder.events(done)[0]:
                 said = (done.err + done.out).decode("utf-8", "replace").strip().splitlines()
                 self.ctx.missing(recorder.name, "does not record on this machine: "
                                  + " ".join(" ".join(said[-3:]).split()))
             else:
                 self.usable.append(recorder)
-                self.start_cpu_s[recorder.name] = self.ctx.median(costs)
+                self.start_s[recorder.name] = self.ctx.median(starts)
+                self.end_s[recorder.name] = self.ctx.median(ends)
+                self.start_bytes[recorder.name] = recorder.bytes(), recorder.zstd_bytes()
             recorder.clear()
 
     def calls_of(self, command):
         """All that are made, as counted by reel."""
         counter = recorders.ReelAll(self.ctx, os.path.join(self.ctx.work, "tape"))
         counter.clear()
-        return counter.events(self.ctx.cost(counter.argv(self.script(command))))[0]
+        self.ctx.cost(counter.argv(self.script(command)))
+        counted = counter.info()["counted"]
+        return counted["kept"] + counted["folded"]
 
     def one(self, recorder, command, calls, rounds):
         """A row: this recorder on that work."""
@@ -100,23 +124,25 @@ class Bench:
             recorder.clear()
             done = ctx.cost(recorder.argv(self.script(command)),
                             sample=(lambda pid: peak.append(memory_kib(pid))) if not i else None)
-            recorded.append((*self.inner(), done.cpu_s))
+            wall, cpu, before = self.inner()
+            recorded.append((wall, cpu, done.cpu_s - before - cpu - self.end_s[recorder.name]))
         events, lost = recorder.events(done)
-        size = recorder.bytes()
-        own_s = ctx.median([all_s - cpu for _, cpu, all_s in recorded]) - self.start_cpu_s[recorder.name]
-        more_s = ctx.median([r[2] - b[1] for r, b in zip(recorded, bare)]) - self.start_cpu_s[recorder.name]
+        size, zstd = recorder.bytes(), recorder.zstd_bytes()
+        empty, empty_zstd = self.start_bytes[recorder.name]
+        own_s = ctx.median([own for _, _, own in recorded])
+        more_s = ctx.median([cpu + own - b[1] for (_, cpu, own), b in zip(recorded, bare)])
         ratios = [r[0] / b[0] for r, b in zip(recorded, bare)]
-        zstd = recorder.zstd_bytes()
+        grown = max(0, size - empty)
         return {"row": [recorder.name, ctx.median([r[0] for r in recorded]) / ctx.median([b[0] for b in bare]),
-                        ctx.spread(ratios), more_s / calls * 1e6, events, lost, size / max(1, events),
-                        zstd / max(1, events) if zstd is not None else "-", size / calls,
-                        own_s / max(1, events) * 1e9, max(peak) / 1024],
+                        ctx.spread(ratios), more_s / calls * 1e6, events, lost, grown / max(1, events),
+                        max(0, zstd - empty_zstd) / max(1, events) if zstd is not None else "-", grown / calls,
+                        own_s / events * 1e9 if events >= MANY else "-", max(peak) / 1024],
                 "more_us": more_s / calls * 1e6, "bytes_per_event": size / max(1, events), "lost": lost}
 
 
 def memory_kib(pid):
-    """The most that the recorder's own process had."""
-    return results.first(f"/proc/{pid}/status", r"^VmHWM:\s*(\d+)", 0, int)
+    """What the recorder has now, and is neither a file's nor a ring's."""
+    return results.first(f"/proc/{pid}/status", r"^RssAnon:\s*(\d+)", 0, int)
 
 
 def everyday(bench, kind, command, per_round, n):
@@ -238,15 +264,14 @@ def run(ctx):
     else:
         ctx.missing("nginx and wrk", "not there: make bench-deps")
     what = [[r.name, r.says, f"`{' '.join(w if ' ' not in w else '...' for w in r.argv(['CMD'])[1:])}`".replace(
-        ctx.work, ""), r.start_cpu_s if hasattr(r, "start_cpu_s") else bench.start_cpu_s[r.name]]
-            for r in bench.usable]
+        ctx.work, ""), bench.start_s[r.name], bench.end_s[r.name]] for r in bench.usable]
     tables.insert(0, ctx.table(
-        "What each records", ["recorder", "of a call", "how", "start and end, CPU s"], what,
+        "What each records", ["recorder", "of a call", "how", "start, CPU s", "end, CPU s"], what,
         notes=[f"{bench.rounds} runs each (of strace and bpftrace, where it is no loop, one), and one without a recorder right before each of them. \"x longer\" is "
                "by the clock, as the work itself sees it, without the recorder's start and end.",
                "\"All CPU more\" is what the work and the recorder take together beyond the work alone, without "
                "the recorder's start and end, over the calls that the work makes; \"recorder CPU\" is what of it "
-               "is in the recorder's own processes.",
-               "Loops repeat themselves, and are compressed to next to nothing; the size of a real tape is that of "
+               "is in the recorder's own processes. MiB is without its rings and files.",
+               "Bytes are without what a recording of nothing takes, the headers of a file above all. Loops repeat themselves, and are compressed to next to nothing; the size of a real tape is that of "
                "the mix. strace and bpftrace get fewer rounds of the loops, since they take longer."]))
     return tables

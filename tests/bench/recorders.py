@@ -74,15 +74,18 @@ class Reel(Recorder):
     def files(self):
         return sorted(glob.glob(os.path.join(self.file(), "*.rls")))
 
-    def events(self, _):
-        info = json.loads(subprocess.run([self.path, "info", "--json", self.file()], check=False,
+    def info(self):
+        return json.loads(subprocess.run([self.path, "info", "--json", self.file()], check=False,
                                          stdout=subprocess.PIPE).stdout)
-        return info["counted"]["kept"] + info["counted"]["folded"], info["lost"]
+
+    def events(self, _):
+        info = self.info()
+        return info["events"], info["lost"]
 
 
 class ReelAll(Reel):
     name, options = "reel, every call", ("-e", "all", "--io", "all", "--syscalls", "all")
-    says = "every call, with result, arguments, resolved paths, and 64 bytes of what is written"
+    says = "every call, with its result, arguments, resolved paths, and 64 bytes of what is written"
 
 
 class Perf(Recorder):
@@ -93,11 +96,11 @@ class Perf(Recorder):
         return [self.path, "record", *self.options, "-m", "1024", "-e", "raw_syscalls:*", "-o", self.file(),
                 "--", *command]
 
-    def events(self, cost):
+    def events(self, _):
         stats = _said([self.path, "report", "--stats", "-i", self.file()])
-        lost = _sum(r"(?:LOST_SAMPLES|LOST) events: *(\d+)", stats)
-        told = re.search(r"lost (\d+)", cost.err.decode("utf-8", "replace"))
-        return _sum(r"SAMPLE events: *(\d+)", stats.split("LOST_SAMPLES")[0]), lost + int(told[1] if told else 0)
+        # The sum of all comes first, then each kind by itself.
+        sample, lost = (re.search(rf"^ *{kind} events: *(\d+)", stats, re.M) for kind in ("SAMPLE", "LOST_SAMPLES"))
+        return int(sample[1]) if sample else 0, int(lost[1]) if lost else 0
 
 
 class TraceCmd(Recorder):
@@ -115,12 +118,9 @@ class TraceCmd(Recorder):
         except OSError:
             pass
 
-    def events(self, cost):
-        text = (cost.out + cost.err).decode("utf-8", "replace")
-        seen = subprocess.run([self.path, "report", "-i", self.file()], check=False,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        return seen.stdout.count(b" sys_enter") + seen.stdout.count(b" sys_exit"), \
-            _sum(r"(?:overrun|dropped events): (\d+)", text.replace("commit overrun", "commit"))
+    def events(self, _):
+        seen = _said([self.path, "report", "-i", self.file()])
+        return seen.count(" sys_enter:") + seen.count(" sys_exit:"), _sum(r"\[(\d+) EVENTS DROPPED\]", seen)
 
 
 class Strace(Recorder):
