@@ -94,8 +94,11 @@ version := $(shell sed -n 's/^.define REEL_VERSION "\(.*\)"/\1/p' format/version
 made_pages := $(addprefix $(O)/man/,reel-format.5 reel-case.5 reel-policies.5 reel-foreign.7 reel-sigma.7)
 man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] query/*.[1-8])
 
-.PHONY: all programs clang asan tsan fuzzers deps test test-built test-quick test-kernel test-clean trust crash soak lint fuzz bench \
-	bench-format bench-query bench-replay bench-case bench-record demo install deb clean help
+# What tests/bench/bench.py measures.
+bench_sections := $(patsubst tests/bench/b_%.py,%,$(wildcard tests/bench/b_*.py))
+
+.PHONY: all programs clang asan tsan fuzzers deps test test-built test-quick test-kernel test-clean trust crash soak lint fuzz bench bench-deps \
+	bench-programs bench-quick bench-query $(bench_sections:%=bench-%) demo install deb clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
@@ -307,11 +310,11 @@ packages := binutils bpftool btrfs-progs busybox-static chromium clang clang-for
 	procps python3 python3-nacl python3-xxhash python3-yaml python3-zstandard qemu-system-x86 sqlite3 strace tmux \
 	xfsprogs xz-utils zsh
 
-deps: ## install what building and testing need (Debian); does nothing when all is there
-	$(Q)command -v dpkg-query >/dev/null || \
-		{ echo "not a Debian system; needed: $(packages)"; exit 0; }; \
+# $(call apt,packages): those that are missing.
+apt = command -v dpkg-query >/dev/null || \
+		{ echo "not a Debian system; needed: $(1)"; exit 0; }; \
 	missing=; \
-	for p in $(packages); do \
+	for p in $(1); do \
 		dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || \
 			missing="$$missing $$p"; \
 	done; \
@@ -321,6 +324,21 @@ deps: ## install what building and testing need (Debian); does nothing when all 
 	apt="$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300"; \
 	install="$$apt install -y --no-install-recommends $$missing"; \
 	$$install >/dev/null 2>&1 || { $$apt update && $$install; }
+
+deps: ## install what building and testing need (Debian); does nothing when all is there
+	$(Q)$(call apt,$(packages))
+
+# What others use. What would start a service where it is installed is only taken out of its package,
+# to where bench.py looks.
+bench_packages := bpftrace linux-perf trace-cmd wrk zstd
+bench_unpacked := nginx
+bench_cache = $${XDG_CACHE_HOME:-$$HOME/.cache}/reel-bench/deb
+
+bench-deps: deps ## install what reel is compared with; does nothing when all is there
+	$(Q)$(call apt,$(bench_packages))
+	$(Q)mkdir -p $(bench_cache) && cd $(bench_cache) && for p in $(bench_unpacked); do \
+		test -d $$p || { apt-get -qq download $$p && dpkg -x $${p}_*.deb $$p && rm $${p}_*.deb; } || exit; \
+	done
 
 # The packages come first, whatever -j says: only then is it known that the rest can be built.
 test: deps ## install what is missing, build every flavour, run every test
@@ -381,23 +399,21 @@ fuzz-merge-%: $(O)/fuzz/%
 	$(Q)rm -rf tests/fuzz/corpus/$*
 	$(Q)cp -R $(O)/fuzz/merged/$* tests/fuzz/corpus/$*
 
-bench: $(O)/reel $(bench:%=$(O)/bench/%)
+bench-programs: all $(bench:%=$(O)/bench/%) $(record_bench:%=$(O)/bench/%)
 
-bench-format: bench ## measure writing and reading captures
-	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) tests/bench/format.sh
+bench: bench-programs ## measure reel beside what else there is, write tests/bench/RESULTS.md
+	$(Q)$(PYTHON) tests/bench/bench.py
 
-bench-replay: bench ## measure replaying rules over captures
-	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) $(PYTHON) tests/bench/replay.py
+# One section of it; the others stay as they were.
+$(bench_sections:%=bench-%): bench-%: bench-programs
+	$(Q)$(PYTHON) tests/bench/bench.py --only $*
 
-bench-case: bench ## measure writing cases
-	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench $(PYTHON) tests/bench/case.py
+bench-quick: bench-programs ## the ratios that must not rot, in a minute or two
+	$(Q)$(PYTHON) tests/bench/bench.py --quick
 
-bench-query: bench $(O)/reel $(O)/reel.so ## measure asking SQL of captures
+bench-query: bench-programs ## measure asking SQL of captures
 	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) \
 		$(PYTHON) tests/bench/query.py
-
-bench-record: $(O)/reel $(record_bench:%=$(O)/bench/%) ## measure what recording costs
-	$(Q)BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) tests/bench/record.sh
 
 demo: deps ## build and show it at work
 	+$(Q)$(MAKE) --no-print-directory all

@@ -3,7 +3,7 @@
  * What the hook of system calls costs the program that makes them: getpid() in a loop on one CPU.
  * Each line of JSON is the same loop with another program on the hook:
  *
- *	record_hook [ROUNDS [CALLS]]
+ *	record_hook [ROUNDS [CALLS [budget]]]		only what there are budgets for
  *
  * base            none
  * empty           one that does nothing: the budgets are ratios to what it adds
@@ -13,9 +13,13 @@
  * not-by-scope    the process is not wanted
  * in-place, by-scratch, by-output
  *                 ways into the ring (record_hook.bpf.c), on one CPU, and with -2 on two at once
+ * tp_btf-empty, tp_btf-simple, ..., kprobe-complex
+ *                 what others measured (record_probe.bpf.c); what this kernel does not load or
+ *                 attach is a line with an error
  *
  * A figure is the least of ROUNDS times that CALLS calls took, in CPU time of the thread, so that
- * other work on the machine is left out as far as it can be. The variants take turns.
+ * other work on the machine is left out as far as it can be; all of them are in rounds_ns. The
+ * variants take turns.
  *
  * Nothing but getpid() is handled, and nothing is kept.
  */
@@ -37,16 +41,19 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual"
 #include "record_hook.skel.h"
+#include "record_probe.skel.h"
 #include "reel.skel.h"
 #pragma GCC diagnostic pop
 
-enum { RING_BYTES = 16 << 20, MOST_CPUS = 2, MOST_VARIANTS = 16 };
+enum { RING_BYTES = 16 << 20, MOST_CPUS = 2, MOST_VARIANTS = 32, MOST_ROUNDS = 1000 };
 
 struct variant {
 	const char *what;
-	int program; /* -1: none */
+	int program;		   /* -1: none */
+	struct bpf_program *probe; /* or this one, which knows where it goes */
 	int rings[MOST_CPUS];
 	unsigned n_threads;
+	double rounds_ns[MOST_ROUNDS];
 	double ns;
 };
 
@@ -113,15 +120,18 @@ static void ring_empty(int fd)
 	munmap((void *)(uintptr_t)producer, page);
 }
 
-static void measure(struct bench *b, struct variant *v)
+static void measure(struct bench *b, struct variant *v, unsigned long round)
 {
 	struct runner runners[MOST_CPUS];
 	pthread_t threads[MOST_CPUS];
 	pthread_barrier_t together;
 	unsigned last = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	struct bpf_link *probe = v->probe ? bpf_program__attach(v->probe) : NULL;
 	double ns = 0;
 	int link = -1;
 
+	if (v->probe && !probe)
+		die("cannot attach");
 	if (v->program >= 0 && (link = bpf_raw_tracepoint_open(NULL, v->program)) < 0)
 		die("cannot attach");
 	pthread_barrier_init(&together, NULL, v->n_threads);
@@ -140,9 +150,11 @@ static void measure(struct bench *b, struct variant *v)
 	pthread_barrier_destroy(&together);
 	if (link >= 0)
 		close(link);
+	bpf_link__destroy(probe);
 	for (int i = 0; i < MOST_CPUS; i++)
 		if (v->rings[i] >= 0)
 			ring_empty(v->rings[i]);
+	v->rounds_ns[round] = ns;
 	if (!v->ns || ns < v->ns)
 		v->ns = ns;
 }
@@ -151,7 +163,10 @@ static struct variant *add(struct bench *b, const char *what, int program)
 {
 	struct variant *v = &b->variants[b->n++];
 
-	*v = (struct variant){ what, program, { -1, -1 }, 1, 0 };
+	*v = (struct variant){ .what = what,
+			       .program = program,
+			       .rings = { -1, -1 },
+			       .n_threads = 1 };
 	return v;
 }
 
@@ -247,27 +262,84 @@ static void add_ways(struct bench *b)
 	add_way(b, "by-output-2", s->progs.by_output, 2);
 }
 
+/* Where one of them does not load, none of that kind does. */
+static void add_probes(struct bench *b, const char *kind, const char *const names[3])
+{
+	size_t n = strlen(kind);
+	struct record_probe_bpf *s = record_probe_bpf__open();
+	struct bpf_program *program;
+	unsigned k = 0;
+	int err;
+
+	if (!s)
+		die("cannot open the probes");
+	bpf_object__for_each_program(program, s->obj)
+		bpf_program__set_autoload(program, !strncmp(bpf_program__name(program), kind, n));
+	err = record_probe_bpf__load(s);
+	bpf_object__for_each_program(program, s->obj)
+	{
+		struct bpf_link *link = NULL;
+
+		if (!bpf_program__autoload(program))
+			continue;
+		if (!err && !(link = bpf_program__attach(program)))
+			err = -errno;
+		if (err)
+			printf("{\"what\":\"%s\",\"error\":\"%s\"}\n", names[k], strerror(-err));
+		else
+			add(b, names[k], -1)->probe = program;
+		bpf_link__destroy(link);
+		k++;
+	}
+}
+
 static double base_of(const struct bench *b, const struct variant *v)
 {
 	double ns = b->variants[0].ns;
 
 	for (unsigned i = 1; i < b->n; i++)
-		if (b->variants[i].program < 0 && b->variants[i].n_threads == v->n_threads)
+		if (b->variants[i].program < 0 && !b->variants[i].probe &&
+		    b->variants[i].n_threads == v->n_threads)
 			ns = b->variants[i].ns;
 	return ns;
 }
 
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static void print(const struct bench *b, const struct variant *v, double empty_ns)
+{
+	double added = v->ns - base_of(b, v);
+
+	printf("{\"what\":\"%s\",\"ns\":%.1f,\"added_ns\":%.1f,\"ratio\":%.2f,\"rounds_ns\":[",
+	       v->what, v->ns, added, added / empty_ns);
+	for (unsigned long i = 0; i < b->rounds; i++)
+		printf("%s%.1f", i ? "," : "", v->rounds_ns[i]);
+	printf("]}\n");
+}
+
 int main(int argc, char **argv)
 {
-	struct bench b = {
-		.rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 40,
-		.calls = argc > 2 ? strtoul(argv[2], NULL, 10) : 50000,
+	static const char *const probes[][4] = {
+		{ "tp_btf", "tp_btf-empty", "tp_btf-simple", "tp_btf-complex" },
+		{ "tracepoint", "tracepoint-empty", "tracepoint-simple", "tracepoint-complex" },
+		{ "fentry", "fentry-empty", "fentry-simple", "fentry-complex" },
+		{ "kprobe", "kprobe-empty", "kprobe-simple", "kprobe-complex" },
 	};
+	static struct bench b;
 	double empty;
 
+	b.rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 40;
+	b.calls = argc > 2 ? strtoul(argv[2], NULL, 10) : 50000;
 	/* What the rings can take. */
-	if (!b.rounds || !b.calls || b.calls > 120000) {
-		fprintf(stderr, "usage: record_hook [ROUNDS [CALLS]], at most 120000 calls\n");
+	if (!b.rounds || b.rounds > MOST_ROUNDS || !b.calls || b.calls > 120000) {
+		fprintf(stderr,
+			"usage: record_hook [ROUNDS [CALLS [budget]]], at most 1000 of 120000\n");
 		return 2;
 	}
 	add(&b, "base", -1);
@@ -276,17 +348,16 @@ int main(int argc, char **argv)
 	add_recorder(&b, "in-scope", SCOPE_IN, true);
 	add_recorder(&b, "not-by-class", SCOPE_IN, false);
 	add_recorder(&b, "not-by-scope", SCOPE_OUT, true);
-	add_ways(&b);
+	if (argc < 4)
+		add_ways(&b);
+	libbpf_set_print(say_nothing);
+	for (unsigned i = 0; argc < 4 && i < sizeof(probes) / sizeof(*probes); i++)
+		add_probes(&b, probes[i][0], probes[i] + 1);
 	for (unsigned long i = 0; i < b.rounds; i++)
 		for (unsigned k = 0; k < b.n; k++)
-			measure(&b, &b.variants[k]);
+			measure(&b, &b.variants[k], i);
 	empty = b.variants[1].ns - b.variants[0].ns;
-	for (unsigned k = 0; k < b.n; k++) {
-		const struct variant *v = &b.variants[k];
-		double added = v->ns - base_of(&b, v);
-
-		printf("{\"what\":\"%s\",\"ns\":%.1f,\"added_ns\":%.1f,\"ratio\":%.2f}\n", v->what,
-		       v->ns, added, added / empty);
-	}
+	for (unsigned k = 0; k < b.n; k++)
+		print(&b, &b.variants[k], empty);
 	return 0;
 }
