@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A case that comes from somebody else, asked as reel query asks it, or as reel report does, in whose
- * page it must be no markup. Byte 0 chooses
+ * A case that comes from somebody else, asked as reel query asks it, or as reel report does, in
+ * whose page it must be no markup. Byte 0 chooses
  *
  *	bit 0	the rest is the file; else it is values of every kind, put into rows of a sound case
  *	1-3	how rows are shown
