@@ -67,9 +67,10 @@ static bool holds_json(const char *column)
 
 static void put_value(struct page *p, sqlite3_stmt *s, int i)
 {
+	int type = sqlite3_column_type(s, i);
 	const void *bytes;
 
-	switch (sqlite3_column_type(s, i)) {
+	switch (type) {
 	case SQLITE_NULL:
 		out_str(p->out, "null");
 		return;
@@ -80,7 +81,9 @@ static void put_value(struct page *p, sqlite3_stmt *s, int i)
 		put_real(p->out, sqlite3_column_double(s, i));
 		return;
 	default:
-		bytes = sqlite3_column_blob(s, i);
+		/* As UTF-8, however the case has it. */
+		bytes = type == SQLITE_TEXT ? (const void *)sqlite3_column_text(s, i) :
+					      sqlite3_column_blob(s, i);
 		page_put_text(p, bytes ? bytes : "", (size_t)sqlite3_column_bytes(s, i),
 			      holds_json(sqlite3_column_name(s, i)) ? PAGE_EVIDENCE_BYTES_MAX :
 								      PAGE_TEXT_BYTES_MAX);

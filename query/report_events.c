@@ -115,7 +115,7 @@ static int type_of(struct events *e, sqlite3_stmt *s, uint16_t *ret)
 
 static int keep(struct events *e, sqlite3_stmt *s, struct reel_err *err)
 {
-	const void *text = sqlite3_column_blob(s, 5);
+	const void *text = sqlite3_column_text(s, 5);
 	size_t length = (size_t)sqlite3_column_bytes(s, 5);
 	struct event *v;
 	int r;
@@ -193,7 +193,8 @@ static void put_columns(struct page *p, const struct events *e)
 	out_str(o, ",\n\"at\":[");
 	for (size_t i = 0; i < e->n; i++) {
 		out_str(o, i ? "," : "");
-		out_s64(o, e->list[i].at_ns - before);
+		/* A forged time may be anything; one that is true does not overflow. */
+		out_s64(o, (int64_t)((uint64_t)e->list[i].at_ns - (uint64_t)before));
 		before = e->list[i].at_ns;
 	}
 	out_str(o, "],\n\"type\":[");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A case that comes from somebody else, asked as reel query asks it. Byte 0 chooses
+ * A case that comes from somebody else, asked as reel query asks it, or as reel report does, in
+ * whose page it must be no markup. Byte 0 chooses
  *
  *	bit 0	the rest is the file; else it is values of every kind, put into rows of a sound case
  *	1-3	how rows are shown
- *	4-7	which questions are asked
+ *	4-7	which questions are asked; 15: those of a report
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "query/database.h"
 #include "query/health.h"
 #include "query/named.h"
+#include "query/report_page.h"
 #include "query/show.h"
 
 #define MUST(cond)               \
@@ -70,6 +72,14 @@ static void run_each(sqlite3 *db, void (*put)(struct reel_out *o))
 	out_done(&o);
 }
 
+static void put_version(struct reel_out *o)
+{
+	out_str(o, "PRAGMA application_id = ");
+	out_u64(o, CASE_APPLICATION_ID);
+	out_str(o, "; PRAGMA user_version = ");
+	out_u64(o, CASE_VERSION);
+}
+
 static void remove_file(void)
 {
 	(void)unlink(all.path);
@@ -88,8 +98,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	run_each(db, case_put_tables);
 	run_each(db, case_put_indexes);
 	run_each(db, case_put_views);
-	MUST(sqlite3_exec(db, "PRAGMA application_id = 0x5265656c; PRAGMA user_version = 1", NULL,
-			  NULL, NULL) == SQLITE_OK);
+	run_each(db, put_version);
 	all.image = sqlite3_serialize(db, "main", &all.bytes, 0);
 	MUST(all.image);
 	sqlite3_close(db);
@@ -240,6 +249,26 @@ static void ask(sqlite3 *db, const char *sql, struct named_query *named, unsigne
 	sqlite3_progress_handler(db, 0, NULL, NULL);
 }
 
+/* All but the frame of the page, which takes longer than the rest. */
+static void report(sqlite3 *db)
+{
+	struct reel_out out;
+	struct page page = { .db = db, .path = all.path, .out = &out, .max_events = 20 };
+	struct reel_err err = { 0 };
+	unsigned calls = 0;
+
+	sqlite3_progress_handler(db, 1000, is_enough, &calls);
+	MUST(out_init_mem(&out) == 0 && out_init_mem(&page.scratch) == 0);
+	if (page_prepare_case(&page, &err) == 0 && page_prepare_events(&page, &err) == 0 &&
+	    page_put_sections(&page, &err) == 0)
+		(void)page_put_events(&page, &err);
+	MUST(out_error(&out) == 0 && !memchr(out.buf, '<', out.len));
+	MUST(page.events_shown <= 20);
+	out_done(&page.scratch);
+	out_done(&out);
+	sqlite3_progress_handler(db, 0, NULL, NULL);
+}
+
 static void say_line(void *context, const char *line)
 {
 	*(size_t *)context += strlen(line);
@@ -262,6 +291,8 @@ static void question(unsigned which, unsigned how)
 		MUST(named_register(db, all.named.v[i]) == SQLITE_OK);
 		ask(db, all.named.v[i]->sql, all.named.v[i], how);
 	}
+	if (which == 15)
+		report(db);
 	(void)health_of_case(db, say_line, &said);
 	MUST(sqlite3_close(db) == SQLITE_OK);
 }
