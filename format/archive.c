@@ -127,20 +127,26 @@ static void add_own(struct reel_archive *a, struct reel_record *record)
 	a->stats.events++;
 }
 
+/* What is noticed is state. Nothing waits in the pack, which is of GAP again afterwards. */
+static int warn(struct reel_archive *a, const char *text, struct reel_err *err)
+{
+	struct reel_record record;
+
+	(void)reel_record_begin(&record, reel_type_by_id(EV_warning));
+	reel_record_string(&record, text, strlen(text));
+	reel_pack_reset(&a->own, TAPE_STATE);
+	add_own(a, &record);
+	return put_own(a, err);
+}
+
 /* Somebody was there before us: one that is gone, or cannot be read, does not hold up the rest. */
 static int forget_oldest(struct reel_archive *a, struct reel_err *err)
 {
-	struct reel_record record;
 	char text[300];
-	int r, n = snprintf(text, sizeof(text), "the oldest segment was not as it was left: %s",
-			    err->msg);
+	int r;
 
-	(void)reel_record_begin(&record, reel_type_by_id(EV_warning));
-	reel_record_string(&record, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
-	/* What is noticed is state. Nothing waits in the pack, which is of GAP again afterwards. */
-	reel_pack_reset(&a->own, TAPE_STATE);
-	add_own(a, &record);
-	r = put_own(a, err);
+	snprintf(text, sizeof(text), "the oldest segment was not as it was left: %.240s", err->msg);
+	r = warn(a, text, err);
 	return r < 0 ? r : reel_directory_remove_oldest(&a->directory, err);
 }
 
@@ -267,12 +273,14 @@ static int ended_by(struct reel_archive *a, int r)
 static int leave_bad_segment(struct reel_archive *a, struct reel_err *err)
 {
 	enum reel_segment_state state = reel_segment_look(&a->segment);
+	int r;
 
 	if (state == REEL_SEGMENT_WHOLE || !a->has_directory)
 		return 0;
 	a->stats.replaced++;
 	a->stats.replaced_state = state;
-	return change_segment(a, err);
+	r = change_segment(a, err);
+	return r < 0 ? r : warn(a, reel_segment_state_text(state), err);
 }
 
 int reel_archive_put(struct reel_archive *a, const struct reel_pack *p, uint64_t settled, int level,
@@ -513,7 +521,11 @@ static int put_last_words(struct reel_archive *a, int failed, const struct reel_
 int reel_archive_end(struct reel_archive *a, int failed, const struct reel_words *words,
 		     struct reel_err *err)
 {
-	return a->is_over ? put_last_words(a, failed, words, err) : end_segment(a, TAPE_ENDED, err);
+	int r = a->is_over ? 0 : leave_bad_segment(a, err);
+
+	if (a->is_over)
+		return put_last_words(a, failed, words, err);
+	return r < 0 ? r : end_segment(a, TAPE_ENDED, err);
 }
 
 void reel_archive_done(struct reel_archive *a)

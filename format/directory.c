@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "format/block.h"
 #include "format/files.h"
+#include "format/mapped.h"
 
 enum { STUB_MAX = 32 << 10, LOCK_TRIES = 10, LOCK_PAUSE_MS = 10 };
 
@@ -34,21 +34,16 @@ static int map_segment(struct reel_directory *d, const char *name, struct mappin
 		       struct stat *ret_st, struct reel_err *err)
 {
 	int fd = TEMP_FAILURE_RETRY(openat(d->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-	void *bytes = NULL;
 	int r = 0;
 
 	if (fd < 0 || fstat(fd, ret_st) < 0) {
 		r = reel_err_set(err, -errno, "%s/%s: %s", d->path, name, strerror(errno));
 		goto out;
 	}
-	if (ret_st->st_size > 0) {
-		bytes = mmap(NULL, (size_t)ret_st->st_size, PROT_READ, MAP_SHARED, fd, 0);
-		if (bytes == MAP_FAILED) {
-			r = reel_err_set(err, -errno, "%s/%s: %s", d->path, name, strerror(errno));
-			goto out;
-		}
-	}
-	*ret = (struct mapping){ bytes, (size_t)ret_st->st_size };
+	ret->size = (size_t)ret_st->st_size;
+	r = reel_mapped_open(fd, ret->size, &ret->bytes);
+	if (r < 0)
+		reel_err_set(err, r, "%s/%s: %s", d->path, name, strerror(-r));
 out:
 	if (fd >= 0)
 		close(fd);
@@ -57,8 +52,7 @@ out:
 
 static void unmap(struct mapping *m)
 {
-	if (m->bytes)
-		munmap((void *)(uintptr_t)m->bytes, m->size);
+	reel_mapped_close(m->bytes, m->size);
 }
 
 static int read_meta(const struct mapping *m, struct reel_meta *ret, struct reel_err *err)

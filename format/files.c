@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/mapped.h"
 #include "format/tape.h"
 
 enum { DEEPEST = 2 }; /* a directory of captures, as merge makes it */
@@ -25,7 +25,8 @@ int reel_files_is_segment(const char *name)
 static int map(struct reel_files *f, const char *path, int fd, size_t size, struct reel_err *err)
 {
 	struct reel_file *file;
-	void *bytes = NULL;
+	const uint8_t *bytes;
+	int r;
 
 	if (f->n == f->room) {
 		unsigned room = f->room ? 2 * f->room : 16;
@@ -36,16 +37,13 @@ static int map(struct reel_files *f, const char *path, int fd, size_t size, stru
 		f->list = file;
 		f->room = room;
 	}
-	if (size) {
-		bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-		if (bytes == MAP_FAILED)
-			return reel_err_set(err, -errno, "%s: %s", path, strerror(errno));
-	}
+	r = reel_mapped_open(fd, size, &bytes);
+	if (r < 0)
+		return reel_err_set(err, r, "%s: %s", path, strerror(-r));
 	file = &f->list[f->n];
 	*file = (struct reel_file){ strdup(path), bytes, size };
 	if (!file->path) {
-		if (bytes)
-			munmap(bytes, size);
+		reel_mapped_close(bytes, size);
 		return reel_err_set(err, -ENOMEM, "no memory for a list of files");
 	}
 	f->n++;
@@ -118,8 +116,7 @@ void reel_files_done(struct reel_files *f)
 {
 	for (unsigned i = 0; i < f->n; i++) {
 		free(f->list[i].path);
-		if (f->list[i].bytes)
-			munmap((void *)(uintptr_t)f->list[i].bytes, f->list[i].size);
+		reel_mapped_close(f->list[i].bytes, f->list[i].size);
 	}
 	free(f->list);
 	memset(f, 0, sizeof(*f));

@@ -5,8 +5,9 @@
  *
  * Opening looks at the headers of blocks only, or at the table in END, and at the CLOCK blocks.
  * What is found broken is never an error of the reading: it is passed over and noted in the health,
- * which every command shows. After opening, a reader does not change: several threads may unpack
- * blocks, each into a reel_unpacked of its own.
+ * which every command shows; so is what somebody cuts off a file, or a disk cannot give, while it
+ * is read (mapped.h). After opening, a reader does not change: several threads may unpack blocks,
+ * each into a reel_unpacked of its own.
  *
  * Of an encrypted capture a reader that was given no key knows what headers say in public: its
  * segments are closed. With a key it is as if it had been plain.

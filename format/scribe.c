@@ -323,7 +323,7 @@ int reel_scribe_close(struct reel_scribe *s, const struct reel_words *words,
 	if (s->failed.code)
 		r = reel_err_set(err, s->failed.code, "%s", s->failed.msg);
 	end = reel_archive_end(&s->archive, r, words, r < 0 ? NULL : err);
-	tell_head(s);
+	tell_progress(s);
 	if (ret)
 		*ret = s->stats;
 	free_scribe(s);

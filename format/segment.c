@@ -297,6 +297,19 @@ enum reel_segment_state reel_segment_look(const struct reel_segment_writer *s)
 								   REEL_SEGMENT_ALTERED;
 }
 
+const char *reel_segment_state_text(enum reel_segment_state state)
+{
+	static const char *const texts[] = {
+		[REEL_SEGMENT_WHOLE] = "a segment is as it was written",
+		[REEL_SEGMENT_REMOVED] = "a segment was removed by somebody else while it was "
+					 "written: another one was begun",
+		[REEL_SEGMENT_ALTERED] = "a segment was cut or written to by somebody else while "
+					 "it was written: another one was begun",
+	};
+
+	return texts[state];
+}
+
 int reel_segment_sync(struct reel_segment_writer *s, struct reel_err *err)
 {
 	if (s->fd < 0 || s->is_stream || !s->unsynced_bytes)

@@ -60,6 +60,8 @@ enum {
 
 /* Others may have been at it. */
 enum reel_segment_state { REEL_SEGMENT_WHOLE, REEL_SEGMENT_REMOVED, REEL_SEGMENT_ALTERED };
+/* What is said of it, at the beginning of the next one. */
+const char *reel_segment_state_text(enum reel_segment_state state);
 
 struct reel_writer_stats {
 	uint64_t events;

@@ -593,6 +593,7 @@ int session_run(const struct wishes *w, const struct session_talk *talk, struct 
 			account_for_the_rest(s, ended);
 		r2 = reel_writer_end(s->writer, &s->state.written, ended < 0 ? NULL : &last);
 		s->writer = NULL;
+		session_watch_segment(s);
 		/* The tape is closed: what still goes wrong can only be told to who listens. */
 		anchors_end(s->anchors, &s->state.written, now_boottime_ns(), talk->warning,
 			    talk->arg);

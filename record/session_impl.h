@@ -100,6 +100,7 @@ int session_put_coverage(struct session *s, struct reel_err *err);
 
 /* session_watch.c: each round, and once a second. */
 int session_watch_round(struct session *s, const struct round *round, struct reel_err *err);
+void session_watch_segment(struct session *s);
 int session_look(struct session *s, uint64_t now_ns, struct reel_err *err);
 int session_warn(struct session *s, struct reel_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -206,21 +206,14 @@ static int watch_programs(struct session *s, struct reel_err *err)
 	return r;
 }
 
-static int watch_segment(struct session *s, struct reel_err *err)
+/* On tape the writer itself has said it. */
+void session_watch_segment(struct session *s)
 {
-	static const char *const whats[] = {
-		[REEL_SEGMENT_REMOVED] = "removed",
-		[REEL_SEGMENT_ALTERED] = "cut or written to",
-	};
 	const struct reel_writer_stats *written = &s->state.written;
 
-	if (written->replaced == s->warned_replaced)
-		return 0;
+	if (written->replaced != s->warned_replaced && s->talk->warning)
+		s->talk->warning(s->talk->arg, reel_segment_state_text(written->replaced_state));
 	s->warned_replaced = written->replaced;
-	return session_warn(s, err,
-			    "a segment was %s by somebody else while it was written: another one "
-			    "was begun",
-			    whats[written->replaced_state]);
 }
 
 int session_look(struct session *s, uint64_t now_ns, struct reel_err *err)
@@ -237,11 +230,10 @@ int session_look(struct session *s, uint64_t now_ns, struct reel_err *err)
 		s->talk->state(s->talk->arg, s, &s->state);
 	if (s->anchors)
 		anchors_look(s->anchors, &s->state.written, now_ns);
+	session_watch_segment(s);
 	r = warn(s, err);
 	if (r == 0)
 		r = watch_programs(s, err);
-	if (r == 0)
-		r = watch_segment(s, err);
 	if (r == 0 && (now_ns - s->minute_ns >= 60 * SECOND_NS || is_quiet(s, now_ns))) {
 		s->minute_ns = now_ns;
 		r = tapeclock_put(&s->record, CLOCK_EACH_MINUTE, &s->sink, err);

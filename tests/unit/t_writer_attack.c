@@ -53,6 +53,19 @@ static uint64_t count(const char *path, uint8_t type)
 	return n;
 }
 
+/* In blocks of which kinds events of a type are, as bits. */
+static unsigned kinds_with(const char *path, uint8_t type)
+{
+	struct reel_reader *reader = opened(path);
+	unsigned kinds = 0;
+
+	for (uint32_t i = 0; i < reader->n_blocks; i++)
+		if (reader->blocks[i].types[type / 8] & 1u << type % 8)
+			kinds |= 1u << reader->blocks[i].kind;
+	reel_reader_close(reader);
+	return kinds;
+}
+
 static void remove_capture(const char *path)
 {
 	char command[256];
@@ -91,6 +104,8 @@ static void attack_open_segment(bool in_line, bool removes)
 	CHECK_EQ(reel_writer_close(t.w, &t.err), 0);
 	/* All that came later is there, in one file. */
 	CHECK_EQ(count(next, EV_open), 2 * SOME);
+	CHECK_EQ(count(next, EV_warning), 1);
+	CHECK_EQ(kinds_with(next, EV_warning), 1u << TAPE_STATE);
 	CHECK(!segment_path(o.directory, 3, next, sizeof(next)));
 	remove_capture(o.directory);
 }
@@ -105,6 +120,31 @@ TEST(so_is_one_that_was_cut)
 {
 	attack_open_segment(true, false);
 	attack_open_segment(false, false);
+}
+
+/* Nothing more is to be written, but for the end of it. */
+TEST(what_befalls_the_last_one_is_told_in_another)
+{
+	for (int removes = 0; removes < 2; removes++) {
+		struct reel_writer_options o = options("last.reel");
+		struct tape t = { 0 };
+		struct reel_writer_stats stats;
+		char path[300], next[300];
+
+		begin(&t, &o);
+		put_some(&t, SOME);
+		do
+			reel_writer_stats(t.w, &stats);
+		while (stats.blocks < 1);
+		REQUIRE(segment_path(o.directory, 1, path, sizeof(path)));
+		CHECK_EQ(removes ? unlink(path) : truncate(path, 100), 0);
+		CHECK_EQ(reel_writer_end(t.w, &stats, &t.err), 0);
+		CHECK_EQ(stats.replaced, 1);
+		REQUIRE(segment_path(o.directory, 2, next, sizeof(next)));
+		CHECK_EQ(count(next, EV_warning), 1);
+		CHECK_EQ(kinds_with(next, EV_warning), 1u << TAPE_STATE);
+		remove_capture(o.directory);
+	}
 }
 
 TEST(one_with_two_names_is_whole)
@@ -167,6 +207,7 @@ TEST(and_it_is_told)
 	while (count(o.directory, EV_warning) == 0 && reel_writer_segment_number(t.w) < 20)
 		put_some(&t, 50);
 	CHECK_EQ(count(o.directory, EV_warning), 1);
+	CHECK_EQ(kinds_with(o.directory, EV_warning), 1u << TAPE_STATE);
 	CHECK_EQ(reel_writer_close(t.w, &t.err), 0);
 	remove_capture(o.directory);
 }
