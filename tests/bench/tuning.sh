@@ -5,8 +5,8 @@
 #	tuning.sh [ROUNDS]		5
 #
 # A row is a setting; its columns are what a call costs more than without the recorder (CPU time, the
-# least of the rounds), CPU time of the recorder for each event that is kept, bytes on tape for each,
-# memory of the recorder without its rings, and what was lost.
+# least of the rounds), CPU time of the recorder for each event that is kept, without its start, bytes on
+# tape for each, memory of the recorder without its rings, and what was lost.
 set -eu
 
 rounds=${1:-5}
@@ -25,6 +25,13 @@ least() {
 	sort -g | head -n 1
 }
 
+# What the recorder needs to start and to end, in s of CPU.
+start=$(for ((i = 0; i < rounds; i++)); do
+	rm -rf "$dir/x.reel"
+	(cd "$dir" && "$reel" record --no-config -o x.reel -- true 2>&1) | sed -nE 's/.*recorder ([0-9.]+) s CPU.*/\1/p'
+done | least)
+echo "# $(nproc) cores,$(sed -n 's/^model name.*://p' /proc/cpuinfo | head -n 1), Linux $(uname -r); start: $start s of CPU"
+
 declare -A bare
 printf '%-34s %10s %10s %10s %8s %8s\n' "" "ns/call" "ns/event" "B/event" "MiB" "lost %"
 # row NAME KIND CALLS THREADS OPTION...
@@ -40,14 +47,14 @@ row() {
 		rm -rf "$dir/x.reel"
 		(cd "$dir" && "$reel" record --no-config "$@" -o x.reel -- "$bench/record_load" "$kind" "$calls" "$threads" \
 			>"$dir/load" 2>"$dir/said")
-		awk -v bare="${bare[$key]}" -v with="$(number cpu_ns <"$dir/load")" '
+		awk -v start="$start" -v bare="${bare[$key]}" -v with="$(number cpu_ns <"$dir/load")" '
 			/ seen = / { for (i = 2; i <= NF; i++) n[$i] = $(i - 1) }
 			/bytes an event/ {
 				match($0, /[0-9.]+ bytes/); bytes = substr($0, RSTART, RLENGTH - 6)
 				match($0, /[0-9.]+ s CPU/); cpu = substr($0, RSTART, RLENGTH - 6)
 				match($0, /CPU, [0-9.]+ MiB/); mib = substr($0, RSTART + 5, RLENGTH - 9)
 			}
-			END { printf "%.1f %.1f %s %s %.2f\n", with - bare, n["kept"] ? cpu * 1e9 / n["kept"] : 0, bytes, mib,
+			END { printf "%.1f %.1f %s %s %.2f\n", with - bare, (n["kept"] > 1000 ? (cpu - start) * 1e9 / n["kept"] : 0), bytes, mib,
 				100 * n["lost"] / (n["kept"] + n["lost"] + n["folded"] + 1) }' "$dir/said"
 	done | least | {
 		read -r call event bytes mib lost
