@@ -113,7 +113,7 @@ static const char *misuse_of(const struct replay *r)
 	if (o->no_rules && (!o->output || o->against.n || o->explain || o->profile))
 		return "--no-rules goes with -o alone";
 	if (!o->rules.n && !o->no_rules)
-		return "which rules? (-r)";
+		return "which rules? say -r FILE; none are installed beside this reel";
 	if (o->load_events && !o->output)
 		return "--load-events goes with -o";
 	if (o->output && !*o->output)
