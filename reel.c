@@ -73,7 +73,7 @@ static void print_help(FILE *to)
 static int help(int argc, char **argv)
 {
 	const struct reel_command *command;
-	char *words[] = { NULL, (char[]){ "--help" }, NULL };
+	char *words[] = { NULL, (char[]){ "-v" }, (char[]){ "--help" }, NULL };
 
 	if (argc < 3) {
 		print_help(stdout);
@@ -83,7 +83,7 @@ static int help(int argc, char **argv)
 	if (!command)
 		return unknown("command", argv[2]);
 	words[0] = argv[2];
-	return command->run(command, 2, words);
+	return command->run(command, 3, words);
 }
 
 /* See format/complete.h: the command that the first word names knows the others. */

@@ -50,7 +50,7 @@ static int option_left(const struct reel_option *row, char *buf, size_t size)
 	return snprintf(buf, size, "  %s--%s%s%s", letter, row->name, *arg ? " " : "", arg);
 }
 
-static int table_width(const struct reel_option *row)
+static int table_width(const struct reel_option *row, bool all)
 {
 	char left[128];
 	int width = 0;
@@ -58,7 +58,7 @@ static int table_width(const struct reel_option *row)
 	for (; row && row->name; row++) {
 		int len = option_left(row, left, sizeof(left));
 
-		if (len <= HELP_LEFT_MAX && len > width)
+		if ((all || !row->seldom) && len <= HELP_LEFT_MAX && len > width)
 			width = len;
 	}
 	return width;
@@ -88,15 +88,22 @@ static void print_wrapped(const char *text, int column, int indent)
 	putchar('\n');
 }
 
-static void print_table(const struct reel_option *row, int width)
+/* A heading goes before the first of its rows that is shown. */
+static void print_table(const struct reel_option *row, int width, bool all)
 {
+	const char *heading = NULL;
 	char left[128];
 
 	for (; row && row->name; row++) {
 		int len = option_left(row, left, sizeof(left));
 
 		if (row->heading)
-			printf("\n%s:\n", row->heading);
+			heading = row->heading;
+		if (row->seldom && !all)
+			continue;
+		if (heading)
+			printf("\n%s:\n", heading);
+		heading = NULL;
 		fputs(left, stdout);
 		if (len > width)
 			printf("\n%*s", width, "");
@@ -107,10 +114,31 @@ static void print_table(const struct reel_option *row, int width)
 	}
 }
 
-static void print_help(const struct reel_command *self)
+static void print_seldom(const struct reel_command *self)
+{
+	char text[2048];
+	size_t n;
+
+	n = (size_t)snprintf(text, sizeof(text), "  'reel help %s' tells of", self->name);
+	for (const struct reel_option *row = self->options; row && row->name; row++)
+		if (row->seldom && n < sizeof(text))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, " --%s", row->name);
+	printf("\nMore:\n  ");
+	print_wrapped(text + 2, 2, 2);
+}
+
+static bool has_seldom(const struct reel_option *row)
+{
+	for (; row && row->name; row++)
+		if (row->seldom)
+			return true;
+	return false;
+}
+
+static void print_help(const struct reel_command *self, bool all)
 {
 	const struct reel_option *own = self->options;
-	int own_width = table_width(own), width = table_width(reel_common_options);
+	int own_width = table_width(own, all), width = table_width(reel_common_options, all);
 
 	if (own_width > width)
 		width = own_width;
@@ -122,8 +150,10 @@ static void print_help(const struct reel_command *self)
 	print_wrapped(self->summary + 1, 1, 0);
 	if (own && own->name && !own->heading)
 		printf("\nOptions:\n");
-	print_table(own, width);
-	print_table(reel_common_options, width);
+	print_table(own, width, all);
+	print_table(reel_common_options, width, all);
+	if (!all && has_seldom(own))
+		print_seldom(self);
 
 	if (self->examples[0])
 		printf("\nExamples:\n");
@@ -170,7 +200,7 @@ bool reel_command_parse(const struct reel_command *self, int argc, char **argv, 
 		*ret_status = reel_command_misuse(self, "%s", err.msg);
 	} else {
 		if (args.common.help)
-			print_help(self);
+			print_help(self, args.common.verbose > 0);
 		else
 			printf("reel %s\n", REEL_VERSION);
 		*ret_status = REEL_STATUS_OK;

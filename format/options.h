@@ -52,6 +52,7 @@ struct reel_option {
 	const char *choices;
 	int value;
 	reel_option_parse_fn parse;
+	bool seldom; /* --help names it only, "reel help COMMAND" tells of it */
 };
 
 enum reel_color { REEL_COLOR_AUTO, REEL_COLOR_ALWAYS, REEL_COLOR_NEVER };

@@ -41,9 +41,13 @@ for c in $commands; do
 	t_is "$c: which are of it" "$(t_out | sed '1,/^Examples:/d' | grep -cv "reel $c")" 0
 	t_is "$c: no line over 80 columns" "$(t_out | grep -c '.\{81,\}')" 0
 	t_is "$c: nothing on stderr" "$(t_err)" ""
-	help=$(t_out)
+	seldom=$(t_out | sed -n '/^More:/,/^$/p' | tr ' ' '\n' | grep -e '^--' || :)
+	options=$(t_out | sed -nE 's/^  (-.,|   ) (--[a-z-]+).*/\2/p')
 	t_ok "help $c" "$REEL" help "$c"
-	t_is "help $c is the same" "$(t_out)" "$help"
+	t_is "help $c tells of all, and of each once" \
+		"$(t_out | sed -nE 's/^  (-.,|   ) (--[a-z-]+).*/\2/p' | sort)" \
+		"$(printf '%s\n' "$options" $seldom | sort)"
+	t_is "$c -v --help is the same" "$("$REEL" "$c" -v --help)" "$(t_out)"
 	t_ok "$c --version" "$REEL" "$c" --version
 	t_is "$c: the same version" "$(t_out)" "$version"
 	t_status "$c: unknown option" 2 "$REEL" "$c" --verbsoe

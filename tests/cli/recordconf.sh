@@ -50,4 +50,7 @@ t_is "counts" "$(noted "$TMP/a.reel")" "from the file"
 t_ok "with the same on the line" "$REEL" record --config "$conf" --note "from the line" --snapshot -o "$TMP/b.reel"
 t_is "the line wins" "$(noted "$TMP/b.reel")" "from the line"
 t_ok "what is installed is right" "$REEL" record --config "$SRC/record/record.conf" --snapshot -o "$TMP/c.reel"
+sed 's/^#\([a-z-]* = \)/\1/' "$SRC/record/record.conf" >"$conf"
+t_ok "also what it only mentions" "$REEL" record --config "$conf" --snapshot -o "$TMP/d.reel"
+t_ok "which is more" test "$(grep -c '^[a-z]' "$conf")" -gt "$(grep -c '^[a-z]' "$SRC/record/record.conf")"
 t_done

@@ -231,7 +231,7 @@ t_is "what is left open" "$(jq -r 'select(.reason) | "\(.rule) \(.line) \(.test)
 some env 5 env contains "LD_"'
 t_status "broken rules have none" 2 "$REEL" rules --record-options broken.policy
 # The recorder takes each of these options: a wrong one would be a wrong line.
-if "$REEL" record --help >help 2>&1; then
+if "$REEL" help record >help 2>&1; then
 	for option in events syscalls io content max-arg env hash; do
 		t_ok "--$option is an option" grep -Eq -e "--$option( |\$)" help
 	done

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
+# timeout: 600
 # Packages: they are built, lintian finds nothing, and reel runs from where dpkg puts it.
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
