@@ -162,7 +162,7 @@ class Context:
         """A capture that gen makes, once in a run: (directory, events). It is in memory when this is back."""
         key = (events, seed, rate, tuple(options))
         if key not in self._captures:
-            path = os.path.join(self.work, f"capture{len(self._captures)}")
+            path = os.path.join(self.work, f"capture-{events}-{seed}-{rate}-{len(options)}")
             self.say(f"a capture of {events:,} events is made")
             done = subprocess.run([os.path.join(self.bench, "gen"), "-o", path, "-n", str(events), "-s",
                                    str(seed), "--rate", str(rate), "--batch", "4000000", "--in-line",
