@@ -332,7 +332,7 @@ def run(ctx):
                 of["reel"]["more_us"],
                 0.6,
                 "us",
-                generous=5,
+                generous=15,
             )
             ctx.check(
                 "mix: on tape", of["reel"]["bytes_per_event"], 12, "bytes an event", generous=20
