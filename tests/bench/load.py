@@ -46,13 +46,17 @@ class Watcher:
             (now, cpu_ns, results.first(f"/proc/{pid}/status", r"^RssAnon:\s*(\d+)", 0, int))
         )
 
-    def between(self, from_s, to_s):
-        """Share of one CPU, between so many seconds before the last look."""
-        last = self.seen[-1][0]
-        span = [s for s in self.seen if last - from_s <= s[0] <= last - to_s]
+    def share(self, begin_s, end_s):
+        """Of one CPU, between two moments."""
+        span = [s for s in self.seen if begin_s <= s[0] <= end_s]
         if len(span) < 2:
             return float("nan")
         return (span[-1][1] - span[0][1]) / 1e9 / (span[-1][0] - span[0][0])
+
+    def since(self, begin_s):
+        """All CPU time from a moment on, in ns."""
+        before = [s for s in self.seen if s[0] <= begin_s] or self.seen[:1]
+        return self.seen[-1][1] - before[-1][1]
 
 
 class Result:
@@ -107,8 +111,9 @@ def recorded(ctx, kind, processes, rate, seconds, cpus=None, options=(), command
     result.kept = told["counted"]["kept"] + told["counted"]["folded"]
     result.lost, result.bytes = told["lost"], told["stored_bytes"]
     result.events = told["events"]
-    # The middle of it: the crowd ends half a second before the recorder, or less.
-    result.cpu = watcher.between(0.5 + 0.8 * seconds, 0.5)
+    begin_s = min(s["begin_s"] for s in said)
+    result.cpu = watcher.share(begin_s + 0.1 * seconds, begin_s + 0.95 * seconds)
+    result.ns_each = watcher.since(begin_s) / max(1, result.kept)
     result.watched = watcher.seen
     with open(metrics, encoding="utf-8") as f:
         text = f.read()
