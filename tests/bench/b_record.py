@@ -74,7 +74,7 @@ TIMEFORMAT="$ns %3R %3U %3S"
 
 class Bench:
     def __init__(self, ctx):
-        self.ctx, self.rounds = ctx, 1 if ctx.quick else 3
+        self.ctx, self.rounds = ctx, 1 if ctx.quick else max(1, min(3, round(3 * ctx.scale)))
         self.times = os.path.join(ctx.work, "times")
         with open(os.path.join(ctx.work, "f.c"), "w", encoding="utf-8") as f:
             f.write(
