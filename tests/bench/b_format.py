@@ -28,29 +28,68 @@ def run(ctx):
     capture, _ = ctx.capture(events)
     ns = [s["writer_ns_per_event"] for s in said]
     ctx.check("writer: CPU in all", ctx.median(ns), 150, "ns an event", generous=1200)
-    ctx.check("on tape, the generator's events", said[-1]["bytes_per_event"], 14, "bytes an event", generous=16)
+    ctx.check(
+        "on tape, the generator's events",
+        said[-1]["bytes_per_event"],
+        14,
+        "bytes an event",
+        generous=16,
+    )
     out = ctx.cost([os.path.join(ctx.bench, "read_bench"), capture, str(runs)]).out
     read = {r["what"]: r for r in map(json.loads, out.splitlines())}
     one, two = read["blocks-1"]["m_events_per_s"], read["blocks-2"]["m_events_per_s"]
-    ctx.check("reader: decode and walk, one core", one, 20, "M events/s", better="more", generous=0.3)
+    ctx.check(
+        "reader: decode and walk, one core", one, 20, "M events/s", better="more", generous=0.3
+    )
     ctx.check("reader: two threads against one", two / one, 1.8, "x", better="more", generous=0.1)
     minute = read["minute"]
     # A minute's share of the capture, and a little for the blocks that reach over its ends.
     bound = min(1, 1.2 * 60 / said[-1]["capture_s"] + 0.002)
-    ctx.check("one minute: share of blocks read", minute["unpacked"] / minute["blocks"], bound, "", generous=1)
-    rows = [["one minute", minute["unpacked"], minute["blocks"], 1000 * minute["median_s"]],
-            ["processes at a moment", read["at"]["unpacked"], minute["blocks"], 1000 * read["at"]["median_s"]],
-            ["a pid that is nowhere", read["no-match"]["unpacked"], minute["blocks"], 1000 * read["no-match"]["median_s"]],
-            ["opening", "-", "-", 1000 * read["open"]["median_s"]]]
+    ctx.check(
+        "one minute: share of blocks read",
+        minute["unpacked"] / minute["blocks"],
+        bound,
+        "",
+        generous=1,
+    )
+    rows = [
+        ["one minute", minute["unpacked"], minute["blocks"], 1000 * minute["median_s"]],
+        [
+            "processes at a moment",
+            read["at"]["unpacked"],
+            minute["blocks"],
+            1000 * read["at"]["median_s"],
+        ],
+        [
+            "a pid that is nowhere",
+            read["no-match"]["unpacked"],
+            minute["blocks"],
+            1000 * read["no-match"]["median_s"],
+        ],
+        ["opening", "-", "-", 1000 * read["open"]["median_s"]],
+    ]
     ctx.capture_drop(events)
     return [
-        ctx.table("Throughput", ["what", "", "unit"],
-                  [["writer, CPU in all", ctx.median(ns), "ns an event"], ["the same, span", ctx.spread(ns), ""],
-                   ["on tape", said[-1]["bytes_per_event"], "bytes an event"],
-                   ["reading on one core", one, "M events/s"], ["on two threads", two, "M events/s, by the clock"],
-                   ["in the order of time, one core", read["ordered"]["m_events_per_s"], "M events/s"]],
-                  notes=[f"{events:,} events of the generator (README.md), {RATE:,} a second of capture time, {runs} runs. "
-                         "Reading is from memory, not from the disk."],
-                  commands=[f"gen -o DIR -n {events} -s 1 --rate {RATE} --in-line", f"read_bench DIR {runs}"]),
+        ctx.table(
+            "Throughput",
+            ["what", "", "unit"],
+            [
+                ["writer, CPU in all", ctx.median(ns), "ns an event"],
+                ["the same, span", ctx.spread(ns), ""],
+                ["on tape", said[-1]["bytes_per_event"], "bytes an event"],
+                ["reading on one core", one, "M events/s"],
+                ["on two threads", two, "M events/s, by the clock"],
+                ["in the order of time, one core", read["ordered"]["m_events_per_s"], "M events/s"],
+            ],
+            notes=[
+                f"{events:,} events of the generator (README.md), {RATE:,} a second "
+                f"of capture time, {runs} runs. "
+                "Reading is from memory, not from the disk."
+            ],
+            commands=[
+                f"gen -o DIR -n {events} -s 1 --rate {RATE} --in-line",
+                f"read_bench DIR {runs}",
+            ],
+        ),
         ctx.table("Reading a part", ["what", "blocks read", "of", "ms"], rows),
     ]

@@ -11,34 +11,55 @@ QUICK = True
 
 # What the README of the benchmark that this one is made after says, in ns: an M1 MacBook Air of 2020,
 # Linux 6.5-rc1 in QEMU. It has no tp_btf by that name: its "tracepoint" is one.
-SEED = {"base": 117.3, "tp_btf-empty": 132.2, "tp_btf-simple": 152.2, "tp_btf-complex": 212.8,
-        "fentry-empty": 141.0, "fentry-simple": 159.1, "fentry-complex": 220.7,
-        "kprobe-empty": 253.8, "kprobe-simple": 277.1, "kprobe-complex": 346.3}
+SEED = {
+    "base": 117.3,
+    "tp_btf-empty": 132.2,
+    "tp_btf-simple": 152.2,
+    "tp_btf-complex": 212.8,
+    "fentry-empty": 141.0,
+    "fentry-simple": 159.1,
+    "fentry-complex": 220.7,
+    "kprobe-empty": 253.8,
+    "kprobe-simple": 277.1,
+    "kprobe-complex": 346.3,
+}
 
 SAID = {
     "base": "no probe",
-    "tp_btf-empty": "tp_btf, empty", "tp_btf-simple": "tp_btf, a map by pid",
+    "tp_btf-empty": "tp_btf, empty",
+    "tp_btf-simple": "tp_btf, a map by pid",
     "tp_btf-complex": "tp_btf, a map by pid, random number and name",
-    "tracepoint-empty": "classic tracepoint, empty", "tracepoint-simple": "the same, a map by pid",
+    "tracepoint-empty": "classic tracepoint, empty",
+    "tracepoint-simple": "the same, a map by pid",
     "tracepoint-complex": "the same, a map by pid, random number and name",
-    "fentry-empty": "fentry, empty", "fentry-simple": "fentry, a map by pid",
+    "fentry-empty": "fentry, empty",
+    "fentry-simple": "fentry, a map by pid",
     "fentry-complex": "fentry, a map by pid, random number and name",
-    "kprobe-empty": "kprobe, empty", "kprobe-simple": "kprobe, a map by pid",
+    "kprobe-empty": "kprobe, empty",
+    "kprobe-simple": "kprobe, a map by pid",
     "kprobe-complex": "kprobe, a map by pid, random number and name",
 }
 RECORDER = {
     "empty": "an empty probe on the hook of the recorder",
-    "recorded": "reel records it", "in-scope": "reel records it, inside a scope",
-    "not-by-class": "filtered out by class", "not-by-scope": "filtered out by scope",
-    "in-place": "written into the ring where it will lie", "by-scratch": "put together in a scratch, and copied",
-    "by-output": "the same in one go", "in-place-2": "in place, on two CPUs at once",
-    "by-scratch-2": "by scratch, on two CPUs at once", "by-output-2": "in one go, on two CPUs at once",
+    "recorded": "reel records it",
+    "in-scope": "reel records it, inside a scope",
+    "not-by-class": "filtered out by class",
+    "not-by-scope": "filtered out by scope",
+    "in-place": "written into the ring where it will lie",
+    "by-scratch": "put together in a scratch, and copied",
+    "by-output": "the same in one go",
+    "in-place-2": "in place, on two CPUs at once",
+    "by-scratch-2": "by scratch, on two CPUs at once",
+    "by-output-2": "in one go, on two CPUs at once",
 }
 # Name, budget, and a bound for busy machines, as multiples of what an empty probe adds. Where an empty
 # one adds little, as on machines without the mitigations, the multiple is large and the cost small.
-RATIOS = {"recorded": ("a call that is recorded", 2.5, 15), "in-scope": ("the same inside a scope", 3.0, 18),
-          "not-by-class": ("a call that is not wanted", 1.3, 6),
-          "not-by-scope": ("a call of a process that is not wanted", 1.7, 9)}
+RATIOS = {
+    "recorded": ("a call that is recorded", 2.5, 15),
+    "in-scope": ("the same inside a scope", 3.0, 18),
+    "not-by-class": ("a call that is not wanted", 1.3, 6),
+    "not-by-scope": ("a call of a process that is not wanted", 1.7, 9),
+}
 
 LOADS = [("io", 300_000), ("close", 300_000), ("path", 200_000), ("open", 100_000)]
 
@@ -49,7 +70,9 @@ def _hook(ctx):
     argv += ["budget"] if ctx.quick else []
     done = ctx.cost(argv)
     if done.status:
-        ctx.missing("record_hook", done.err.decode("utf-8", "replace").strip() or f"status {done.status}")
+        ctx.missing(
+            "record_hook", done.err.decode("utf-8", "replace").strip() or f"status {done.status}"
+        )
         return None
     return {r["what"]: r for r in map(json.loads, done.out.splitlines())}
 
@@ -66,7 +89,15 @@ def _load_ns(ctx, kind, calls, recorded):
     """CPU time of a call, as the program itself sees it."""
     argv = [os.path.join(ctx.bench, "record_load"), kind, str(calls)]
     if recorded:
-        argv = [ctx.reel, "record", "-q", "-o", os.path.join(ctx.work, f"{kind}{recorded}"), "--", *argv]
+        argv = [
+            ctx.reel,
+            "record",
+            "-q",
+            "-o",
+            os.path.join(ctx.work, f"{kind}{recorded}"),
+            "--",
+            *argv,
+        ]
     done = ctx.cost(argv)
     return json.loads(done.out)["cpu_ns"]
 
@@ -80,18 +111,36 @@ def _calls(ctx, empty_ns):
             bare.append(_load_ns(ctx, kind, calls // (4 if ctx.quick else 1), 0))
             recorded.append(_load_ns(ctx, kind, calls // (4 if ctx.quick else 1), i + 1))
         added[kind] = min(recorded) - min(bare)
-        rows.append([kind, ctx.median(bare), ctx.median(recorded), added[kind], ctx.spread(recorded)])
-    ctx.check("a folded read, of what an empty probe adds", added["io"] / empty_ns, 2.5, "x", generous=15)
-    ctx.check("a resolved path of 8 parts, over an event", added["path"] - added["close"], 400, "ns",
-              generous=3000)
-    names = {"io": "pread() of a byte, folded", "close": "close() of nothing",
-             "path": "ftruncate(), with its path of 8 parts", "open": "open() of such a path, and close()"}
-    return ctx.table("Calls of other kinds, recorded by reel",
-                     ["call", "bare ns", "recorded ns", "added ns", "span, recorded"],
-                     [[names[r[0]], *r[1:]] for r in rows],
-                     notes=[f"{rounds} runs each, by turns. What is added is of the least of each: other work on "
-                            "the machine only ever makes a call dearer."],
-                     commands=["record_load io 300000", "reel record -q -o DIR -- record_load io 300000"])
+        rows.append(
+            [kind, ctx.median(bare), ctx.median(recorded), added[kind], ctx.spread(recorded)]
+        )
+    ctx.check(
+        "a folded read, of what an empty probe adds", added["io"] / empty_ns, 2.5, "x", generous=15
+    )
+    ctx.check(
+        "a resolved path of 8 parts, over an event",
+        added["path"] - added["close"],
+        400,
+        "ns",
+        generous=3000,
+    )
+    names = {
+        "io": "pread() of a byte, folded",
+        "close": "close() of nothing",
+        "path": "ftruncate(), with its path of 8 parts",
+        "open": "open() of such a path, and close()",
+    }
+    return ctx.table(
+        "Calls of other kinds, recorded by reel",
+        ["call", "bare ns", "recorded ns", "added ns", "span, recorded"],
+        [[names[r[0]], *r[1:]] for r in rows],
+        notes=[
+            f"{rounds} runs each, by turns. What is added is of the least of "
+            "each: other work on "
+            "the machine only ever makes a call dearer."
+        ],
+        commands=["record_load io 300000", "reel record -q -o DIR -- record_load " "io 300000"],
+    )
 
 
 def run(ctx):
@@ -103,27 +152,55 @@ def run(ctx):
         return []
     base, empty = found["base"]["ns"], found["empty"]["added_ns"]
     for what, (name, budget, generous) in RATIOS.items():
-        ctx.check(name + ", of what an empty probe adds", found[what]["ratio"], budget, "x",
-                  generous=generous)
+        ctx.check(
+            name + ", of what an empty probe adds",
+            found[what]["ratio"],
+            budget,
+            "x",
+            generous=generous,
+        )
     n = len(found["base"]["rounds_ns"])
-    probes = [_row(ctx, found, what, said, base) + [SEED.get(what, "-"), SEED.get(what, 0) - SEED["base"]
-                                                    if what in SEED else "-"]
-              for what, said in SAID.items() if what in found]
-    ours = [_row(ctx, found, what, said, found["base-2"]["ns"] if what.endswith("-2") else base)
-            + [found[what]["ratio"]] for what, said in RECORDER.items() if what in found]
+    probes = [
+        _row(ctx, found, what, said, base)
+        + [SEED.get(what, "-"), SEED.get(what, 0) - SEED["base"] if what in SEED else "-"]
+        for what, said in SAID.items()
+        if what in found
+    ]
+    ours = [
+        _row(ctx, found, what, said, found["base-2"]["ns"] if what.endswith("-2") else base)
+        + [found[what]["ratio"]]
+        for what, said in RECORDER.items()
+        if what in found
+    ]
     return [
-        ctx.table("getpid() under the probes of the seed's benchmark",
-                  ["probe", "ns", "added ns", "span", "the seed's ns", "the seed's added"], probes,
-                  notes=[f"{n} rounds of 20,000 calls on one CPU, by turns; CPU time of the thread. What is added "
-                         "is of the least of each.",
-                         "The seed's figures are from its README: another machine (Apple M1, QEMU), and "
-                         "in its maps 1,024 keys, which one thread fills, so that what comes after it is "
-                         "not counted; here they are large enough.",
-                         "tp_btf runs at each call of the machine, the others at getpid() only: so did the "
-                         "seed's, which calls it a tracepoint."],
-                  commands=["record_hook 40 20000"]),
-        ctx.table("getpid() under the recorder", ["what", "ns", "added ns", "span", "x of empty"], ours,
-                  notes=["The recorder's own programs, and at the end ways into the ring that differ in "
-                         "nothing else. In the same run, by turns with the probes above."]),
+        ctx.table(
+            "getpid() under the probes of the seed's benchmark",
+            ["probe", "ns", "added ns", "span", "the seed's ns", "the seed's added"],
+            probes,
+            notes=[
+                f"{n} rounds of 20,000 calls on one CPU, by turns; CPU time of the "
+                "thread. What is added "
+                "is of the least of each.",
+                "The seed's figures are from its README: another machine (Apple M1, "
+                "QEMU), and "
+                "in its maps 1,024 keys, which one thread fills, so that what comes "
+                "after it is "
+                "not counted; here they are large enough.",
+                "tp_btf runs at each call of the machine, the others at getpid() "
+                "only: so did the "
+                "seed's, which calls it a tracepoint.",
+            ],
+            commands=["record_hook 40 20000"],
+        ),
+        ctx.table(
+            "getpid() under the recorder",
+            ["what", "ns", "added ns", "span", "x of empty"],
+            ours,
+            notes=[
+                "The recorder's own programs, and at the end ways into the ring that "
+                "differ in "
+                "nothing else. In the same run, by turns with the probes above."
+            ],
+        ),
         _calls(ctx, empty),
     ]

@@ -250,11 +250,11 @@ def main():
         return 0
     if options.quick:
         return run_quick(chosen, options.scale)
-    kept = results.load(OUT)
     if not options.render:
         for module in chosen:
-            kept[module.NAME] = measure(module, False, options.scale)
-            results.store(OUT, kept)
+            measured = measure(module, False, options.scale)
+            results.store(OUT, {**results.load(OUT), module.NAME: measured})
+    kept = results.load(OUT)
     in_order = {n: kept[n] for n in found if n in kept}
     results.render(os.path.join(HERE, "RESULTS.md"), in_order)
     missed = [c for r in in_order.values() for c in r["checks"] if not c["holds"]]

@@ -9,7 +9,7 @@
  * call	getppid()
  *
  * What is late is made up for as long as there is time; what is left then is not made. Says in JSON
- * what was made, how long it took, and in how much CPU time.
+ * what was made, how long it took, since when by the monotonic clock, and in how much CPU time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -141,7 +141,8 @@ int main(int argc, char **argv)
 	getrusage(RUSAGE_CHILDREN, &used);
 	if (chdir("/") == 0)
 		rmdir(place);
-	printf("{\"made\":%" PRIu64 ",\"seconds\":%" PRIu64 ",\"cpu_s\":%.3f}\n", made, seconds,
+	printf("{\"made\":%" PRIu64 ",\"seconds\":%" PRIu64 ",\"begin_s\":%.3f,\"cpu_s\":%.3f}\n",
+	       made, seconds, (double)c.begin_ns / 1e9,
 	       (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
 		       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
 	return 0;

@@ -19,7 +19,9 @@ def crowd(ctx, kind, processes, rate, seconds):
 
 
 def info(ctx, capture):
-    done = subprocess.run([ctx.reel, "info", "--json", capture], check=False, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        [ctx.reel, "info", "--json", capture], check=False, stdout=subprocess.PIPE
+    )
     return json.loads(done.stdout)
 
 
@@ -40,15 +42,21 @@ class Watcher:
                     cpu_ns += int(f.read().split()[0])
         except OSError:
             return
-        self.seen.append((now, cpu_ns, results.first(f"/proc/{pid}/status", r"^RssAnon:\s*(\d+)", 0, int)))
+        self.seen.append(
+            (now, cpu_ns, results.first(f"/proc/{pid}/status", r"^RssAnon:\s*(\d+)", 0, int))
+        )
 
-    def between(self, from_s, to_s):
-        """Share of one CPU, between so many seconds before the last look."""
-        last = self.seen[-1][0]
-        span = [s for s in self.seen if last - from_s <= s[0] <= last - to_s]
+    def share(self, begin_s, end_s):
+        """Of one CPU, between two moments."""
+        span = [s for s in self.seen if begin_s <= s[0] <= end_s]
         if len(span) < 2:
             return float("nan")
         return (span[-1][1] - span[0][1]) / 1e9 / (span[-1][0] - span[0][0])
+
+    def since(self, begin_s):
+        """All CPU time from a moment on, in ns."""
+        before = [s for s in self.seen if s[0] <= begin_s] or self.seen[:1]
+        return self.seen[-1][1] - before[-1][1]
 
 
 class Result:
@@ -71,10 +79,30 @@ def recorded(ctx, kind, processes, rate, seconds, cpus=None, options=(), command
     place = os.path.join(ctx.work, "load")
     subprocess.run(["rm", "-rf", place], check=True)
     os.makedirs(place)
-    capture, metrics, watcher = os.path.join(place, "tape"), os.path.join(place, "metrics"), Watcher()
+    capture, metrics, watcher = (
+        os.path.join(place, "tape"),
+        os.path.join(place, "metrics"),
+        Watcher(),
+    )
     command = command or crowd(ctx, kind, processes, rate, seconds)
-    done = ctx.cost(_on(cpus) + [ctx.reel, "record", "-q", "-o", capture, "--metrics-file", metrics,
-                                 *KINDS[kind], *options, "--", *command], sample=watcher, cwd=place)
+    done = ctx.cost(
+        _on(cpus)
+        + [
+            ctx.reel,
+            "record",
+            "-q",
+            "-o",
+            capture,
+            "--metrics-file",
+            metrics,
+            *KINDS[kind],
+            *options,
+            "--",
+            *command,
+        ],
+        sample=watcher,
+        cwd=place,
+    )
     said = [json.loads(line) for line in done.out.splitlines()]
     if done.status or not said:
         raise RuntimeError(done.err.decode("utf-8", "replace"))
@@ -83,12 +111,13 @@ def recorded(ctx, kind, processes, rate, seconds, cpus=None, options=(), command
     result.kept = told["counted"]["kept"] + told["counted"]["folded"]
     result.lost, result.bytes = told["lost"], told["stored_bytes"]
     result.events = told["events"]
-    # The middle of it: the crowd ends half a second before the recorder, or less.
-    result.cpu = watcher.between(0.5 + 0.8 * seconds, 0.5)
+    begin_s = min(s["begin_s"] for s in said)
+    result.cpu = watcher.share(begin_s + 0.1 * seconds, begin_s + 0.95 * seconds)
+    result.ns_each = watcher.since(begin_s) / max(1, result.kept)
     result.watched = watcher.seen
     with open(metrics, encoding="utf-8") as f:
         text = f.read()
-    result.memory_mib = float(re.search(r"^reel_memory_bytes (\S+)", text, re.M)[1]) / 2 ** 20
+    result.memory_mib = float(re.search(r"^reel_memory_bytes (\S+)", text, re.M)[1]) / 2**20
     result.ring_percent = float(re.search(r"^reel_ring_high_percent (\S+)", text, re.M)[1])
     return result
 
@@ -97,7 +126,10 @@ class Busy:
     """As many processes as there are CPUs that do nothing else than compute."""
 
     def __enter__(self):
-        self.children = [subprocess.Popen(["/bin/sh", "-c", "while :; do :; done"]) for _ in range(os.cpu_count())]
+        self.children = [
+            subprocess.Popen(["/bin/sh", "-c", "while :; do :; done"])
+            for _ in range(os.cpu_count())
+        ]
 
     def __exit__(self, *_):
         for child in self.children:
@@ -132,12 +164,23 @@ class Sink(threading.Thread):
 def onto(ctx, processes, rate, seconds, bytes_per_s=None, still=None):
     """A crowd that is recorded to standard output, and what became of it."""
     path, ready = os.path.join(ctx.work, "stream.rls"), os.pipe()
-    load = subprocess.Popen(["/bin/sh", "-c", 'read -r go; exec "$@"', "sh",
-                             *crowd(ctx, "file", processes, rate, seconds)], stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE)
-    recorder = subprocess.Popen([ctx.reel, "record", "-q", "-o", "-", "-p", str(load.pid), "--ready-fd",
-                                 str(ready[1])], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                pass_fds=[ready[1]])
+    load = subprocess.Popen(
+        [
+            "/bin/sh",
+            "-c",
+            'read -r go; exec "$@"',
+            "sh",
+            *crowd(ctx, "file", processes, rate, seconds),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    recorder = subprocess.Popen(
+        [ctx.reel, "record", "-q", "-o", "-", "-p", str(load.pid), "--ready-fd", str(ready[1])],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        pass_fds=[ready[1]],
+    )
     os.close(ready[1])
     sink = Sink(recorder.stdout, path, bytes_per_s, still)
     try:

@@ -13,15 +13,22 @@ BPFTRACE = """\
 BEGIN { @in[cpid] = 1; }
 tracepoint:sched:sched_process_fork /@in[args->parent_pid]/ { @in[args->child_pid] = 1; }
 tracepoint:sched:sched_process_exit /@in[tid]/ { delete(@in[tid]); }
-tracepoint:raw_syscalls:sys_enter /@in[tid]/ { printf("%d %ld %llx %llx %llx\\n", tid, args->id, args->args[0], args->args[1], args->args[2]); }
+tracepoint:raw_syscalls:sys_enter /@in[tid]/ {
+	printf("%d %ld %llx %llx %llx\\n", tid, args->id, args->args[0], args->args[1], args->args[2]);
+}
 END { clear(@in); }
 """
 INSTANCE = "reel-bench"
 
 
 def _said(argv):
-    return subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT).stdout.decode("utf-8", "replace")
+    return subprocess.run(
+        argv,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ).stdout.decode("utf-8", "replace")
 
 
 def _sum(pattern, text):
@@ -55,15 +62,21 @@ class Recorder:
         """What is left of them if they are compressed once more."""
         if not self.ctx.tool("zstd"):
             return None
-        out = subprocess.run(["/bin/sh", "-c", "cat \"$@\" | zstd -q -3 -c | wc -c", "sh", *self.files()],
-                             check=True, stdout=subprocess.PIPE)
+        out = subprocess.run(
+            ["/bin/sh", "-c", "cat \"$@\" | zstd -q -3 -c | wc -c", "sh", *self.files()],
+            check=True,
+            stdout=subprocess.PIPE,
+        )
         return int(out.stdout)
 
 
 class Reel(Recorder):
     name, tool, options = "reel", "reel", ()
-    says = ("the default classes: results and arguments by name, resolved paths, process trees; of reads "
-            "and writes the first of each file and sums (folded)")
+    says = (
+        "the default classes: results and arguments by name, resolved paths, process "
+        "trees; of reads "
+        "and writes the first of each file and sums (folded)"
+    )
 
     def __init__(self, ctx, place):
         self.ctx, self.place, self.path = ctx, place, ctx.reel
@@ -75,8 +88,11 @@ class Reel(Recorder):
         return sorted(glob.glob(os.path.join(self.file(), "*.rls")))
 
     def info(self):
-        return json.loads(subprocess.run([self.path, "info", "--json", self.file()], check=False,
-                                         stdout=subprocess.PIPE).stdout)
+        return json.loads(
+            subprocess.run(
+                [self.path, "info", "--json", self.file()], check=False, stdout=subprocess.PIPE
+            ).stdout
+        )
 
     def events(self, _):
         info = self.info()
@@ -93,13 +109,27 @@ class Perf(Recorder):
     says = "entry and exit of every call as two events, six raw arguments, nothing of strings and paths"
 
     def argv(self, command):
-        return [self.path, "record", *self.options, "-m", "1024", "-e", "raw_syscalls:*", "-o", self.file(),
-                "--", *command]
+        return [
+            self.path,
+            "record",
+            *self.options,
+            "-m",
+            "1024",
+            "-e",
+            "raw_syscalls:*",
+            "-o",
+            self.file(),
+            "--",
+            *command,
+        ]
 
     def events(self, _):
         stats = _said([self.path, "report", "--stats", "-i", self.file()])
         # The sum of all comes first, then each kind by itself.
-        sample, lost = (re.search(rf"^ *{kind} events: *(\d+)", stats, re.M) for kind in ("SAMPLE", "LOST_SAMPLES"))
+        sample, lost = (
+            re.search(rf"^ *{kind} events: *(\d+)", stats, re.M)
+            for kind in ("SAMPLE", "LOST_SAMPLES")
+        )
         return int(sample[1]) if sample else 0, int(lost[1]) if lost else 0
 
 
@@ -108,8 +138,22 @@ class TraceCmd(Recorder):
     says = "entry and exit of every call as two events, six raw arguments, nothing of strings and paths"
 
     def argv(self, command):
-        return [self.path, "record", "-d", "-B", INSTANCE, "-b", "16384", "-F", "-c", "-e", "raw_syscalls", "-o",
-                self.file(), *command]
+        return [
+            self.path,
+            "record",
+            "-d",
+            "-B",
+            INSTANCE,
+            "-b",
+            "16384",
+            "-F",
+            "-c",
+            "-e",
+            "raw_syscalls",
+            "-o",
+            self.file(),
+            *command,
+        ]
 
     def clear(self):
         super().clear()
@@ -120,7 +164,9 @@ class TraceCmd(Recorder):
 
     def events(self, _):
         seen = _said([self.path, "report", "-i", self.file()])
-        return seen.count(" sys_enter:") + seen.count(" sys_exit:"), _sum(r"\[(\d+) EVENTS DROPPED\]", seen)
+        return seen.count(" sys_enter:") + seen.count(" sys_exit:"), _sum(
+            r"\[(\d+) EVENTS DROPPED\]", seen
+        )
 
 
 class Strace(Recorder):
@@ -143,12 +189,22 @@ class Bpftrace(Recorder):
         # It begins nothing that is no ELF file, and scripts with a shell of theirs are none.
         if not command[0].endswith(".sh"):
             return [self.path, "-o", self.file(), "-e", BPFTRACE, "-c", " ".join(command)]
-        return [self.path, "-o", self.file(), "-e", BPFTRACE, "-c", " ".join(["/bin/bash", *command])]
+        return [
+            self.path,
+            "-o",
+            self.file(),
+            "-e",
+            BPFTRACE,
+            "-c",
+            " ".join(["/bin/bash", *command]),
+        ]
 
     def events(self, cost):
         with open(self.file(), "rb") as f:
             lines = sum(line[:1].isdigit() for line in f)
-        return lines, _sum(r"[Ll]ost (\d+) events", (cost.out + cost.err).decode("utf-8", "replace"))
+        return lines, _sum(
+            r"[Ll]ost (\d+) events", (cost.out + cost.err).decode("utf-8", "replace")
+        )
 
 
 ALL = [Reel, ReelAll, Perf, TraceCmd, Strace, Bpftrace]

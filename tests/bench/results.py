@@ -91,10 +91,8 @@ def _section(result):
             lines += ["\t" + c for c in table["commands"]] + [""]
         if table["rows"]:
             lines += _rows(table["columns"], table["rows"]) + [""]
-        for note in table["notes"]:
-            lines += [note, ""] if note.startswith("!") else ["- " + note]
         if table["notes"]:
-            lines += [""]
+            lines += ["- " + note for note in table["notes"]] + [""]
     if result["missing"]:
         lines += ["Not measured:", ""]
         lines += [f"- **{m['tool']}**: {m['why']}" for m in result["missing"]] + [""]
