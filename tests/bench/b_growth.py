@@ -7,7 +7,6 @@ why, in WHY, or is a fault.
 """
 
 import collections
-import json
 import math
 import os
 import re
@@ -23,11 +22,12 @@ TITLE = "Growth: each main figure against size"
 EVENTS = [1_000_000, 3_000_000, 10_000_000, 50_000_000]
 RULES = [1, 10, 100, 1000]
 RULES_EVENTS = 2_000_000
-PROCESSES = [10, 100, 1_000, 10_000, 100_000]
+PROCESSES = [10, 100, 1_000, 10_000, 30_000, 100_000]
 LIVE = [10, 100, 1_000, 3_000]
 
 # Less than this is mostly the beginning and the end of a program.
 LEAST_S = 0.08
+ONE = {"events": "event", "rules": "rule", "processes": "process"}
 # The least that a plot shows.
 SHOWN_S = 0.002
 # What a fit through a few times of a busy machine may have, and still be called linear.
@@ -35,7 +35,10 @@ LINEAR = 1.15
 # A capture takes this on disk, a case of it this, at most; that much is left free.
 CAPTURE_BYTES, CASE_BYTES, FREE_BYTES = 15, 160, 8 << 30
 
-WHY = {}
+# Explained, it may be this.
+EXPLAINED = 1.4
+IN_MEMORY = "all that are there are in memory, 1 to 2 KiB each, and many of them not in the CPU's caches"
+WHY = {key: IN_MEMORY for key in ("p_replay", "p_case", "p_tree", "p_files_open_at")}
 
 Figure = collections.namedtuple("Figure", "key what argv after", defaults=[None])
 
@@ -235,11 +238,13 @@ def table(ctx, points, title, unit, keys, notes=()):
         rows.append([points.what[key], *(by_size[x][0] if x in by_size else "-" for x in sizes), grows,
                      max(kib for _, _, kib in points.of[key]) / 1024,
                      "-" if by_size[last][0] < LEAST_S else by_size[last][0] / last * 1e9])
-        if e is not None and key not in WHY:
-            ctx.check(f"growth of {points.what[key]} with {unit}", round(e, 2), LINEAR, "exponent")
-    explained = [f"{points.what[k]}: {WHY[k]}" for k in keys if k in WHY]
+        if e is not None:
+            ctx.check(f"growth of {points.what[key]} with {unit}", round(e, 2),
+                      EXPLAINED if key in WHY else LINEAR, "exponent")
+    explained = [f"{'; '.join(points.what[k] for k in keys if WHY.get(k) == why)}: {why}."
+                 for why in dict.fromkeys(WHY[k] for k in keys if k in WHY)]
     return ctx.table(title, ["CPU seconds", *(f"{x:,}" for x in sizes), "exponent", "memory MiB",
-                             f"ns for each of the {unit}"], rows, notes=[*notes, *explained])
+                             f"ns {'an' if unit[0] in 'aeiou' else 'a'} {ONE[unit]}"], rows, notes=[*notes, *explained])
 
 
 def plot(ctx, have, points, name, title, unit, keys):
@@ -324,25 +329,32 @@ def by_processes(ctx, points, sizes):
         shutil.rmtree(path)
 
 
+# In namespaces of their own, so that a snapshot tells of nobody else.
+SLEEPERS = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
+            "i=0; while [ $i -lt $0 ]; do sleep 3600 & i=$((i + 1)); done; echo $i; wait"]
+
+
 def by_live(ctx, points, sizes):
-    """The machine's own processes, as a keyframe has them: N that sleep, of our own."""
+    """Processes of the machine that is recorded: N that sleep."""
+    if os.geteuid():
+        ctx.missing("reel record", "only root can record")
+        return
     for n in sizes:
-        sleepers = [subprocess.Popen(["/bin/sleep", "600"], stdin=subprocess.DEVNULL,
-                                     stdout=subprocess.DEVNULL) for _ in range(n)]
-        try:
-            capture = collections.namedtuple("Size", "n work")(n, ctx.work)
-            points.measure(Figure("snapshot", "record --snapshot", lambda ctx, c: [
-                ctx.reel, "record", "-q", "--snapshot", "-o", os.path.join(ctx.work, "now.reel")],
-                remove("now.reel")), capture)
-            if os.geteuid() == 0:
+        capture = collections.namedtuple("Size", "n work")(n, ctx.work)
+        with subprocess.Popen([*SLEEPERS, str(n)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE) as sleepers:
+            try:
+                sleepers.stdout.readline()
+                with open(f"/proc/{sleepers.pid}/task/{sleepers.pid}/children", encoding="utf-8") as f:
+                    first = f.read().split()[0]
+                points.measure(Figure("snapshot", "record --snapshot", lambda ctx, c: [
+                    "nsenter", "-t", first, "-p", "-m", ctx.reel, "record", "-q", "--snapshot", "-o",
+                    os.path.join(ctx.work, "now.reel")], remove("now.reel")), capture)
                 points.measure(Figure("record", "record -- true", lambda ctx, c: [
                     ctx.reel, "record", "-q", "-o", os.path.join(ctx.work, "true.reel"), "--",
                     "true"], remove("true.reel")), capture)
-        finally:
-            for sleeper in sleepers:
-                sleeper.kill()
-            for sleeper in sleepers:
-                sleeper.wait()
+            finally:
+                sleepers.kill()
 
 
 def sizes_of(ctx):
