@@ -10,6 +10,7 @@
 
 #include "query/extension.h"
 #include "tests/fuzz/making.h"
+#include "tests/fuzz/secret.h"
 #include "tests/fuzz/touch.h"
 
 /* Rows are bounded, so that no input takes seconds. */
@@ -90,8 +91,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct making m;
+	static struct reel_public_key to;
 	static int fd = -1;
-	static char path[40];
+	static char path[40], key_path[SECRET_PATH];
 	struct reel_captures *captures;
 	const char *paths[] = { path };
 	sqlite3 *db;
@@ -102,7 +104,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fd = memfd_create("segment", 0);
 		MUST(fd >= 0);
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		make_secret(&to, key_path);
 	}
+	m.to = data[0] & SEGMENT_ENCRYPTED ? &to : NULL;
 	if (data[0] & SEGMENT_RAW)
 		memcpy(m.file, data + 2, m.n = size - 2);
 	else
@@ -111,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	MUST(sqlite3_open(":memory:", &db) == SQLITE_OK);
 	MUST(reel_extension_register_with(db, &captures) == SQLITE_OK);
+	MUST(reel_captures_add_key(captures, key_path, NULL) == 0);
 	if (reel_captures_open(captures, paths, 1, NULL) == 0) {
 		ask(db, questions[data[1] % N_QUESTIONS]);
 		ask(db, questions[data[1] / N_QUESTIONS % N_QUESTIONS]);

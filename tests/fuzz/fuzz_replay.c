@@ -12,16 +12,18 @@
 
 #include "tests/fuzz/making.h"
 #include "tests/fuzz/replayed.h"
+#include "tests/fuzz/secret.h"
 #include "tests/fuzz/touch.h"
 
-static void replay_files(struct rules *rules, const char *path, bool is_slow, uint64_t max_state)
+static void replay_files(struct rules *rules, char *path, const struct reel_keys *keys,
+			 bool is_slow, uint64_t max_state)
 {
 	struct reel_reader *reader;
 	struct replayed p;
 	struct reel_out out;
 	int r;
 
-	if (reel_reader_open(path, &reader, NULL) < 0)
+	if (reel_reader_open_all(&path, 1, keys, &reader, NULL) < 0)
 		return;
 	MUST(out_init_mem(&out) == 0);
 	MUST(replayed_begin(&p, rules, 1, is_slow, max_state) == 0);
@@ -32,7 +34,8 @@ static void replay_files(struct rules *rules, const char *path, bool is_slow, ui
 	reel_reader_close(reader);
 }
 
-static void replay_stream(struct rules *rules, int fd, uint64_t max_state)
+static void replay_stream(struct rules *rules, int fd, const struct reel_keys *keys,
+			  uint64_t max_state)
 {
 	const struct reel_filter all = { .beyond_cut = true };
 	struct reel_walk *w;
@@ -40,7 +43,7 @@ static void replay_stream(struct rules *rules, int fd, uint64_t max_state)
 	struct reel_out out;
 	int r;
 
-	if (reel_walk_stream(fd, &all, NULL, &w, NULL) < 0)
+	if (reel_walk_stream(fd, &all, keys, &w, NULL) < 0)
 		return;
 	MUST(out_init_mem(&out) == 0);
 	MUST(replayed_begin(&p, rules, 1, false, max_state) == 0);
@@ -55,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct making m;
+	static struct reel_public_key to;
+	static struct reel_keys *keys;
 	static int fd = -1;
 	static char path[40];
 	static struct rules *rules;
@@ -67,16 +72,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(fd >= 0);
 		MUST(replayed_load(&rules, NULL) == 0);
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		keys = make_keys(&to);
 	}
+	m.to = data[0] & SEGMENT_ENCRYPTED ? &to : NULL;
 	if (data[0] & SEGMENT_RAW)
 		memcpy(m.file, data + 2, m.n = size - 2);
 	else
 		make_file(&m, data + 2, size - 2);
 	MUST(ftruncate(fd, 0) == 0 && pwrite(fd, m.file, m.n, 0) == (ssize_t)m.n);
 	max_state = data[1] ? data[1] : 100000;
-	replay_files(rules, path, false, max_state);
-	replay_files(rules, path, true, max_state);
+	replay_files(rules, path, keys, false, max_state);
+	replay_files(rules, path, keys, true, max_state);
 	MUST(lseek(fd, 0, SEEK_SET) == 0);
-	replay_stream(rules, fd, max_state);
+	replay_stream(rules, fd, keys, max_state);
 	return 0;
 }

@@ -11,40 +11,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "format/verify.h"
 #include "format/walk.h"
 #include "tests/fuzz/making.h"
+#include "tests/fuzz/secret.h"
 #include "tests/fuzz/touch.h"
-
-/* A pair of keys, of which all that is to be known is here. */
-static struct reel_keys *make_keys(struct reel_public_key *ret)
-{
-	const uint8_t secret[32] = { 1, 2, 3, 4 };
-	uint8_t id[32];
-	char path[40], hex[2][65];
-	struct reel_keys *keys = NULL;
-	int fd = memfd_create("key", 0);
-
-	MUST(sodium_init() >= 0 && fd >= 0 && fchmod(fd, 0600) == 0);
-	MUST(crypto_scalarmult_base(ret->key, secret) == 0);
-	crypto_generichash_blake2b(id, sizeof(id), ret->key, sizeof(ret->key), NULL, 0);
-	memcpy(ret->id, id, sizeof(ret->id));
-	sodium_bin2hex(hex[0], sizeof(hex[0]), ret->key, sizeof(ret->key));
-	sodium_bin2hex(hex[1], sizeof(hex[1]), secret, sizeof(secret));
-	MUST(dprintf(fd, "reel-secret-key 1\nid %.32s\nkey %s\nsecret %s\n",
-		     sodium_bin2hex((char[65]){ 0 }, 65, id, sizeof(id)), hex[0], hex[1]) > 0);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	MUST(reel_keys_new(&keys, NULL) == 0 && reel_keys_add(keys, path, NULL) == 0);
-	close(fd);
-	return keys;
-}
 
 /* Everything a walk gives, to its end. */
 static void walk_over(struct reel_walk *w, unsigned format)

@@ -15,4 +15,6 @@ cd tests/fuzz/corpus
 # The same files, read by SQL.
 rm -rf fuzz_query
 cp -R fuzz_segment fuzz_query
+# And what only a key opens, by rules; the rest of these was found.
+cp fuzz_segment/encrypted* fuzz_replay
 du -sb .
