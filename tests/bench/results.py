@@ -111,8 +111,8 @@ def render(path, results):
              "## Machine", ""]
     for m in machines.values():
         lines += [f"- {k}: {v}" for k, v in m.items()] + [""]
-    lines += ["Versions: " + ", ".join(f"{k} {v}" for k, v in sorted(tools.items())) + ".", "",
-              "## Budgets", ""] + _budgets(results) + [""]
+    versions = ", ".join(f"{k} {v}" for k, v in sorted(tools.items()))
+    lines += [f"Versions: {versions or 'no other tool was used'}.", "", "## Budgets", ""] + _budgets(results) + [""]
     for result in results.values():
         lines += _section(result)
     with open(path, "w", encoding="utf-8") as f:
