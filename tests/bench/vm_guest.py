@@ -83,8 +83,7 @@ class Guest:
 
     def around(self, tool, argv, kind, file):
         """A recorder that begins the command itself."""
-        before, bare = cpu_of_children(), self.nothing(kind)
-        before = cpu_of_children()
+        bare, before = self.nothing(kind), cpu_of_children()
         times, said = self.run([*argv, *self.script(kind)])
         return {"bare": bare, "ns": times, "said": said[-3000:], "file": self.keep(tool, kind, file),
                 "cpu_s": cpu_of_children() - before}
@@ -111,8 +110,8 @@ class Guest:
         return recorder
 
     @staticmethod
-    def end(recorder):
-        recorder.send_signal(signal.SIGINT)
+    def end(recorder, how=signal.SIGINT):
+        recorder.send_signal(how)
         _, _, used = os.wait4(recorder.pid, 0)
         recorder.returncode = 0
         recorder.log.seek(0)
@@ -138,7 +137,8 @@ class Guest:
         s = self.spec
         reel, data = os.path.join(WORK, "t.reel"), os.path.join(WORK, "t.data")
         scap = os.path.join(WORK, "t.scap")
-        yield "reel", [*s["reel"], "record", "-o", reel, "-e", "all", "--io", "all", "--"], reel, True
+        yield "reel", [*s["reel"], "record", "-o", reel, "-e", "all", "--syscalls", "all",
+                       "--io", "all", "--"], reel, True
         yield "reel-default", [*s["reel"], "record", "-o", reel, "--"], reel, True
         if s.get("sysdig") and s.get("scap"):
             yield "sysdig", [*s["sysdig"], "-v", "-w", scap], scap, False
@@ -147,15 +147,15 @@ class Guest:
             yield "trace-cmd", [*s["trace-cmd"], "record", "-F", "-c", "-b", "16384", "-e",
                                 "raw_syscalls", "-o", data], data, True
         if s.get("perf"):
-            perf = [*s["perf"], "record", "-m", "1024", "-e", "raw_syscalls:*", "-o", data]
-            yield "perf", perf, data, True
-            yield "perf-z", [*perf[:2 + len(s["perf"]) - 1], "-z", *perf[2 + len(s["perf"]) - 1:]], data, True
+            perf = ["-m", "1024", "-e", "raw_syscalls:*", "-o", data]
+            yield "perf", [*s["perf"], "record", *perf], data, True
+            yield "perf-z", [*s["perf"], "record", "-z", *perf], data, True
 
     def mix(self):
         """One run that all of them see at once, for reading it later."""
         s = self.spec
         script = ["/bin/sh", "-c", s["mix"], "mix", str(s["mix_rounds"])]
-        argv = [*s["reel"], "record", "-q", "-o", os.path.join(WORK, "mix.reel"), "-e", "all",
+        argv = [*s["reel"], "record", "-q", "-o", os.path.join(WORK, "mix.reel"), "-e", "all", "--syscalls", "all",
                 "--io", "all", "--ring", "64", "--", *script]
         if s.get("perf"):
             argv = [*s["perf"], "record", "-m", "2048", "-e", "raw_syscalls:*", "-o",
@@ -196,9 +196,8 @@ class Guest:
         os.chmod(log, 0o600)
         bare = {kind: self.nothing(kind) for kind in s["loops"]}
         daemon = self.begin([*s["auditd"], "-n", "-c", place], log)
-        control = [*s["auditctl"], "-e", "1", "-b", "65536", "--backlog_wait_time", "60000"]
-        for i in range(0, len(control) - len(s["auditctl"]), 2):
-            self.run([*s["auditctl"], *control[len(s["auditctl"]) + i:len(s["auditctl"]) + i + 2]])
+        for option in (["-b", "65536"], ["--backlog_wait_time", "60000"], ["-e", "1"]):
+            self.run([*s["auditctl"], *option])
         found["audit-on"] = {kind: {"bare": bare[kind], "ns": self.run(self.script(kind))[0]}
                              for kind in s["loops"]}
         _, said = self.run([*s["auditctl"], "-a", "always,exit", "-F", "arch=b64", "-S", AUDITED])
@@ -222,7 +221,7 @@ class Guest:
             f.seek(start)
             shutil.copyfileobj(f, to)
         self.run([*s["auditctl"], "-D"])
-        self.end(daemon)
+        self.end(daemon, signal.SIGTERM)
         return found
 
     @staticmethod
