@@ -141,9 +141,10 @@ happened(ns, ts, capture, process, kind, what, event) AS (
 SELECT strftime('%Y-%m-%dT%H:%M:%S', h.ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', h.ns % 1000000000) AS time,
 	p.pid,
-	coalesce((SELECT i.comm FROM image AS i
-		WHERE i.process = h.process AND coalesce(i.from_ts, 0) <= coalesce(h.ts, 0)
-		ORDER BY i.from_ts DESC LIMIT 1), p.comm) AS comm,
+	coalesce((SELECT i.comm FROM image AS i WHERE i.process = h.process AND i.from_ts <= h.ts
+			ORDER BY i.from_ts DESC LIMIT 1),
+		(SELECT i.comm FROM image AS i WHERE i.process = h.process AND i.from_ts IS NULL LIMIT 1),
+		p.comm) AS comm,
 	h.kind,
 	h.what,
 	c.host,
