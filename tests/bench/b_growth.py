@@ -42,10 +42,6 @@ def sql(query):
     return lambda ctx, c: [ctx.reel, "query", "-q", c.path, query]
 
 
-def end_of(c):
-    return c.info["last"] if "last" in c.info else c.info["to"]
-
-
 def remove(*names):
     def after(c):
         for name in names:
@@ -105,7 +101,7 @@ BY_PROCESSES = [
         ctx.reel, "query", "-q", c.made("case.db"), "@ancestry", f"pid={c.last_pid()}"]),
     Figure("p_report", "report", lambda ctx, c: [
         ctx.reel, "report", "-q", c.made("case.db"), "-o", c.made("report.html")],
-           remove("report.html", "case.db")),
+           remove("report.html")),
     Figure("p_processes_at", "SQL: processes_at the end", lambda ctx, c: [
         ctx.reel, "query", "-q", c.path, f"SELECT count(*) FROM processes_at('@{c.at(0.999)}')"]),
     Figure("p_files_open_at", "SQL: files_open_at the end", lambda ctx, c: [
@@ -118,12 +114,8 @@ class Capture:
 
     def __init__(self, ctx, path, n):
         self.ctx, self.path, self.n, self.work = ctx, path, n, ctx.work
-        info = json.loads(subprocess.run([ctx.reel, "info", "--json", path], check=False,
-                                         stdout=subprocess.PIPE).stdout)
-        self.info = info
         rows = self.ask("SELECT min(ts), max(ts) FROM event")
         self.first, self.last = map(int, rows[-1].split("\t"))
-        self._other = None
 
     def ask(self, query, path=None):
         done = subprocess.run([self.ctx.reel, "query", "-q", path or self.path, query], check=True,
@@ -299,6 +291,11 @@ def by_rules(ctx, points, sizes):
             points.measure(Figure(key, what, lambda ctx, c, argv=argv: argv), capture)
 
 
+def has_report(ctx):
+    return b" report " in subprocess.run([ctx.reel, "--help"], stdout=subprocess.PIPE,
+                                         check=False).stdout
+
+
 def by_processes(ctx, points, sizes):
     for n in sizes:
         path = os.path.join(ctx.work, f"storm{n}")
@@ -306,7 +303,9 @@ def by_processes(ctx, points, sizes):
                        check=True, stdout=subprocess.DEVNULL)
         capture = Capture(ctx, path, n)
         for figure in BY_PROCESSES:
-            points.measure(figure, capture)
+            if figure.key != "p_report" or has_report(ctx):
+                points.measure(figure, capture)
+        remove("case.db")(capture)
         shutil.rmtree(path)
 
 
