@@ -194,18 +194,23 @@ static int choose_context(struct dump *d, struct reel_err *err)
 	return context_new(&d->context, err);
 }
 
-/* A predicate may ask for what any event before has told. */
+/* A predicate may ask for names, of which any event before may have told. */
 static int choose_where(struct dump *d, struct reel_err *err)
 {
+	struct reel_filter *f = &d->walked;
+	bool types[EV_MAX_TYPES] = { false }, names;
 	int r = where_new(d->options.where, &d->where, err);
 
-	if (r == 0)
-		r = choose_context(d, err);
 	if (r < 0)
 		return r;
-	d->walked.some_types = false;
-	context_want_names(d->context);
-	return 0;
+	names = where_types(d->where, types);
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		f->types[t] = types[t] && (!f->some_types || f->types[t]);
+	f->some_types = !names;
+	r = choose_context(d, err);
+	if (r == 0 && names)
+		context_want_names(d->context);
+	return r;
 }
 
 static int choose(struct dump *d)

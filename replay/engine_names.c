@@ -21,7 +21,7 @@ static bool leaf_asks(const struct eval_plan *p, unsigned type, uint32_t leaf)
 				 derive_needs_name(l->right.derived, t)));
 }
 
-static bool expr_asks(const struct eval_plan *p, unsigned type, uint32_t expr)
+bool eval_asks_name(const struct eval_plan *p, unsigned type, uint32_t expr)
 {
 	const struct rule_expr *x = &p->rules->exprs[expr];
 
@@ -29,10 +29,10 @@ static bool expr_asks(const struct eval_plan *p, unsigned type, uint32_t expr)
 	case RULE_EXPR_LEAF:
 		return leaf_asks(p, type, x->a);
 	case RULE_EXPR_NOT:
-		return expr_asks(p, type, x->a);
+		return eval_asks_name(p, type, x->a);
 	case RULE_EXPR_AND:
 	case RULE_EXPR_OR:
-		return expr_asks(p, type, x->a) || expr_asks(p, type, x->b);
+		return eval_asks_name(p, type, x->a) || eval_asks_name(p, type, x->b);
 	default:
 		return false;
 	}
@@ -51,7 +51,7 @@ static int find_asking(const struct eval_plan *p, struct asking *a)
 			const struct rule_step *step = &p->rules->steps[i];
 
 			if (!(step->types[t / 8] >> t % 8 & 1) || !step->reads_names ||
-			    !expr_asks(p, t, step->expr))
+			    !eval_asks_name(p, t, step->expr))
 				continue;
 			if (!a->steps[t])
 				a->steps[t] = calloc(p->rules->n_steps, sizeof(uint32_t));

@@ -60,6 +60,8 @@ int eval_plan_new(const struct rules *rules, uint64_t number, struct eval_plan *
 /* A predicate that is no step's, to be asked of events of any type. */
 int eval_plan_predicate(struct eval_plan *p, uint32_t expr, struct reel_err *err);
 void eval_plan_free(struct eval_plan *p);
+/* Whether the expression, of events of the type, may ask for a name by device and inode. */
+bool eval_asks_name(const struct eval_plan *p, unsigned type, uint32_t expr);
 
 /* The rows of a block's strings, by role and number; filled as they are asked for. */
 struct eval_rows {

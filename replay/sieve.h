@@ -40,6 +40,9 @@ struct sieve {
 struct sieve *sieve_new(const struct eval_plan *p, unsigned type);
 void sieve_free(struct sieve *s);
 
+/* False: the expression, whosever it is, is false for all events of the type. */
+bool sieve_can_hold(const struct eval_plan *p, unsigned type, uint32_t expr);
+
 /* False: the step's expression is false for the event. */
 bool sieve_keeps(struct eval *e, uint32_t step, const struct reel_event *ev);
 

@@ -321,6 +321,16 @@ static void make_step(struct maker *m, uint32_t step)
 	arena_done(&m->memory);
 }
 
+bool sieve_can_hold(const struct eval_plan *p, unsigned type, uint32_t expr)
+{
+	struct maker m = { .plan = p, .type = type, .has_model = true, .left = SIEVE_TESTS_MAX };
+	const struct term *t = term_of(&m, expr, false);
+	bool can = !t || t->op != TERM_DROP;
+
+	arena_done(&m.memory);
+	return can;
+}
+
 struct sieve *sieve_new(const struct eval_plan *p, unsigned type)
 {
 	struct sieve *s = calloc(1, sizeof(*s));

@@ -45,6 +45,22 @@ void where_free(struct where *w)
 	free(w);
 }
 
+bool where_types(const struct where *w, bool types[EV_MAX_TYPES])
+{
+	bool asks = false;
+
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
+		/* One that this build does not know has no fields, and may be asked for not having one. */
+		if (!reel_type_by_id(t)) {
+			types[t] = true;
+		} else if (sieve_can_hold(w->plan, t, w->expr)) {
+			types[t] = true;
+			asks |= eval_asks_name(w->plan, t, w->expr);
+		}
+	}
+	return asks;
+}
+
 enum truth where_holds(struct where *w, const struct reel_event *ev, struct model *model,
 		       struct model_process *process)
 {
