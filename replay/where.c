@@ -50,7 +50,7 @@ bool where_types(const struct where *w, bool types[EV_MAX_TYPES])
 	bool asks = false;
 
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
-		/* One that this build does not know has no fields, and may be asked for not having one. */
+		/* Unknown to this build: what is asked may be that it has no such field. */
 		if (!reel_type_by_id(t)) {
 			types[t] = true;
 		} else if (sieve_can_hold(w->plan, t, w->expr)) {

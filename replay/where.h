@@ -11,8 +11,8 @@ struct where;
 int where_new(const char *text, struct where **ret, struct reel_err *err);
 void where_free(struct where *w);
 
-/* Adds the types of which an event may be what is asked for. Returns whether, to know that, files may
- * have to be called by their names, of which any event may tell. */
+/* Adds the types of which an event may be what is asked for. Returns whether files may have to be
+ * called by their names to know that; of these any event may tell. */
 bool where_types(const struct where *w, bool types[EV_MAX_TYPES]);
 
 /* The event's process, and the model that it is in; both may be NULL. */

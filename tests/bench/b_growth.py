@@ -67,6 +67,8 @@ BY_EVENTS = [
         ctx.reel, "query", "-q", c.made("case.db"), "@forward", "path=" + c.most_read()], None),
     Figure("tree", "query @tree, in that case", lambda ctx, c: [
         ctx.reel, "query", "-q", c.made("case.db"), "@tree"], None),
+    Figure("timeline", "query @timeline, in that case", lambda ctx, c: [
+        ctx.reel, "query", "-q", c.made("case.db"), "@timeline"], None),
     Figure("verify_case", "verify --case", lambda ctx, c: [
         ctx.reel, "verify", "-q", "--case", c.made("case.db"), c.path], remove("case.db")),
     Figure("cut", "cut of the middle tenth", lambda ctx, c: [
@@ -97,6 +99,8 @@ BY_PROCESSES = [
         ctx.reel, "replay", "-q", "--no-rules", "-o", c.made("case.db"), c.path], None),
     Figure("p_tree", "query @tree", lambda ctx, c: [ctx.reel, "query", "-q", c.made("case.db"),
                                                     "@tree"]),
+    Figure("p_timeline", "query @timeline", lambda ctx, c: [
+        ctx.reel, "query", "-q", c.made("case.db"), "@timeline"]),
     Figure("p_ancestry", "query @ancestry of the last", lambda ctx, c: [
         ctx.reel, "query", "-q", c.made("case.db"), "@ancestry", f"pid={c.last_pid()}"]),
     Figure("p_report", "report", lambda ctx, c: [
@@ -237,11 +241,10 @@ def plot(ctx, have, points, name, title, unit, keys):
     if not argv or not keys:
         return
     to = os.path.join(ctx.src, "tests", "bench", f"growth-{name}.svg")
-    lines = [f'set terminal svg size 860,{300 + 16 * len(keys)} font "sans-serif,11" noenhanced',
+    lines = [f'set terminal svg size 860,{300 + 16 * len(keys)} font "sans-serif,11"',
              f'set output "{to}.new"', f'set title "{title}"', "set logscale xy", "set grid",
              f'set xlabel "{unit}"', 'set ylabel "CPU seconds"', "set format x '10^{%L}'",
              "set key outside bottom center horizontal maxcols 2 Left reverse", "set yrange [0.005:*]"]
-    lines[0] = lines[0].replace(" noenhanced", "")
     for i, key in enumerate(keys):
         lines.append(f"$d{i} << end")
         lines += [f"{x} {max(s, 0.005)}" for x, s, _ in points.of[key]]
@@ -258,7 +261,9 @@ def plot(ctx, have, points, name, title, unit, keys):
     if done.returncode or not os.path.exists(to + ".new"):
         ctx.missing("gnuplot", (done.stdout.strip().splitlines() or ["it says nothing"])[-1])
         return
-    os.replace(to + ".new", to)
+    with open(to + ".new", encoding="utf-8") as f, open(to, "w", encoding="utf-8") as tidy:
+        tidy.writelines(line.rstrip() + "\n" for line in f)
+    os.unlink(to + ".new")
 
 
 def free_bytes(path):
@@ -280,7 +285,7 @@ def by_events(ctx, points, sizes):
 
 
 def by_rules(ctx, points, sizes):
-    path, _ = ctx.capture(RULES_EVENTS if not ctx.quick else 100_000)
+    path, _ = ctx.capture(RULES_EVENTS)
     for n in sizes:
         policy = rules(ctx, n)
         for key, what, argv in (
@@ -332,8 +337,6 @@ def by_live(ctx, points, sizes):
 
 def sizes_of(ctx):
     most = int(EVENTS[-1] * ctx.scale)
-    if ctx.quick:
-        return [100_000, 200_000], RULES[:2], PROCESSES[:3], LIVE[:2]
     events = [n for n in EVENTS if n < most]
     return [*events, most], RULES, PROCESSES, LIVE
 
