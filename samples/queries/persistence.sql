@@ -135,9 +135,10 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', e.from_ns / 1000000000, 'unixepoch') ||
 	f.path,
 	e.kind AS action,
 	p.pid,
-	coalesce((SELECT i.exe FROM image AS i
-		WHERE i.process = e.process AND coalesce(i.from_ts, 0) <= e.from_ts
-		ORDER BY i.from_ts DESC LIMIT 1), p.exe) AS exe,
+	coalesce((SELECT i.exe FROM image AS i WHERE i.process = e.process AND i.from_ts <= e.from_ts
+			ORDER BY i.from_ts DESC LIMIT 1),
+		(SELECT i.exe FROM image AS i WHERE i.process = e.process AND i.from_ts IS NULL LIMIT 1),
+		p.exe) AS exe,
 	coalesce((SELECT name FROM user AS u WHERE u.capture = f.capture AND u.kind = 'user'
 		AND u.number = coalesce(r.euid, p.uid)), r.euid, p.uid) AS user,
 	e.bytes,
@@ -149,7 +150,7 @@ JOIN file AS f ON f.id = h.id
 CROSS JOIN edge AS e ON e.file = f.id AND e.is_out = 1
 JOIN process AS p ON p.id = e.process
 JOIN capture AS c ON c.id = f.capture
-LEFT JOIN credential AS r ON r.id = (SELECT k.id FROM credential AS k
-	WHERE k.process = e.process AND coalesce(k.from_ts, 0) <= e.from_ts
-	ORDER BY k.from_ts DESC LIMIT 1)
+LEFT JOIN credential AS r ON r.id = coalesce((SELECT k.id FROM credential AS k
+		WHERE k.process = e.process AND k.from_ts <= e.from_ts ORDER BY k.from_ts DESC LIMIT 1),
+	(SELECT k.id FROM credential AS k WHERE k.process = e.process AND k.from_ts IS NULL LIMIT 1))
 ORDER BY e.from_ns, e.from_ts, e.event, e.kind

@@ -39,9 +39,10 @@ touch AS (
 SELECT strftime('%Y-%m-%dT%H:%M:%S', t.from_ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', t.from_ns % 1000000000) AS first,
 	p.pid,
-	coalesce((SELECT i.exe FROM image AS i
-		WHERE i.process = t.process AND coalesce(i.from_ts, 0) <= t.ts
-		ORDER BY i.from_ts DESC LIMIT 1), p.exe) AS exe,
+	coalesce((SELECT i.exe FROM image AS i WHERE i.process = t.process AND i.from_ts <= t.ts
+			ORDER BY i.from_ts DESC LIMIT 1),
+		(SELECT i.exe FROM image AS i WHERE i.process = t.process AND i.from_ts IS NULL LIMIT 1),
+		p.exe) AS exe,
 	t.action,
 	CASE WHEN t.child IS NOT NULL THEN 'process ' || (SELECT pid FROM process WHERE id = t.child)
 		WHEN t.connection IS NOT NULL THEN

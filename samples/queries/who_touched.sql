@@ -42,12 +42,15 @@ touch AS (
 SELECT strftime('%Y-%m-%dT%H:%M:%S', t.from_ns / 1000000000, 'unixepoch') ||
 		printf('.%09dZ', t.from_ns % 1000000000) AS first,
 	p.pid,
-	coalesce((SELECT i.exe FROM image AS i
-		WHERE i.process = t.process AND coalesce(i.from_ts, 0) <= t.ts
-		ORDER BY i.from_ts DESC LIMIT 1), p.exe) AS exe,
-	coalesce((SELECT c.euid FROM credential AS c
-		WHERE c.process = t.process AND coalesce(c.from_ts, 0) <= t.ts
-		ORDER BY c.from_ts DESC LIMIT 1), p.uid) AS euid,
+	coalesce((SELECT i.exe FROM image AS i WHERE i.process = t.process AND i.from_ts <= t.ts
+			ORDER BY i.from_ts DESC LIMIT 1),
+		(SELECT i.exe FROM image AS i WHERE i.process = t.process AND i.from_ts IS NULL LIMIT 1),
+		p.exe) AS exe,
+	coalesce((SELECT c.euid FROM credential AS c WHERE c.process = t.process AND c.from_ts <= t.ts
+			ORDER BY c.from_ts DESC LIMIT 1),
+		(SELECT c.euid FROM credential AS c
+			WHERE c.process = t.process AND c.from_ts IS NULL LIMIT 1),
+		p.uid) AS euid,
 	t.action,
 	CASE WHEN t.old_file IS NOT NULL THEN
 		(SELECT path FROM file WHERE id = t.old_file) || ' -> ' || f.path ELSE f.path END AS path,
