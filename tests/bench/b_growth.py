@@ -28,6 +28,7 @@ LIVE = [10, 100, 1_000, 3_000]
 
 # Less than this is mostly the beginning and the end of a program.
 LEAST_S = 0.08
+ONE = {"events": "event", "rules": "rule", "processes": "process"}
 # The least that a plot shows.
 SHOWN_S = 0.002
 # What a fit through a few times of a busy machine may have, and still be called linear.
@@ -239,7 +240,7 @@ def table(ctx, points, title, unit, keys, notes=()):
             ctx.check(f"growth of {points.what[key]} with {unit}", round(e, 2), LINEAR, "exponent")
     explained = [f"{points.what[k]}: {WHY[k]}" for k in keys if k in WHY]
     return ctx.table(title, ["CPU seconds", *(f"{x:,}" for x in sizes), "exponent", "memory MiB",
-                             f"ns for each of the {unit}"], rows, notes=[*notes, *explained])
+                             f"ns {'an' if unit[0] in 'aeiou' else 'a'} {ONE[unit]}"], rows, notes=[*notes, *explained])
 
 
 def plot(ctx, have, points, name, title, unit, keys):

@@ -265,9 +265,10 @@ def main():
         subprocess.run(["/run/vm/busybox", "rmmod", "scap"], check=False)
     if spec.get("auditd") and spec.get("auditctl"):
         say("audit")
+        how = {"audit-on": ["-e", "1"],
+               "auditd": ["-a", "always,exit", "-F", "arch=b64", "-S", AUDITED]}
         for tool, loads in guest.audit().items():
-            measured["tools"][tool] = {"argv": [*spec["auditctl"], "-a", "always,exit", "-F", "arch=b64",
-                                                "-S", AUDITED], "loads": loads}
+            measured["tools"][tool] = {"argv": [*spec["auditctl"], *how[tool]], "loads": loads}
     measured["bare"] = guest.bare
     with open(os.path.join(OUT, "measured.json"), "w", encoding="utf-8") as f:
         json.dump(measured, f)
