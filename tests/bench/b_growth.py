@@ -7,7 +7,6 @@ why, in WHY, or is a fault.
 """
 
 import collections
-import json
 import math
 import os
 import re
@@ -325,25 +324,32 @@ def by_processes(ctx, points, sizes):
         shutil.rmtree(path)
 
 
+# In namespaces of their own, so that a snapshot tells of nobody else.
+SLEEPERS = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
+            "i=0; while [ $i -lt $0 ]; do sleep 3600 & i=$((i + 1)); done; echo $i; wait"]
+
+
 def by_live(ctx, points, sizes):
-    """The machine's own processes, as a keyframe has them: N that sleep, of our own."""
+    """Processes of the machine that is recorded: N that sleep."""
+    if os.geteuid():
+        ctx.missing("reel record", "only root can record")
+        return
     for n in sizes:
-        sleepers = [subprocess.Popen(["/bin/sleep", "600"], stdin=subprocess.DEVNULL,
-                                     stdout=subprocess.DEVNULL) for _ in range(n)]
-        try:
-            capture = collections.namedtuple("Size", "n work")(n, ctx.work)
-            points.measure(Figure("snapshot", "record --snapshot", lambda ctx, c: [
-                ctx.reel, "record", "-q", "--snapshot", "-o", os.path.join(ctx.work, "now.reel")],
-                remove("now.reel")), capture)
-            if os.geteuid() == 0:
+        capture = collections.namedtuple("Size", "n work")(n, ctx.work)
+        with subprocess.Popen([*SLEEPERS, str(n)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE) as sleepers:
+            try:
+                sleepers.stdout.readline()
+                with open(f"/proc/{sleepers.pid}/task/{sleepers.pid}/children", encoding="utf-8") as f:
+                    first = f.read().split()[0]
+                points.measure(Figure("snapshot", "record --snapshot", lambda ctx, c: [
+                    "nsenter", "-t", first, "-p", "-m", ctx.reel, "record", "-q", "--snapshot", "-o",
+                    os.path.join(ctx.work, "now.reel")], remove("now.reel")), capture)
                 points.measure(Figure("record", "record -- true", lambda ctx, c: [
                     ctx.reel, "record", "-q", "-o", os.path.join(ctx.work, "true.reel"), "--",
                     "true"], remove("true.reel")), capture)
-        finally:
-            for sleeper in sleepers:
-                sleeper.kill()
-            for sleeper in sleepers:
-                sleeper.wait()
+            finally:
+                sleepers.kill()
 
 
 def sizes_of(ctx):
