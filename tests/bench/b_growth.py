@@ -37,8 +37,7 @@ CAPTURE_BYTES, CASE_BYTES, FREE_BYTES = 15, 160, 8 << 30
 
 # Explained, it may be this.
 EXPLAINED = 1.4
-IN_MEMORY = ("all that are there are in memory, 1 to 2 KiB each, and from some 10,000 on no longer in the CPU's "
-             "caches; from 100,000 to 300,000 it is 1.1")
+IN_MEMORY = "all that are there are in memory, 1 to 2 KiB each, and many of them not in the CPU's caches"
 WHY = {key: IN_MEMORY for key in ("p_replay", "p_case", "p_tree", "p_files_open_at")}
 
 Figure = collections.namedtuple("Figure", "key what argv after", defaults=[None])
@@ -242,7 +241,8 @@ def table(ctx, points, title, unit, keys, notes=()):
         if e is not None:
             ctx.check(f"growth of {points.what[key]} with {unit}", round(e, 2),
                       EXPLAINED if key in WHY else LINEAR, "exponent")
-    explained = [f"{points.what[k]}: {WHY[k]}" for k in keys if k in WHY]
+    explained = [f"{'; '.join(points.what[k] for k in keys if WHY.get(k) == why)}: {why}."
+                 for why in dict.fromkeys(WHY[k] for k in keys if k in WHY)]
     return ctx.table(title, ["CPU seconds", *(f"{x:,}" for x in sizes), "exponent", "memory MiB",
                              f"ns {'an' if unit[0] in 'aeiou' else 'a'} {ONE[unit]}"], rows, notes=[*notes, *explained])
 
