@@ -248,11 +248,11 @@ def table(ctx, points, title, unit, keys, notes=()):
 
 
 def plot(ctx, have, points, name, title, unit, keys):
-    """Both axes by powers of ten, where linear is a line at 45 degrees."""
+    """Both axes by powers of ten, where linear is a line at 45 degrees. Returns whether it is there."""
     argv = have.argv("gnuplot-nox") or have.argv("gnuplot")
     keys = [k for k in keys if k in points.of and len(points.of[k]) > 1]
     if not argv or not keys:
-        return
+        return False
     to = os.path.join(ctx.src, "tests", "bench", f"growth-{name}.svg")
     lines = [f'set terminal svg size 940,{max(300, 140 + 20 * len(keys))} font "sans-serif,11"',
              f'set output "{to}.new"', f'set title "{title}"', "set logscale xy", "set grid",
@@ -273,10 +273,11 @@ def plot(ctx, have, points, name, title, unit, keys):
                           stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode or not os.path.exists(to + ".new"):
         ctx.missing("gnuplot", (done.stdout.strip().splitlines() or ["it says nothing"])[-1])
-        return
+        return False
     with open(to + ".new", encoding="utf-8") as f, open(to, "w", encoding="utf-8") as tidy:
         tidy.writelines(line.rstrip() + "\n" for line in f)
     os.unlink(to + ".new")
+    return True
 
 
 def free_bytes(path):
@@ -384,5 +385,6 @@ def run(ctx):
     tables = []
     for name, title, unit, keys in groups:
         tables.append(table(ctx, points, title, unit, keys))
-        plot(ctx, have, points, name, title, unit, keys)
+        if plot(ctx, have, points, name, title, unit, keys):
+            tables[-1]["notes"].append(f"![{title}](growth-{name}.svg)")
     return tables
