@@ -74,9 +74,17 @@ static double cost_of_value(const struct rule_ref *ref, const struct access *a)
 	}
 }
 
-static double cost_of(const struct rule_leaf *l, const struct access *a)
+/* A name that nobody told makes the engine read all once more: it is asked for when all else holds.
+ * A scanner asks the model for none. */
+static const double cost_of_name = 1e6;
+
+static double cost_of(const struct maker *m, const struct rule_leaf *l, const struct access *a)
 {
 	double cost = cost_of_value(&l->left, a) + 0.3 * l->n_values;
+
+	if (m->has_model && (a->way == ACCESS_NAMED ||
+			     derive_needs_name(l->left.derived, reel_type_by_id(m->type))))
+		cost += cost_of_name;
 
 	if (l->left.transforms[0] || l->left.shown)
 		cost += 100;
@@ -163,7 +171,7 @@ static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated
 	    (l->has_right && l->right.scope == RULE_OF_STEP))
 		return new_term(m, &anything);
 	m->left--;
-	t.cost = cost_of(l, a);
+	t.cost = cost_of(m, l, a);
 	t.chance = is_negated ? 1 - chance_of(l) : chance_of(l);
 	return new_term(m, &t);
 }
