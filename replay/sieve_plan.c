@@ -124,7 +124,9 @@ static bool needs_model(const struct maker *m, const struct rule_leaf *l, const 
 	if (a->way == ACCESS_PROCESS)
 		return true;
 	if (a->way == ACCESS_DERIVED)
-		return l->left.scope != RULE_OF_EVENT || derive_needs_name(l->left.derived, type);
+		return l->left.scope != RULE_OF_EVENT || l->left.derived == DERIVED_login ||
+		       l->left.derived == DERIVED_euser ||
+		       derive_needs_name(l->left.derived, type);
 	return a->way == ACCESS_NAMED && a->offset == ACCESS_NOWHERE;
 }
 
@@ -326,7 +328,6 @@ static void make_step(struct maker *m, uint32_t step)
 	t = term_of(m, m->plan->rules->steps[step].expr, false);
 	if (t)
 		m->to->begin[m->has_model][step] = lay_out(m, t, SIEVE_KEEP, SIEVE_DROP);
-	arena_done(&m->memory);
 }
 
 struct sieve *sieve_new(const struct eval_plan *p, unsigned type)
@@ -343,6 +344,7 @@ struct sieve *sieve_new(const struct eval_plan *p, unsigned type)
 			if (p->rules->steps[i].types[type / 8] >> type % 8 & 1)
 				make_step(&m, i);
 	}
+	arena_done(&m.memory);
 	if (m.failed) {
 		sieve_free(s);
 		return NULL;
