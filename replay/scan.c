@@ -76,7 +76,9 @@ static void find_by_row(struct scanner *s, const struct scan_probe *p, const str
 	}
 	for (uint32_t i = 0; i < p->n_unless; i++)
 		find_step(s, p->unless[i].step);
-	for (uint32_t w = 0; w < p->n_words && !(row->is_empty && !row->has_unknown); w++) {
+	if (row->is_empty && !row->has_unknown)
+		return;
+	for (uint32_t w = 0; w < p->n_words; w++) {
 		uint64_t bits = row->yes[w];
 
 		if (row->has_unknown)

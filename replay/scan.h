@@ -102,7 +102,7 @@ struct scan_lists {
 	struct scan_list_index {
 		uint32_t *at; /* by number of the row: where its list begins, + 1; 0: not made */
 		uint32_t room;
-	} *index;	  /* by number of the probe */
+	} * index;	  /* by number of the probe */
 	uint32_t *memory; /* of each list the number of steps, and these */
 	uint32_t used, room;
 	uint32_t *last; /* one that is not kept */

@@ -312,8 +312,7 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 		if (!(types[t / 8] >> t % 8 & 1) || !reel_type_by_id(t))
 			continue;
 		p->buckets[t] = calloc(1, sizeof(*p->buckets[t]));
-		r = p->buckets[t] ? make_bucket(eval, t, p->buckets[t], &p->n_probes) :
-				  -ENOMEM;
+		r = p->buckets[t] ? make_bucket(eval, t, p->buckets[t], &p->n_probes) : -ENOMEM;
 	}
 	if (r < 0) {
 		scan_plan_free(p);

@@ -125,8 +125,7 @@ static bool needs_model(const struct maker *m, const struct rule_leaf *l, const 
 		return true;
 	if (a->way == ACCESS_DERIVED)
 		return l->left.scope != RULE_OF_EVENT || l->left.derived == DERIVED_login ||
-		       l->left.derived == DERIVED_euser ||
-		       derive_needs_name(l->left.derived, type);
+		       l->left.derived == DERIVED_euser || derive_needs_name(l->left.derived, type);
 	return a->way == ACCESS_NAMED && a->offset == ACCESS_NOWHERE;
 }
 
