@@ -31,35 +31,35 @@ struct reel_picker {
 		     struct reel_err *err);
 	/* Of one that has been decompressed; also the place to end a long walk. */
 	int (*unpacked)(void *context, struct reel_unpacked *u, struct reel_err *err);
-	/* Of an event that is wanted, which is I of its block; false: it is passed over. In order. */
+	/* Of an event that is wanted, which is I of its block, in order; false: not it. */
 	bool (*event)(void *context, const struct reel_unpacked *u, uint32_t i);
 	void *context;
 };
 
 struct reel_filter {
-	struct reel_moment from; /* the first moment that is wanted */
-	struct reel_moment to;	 /* the first that is not */
-	bool some_types;	 /* only those in types, else all */
+	struct reel_moment from;	/* the first moment that is wanted */
+	struct reel_moment to;		/* the first that is not */
+	bool some_types;		/* only those in types, else all */
 	bool types[EV_MAX_TYPES];
-	unsigned n_pids; /* 0: all */
+	unsigned n_pids;		/* 0: all */
 	uint32_t pids[REEL_FILTER_PIDS];
-	uint32_t kinds;	 /* bits 1 << enum tape_kind; 0: all */
-	bool beyond_cut; /* of a cut also what lies around its range, for the state */
+	uint32_t kinds;			/* bits 1 << enum tape_kind; 0: all */
+	bool beyond_cut;	/* of a cut also what lies around its range, for the state */
 	/* STATE and GAP from state_from on are given whole, whatever else is asked for, so that a
 	 * model can be told; who walks tells apart what he wanted. */
 	bool whole_state;
 	struct reel_moment state_from;
-	bool no_losses; /* losses need not be counted: the caller does, or knows them */
+	bool no_losses;		/* losses need not be counted: the caller does, or knows them */
 	const struct reel_picker *pick; /* NULL: nobody; of files only */
 };
 
 struct reel_walk;
 
 struct reel_walk_stats {
-	uint64_t blocks;    /* of events, in all */
-	uint64_t unpacked;  /* that were decompressed */
-	uint64_t events;    /* given to the caller */
-	uint64_t newest_ns; /* the latest ts that a block has announced, of its boot */
+	uint64_t blocks;		/* of events, in all */
+	uint64_t unpacked;		/* that were decompressed */
+	uint64_t events;		/* given to the caller */
+	uint64_t newest_ns;		/* the latest ts that a block has announced, of its boot */
 };
 
 int reel_walk_open(const struct reel_reader *r, const struct reel_filter *f, struct reel_walk **ret,
@@ -82,7 +82,7 @@ int reel_walk_follow(const char *path, const struct reel_filter *f, const struct
  * the walk so. It may ask of the walk, and not go on with it.
  */
 struct reel_walk_wait {
-	const volatile int *stop; /* as reel_walk_follow has it; NULL: as it was */
+	const volatile int *stop;	/* as reel_walk_follow has it; NULL: as it was */
 	int (*idle)(void *context, struct reel_err *err);
 	void *context;
 };

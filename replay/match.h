@@ -27,21 +27,21 @@ enum match_op {
 	MATCH_CONTAINS,
 	MATCH_STARTS,
 	MATCH_ENDS,
-	MATCH_GLOB,  /* the whole value; * any bytes, ? one, [a-z] [!a-z] one of a set */
-	MATCH_REGEX, /* PCRE2, searched over bytes: DOTALL, DOLLAR_ENDONLY, no UTF */
+	MATCH_GLOB,	/* the whole value; * any bytes, ? one, [a-z] [!a-z] one of a set */
+	MATCH_REGEX,	/* PCRE2, searched over bytes: DOTALL, DOLLAR_ENDONLY, no UTF */
 };
 
 enum match_flags {
-	MATCH_NOCASE = 1,    /* ASCII letters only; for all but MATCH_REGEX, which has (?i) */
-	MATCH_MULTILINE = 2, /* regex: for Sigma's |re|m; without it as above */
-	MATCH_NO_DOTALL = 4, /* regex */
-	MATCH_WHOLE = 8,     /* regex: must fit from the first byte to the last */
+	MATCH_NOCASE = 1,	/* ASCII letters only; for all but MATCH_REGEX, which has (?i) */
+	MATCH_MULTILINE = 2,	/* regex: for Sigma's |re|m; without it as above */
+	MATCH_NO_DOTALL = 4,	/* regex */
+	MATCH_WHOLE = 8,	/* regex: must fit from the first byte to the last */
 };
 
 /* What a string is. */
 enum match_shape {
-	MATCH_TEXT, /* one value */
-	MATCH_ARGS, /* values that each end with a NUL; a test holds if it does for any */
+	MATCH_TEXT,	/* one value */
+	MATCH_ARGS,	/* values that each end with a NUL; a test holds if it does for any */
 };
 
 enum {
@@ -50,13 +50,13 @@ enum {
 };
 
 struct match_row {
-	bool is_empty; /* every test is false */
+	bool is_empty;		/* every test is false */
 	bool has_unknown;
-	bool is_fleeting;	 /* one too many: it holds until the next match_string() only */
-	const uint64_t *yes;	 /* bit t: test t holds */
+	bool is_fleeting;	/* one too many: it holds until the next match_string() only */
+	const uint64_t *yes;	/* bit t: test t holds */
 	const uint64_t *unknown; /* bit t: it cannot be told; only if has_unknown */
-	uint32_t number;	 /* of the memo's rows; 0: the empty one; none of a fleeting one */
-	void *user;		 /* the caller's to change, NULL in a new row */
+	uint32_t number; /* of the memo's rows; 0: the empty one; none of a fleeting one */
+	void *user;		/* the caller's to change, NULL in a new row */
 };
 
 static inline enum truth match_truth(const struct match_row *row, uint32_t test)
@@ -128,9 +128,9 @@ enum truth match_one(enum match_op op, unsigned flags, const void *pattern, size
 		     const void *bytes, uint32_t length, uint32_t true_length);
 
 struct match_stats {
-	uint64_t strings;   /* asked for */
-	uint64_t tested;    /* that were not remembered */
-	uint64_t undecided; /* a limit of PCRE2 was hit */
+	uint64_t strings;	/* asked for */
+	uint64_t tested;	/* that were not remembered */
+	uint64_t undecided;	/* a limit of PCRE2 was hit */
 	uint64_t rows;
 	size_t bytes;
 };
