@@ -137,6 +137,14 @@ static int load_block(struct indexed *x, struct lane *l, struct reel_err *err)
 	return r;
 }
 
+static bool picks_event(const struct indexed *x, const struct reel_merge_event *e)
+{
+	const struct reel_filter *f = &x->walk.filter;
+
+	return !f->pick || !f->pick->event || f->whole_state ||
+	       f->pick->event(f->pick->context, e->u, e->i);
+}
+
 /* Finds the lane's next wanted event. */
 static int advance(struct indexed *x, struct lane *l, struct reel_err *err)
 {
@@ -153,7 +161,8 @@ static int advance(struct indexed *x, struct lane *l, struct reel_err *err)
 			bound = UINT64_MAX;
 		}
 		while (reel_merge_next(&l->merge, bound, &l->head)) {
-			if (reel_sieve_wants_event(&l->sieve, &l->head)) {
+			if (reel_sieve_wants_event(&l->sieve, &l->head) &&
+			    picks_event(x, &l->head)) {
 				l->has_head = true;
 				return 0;
 			}

@@ -31,6 +31,8 @@ struct reel_picker {
 		     struct reel_err *err);
 	/* Of one that has been decompressed; also the place to end a long walk. */
 	int (*unpacked)(void *context, struct reel_unpacked *u, struct reel_err *err);
+	/* Of an event that is wanted, which is I of its block, in order; false: not it. */
+	bool (*event)(void *context, const struct reel_unpacked *u, uint32_t i);
 	void *context;
 };
 

@@ -215,14 +215,18 @@ int at_fates_new(const struct reel_reader *r, const struct reel_boot *boot, uint
 	return 0;
 }
 
-bool at_fates_is_gone(const struct at_fates *f, const struct reel_event *ev)
+bool at_fates_stays(void *fates, const struct reel_unpacked *u, uint32_t i)
 {
-	const struct slot *s = slot_of(f, ev->pid);
+	const struct at_fates *f = fates;
+	const struct slot *s;
 
-	for (uint32_t i = s->pid ? s->gone : 0; i; i = f->gone[i - 1].next)
-		if (ev->ts >= f->gone[i - 1].from_ts && ev->ts <= f->gone[i - 1].to_ts)
-			return true;
-	return false;
+	if (u->schema->types[u->type[i]]->stream != TAPE_EVENTS)
+		return true;
+	s = slot_of(f, u->pid[i]);
+	for (uint32_t g = s->pid ? s->gone : 0; g; g = f->gone[g - 1].next)
+		if (u->ts[i] >= f->gone[g - 1].from_ts && u->ts[i] <= f->gone[g - 1].to_ts)
+			return false;
+	return true;
 }
 
 void at_fates_free(struct at_fates *f)

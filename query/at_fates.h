@@ -17,8 +17,8 @@ struct at_fates;
 /* FROM and TO: between which events will be told. */
 int at_fates_new(const struct reel_reader *r, const struct reel_boot *boot, uint64_t from,
 		 uint64_t to, struct at_fates **ret, struct reel_err *err);
-/* Of an event that tells of descriptors: its process is such a one. */
-bool at_fates_is_gone(const struct at_fates *f, const struct reel_event *ev);
+/* For a picker of events, with FATES as its context: false of what such a one did. */
+bool at_fates_stays(void *fates, const struct reel_unpacked *u, uint32_t i);
 void at_fates_free(struct at_fates *f);
 
 #endif

@@ -233,19 +233,22 @@ static struct one *child_of(const struct at_passing *p, const struct reel_event 
 	return slot_of(p, ((const struct ev_fork *)(const void *)ev->fixed)->child);
 }
 
-enum at_passing_by at_passing_of(const struct at_passing *p, const struct reel_event *ev)
+static bool stays(void *context, const struct reel_unpacked *u, uint32_t i)
+{
+	const struct at_passing *p = context;
+	const struct one *o = p->n_slots && u->pid[i] ? slot_of(p, u->pid[i]) : NULL;
+
+	return !o || !o->pid || o->is_needed || u->ts[i] < o->from_ts || u->ts[i] > o->to_ts;
+}
+
+bool at_passing_begins(const struct at_passing *p, const struct reel_event *ev)
 {
 	const struct one *o;
 
-	if (!p->n_slots || !ev->pid)
-		return AT_STAYS;
-	o = slot_of(p, ev->pid);
-	if (o->pid && !o->is_needed && ev->ts >= o->from_ts && ev->ts <= o->to_ts)
-		return AT_PASSES;
-	if (ev->type->id != EV_fork || !ev->segment->schema->as_built[EV_fork])
-		return AT_STAYS;
+	if (!p->n_slots || ev->type->id != EV_fork || !ev->segment->schema->as_built[EV_fork])
+		return false;
 	o = child_of(p, ev);
-	return o->pid && !o->is_needed && ev->ts == o->from_ts ? AT_BEGINS_TO_PASS : AT_STAYS;
+	return ev->pid && o->pid && !o->is_needed && ev->ts == o->from_ts;
 }
 
 void at_passing_keep(struct at_passing *p, const struct reel_event *ev)
@@ -265,7 +268,7 @@ struct at_passing *at_passing_new(uint64_t ts)
 	if (!p)
 		return NULL;
 	p->until = ts;
-	p->picker = (struct reel_picker){ note_block, look_at, p };
+	p->picker = (struct reel_picker){ note_block, look_at, stays, p };
 	return p;
 }
 

@@ -18,11 +18,10 @@ struct at_passing;
 
 /* Until TS. */
 struct at_passing *at_passing_new(uint64_t ts);
-/* For the filter of a walk over one boot's STATE. */
+/* For the filter of a walk over one boot's STATE: it passes over what they do. */
 const struct reel_picker *at_passing_picker(const struct at_passing *p);
-/* Of the event that the walk has just given: its process is passing, or begins one that is. */
-enum at_passing_by { AT_STAYS, AT_PASSES, AT_BEGINS_TO_PASS };
-enum at_passing_by at_passing_of(const struct at_passing *p, const struct reel_event *ev);
+/* Of the event that the walk has just given: it begins one. */
+bool at_passing_begins(const struct at_passing *p, const struct reel_event *ev);
 /* Whom the fork begins is told after all. */
 void at_passing_keep(struct at_passing *p, const struct reel_event *ev);
 void at_passing_free(struct at_passing *p);

@@ -59,19 +59,11 @@ static int tell(struct at_machine *m, const struct known *known, const struct re
 	int r = 0;
 
 	/* Of a parent that is not known yet his first child tells something. */
-	switch (known->passing ? at_passing_of(known->passing, ev) : AT_STAYS) {
-	case AT_PASSES:
-		return 0;
-	case AT_BEGINS_TO_PASS:
+	if (known->passing && at_passing_begins(known->passing, ev)) {
 		if (model_find(m->model, ev->pid))
 			return 0;
 		at_passing_keep(known->passing, ev);
-		break;
-	case AT_STAYS:
-		break;
 	}
-	if (ev->type->stream == TAPE_EVENTS && known->fates && at_fates_is_gone(known->fates, ev))
-		return 0;
 	if (ev->type->id == EV_lost && ev->segment->schema->as_built[EV_lost]) {
 		struct ev_lost scratch;
 		const struct ev_lost *e = reel_event_as(ev, &scratch, sizeof(scratch));
@@ -134,6 +126,7 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 {
 	struct reel_reader *one = malloc(sizeof(*one));
 	struct reel_filter f = { .beyond_cut = true, .kinds = 1u << TAPE_STATE | 1u << TAPE_GAP };
+	struct reel_picker picker = { .event = at_fates_stays };
 	struct reel_walk_stats stats;
 	struct reel_walk *walk = NULL;
 	struct known known = { 0 };
@@ -168,6 +161,10 @@ static int build(struct reel_capture *c, const struct reel_source *s, struct at_
 		r = lives_new(m->model, m->files, 1, NULL, &m->lives, err);
 	if (r == 0 && asking->depth == AT_EVENTS)
 		r = at_fates_new(c->reader, m->boot, from, m->ts, &known.fates, err);
+	if (r == 0 && known.fates) {
+		picker.context = known.fates;
+		f.pick = &picker;
+	}
 	if (r == 0)
 		r = reel_walk_open(one, &f, &walk, err);
 	while (r == 0) {

@@ -150,7 +150,7 @@ int scan_open_ordered(struct reel_capture *c, const struct scan_question *q, str
 	o->scan.ops = &ordered_ops;
 	o->scan.capture = c;
 	o->scan.q = q;
-	o->pick = (struct reel_picker){ pick_block, pick_unpacked, o };
+	o->pick = (struct reel_picker){ pick_block, pick_unpacked, NULL, o };
 	f.pick = &o->pick;
 	f.no_losses = true;
 	if (q->with_context || q->exe) {

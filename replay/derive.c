@@ -88,6 +88,7 @@ static bool is_of(const struct eval_derived *x, uint64_t key, const struct reel_
 struct eval_derived *derive_slot(struct eval *e, uint64_t key, const struct reel_event *ev,
 				 bool *ret_is_made)
 {
+	uint8_t *hint = &e->derived_at[key * 0x9e3779b97f4a7c15 >> 58];
 	struct eval_derived *x = NULL;
 
 	*ret_is_made = false;
@@ -96,6 +97,8 @@ struct eval_derived *derive_slot(struct eval *e, uint64_t key, const struct reel
 		if (!e->derived)
 			return NULL;
 	}
+	if (*hint < e->n_derived && e->derived[*hint].key == key)
+		x = &e->derived[*hint];
 	for (uint32_t i = 0; i < e->n_derived && !x; i++)
 		if (e->derived[i].key == key)
 			x = &e->derived[i];
@@ -107,6 +110,7 @@ struct eval_derived *derive_slot(struct eval *e, uint64_t key, const struct reel
 		x = &e->derived[e->n_derived++];
 	if (!x)
 		x = &e->derived[e->next_derived++ % EVAL_DERIVED_MAX];
+	*hint = (uint8_t)(x - e->derived);
 	x->key = key;
 	x->seq = ev->seq;
 	x->ts = ev->ts;

@@ -68,6 +68,10 @@ static bool put_names(struct eval_derived *x, const char *hint, uint64_t number,
 		put_mode(x, number);
 		return true;
 	}
+	if (!between) { /* a word */
+		derive_put_text(x, hint);
+		return x->length > 0;
+	}
 	if (strcmp(hint, "caps") == 0) {
 		put_caps(x, number, between);
 		return true;
@@ -105,6 +109,17 @@ bool derive_put_names(struct eval *e, struct eval_derived *x, const char *hint, 
 	}
 	x->names = &n->text;
 	x->length = n->text.length;
+	return true;
+}
+
+bool derive_give_word(struct eval *e, const char *word, struct found *ret)
+{
+	struct eval_derived made = { 0 };
+
+	if (!derive_put_names(e, &made, word, 0, 0, false))
+		return give_name(ret, word);
+	give_bytes(ret, made.names->bytes, made.names->length, made.names->length);
+	ret->derived = made.names;
 	return true;
 }
 

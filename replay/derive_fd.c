@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the descriptor of an event is: a file by its path, or a socket with its two ends. */
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -22,6 +23,16 @@ struct view {
 	uint8_t addr[16], laddr[16];
 	struct found path;
 	enum blind_reason why;
+	bool by_identity; /* the model has told, who may tell something else later */
+};
+
+/* Of the event at FIXED, which many leaves ask of. */
+struct eval_view {
+	const uint8_t *fixed;
+	const struct reel_string_table *strings;
+	uint64_t seq, ts;
+	uint16_t cpu;
+	struct view view;
 };
 
 static bool is_mapped(const uint8_t addr[16])
@@ -117,6 +128,7 @@ static void view_by_identity(struct eval *e, const struct reel_event *ev, struct
 
 	v->kind = VIEW_UNKNOWN;
 	v->why = BLIND_NAME;
+	v->by_identity = true;
 	e->wants_names = true;
 	file = e->model && inode ?
 		       model_file(e->model, (uint32_t)derive_own_number(e, ev, "dev"), inode) :
@@ -159,7 +171,7 @@ static bool is_by_path(const struct reel_event *ev)
 	       strcmp(name + n - 3, "at2") == 0;
 }
 
-static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
+static void make_view(struct eval *e, const struct reel_event *ev, struct view *v)
 {
 	struct reel_field f;
 
@@ -205,6 +217,25 @@ static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
 		return;
 	}
 	view_by_identity(e, ev, v);
+}
+
+/* What is unknown is found out again: whoever asks is told why. */
+static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
+{
+	struct eval_view *known = e->view;
+
+	if (known && known->fixed == ev->fixed && known->strings == ev->strings &&
+	    known->seq == ev->seq && known->ts == ev->ts && known->cpu == ev->cpu) {
+		*v = known->view;
+		return;
+	}
+	make_view(e, ev, v);
+	if (v->kind == VIEW_UNKNOWN || v->path.v.kind == VALUE_UNKNOWN || v->by_identity)
+		return;
+	if (!known)
+		known = e->view = calloc(1, sizeof(*known));
+	if (known)
+		*known = (struct eval_view){ ev->fixed, ev->strings, ev->seq, ev->ts, ev->cpu, *v };
 }
 
 /* Ends of connections -------------------------------------------------------------------------- */
@@ -353,12 +384,78 @@ static int give_path(struct finder *f, struct found *ret)
 	return v.path.v.kind != VALUE_ABSENT;
 }
 
+/* A letter as a word. */
+static const char *letter_word(char letter)
+{
+	static const char all[] = "f\0d\0o\0004\0006\0u\0n\0p\0m\0r\0b";
+
+	for (size_t i = 0; letter && i < sizeof(all); i += 2)
+		if (all[i] == letter)
+			return all + i;
+	return NULL;
+}
+
+static const char *l4proto(const struct view *v)
+{
+	if (!v->has_proto || !v->has_ends)
+		return NULL;
+	switch (v->proto) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return "icmp";
+	case 0:
+		return v->sock_type == SOCK_STREAM ? "tcp" :
+		       v->sock_type == SOCK_DGRAM  ? "udp" :
+						     "raw";
+	default:
+		return "raw";
+	}
+}
+
+static bool give_word(struct finder *f, struct found *ret)
+{
+	const char *word;
+	struct view v;
+
+	if (f->turn++ > 0)
+		return false;
+	view_of(f->e, f->ev, &v);
+	if (v.kind == VIEW_UNKNOWN)
+		return give_unknown(f->e, ret, v.why);
+	switch (f->ref->derived) {
+	case DERIVED_fd_typechar:
+		word = letter_word(v.letter);
+		break;
+	case DERIVED_fd_type:
+		word = v.type;
+		break;
+	case DERIVED_fd_sockfamily:
+		word = v.kind != VIEW_SOCKET			   ? NULL :
+		       v.family == AF_UNIX			   ? "unix" :
+		       v.family == AF_INET || v.family == AF_INET6 ? "ip" :
+								     NULL;
+		break;
+	default:
+		word = l4proto(&v);
+	}
+	return word && derive_give_word(f->e, word, ret);
+}
+
 int derive_fd_direct(struct finder *f, struct found *ret)
 {
 	unsigned derived = f->ref->derived;
 	struct view v;
 
 	switch (derived) {
+	case DERIVED_fd_typechar:
+	case DERIVED_fd_type:
+	case DERIVED_fd_sockfamily:
+	case DERIVED_fd_l4proto:
+		return give_word(f, ret);
 	case DERIVED_fd_num:
 		return give_fd_number(f, ret);
 	case DERIVED_fd_name:
@@ -409,58 +506,14 @@ static bool make_part_of_path(struct finder *f, struct eval_derived *x, const st
 	return true;
 }
 
-static const char *l4proto(const struct view *v)
-{
-	if (!v->has_proto || !v->has_ends)
-		return NULL;
-	switch (v->proto) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return "icmp";
-	case 0:
-		return v->sock_type == SOCK_STREAM ? "tcp" :
-		       v->sock_type == SOCK_DGRAM  ? "udp" :
-						     "raw";
-	default:
-		return "raw";
-	}
-}
-
 bool derive_fd_make(struct finder *f, struct eval_derived *x)
 {
-	const char *text = NULL;
 	struct view v;
 
 	view_of(f->e, f->ev, &v);
 	if (f->ref->derived == DERIVED_fd_directory || f->ref->derived == DERIVED_fd_filename)
 		return make_part_of_path(f, x, &v);
-	if (v.kind == VIEW_UNKNOWN)
-		return derive_unknown(f, x, v.why);
-	switch (f->ref->derived) {
-	case DERIVED_fd_name:
-		return put_connection(&v, x);
-	case DERIVED_fd_typechar:
-		derive_put(x, &v.letter, v.letter != 0);
-		return v.letter != 0;
-	case DERIVED_fd_type:
-		text = v.type;
-		break;
-	case DERIVED_fd_sockfamily:
-		text = v.kind != VIEW_SOCKET			   ? NULL :
-		       v.family == AF_UNIX			   ? "unix" :
-		       v.family == AF_INET || v.family == AF_INET6 ? "ip" :
-								     NULL;
-		break;
-	default:
-		text = l4proto(&v);
-	}
-	if (text)
-		derive_put_text(x, text);
-	return text != NULL;
+	return v.kind == VIEW_UNKNOWN ? derive_unknown(f, x, v.why) : put_connection(&v, x);
 }
 
 bool derive_connection(struct finder *f, struct eval_derived *x)

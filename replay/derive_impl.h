@@ -16,6 +16,8 @@ void derive_put_text(struct eval_derived *x, const char *text);
  * memory. HINT lives as long as the evaluator. */
 bool derive_put_names(struct eval *e, struct eval_derived *x, const char *hint, uint64_t number,
 		      char between, bool is_mode);
+/* A word that lies there for ever, as a value. */
+bool derive_give_word(struct eval *e, const char *word, struct found *ret);
 /* Name of an account. Returns whether there is one, or it is unknown. */
 bool derive_account(struct finder *f, uint64_t uid, struct eval_derived *x);
 

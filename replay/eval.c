@@ -44,6 +44,7 @@ void eval_done(struct eval *e)
 		free(e->names[i].text.bytes);
 	free(e->names);
 	free(e->derived);
+	free(e->view);
 	free(e->exprs);
 	memset(e, 0, sizeof(*e));
 }

@@ -180,6 +180,8 @@ struct eval {
 	size_t line_room[2];
 	struct eval_derived *derived; /* EVAL_DERIVED_MAX of them, NULL until one is needed */
 	uint32_t n_derived, next_derived;
+	uint8_t derived_at[EVAL_DERIVED_MAX]; /* by hash of a key: where it probably lies */
+	struct eval_view *view; /* what the last event's descriptor is; NULL until one is asked */
 	struct eval_names *names; /* EVAL_NAMES_MAX of them, NULL until one is needed */
 	uint8_t *changed[2];	  /* what transforms made, of the left and the right side */
 	size_t changed_room[2];

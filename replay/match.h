@@ -55,6 +55,7 @@ struct match_row {
 	bool is_fleeting;	/* one too many: it holds until the next match_string() only */
 	const uint64_t *yes;	/* bit t: test t holds */
 	const uint64_t *unknown; /* bit t: it cannot be told; only if has_unknown */
+	uint32_t number; /* of the memo's rows; 0: the empty one; none of a fleeting one */
 	void *user;		/* the caller's to change, NULL in a new row */
 };
 

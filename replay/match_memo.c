@@ -29,7 +29,7 @@ enum {
  */
 struct bucket {
 	uint64_t print[WAYS]; /* 0: empty */
-	uint32_t row[WAYS];   /* 0: the empty row; else its number + 1 */
+	uint32_t row[WAYS];   /* its number */
 	uint32_t next;	      /* which is forgotten next */
 };
 
@@ -40,7 +40,6 @@ _Static_assert(BUCKETS_MAX * sizeof(struct bucket) <= MATCH_MEMO_BYTES, "the mem
 struct full_row {
 	struct match_row row;
 	uint64_t hash;
-	uint32_t number;
 	uint64_t bits[];
 };
 
@@ -219,9 +218,8 @@ static struct full_row *row_of(struct match_memo *memo, const struct match_answe
 		return NULL;
 	fill_row(memo, full, a);
 	full->hash = hash;
-	full->number = memo->n_rows;
 	memo->rows[memo->n_rows++] = full;
-	memo->row_slots[at] = memo->n_rows;
+	full->row.number = memo->row_slots[at] = memo->n_rows;
 	/* There is always room for one more, and an empty slot. */
 	if (memo->n_rows > memo->row_slot_mask / 2 && grow_rows(memo) < 0) {
 		memo->n_rows--;
@@ -302,7 +300,7 @@ static struct match_row *look_up(struct match_memo *memo, const struct match_val
 		return &full->row;
 	if (memo->n_known > memo->bucket_mask / 2 * WAYS)
 		grow(memo);
-	put(memo, print, full == memo->empty ? 0 : full->number + 1);
+	put(memo, print, full->row.number);
 	return &full->row;
 }
 

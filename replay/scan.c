@@ -14,8 +14,9 @@ int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_er
 	s->plan = plan;
 	s->stamp = calloc(n, sizeof(*s->stamp));
 	s->found = calloc(n, sizeof(*s->found));
-	r = s->stamp && s->found ? eval_init(&s->eval, plan->eval, err) :
-				   reel_err_set(err, -ENOMEM, "no memory for a scanner");
+	r = s->stamp && s->found && scan_lists_init(&s->lists, plan) == 0 ?
+		    eval_init(&s->eval, plan->eval, err) :
+		    reel_err_set(err, -ENOMEM, "no memory for a scanner");
 	s->eval.is_slow = plan->is_slow;
 	if (r == 0 && plan->profile) {
 		s->profile = profile_new(plan->profile->n_steps, plan->profile->n_rules);
@@ -33,6 +34,7 @@ void scanner_done(struct scanner *s)
 		profile_add(s->plan->profile, s->profile);
 	profile_free(s->profile);
 	eval_done(&s->eval);
+	scan_lists_done(&s->lists, s->plan);
 	free(s->stamp);
 	free(s->found);
 	free(s->spare);
@@ -62,9 +64,20 @@ static void find_steps(struct scanner *s, const uint32_t *steps, uint32_t n)
 		find_step(s, steps[i]);
 }
 
-/* The steps of those tests of the probe that hold, or may. */
-static void find_by_row(struct scanner *s, const struct scan_probe *p, const struct match_row *row)
+/* The steps of those tests of the probe that hold, or may, and all whom none excludes. */
+static void find_by_row(struct scanner *s, const struct scan_probe *p, const struct match_row *row,
+			bool is_there)
 {
+	if (is_there) {
+		const uint32_t *list = scan_list(&s->lists, s->plan, p, row);
+
+		find_steps(s, list + 1, list[0]);
+		return;
+	}
+	for (uint32_t i = 0; i < p->n_unless; i++)
+		find_step(s, p->unless[i].step);
+	if (row->is_empty && !row->has_unknown)
+		return;
 	for (uint32_t w = 0; w < p->n_words; w++) {
 		uint64_t bits = row->yes[w];
 
@@ -132,8 +145,8 @@ void scan_event(struct scanner *s, const struct reel_event *ev)
 		row = eval_row(&s->eval, p->role, reel_event_string_number(ev, p->offset), &string);
 		if (!row)
 			find_steps(s, b->all, b->n_all);
-		else if (!row->is_empty || row->has_unknown)
-			find_by_row(s, p, row);
+		else
+			find_by_row(s, p, row, string.length > 0);
 	}
 	keep_possible(s, ev);
 }
@@ -340,6 +353,11 @@ static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan
 	answer(s, (enum rule_role)p->role, asked, n);
 }
 
+static bool has_bytes(const struct reel_string_table *t, uint16_t number)
+{
+	return number && number <= t->n && t->at[number] > t->at[number - 1];
+}
+
 /* Finds the steps of one event by its strings. */
 static void probe(struct scanner *s, struct scan_block *b, const struct scan_bucket *bucket,
 		  const struct lanes *lanes, uint32_t i)
@@ -371,8 +389,8 @@ static void probe(struct scanner *s, struct scan_block *b, const struct scan_buc
 		}
 		if (!row)
 			find_steps(s, bucket->all, bucket->n_all);
-		else if (!row->is_empty || row->has_unknown)
-			find_by_row(s, p, row);
+		else if (!row->is_empty || row->has_unknown || p->n_unless)
+			find_by_row(s, p, row, has_bytes(&b->u.strings, number));
 	}
 }
 

@@ -15,8 +15,15 @@
 #include "replay/model_names.h"
 #include "replay/profile.h"
 
+/* A step that is false of an event where one of these tests holds on the string of its probe. */
+struct scan_unless {
+	uint32_t step;
+	uint32_t first, n; /* of the probe's unless_tests */
+};
+
 /* A string of a type's events, and the steps that need one of these tests to hold on it. */
 struct scan_probe {
+	uint32_t number; /* of all of the plan */
 	uint16_t offset;
 	uint8_t role;
 	bool empty_counts; /* an empty one is to be found out elsewhere, so it decides nothing */
@@ -24,12 +31,15 @@ struct scan_probe {
 	uint32_t n_words;
 	uint32_t *first; /* by test: where its steps begin; one more than tests */
 	uint32_t *steps;
+	struct scan_unless *unless;
+	uint32_t n_unless;
+	uint32_t *unless_tests;
 };
 
 struct scan_bucket {
 	struct scan_probe *probes;
 	unsigned n_probes;
-	uint32_t *always; /* steps without a literal that they need */
+	uint32_t *always; /* steps whom no literal decides */
 	uint32_t n_always;
 	uint32_t *all; /* every step on this type */
 	uint32_t n_all;
@@ -39,6 +49,7 @@ struct scan_bucket {
 struct scan_plan {
 	const struct eval_plan *eval;
 	struct scan_bucket *buckets[EV_MAX_TYPES]; /* NULL: no step wants the type */
+	uint32_t n_probes;
 	bool wants[EV_MAX_TYPES]; /* candidates whatever the steps say: for whoever uses the plan */
 	bool wants_names;	  /* files are asked for by device and inode: */
 	struct model_asked *asked; /* only these; NULL: any */
@@ -86,6 +97,18 @@ struct scan_block {
 	size_t fixed_used, fixed_room;
 };
 
+/* The steps that a row leads to at a probe: rows are few, and met again and again. */
+struct scan_lists {
+	struct scan_list_index {
+		uint32_t *at; /* by number of the row: where its list begins, + 1; 0: not made */
+		uint32_t room;
+	} * index;	  /* by number of the probe */
+	uint32_t *memory; /* of each list the number of steps, and these */
+	uint32_t used, room;
+	uint32_t *last; /* one that is not kept */
+	bool *is_in;	/* by step, while one is made */
+};
+
 /* One a thread. */
 struct scanner {
 	const struct scan_plan *plan;
@@ -95,9 +118,16 @@ struct scanner {
 	uint32_t now;
 	uint32_t *found;
 	uint32_t n_found;
+	struct scan_lists lists;
 	struct scan_candidate *spare; /* to put others in order */
 	uint32_t spare_room;
 };
+
+int scan_lists_init(struct scan_lists *l, const struct scan_plan *plan);
+void scan_lists_done(struct scan_lists *l, const struct scan_plan *plan);
+/* For a string that is there: how many, and which; until the next call. */
+const uint32_t *scan_list(struct scan_lists *l, const struct scan_plan *plan,
+			  const struct scan_probe *p, const struct match_row *row);
 
 int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_err *err);
 void scanner_done(struct scanner *s);

@@ -6,10 +6,11 @@
 
 #include "replay/scan.h"
 
-/* Of these tests one must hold, or the expression does not. */
+/* Of these tests one must hold, or the expression does not; or it does not where one holds. */
 struct witness {
 	uint16_t offset;
 	uint8_t role;
+	bool is_against;
 	bool empty_counts;
 	uint32_t test;
 	uint32_t step;
@@ -59,8 +60,11 @@ static int leaf_witnesses(const struct eval_plan *p, unsigned type, uint32_t lea
 	    (a->way != ACCESS_NAMED || a->offset == ACCESS_NOWHERE))
 		return NO_WITNESS;
 	for (uint32_t i = 0; i < l->n_values; i++) {
-		struct witness w = { a->offset, l->role, a->way == ACCESS_NAMED || a->is_data,
-				     l->values[i].test, step };
+		struct witness w = { .offset = a->offset,
+				     .role = l->role,
+				     .empty_counts = a->way == ACCESS_NAMED || a->is_data,
+				     .test = l->values[i].test,
+				     .step = step };
 		uint32_t length = l->op == RULE_REGEX ? 4 : l->values[i].length;
 		int r = add(to, &w);
 
@@ -106,6 +110,75 @@ static int expr_witnesses(const struct eval_plan *p, unsigned type, uint32_t at,
 	return b;
 }
 
+/* Leaves of which each, where it holds, makes the whole false; the string that most ask of. */
+
+static int leaf_against(const struct eval_plan *p, unsigned type, uint32_t leaf, bool is_negated,
+			uint32_t step, struct witnesses *to)
+{
+	const struct rule_leaf *l = &p->rules->leaves[leaf];
+	const struct access *a = &p->left[type][leaf];
+	bool is_no = l->op == RULE_NE || l->op == RULE_NOT_REGEX;
+	int r = 0;
+
+	if (l->has_right || l->left.shown || l->left.transforms[0] || l->any_other ||
+	    (a->kind == REEL_ARGS && l->left.index >= 0) || a->way != ACCESS_STRING || a->is_data ||
+	    !(is_negated ? is_positive(l->op) : is_no))
+		return 0;
+	for (uint32_t i = 0; i < l->n_values && r == 0; i++)
+		r = add(to, &(struct witness){ .offset = a->offset,
+					       .role = l->role,
+					       .is_against = true,
+					       .test = l->values[i].test,
+					       .step = step });
+	return r;
+}
+
+static int expr_against(const struct eval_plan *p, unsigned type, uint32_t at, bool is_negated,
+			uint32_t step, struct witnesses *to)
+{
+	const struct rule_expr *x = &p->rules->exprs[at];
+	int r;
+
+	if (x->op == RULE_EXPR_LEAF)
+		return leaf_against(p, type, x->a, is_negated, step, to);
+	if (x->op == RULE_EXPR_NOT)
+		return expr_against(p, type, x->a, !is_negated, step, to);
+	if (x->op != (is_negated ? RULE_EXPR_OR : RULE_EXPR_AND))
+		return 0;
+	r = expr_against(p, type, x->a, is_negated, step, to);
+	return r < 0 ? r : expr_against(p, type, x->b, is_negated, step, to);
+}
+
+static bool is_same_place(const struct witness *x, const struct witness *y)
+{
+	return x->offset == y->offset && x->role == y->role;
+}
+
+/* Of those from FROM on only the place with most of them is left. */
+static void keep_one_place(struct witnesses *w, uint32_t from)
+{
+	uint32_t most = 0, best = from, kept = from;
+	struct witness place;
+
+	if (w->n == from)
+		return;
+	for (uint32_t i = from; i < w->n; i++) {
+		uint32_t n = 0;
+
+		for (uint32_t k = i; k < w->n; k++)
+			n += is_same_place(&w->list[i], &w->list[k]);
+		if (n > most) {
+			most = n;
+			best = i;
+		}
+	}
+	place = w->list[best];
+	for (uint32_t i = from; i < w->n; i++)
+		if (is_same_place(&place, &w->list[i]))
+			w->list[kept++] = w->list[i];
+	w->n = kept;
+}
+
 static int by_place(const void *a, const void *b)
 {
 	const struct witness *x = a, *y = b;
@@ -114,9 +187,29 @@ static int by_place(const void *a, const void *b)
 		return x->offset < y->offset ? -1 : 1;
 	if (x->role != y->role)
 		return x->role < y->role ? -1 : 1;
+	if (x->is_against != y->is_against)
+		return x->is_against ? 1 : -1;
+	if (x->is_against && x->step != y->step)
+		return x->step < y->step ? -1 : 1;
 	if (x->test != y->test)
 		return x->test < y->test ? -1 : 1;
 	return x->step < y->step ? -1 : x->step > y->step;
+}
+
+static int make_unless(struct scan_probe *to, const struct witness *w, uint32_t n)
+{
+	to->unless = calloc(n + 1u, sizeof(*to->unless));
+	to->unless_tests = calloc(n + 1u, sizeof(*to->unless_tests));
+	if (!to->unless || !to->unless_tests)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!i || w[i].step != w[i - 1].step)
+			to->unless[to->n_unless++] =
+				(struct scan_unless){ .step = w[i].step, .first = i };
+		to->unless_tests[i] = w[i].test;
+		to->unless[to->n_unless - 1].n++;
+	}
+	return 0;
 }
 
 static int make_probe(const struct eval_plan *p, struct scan_probe *to, const struct witness *w,
@@ -134,7 +227,7 @@ static int make_probe(const struct eval_plan *p, struct scan_probe *to, const st
 		return -ENOMEM;
 	for (uint32_t t = 0; t <= n_tests; t++) {
 		to->first[t] = at;
-		while (at < n && w[at].test == t) {
+		while (at < n && !w[at].is_against && w[at].test == t) {
 			to->empty_counts |= w[at].empty_counts;
 			to->steps[at] = w[at].step;
 			to->mask[t / 64] |= 1ull << t % 64;
@@ -142,10 +235,11 @@ static int make_probe(const struct eval_plan *p, struct scan_probe *to, const st
 		}
 	}
 	to->first[n_tests + 1] = at;
-	return 0;
+	return make_unless(to, w + at, n - at);
 }
 
-static int make_probes(const struct eval_plan *p, struct scan_bucket *b, struct witnesses *w)
+static int make_probes(const struct eval_plan *p, struct scan_bucket *b, struct witnesses *w,
+		       uint32_t *n_probes)
 {
 	uint32_t from = 0;
 
@@ -159,9 +253,9 @@ static int make_probes(const struct eval_plan *p, struct scan_bucket *b, struct 
 		uint32_t to = from;
 		int r;
 
-		while (to < w->n && w->list[to].offset == w->list[from].offset &&
-		       w->list[to].role == w->list[from].role)
+		while (to < w->n && is_same_place(&w->list[from], &w->list[to]))
 			to++;
+		b->probes[b->n_probes].number = (*n_probes)++;
 		r = make_probe(p, &b->probes[b->n_probes++], &w->list[from], to - from);
 		if (r < 0)
 			return r;
@@ -170,7 +264,8 @@ static int make_probes(const struct eval_plan *p, struct scan_bucket *b, struct 
 	return 0;
 }
 
-static int make_bucket(const struct eval_plan *p, unsigned type, struct scan_bucket *b)
+static int make_bucket(const struct eval_plan *p, unsigned type, struct scan_bucket *b,
+		       uint32_t *n_probes)
 {
 	const struct rules *rules = p->rules;
 	struct witnesses w = { 0 };
@@ -187,13 +282,16 @@ static int make_bucket(const struct eval_plan *p, unsigned type, struct scan_buc
 			continue;
 		b->all[b->n_all++] = s;
 		r = expr_witnesses(p, type, rules->steps[s].expr, s, &w);
-		if (r == NO_WITNESS) {
-			w.n = before;
+		if (r != NO_WITNESS)
+			continue;
+		w.n = before;
+		r = expr_against(p, type, rules->steps[s].expr, false, s, &w);
+		keep_one_place(&w, before);
+		if (w.n == before)
 			b->always[b->n_always++] = s;
-		}
 	}
 	if (r >= 0)
-		r = make_probes(p, b, &w);
+		r = make_probes(p, b, &w, n_probes);
 	free(w.list);
 	return r < 0 ? r : 0;
 }
@@ -214,7 +312,7 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 		if (!(types[t / 8] >> t % 8 & 1) || !reel_type_by_id(t))
 			continue;
 		p->buckets[t] = calloc(1, sizeof(*p->buckets[t]));
-		r = p->buckets[t] ? make_bucket(eval, t, p->buckets[t]) : -ENOMEM;
+		r = p->buckets[t] ? make_bucket(eval, t, p->buckets[t], &p->n_probes) : -ENOMEM;
 	}
 	if (r < 0) {
 		scan_plan_free(p);
@@ -244,6 +342,8 @@ void scan_plan_forget(struct scan_plan *p)
 			free(b->probes[i].mask);
 			free(b->probes[i].first);
 			free(b->probes[i].steps);
+			free(b->probes[i].unless);
+			free(b->probes[i].unless_tests);
 		}
 		free(b->probes);
 		free(b->always);

@@ -578,7 +578,7 @@ int sequence_event(struct sequence *s, struct eval *e, const struct reel_event *
 		r = found_family(s, change->family_from, change->family_to, err);
 	if (r == 0 && n_steps) {
 		n = find_turns(s, steps, n_steps, err);
-		r = n < 0 ? (int)n : take_turns(s, (size_t)n, err);
+		r = n > 0 ? take_turns(s, (size_t)n, err) : (int)n;
 	}
 	if (r == 0)
 		r = end_keys(s, change, err);

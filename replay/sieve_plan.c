@@ -74,9 +74,17 @@ static double cost_of_value(const struct rule_ref *ref, const struct access *a)
 	}
 }
 
-static double cost_of(const struct rule_leaf *l, const struct access *a)
+/* A name that nobody told makes the engine read all once more: it is asked for when all else holds.
+ * A scanner asks the model for none. */
+static const double cost_of_name = 1e6;
+
+static double cost_of(const struct maker *m, const struct rule_leaf *l, const struct access *a)
 {
 	double cost = cost_of_value(&l->left, a) + 0.3 * l->n_values;
+
+	if (m->has_model && (a->way == ACCESS_NAMED ||
+			     derive_needs_name(l->left.derived, reel_type_by_id(m->type))))
+		cost += cost_of_name;
 
 	if (l->left.transforms[0] || l->left.shown)
 		cost += 100;
@@ -116,7 +124,8 @@ static bool needs_model(const struct maker *m, const struct rule_leaf *l, const 
 	if (a->way == ACCESS_PROCESS)
 		return true;
 	if (a->way == ACCESS_DERIVED)
-		return l->left.scope != RULE_OF_EVENT || derive_needs_name(l->left.derived, type);
+		return l->left.scope != RULE_OF_EVENT || l->left.derived == DERIVED_login ||
+		       l->left.derived == DERIVED_euser || derive_needs_name(l->left.derived, type);
 	return a->way == ACCESS_NAMED && a->offset == ACCESS_NOWHERE;
 }
 
@@ -163,7 +172,7 @@ static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated
 	    (l->has_right && l->right.scope == RULE_OF_STEP))
 		return new_term(m, &anything);
 	m->left--;
-	t.cost = cost_of(l, a);
+	t.cost = cost_of(m, l, a);
 	t.chance = is_negated ? 1 - chance_of(l) : chance_of(l);
 	return new_term(m, &t);
 }
@@ -318,7 +327,6 @@ static void make_step(struct maker *m, uint32_t step)
 	t = term_of(m, m->plan->rules->steps[step].expr, false);
 	if (t)
 		m->to->begin[m->has_model][step] = lay_out(m, t, SIEVE_KEEP, SIEVE_DROP);
-	arena_done(&m->memory);
 }
 
 bool sieve_can_hold(const struct eval_plan *p, unsigned type, uint32_t expr)
@@ -345,6 +353,7 @@ struct sieve *sieve_new(const struct eval_plan *p, unsigned type)
 			if (p->rules->steps[i].types[type / 8] >> type % 8 & 1)
 				make_step(&m, i);
 	}
+	arena_done(&m.memory);
 	if (m.failed) {
 		sieve_free(s);
 		return NULL;

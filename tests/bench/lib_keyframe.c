@@ -162,6 +162,39 @@ static bool alive(const struct proc *p, uint64_t ts)
 	return p->born <= ts && (!p->died || p->died > ts);
 }
 
+enum { UNITS = 40, UNIT_FIRST = 3000, SESSION_FIRST = 7000 };
+
+static void one_cgroup(struct own *o, uint64_t cgroup)
+{
+	struct ev_cgroup *e = begin(o, EV_cgroup);
+	char name[64];
+
+	if (cgroup < SESSION_FIRST)
+		snprintf(name, sizeof(name), "/system.slice/unit-%u.service",
+			 (unsigned)cgroup - UNIT_FIRST);
+	else
+		snprintf(name, sizeof(name), "/user.slice/session-%u.scope",
+			 (unsigned)cgroup - SESSION_FIRST);
+	e->cgroup = cgroup;
+	text(o, name);
+	end(o);
+}
+
+/* Those of units, and of whoever is there: as a recorder that walks the tree of them tells all. */
+static void cgroups(struct own *o)
+{
+	for (unsigned i = 0; i < UNITS; i++)
+		one_cgroup(o, UNIT_FIRST + i);
+	for (const struct proc *p = o->m->living; p; p = p->next) {
+		const struct proc *before = o->m->living;
+
+		while (before != p && !(before->standing && before->cgroup == p->cgroup))
+			before = before->next;
+		if (p->standing && before == p && p->cgroup >= UNIT_FIRST + UNITS)
+			one_cgroup(o, p->cgroup);
+	}
+}
+
 static void surroundings(struct own *o)
 {
 	static const char *const mounts[][3] = {
@@ -207,15 +240,7 @@ static void surroundings(struct own *o)
 		text(o, i % 2 ? "" : "/bin/bash");
 		end(o);
 	}
-	for (unsigned i = 0; i < 40; i++) {
-		struct ev_cgroup *e = begin(o, EV_cgroup);
-		char name[64];
-
-		snprintf(name, sizeof(name), "/system.slice/unit-%u.service", i);
-		e->cgroup = 3000 + i;
-		text(o, name);
-		end(o);
-	}
+	cgroups(o);
 }
 
 void own_keyframe(struct own *o)
