@@ -97,7 +97,7 @@ man_pages := $(wildcard *.[1-8] format/*.[1-8] replay/*.[1-8] record/*.[1-8] que
 # What tests/bench/bench.py measures.
 bench_sections := $(patsubst tests/bench/b_%.py,%,$(wildcard tests/bench/b_*.py))
 
-.PHONY: all programs clang asan tsan fuzzers deps test test-built test-quick test-kernel test-clean trust crash soak lint fuzz bench bench-deps \
+.PHONY: all programs clang asan tsan fuzzers deps build-deps test test-built test-quick test-kernel test-clean trust crash soak lint fuzz bench bench-deps \
 	bench-programs bench-quick bench-query $(bench_sections:%=bench-%) demo install deb clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -304,11 +304,12 @@ fuzzers: $(fuzz:%=$(O)/fuzz/%)
 
 # Checks ------------------------------------------------------------------------------------------
 
-packages := binutils bpftool btrfs-progs busybox-static chromium clang clang-format debhelper dmsetup e2fsprogs file fish gcc jq \
-	libbpf-dev libc6-dev libclang-rt-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev libxxhash-dev libyaml-dev \
-	libzstd-dev lintian linux-libc-dev make mandoc node-d3 pkg-config \
-	procps python3 python3-nacl python3-xxhash python3-yaml python3-zstandard qemu-system-x86 sqlite3 strace tmux \
-	xfsprogs xz-utils zsh
+# What building and the demonstration need; and what tests need besides.
+build_packages := binutils bpftool clang gcc libbpf-dev libc6-dev libelf-dev libpcre2-dev libsodium-dev libsqlite3-dev \
+	libxxhash-dev libyaml-dev libzstd-dev linux-libc-dev make node-d3 pkg-config procps python3 sqlite3
+test_packages := btrfs-progs busybox-static chromium clang-format debhelper dmsetup e2fsprogs file fish jq libclang-rt-dev \
+	lintian mandoc python3-nacl python3-xxhash python3-yaml python3-zstandard qemu-system-x86 strace tmux xfsprogs \
+	xz-utils zsh
 
 # $(call apt,packages): those that are missing.
 apt = command -v dpkg-query >/dev/null || \
@@ -326,7 +327,10 @@ apt = command -v dpkg-query >/dev/null || \
 	$$install >/dev/null 2>&1 || { $$apt update && $$install; }
 
 deps: ## install what building and testing need (Debian); does nothing when all is there
-	$(Q)$(call apt,$(packages))
+	$(Q)$(call apt,$(build_packages) $(test_packages))
+
+build-deps: ## install what building needs, and the demonstration
+	$(Q)$(call apt,$(build_packages))
 
 # What others use. What would start a service where it is installed is only taken out of its package,
 # to where bench.py looks.
@@ -415,7 +419,7 @@ bench-query: bench-programs ## measure asking SQL of captures
 	$(Q)REEL=$(CURDIR)/$(O)/reel BENCH=$(CURDIR)/$(O)/bench SRC=$(CURDIR) \
 		$(PYTHON) tests/bench/query.py
 
-demo: deps ## build and show it at work
+demo: build-deps ## build and show it at work
 	+$(Q)$(MAKE) --no-print-directory all
 	$(Q)REEL=$(CURDIR)/$(O)/reel SRC=$(CURDIR) tests/demo.sh
 
