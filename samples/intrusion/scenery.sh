@@ -1,5 +1,6 @@
 # What the stage of ../web-shell/run.sh has besides: a program with more rights than it needs, a file
 # of passwords that is nobody's in the place of the real one, and a log.
+umask 022
 mkdir -p /srv/www/bin
 cp /usr/bin/find /srv/www/bin/seek
 chmod 4755 /srv/www/bin/seek

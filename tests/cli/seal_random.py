@@ -239,10 +239,11 @@ def main():
             is_same = sorted(map(bytes, before)) == sorted(map(bytes, read_files(OUT)))
             ok = status == 3 or (reached == last and
                                  (is_same or any(c["findings"] for c in said)))
-        elif whole and change is move_blocks and reached == last:
-            # Put before a META it is of no capture, which is damage; the capture is as it was.
-            ok = status == 3 and any(not c["capture"] and c["damages"] for c in said) and all(
-                bytes(b) in bytes(a) for b, a in zip(before, read_files(OUT)))
+        elif change is move_blocks and all(
+                bytes(b) in bytes(a) for b, a in zip(before, read_files(OUT))):
+            # Put before a META it is of no capture, or of the one before it, which is damage; the
+            # capture is as it was.
+            ok = status == 3 and any(c["damages"] for c in said)
         elif whole:
             # A run's end is an end: whatever came behind may never have been.
             ok = first - 1 in ends and reached == first - 1
