@@ -181,7 +181,7 @@ $(1)/libreel-$(2).a: $(patsubst %.c,$(1)/obj/%.o,$(call lib_src,$(2))) $(2)
 endef
 
 $(eval $(call flavour,$(O),$(CC),$(hardened),$(relro),$(privileged)))
-$(eval $(call flavour,$(O)/clang,$(CLANG),$(hardened),$(relro)))
+$(eval $(call flavour,$(O)/clang,$(CLANG),-O0 -fPIE,$(relro)))
 $(eval $(call flavour,$(O)/asan,$(CC),$(sanitized),-pie))
 $(eval $(call flavour,$(O)/tsan,$(CC),$(watched),-pie))
 $(eval $(call flavour,$(O)/fuzz,$(CLANG),$(sanitized) -fsanitize=fuzzer-no-link,-pie -fsanitize=fuzzer))
