@@ -387,8 +387,8 @@ enum { IS_SLOW = 1 };
 enum { IS_SLOW = 0 };
 #endif
 
-/* Thorough: every byte is changed by each mask; but for that body, where one each must do. In a build
- * that is slow it is one each of every fourth byte. */
+/* Thorough: every byte is changed by each mask; but for that body, where one each must do. In a
+ * build that is slow it is one each of every fourth byte. */
 static bool is_tried_with(const struct tape *t, size_t at, size_t mask, bool thorough)
 {
 	if (IS_SLOW && at % 4)
