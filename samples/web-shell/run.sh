@@ -24,6 +24,7 @@ stage() {
 	mkdir /srv/www /srv/elsewhere
 	cp "$1/app.py" /srv/www/app.py
 	cp "$1/visitors.py" "$2/orders" /srv/elsewhere
+	[ ! -e "$2/scenery.sh" ] || cp "$2/scenery.sh" /srv/elsewhere
 	cat >/srv/www/start <<-EOT
 		cd /srv/www
 		exec setpriv --reuid=$user --regid=$(id -g $user) --clear-groups /usr/bin/python3 -IS app.py
@@ -35,9 +36,7 @@ stage() {
 	echo 'password = correct horse battery staple' >/srv/www/db.conf
 	chmod 600 /srv/www/db.conf
 	chown $user /srv/www /srv/www/db.conf /var/log/www /var/spool/cron/crontabs
-	if [ -e "$2/scenery.sh" ]; then
-		. "$2/scenery.sh"
-	fi
+	[ ! -e /srv/elsewhere/scenery.sh ] || . /srv/elsewhere/scenery.sh
 	cd /srv/elsewhere
 	exec /usr/bin/python3 -IS visitors.py
 }

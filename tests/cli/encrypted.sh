@@ -144,7 +144,7 @@ t_status "and with it" 3 "$REEL" verify --key ann.key broken
 t_status "costs its block" 4 "$REEL" dump --key ann.key broken
 
 # What is told of nobody: neither names of the files nor a byte of them.
-strings_in() { cat "$@" | tr -c '[:alnum:]' '\n' | grep -c -e generated -e '[0-9]events' -e x86; }
+strings_in() { cat "$@" | tr -c '[:alnum:]_' '\n' | grep -c -e generated -e '[0-9]events' -e x86_64; }
 t_is "the plain one tells its host" "$(strings_in plain/*.rls | grep -c '^0$')" 0
 t_is "the encrypted one does not" "$(strings_in secret/*.rls)" 0
 t_match "nor does its name" '^reel-000001-[0-9TZ]+\.rls$' "$(ls secret)"
