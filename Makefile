@@ -420,7 +420,7 @@ bench-query: bench-programs ## measure asking SQL of captures
 		$(PYTHON) tests/bench/query.py
 
 demo: build-deps ## build and show it at work
-	+$(Q)$(MAKE) --no-print-directory all
+	+$(Q)$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) all
 	$(Q)REEL=$(CURDIR)/$(O)/reel SRC=$(CURDIR) tests/demo.sh
 
 # The rest ----------------------------------------------------------------------------------------
