@@ -105,9 +105,16 @@ cd /
 cd "$work"
 reel=$src/.output/reel
 
-# Names of accounts, of this host, and of the directory that all this lies in.
+# Names of accounts, of this host, of the directory that all this lies in, and of those at the root.
 foreign=$(getent passwd | cut -d: -f1 | grep -vxE 'root|www-data|www|sys|bin|dev|proxy|mail|games|man' |
 	sed 's/.*/"&"/')
+usual='bin boot dev etc home lib lib32 lib64 libx32 lost+found media mnt opt proc root run sbin srv sys tmp usr var'
+for directory in /*; do
+	case " $usual " in
+	*" ${directory#/} "*) ;;
+	*) foreign="$foreign \"$directory\"" ;;
+	esac
+done
 for name; do
 	$reel dump --json "$name.rls" >json || [ $? = 4 ]
 	for word in "$src" "\"$(hostname)\"" "$(cat /etc/machine-id)" $foreign; do
