@@ -112,7 +112,7 @@ usual='bin boot dev etc home lib lib32 lib64 libx32 lost+found media mnt opt pro
 for directory in /*; do
 	case " $usual " in
 	*" ${directory#/} "*) ;;
-	*) foreign="$foreign \"$directory\"" ;;
+	*) foreign="$foreign \"root\":\"$directory\" \"$directory/" ;;
 	esac
 done
 for name; do
