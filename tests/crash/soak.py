@@ -108,14 +108,16 @@ class Watched:
         third = max(len(values) // 3, 1)
         return values[:third], values[third:2 * third] or values, values[-third:]
 
-    def growth_kib(self):
-        _, middle, last = self.thirds(self.kib)
+    def grown(self, values):
+        """Some come and go: what is there most of the time is compared, at the end and before."""
+        _, middle, last = self.thirds(values)
         return sorted(last)[len(last) // 2] - sorted(middle)[len(middle) // 2]
 
+    def growth_kib(self):
+        return self.grown(self.kib)
+
     def fds_grown(self):
-        """Some come and go; those that stay are the fewest that were seen."""
-        _, middle, last = self.thirds(self.fds)
-        return min(last) - min(middle)
+        return self.grown(self.fds)
 
 
 def child_named(parent, name):
