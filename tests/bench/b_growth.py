@@ -9,12 +9,11 @@ why, in WHY, or is a fault.
 import collections
 import math
 import os
-import re
 import shutil
 import subprocess
-import sys
 
 import peers
+import results
 
 NAME = "growth"
 TITLE = "Growth: each main figure against size"
@@ -144,7 +143,7 @@ class Capture:
         return os.path.join(self.work, name)
 
     def rules(self, n):
-        return rules(self.ctx, n)
+        return self.ctx.policies(n)
 
     def storm_rules(self):
         path = self.made("storm.policy")
@@ -164,26 +163,6 @@ class Capture:
         return self.ctx.capture(200_000, seed=99)[0]
 
 
-def rules(ctx, n):
-    path = os.path.join(ctx.work, f"{n}.policy")
-    if not os.path.exists(path):
-        with open(path, "wb") as f:
-            subprocess.run([sys.executable, os.path.join(ctx.src, "tests", "bench",
-                                                         "make_policies.py"), str(n)],
-                           check=True, stdout=f)
-    return path
-
-
-def own_kib(pid):
-    """Memory that is not a file's."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8") as f:
-            found = re.search(r"^RssAnon:\s*(\d+)", f.read(), re.M)
-    except OSError:
-        return 0
-    return int(found.group(1)) if found else 0
-
-
 class Points:
     """What was measured: by figure, (size, CPU seconds, KiB)."""
 
@@ -198,7 +177,7 @@ class Points:
         most = [0]
 
         def sample(pid):
-            most[0] = max(most[0], own_kib(pid))
+            most[0] = max(most[0], results.own_kib(pid))
 
         with open(os.devnull, "wb") as nowhere:
             done = self.ctx.cost(figure.argv(self.ctx, capture), stdout=nowhere, sample=sample,
@@ -303,7 +282,7 @@ def by_events(ctx, points, sizes):
 def by_rules(ctx, points, sizes):
     path, _ = ctx.capture(RULES_EVENTS)
     for n in sizes:
-        policy = rules(ctx, n)
+        policy = ctx.policies(n)
         for key, what, argv in (
                 ("compile", "compile", [ctx.reel, "rules", "-q", policy]),
                 ("r_replay", f"replay of {RULES_EVENTS:,} events",

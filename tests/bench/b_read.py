@@ -12,11 +12,10 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 
-import b_growth
 import b_vm
 import peers
+import results
 
 NAME = "read"
 TITLE = "Reading, side by side"
@@ -31,16 +30,6 @@ SPACED_TIMES = 8
 Reader = collections.namedtuple("Reader", "what argv")
 
 
-def rules_of(ctx, n):
-    path = os.path.join(ctx.work, f"read{n}.policy")
-    if not os.path.exists(path):
-        with open(path, "wb") as f:
-            subprocess.run([sys.executable, os.path.join(ctx.src, "tests", "bench",
-                                                         "make_policies.py"), str(n)],
-                           check=True, stdout=f)
-    return path
-
-
 def by_reel(ctx, path):
     r = ctx.reel
     return [
@@ -53,8 +42,8 @@ def by_reel(ctx, path):
         Reader("reel dump --where, no path like it", [r, "dump", "--where",
                                                       'path contains "/no/such/"', path]),
         Reader("reel dump --where, no process like it", [r, "dump", "--where", 'comm == "zzz"', path]),
-        Reader("reel replay, one policy", [r, "replay", "-q", "-j1", "-r", rules_of(ctx, 1), path]),
-        Reader("reel replay, 100 policies", [r, "replay", "-q", "-j1", "-r", rules_of(ctx, 100), path]),
+        Reader("reel replay, one policy", [r, "replay", "-q", "-j1", "-r", ctx.policies(1), path]),
+        Reader("reel replay, 100 policies", [r, "replay", "-q", "-j1", "-r", ctx.policies(100), path]),
         Reader("reel query, count of each type", [r, "query", "-q", path,
                                                   "SELECT type, count(*) FROM event GROUP BY type"]),
         Reader("reel query, no path like it", [r, "query", "-q", path, "SELECT id FROM event WHERE "
@@ -107,7 +96,7 @@ def rows_of(ctx, readers, said, path, events):
         with open(os.devnull, "wb") as nowhere:
             for _ in range(RUNS):
                 costs.append(ctx.cost(reader.argv, stdout=nowhere, timeout_s=300, sample=lambda pid, kib=kib:
-                                      kib.append(b_growth.own_kib(pid))))
+                                      kib.append(results.own_kib(pid))))
         # ausearch and grep: 1, nothing was found.
         if any(c.status not in (0, 1, 4) for c in costs):
             ctx.missing(reader.what, costs[-1].err.decode("utf-8", "replace").strip()[-200:])

@@ -145,7 +145,7 @@ class Bench:
             recorder.clear()
             done = ctx.cost(
                 recorder.argv(self.script(command)),
-                sample=(lambda pid: peak.append(memory_kib(pid))) if not i else None,
+                sample=(lambda pid: peak.append(results.own_kib(pid))) if not i else None,
             )
             wall, cpu, before = self.inner()
             recorded.append((wall, cpu, done.cpu_s - before - cpu - self.end_s[recorder.name]))
@@ -174,11 +174,6 @@ class Bench:
             "bytes_per_event": size / max(1, events),
             "lost": lost,
         }
-
-
-def memory_kib(pid):
-    """What the recorder has now, and is neither a file's nor a ring's."""
-    return results.first(f"/proc/{pid}/status", r"^RssAnon:\s*(\d+)", 0, int)
 
 
 def everyday(bench, kind, command, per_round, n):

@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 
+import results
+
 NAME = "rules"
 TITLE = "Rules"
 QUICK = True
@@ -41,21 +43,11 @@ while time.monotonic() < end:
 """
 
 
-def own_memory_kib(pid):
-    """What is not a file's, now."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8") as f:
-            found = re.search(r"^RssAnon:\s*(\d+)", f.read(), re.M)
-    except OSError:
-        return 0
-    return int(found.group(1)) if found else 0
-
-
 def measured(ctx, argv, runs):
     """The median of each figure; what was said by the last."""
     all_runs, peak = [], [0]
     for _ in range(runs):
-        done = ctx.cost(argv, sample=lambda pid: peak.append(own_memory_kib(pid)))
+        done = ctx.cost(argv, sample=lambda pid: peak.append(results.own_kib(pid)))
         if done.status not in (0, 1, 4):
             raise RuntimeError(f"{argv}: {done.err.decode('utf-8', 'replace')}")
         all_runs.append(done)
@@ -90,23 +82,12 @@ def compile_ms(ctx, *files):
     return float(re.search(r"rules: ([0-9.]+) ms", done.stdout).group(1))
 
 
-def policies(ctx, n):
-    path = os.path.join(ctx.work, f"{n}.policy")
-    with open(path, "wb") as f:
-        subprocess.run(
-            [sys.executable, os.path.join(ctx.src, "tests", "bench", "make_policies.py"), str(n)],
-            check=True,
-            stdout=f,
-        )
-    return path
-
-
 def by_number(ctx, capture, events):
     """Throughput, memory and compile time by number of policies."""
     rows, of = [], {}
     for n, (_, memory, compiled) in EXECRAY.items():
         ctx.say(f"  {n} policies")
-        policy = policies(ctx, n)
+        policy = ctx.policies(n)
         of[n] = r = replay(ctx, capture, [policy])
         ms = compile_ms(ctx, policy)
         rows.append(
@@ -135,7 +116,7 @@ def by_number(ctx, capture, events):
             ctx.check("compile, a policy of 100", 1000 * ms / n, 20, "us", generous=200)
         if n == 500:
             ctx.check("compile, 500 policies", ms, 50, "ms", generous=500)
-    two = replay(ctx, capture, [policies(ctx, 100)], threads=2)
+    two = replay(ctx, capture, [ctx.policies(100)], threads=2)
     if two.lines != of[100].lines:
         raise RuntimeError("one thread and two do not say the same")
     return ctx.table(
@@ -250,7 +231,7 @@ def following(ctx):
         if ctx.quick and n != 100:
             continue
         ctx.say(f"  following, {n} policies")
-        ms = latencies(ctx, policies(ctx, n), seconds, random.randrange(1 << 30))
+        ms = latencies(ctx, ctx.policies(n), seconds, random.randrange(1 << 30))
         if not ms:
             raise RuntimeError("nothing was found while following")
         all_of_them += ms

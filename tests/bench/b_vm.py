@@ -16,6 +16,7 @@ import zstandard
 
 import b_probe
 import peers
+import vm_guest
 
 NAME = "vm"
 TITLE = "Recording in QEMU: sysdig and auditd too"
@@ -264,4 +265,4 @@ def plain(ctx, argv):
     """As somebody else would begin it."""
     words = [w for w in argv if w != "/usr/bin/env" and not w.startswith("LD_LIBRARY_PATH=")]
     return " ".join(os.path.basename(w) if os.path.isabs(w) and i == 0 else w
-                    for i, w in enumerate(words)).replace(ctx.reel, "reel")
+                    for i, w in enumerate(words)).replace(ctx.reel, "reel").replace(vm_guest.WORK, "DIR")

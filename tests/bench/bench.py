@@ -158,6 +158,15 @@ class Context:
             err.seek(0)
             return Cost(child.returncode, used, wall_s, out.read(), err.read())
 
+    def policies(self, n):
+        """A file of that many, made up."""
+        path = os.path.join(self.work, f"{n}.policy")
+        if not os.path.exists(path):
+            make = os.path.join(self.src, "tests", "bench", "make_policies.py")
+            with open(path, "wb") as f:
+                subprocess.run([sys.executable, make, str(n)], check=True, stdout=f)
+        return path
+
     def capture(self, events, seed=1, rate=13900, options=()):
         """A capture that gen makes, once in a run: (directory, events). It is in memory when this is back."""
         key = (events, seed, rate, tuple(options))

@@ -23,10 +23,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SECOND_NS 1000000000ull
+#include "tests/bench/pace.h"
 
 enum {
 	MOST_PROCESSES = 10000,
@@ -42,22 +41,6 @@ struct crowd {
 	uint64_t processes, rate, begin_ns, end_ns, tick_ns;
 	uint64_t *made; /* by process, shared */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
-
-static void sleep_until(uint64_t ns)
-{
-	struct timespec t = { (time_t)(ns / SECOND_NS), (long)(ns % SECOND_NS) };
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-		;
-}
 
 /* One event, or two; returns how many. */
 static uint64_t make_some(const struct crowd *c, const char *path)

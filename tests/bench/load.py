@@ -43,7 +43,7 @@ class Watcher:
         except OSError:
             return
         self.seen.append(
-            (now, cpu_ns, results.first(f"/proc/{pid}/status", r"^RssAnon:\s*(\d+)", 0, int))
+            (now, cpu_ns, results.own_kib(pid))
         )
 
     def share(self, begin_s, end_s):

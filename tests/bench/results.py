@@ -31,6 +31,11 @@ def first(path, pattern, otherwise="?", kind=str):
     return kind(found.group(1).strip()) if found else otherwise
 
 
+def own_kib(pid):
+    """Memory of a process that is neither a file's nor a ring's, now."""
+    return first(f"/proc/{pid}/status", r"^RssAnon:\s*(\d+)", 0, int)
+
+
 def machine(work):
     """Where this was measured. work: a directory on the disk that was written to."""
     disk = subprocess.run(["df", "-h", "--output=fstype,size", work], check=False,

@@ -21,8 +21,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/bench/pace.h"
 
 enum {
 	THREADS = 2,
@@ -32,7 +33,6 @@ enum {
 	TICKS_A_CHILD = 10,
 	TICKS_A_SECRET = 25,
 };
-#define SECOND_NS 1000000000ull
 
 struct done {
 	uint64_t getppid, files, children, secrets, ticks_left_out;
@@ -44,22 +44,6 @@ struct worker {
 	uint64_t seconds, rate;
 	struct done done;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
-
-static void sleep_until(uint64_t ns)
-{
-	struct timespec t = { (time_t)(ns / SECOND_NS), (long)(ns % SECOND_NS) };
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-		;
-}
 
 /* 12 events of files, of which the open of a name that is gone fails. */
 static void use_files(struct worker *w, uint64_t n)

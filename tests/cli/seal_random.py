@@ -242,8 +242,9 @@ def main():
         elif change is move_blocks and all(
                 bytes(b) in bytes(a) for b, a in zip(before, read_files(OUT))):
             # Put before a META it is of no capture, or of the one before it, which is damage; the
-            # capture is as it was.
-            ok = status == 3 and any(c["damages"] for c in said)
+            # capture is as it was, and sealed up to there, or to the end of a run.
+            ok = status == 3 and any(c["damages"] for c in said) and (
+                reached < first or reached in ends)
         elif whole:
             # A run's end is an end: whatever came behind may never have been.
             ok = first - 1 in ends and reached == first - 1
