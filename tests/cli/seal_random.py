@@ -239,12 +239,12 @@ def main():
             is_same = sorted(map(bytes, before)) == sorted(map(bytes, read_files(OUT)))
             ok = status == 3 or (reached == last and
                                  (is_same or any(c["findings"] for c in said)))
-        elif change is move_blocks and all(
+        elif change in (move_blocks, insert_bytes) and all(
                 bytes(b) in bytes(a) for b, a in zip(before, read_files(OUT))):
-            # Put before a META it is of no capture, or of the one before it, which is damage; the
-            # capture is as it was, and sealed up to there, or to the end of a run.
-            ok = status == 3 and any(c["damages"] for c in said) and (
-                reached < first or reached in ends)
+            # All that was written stands as it was, with bytes before a META: that is damage, and
+            # how far the seal goes until they are met depends on what they are. A META of a later
+            # run, say, is a segment by itself, and where that run begins.
+            ok = status == 3 and any(c["damages"] for c in said)
         elif whole:
             # A run's end is an end: whatever came behind may never have been.
             ok = first - 1 in ends and reached == first - 1
