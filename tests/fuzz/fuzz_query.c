@@ -27,7 +27,7 @@ static const char *const questions[] = {
 	"SELECT * FROM event WHERE time_ns >= 1700000000002000000 AND type = 'open'" SOME,
 	"SELECT * FROM open" SOME,
 	"SELECT * FROM exec" SOME,
-	"SELECT * FROM process" SOME,
+	"SELECT * FROM event_process" SOME,
 	"SELECT * FROM connect" SOME,
 	"SELECT * FROM lost" SOME,
 	"SELECT * FROM event_clock ORDER BY time_ns" SOME,
