@@ -86,8 +86,8 @@ bench := $(filter-out $(record_bench),$(patsubst tests/bench/%.c,%,$(filter-out 
 	$(wildcard tests/bench/*.c))))
 
 abis := x86_64 i386 x32
-skeleton := $(gen)/reel.skel.h
-generated := $(abis:%=$(gen)/syscalls_%.h) $(skeleton) $(gen)/report_files.h \
+skeletons := $(gen)/reel.skel.h $(gen)/reel_old.skel.h
+generated := $(abis:%=$(gen)/syscalls_%.h) $(skeletons) $(gen)/report_files.h \
 	$(bench_bpf:tests/bench/%.bpf.c=$(gen)/%.skel.h)
 e2e := $(patsubst tests/e2e/%.c,%,$(wildcard tests/e2e/*.c))
 version := $(shell sed -n 's/^.define REEL_VERSION "\(.*\)"/\1/p' format/version.h)
@@ -240,11 +240,16 @@ $(abis:%=$(gen)/syscalls_%.h): $(gen)/syscalls_%.h: Makefile
 		sort -t'[' -k2n > $@
 	$(Q)test -s $@
 
-# The programs that the kernel runs: one object, one skeleton, whatever the flavour.
-$(gen)/reel.bpf.o: bpf/reel.bpf.c Makefile
+# The programs that the kernel runs, whatever the flavour: for kernels where they may load from an
+# address (6.2 and later), and for those where they call a helper to read there.
+$(gen)/reel.bpf.o: direct_loads := 1
+$(gen)/reel_old.bpf.o: direct_loads := 0
+$(gen)/reel.bpf.o $(gen)/reel_old.bpf.o: bpf/reel.bpf.c Makefile
 	$(call msg,BPF,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(BPF_CC) $(bpf_flags) -MMD -MP -c -o $@ $<
+	$(Q)$(BPF_CC) $(bpf_flags) -DDIRECT_LOADS=$(direct_loads) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@.debug $<
+	$(Q)$(BPFTOOL) gen object $@ $@.debug
+	$(Q)rm $@.debug
 
 $(gen)/%.bpf.o: tests/bench/%.bpf.c Makefile
 	$(call msg,BPF,$@)
@@ -255,9 +260,9 @@ $(gen)/record_%.skel.h: $(gen)/record_%.bpf.o
 	$(call msg,GEN,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name record_$*_bpf > $@
 
-$(skeleton): $(gen)/reel.bpf.o
+$(skeletons): $(gen)/%.skel.h: $(gen)/%.bpf.o
 	$(call msg,GEN,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name reel_bpf > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 # The page of reel report: its files, and of D3 what it uses, in the order in which they need each
 # other. A file is an array. What ends a script too early would end it in every report.

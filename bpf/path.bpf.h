@@ -68,7 +68,7 @@ static __always_inline __u64 dentry_take(__u64 dentry, struct walk_part *part)
 	part->dentry = dentry;
 	part->changes = dentry_changes(dentry);
 	in_order();
-	if (config.direct_loads) {
+	if (DIRECT_LOADS) {
 		struct dentry *d =
 			bpf_rdonly_cast((void *)dentry, bpf_core_type_id_kernel(struct dentry));
 
@@ -139,7 +139,7 @@ static long walk_up_more(__u32 i, struct walk_context *context)
  */
 static __always_inline void name_put(void *to, __u64 name, __u32 length)
 {
-	if (config.direct_loads && bpf_core_type_exists(union shortname_store) &&
+	if (DIRECT_LOADS && bpf_core_type_exists(union shortname_store) &&
 	    length < bpf_core_type_size(union shortname_store)) {
 		union shortname_store *from =
 			bpf_rdonly_cast((void *)name,

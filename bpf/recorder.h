@@ -122,7 +122,6 @@ struct recorder_config {
 	__u32 content;		/* bytes of data that a read or write keeps */
 	__u32 io;		/* enum io_mode */
 	__u32 tick_ns;
-	__u8 direct_loads;	/* the kernel has bpf_rdonly_cast */
 	__u8 scope;		/* not every process is wanted: ask scope_terms */
 	__u8 scope_tree;	/* only what descends from the command that was started */
 	__u8 follow;

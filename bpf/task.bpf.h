@@ -24,7 +24,7 @@ static __always_inline __u64 task_start(struct task_struct *task)
 /* The credentials at an address. */
 static __always_inline void creds_take(struct seen_creds *to, __u64 address)
 {
-	if (config.direct_loads) {
+	if (DIRECT_LOADS) {
 		const struct cred *cred =
 			bpf_rdonly_cast((void *)address, bpf_core_type_id_kernel(struct cred));
 

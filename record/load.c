@@ -19,8 +19,10 @@
 #include "record/calls.h"
 #include "record/user.h"
 #include "record/load_impl.h"
-
-enum { LOG_BYTES = 16 << 10 };
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#include "reel_old.skel.h"
+#pragma GCC diagnostic pop
 
 /* What is asked of an io_uring is told as what it does. */
 #define URING_TYPES                                                                           \
@@ -142,6 +144,11 @@ static bool hook_is_there(const struct btf *kernel, unsigned hook)
 	const struct btf_type *t;
 	int id;
 
+	if (load_hooks[hook].kind == ITERATOR) {
+		snprintf(name, sizeof(name), "bpf_iter_%s",
+			 load_hooks[hook].tracepoint + strlen("iter/"));
+		return btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
+	}
 	if (load_hooks[hook].kind != TRACEPOINT)
 		return true;
 	snprintf(name, sizeof(name), "btf_trace_%s", load_hooks[hook].tracepoint);
@@ -222,32 +229,9 @@ static int choose(struct programs *p, const struct btf *kernel, struct reel_err 
 			else if (*l->types && !types_wanted(&p->options, l->types))
 				refuse(l, HOOK_NOT_WANTED, "");
 		}
-		l->log = l->status == HOOK_LOADED ? calloc(1, LOG_BYTES) : NULL;
-		if (l->log)
-			bpf_program__set_log_buf(program, l->log, LOG_BYTES);
 		p->n++;
 	}
 	return 0;
-}
-
-/* The last line of the verifier's that says something. */
-static const char *log_reason(char *log)
-{
-	static const char *const dull[] = { "processed ", "-- ", "arg#", "verification time",
-					    "stack depth" };
-	char *best = log, *next;
-
-	for (char *line = log; line && *line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = 0;
-		for (size_t i = 0; i < sizeof(dull) / sizeof(*dull); i++)
-			if (strncmp(line, dull[i], strlen(dull[i])) == 0)
-				line = NULL, i = sizeof(dull);
-		if (line && *line)
-			best = line;
-	}
-	return best;
 }
 
 /* The path of a type is its first string of that name. */
@@ -277,11 +261,18 @@ static int open_skeleton(struct programs *p, struct reel_err *err)
 {
 	struct recorder_config *config;
 	uint32_t files = p->options.open_files;
+	int r;
 
-	p->skeleton = reel_bpf__open();
-	if (!p->skeleton)
-		return reel_err_set(err, -errno, "cannot open the kernel programs: %s",
-				    strerror(errno));
+	p->skeleton = calloc(1, sizeof(*p->skeleton));
+	if (!p->skeleton || reel_bpf__create_skeleton(p->skeleton) < 0)
+		return reel_err_set(err, -ENOMEM, "no memory for the kernel programs");
+	/* The same programs and maps, in the same order. */
+	if (btf__find_by_name_kind(p->kernel, "bpf_rdonly_cast", BTF_KIND_FUNC) < 0)
+		p->skeleton->skeleton->data =
+			(void *)(uintptr_t)reel_old_bpf__elf_bytes(&p->skeleton->skeleton->data_sz);
+	r = bpf_object__open_skeleton(p->skeleton->skeleton, NULL);
+	if (r < 0)
+		return reel_err_set(err, r, "cannot open the kernel programs: %s", strerror(-r));
 	/* The skeleton has it const, like the programs. */
 	config = (struct recorder_config *)(uintptr_t)&p->skeleton->rodata->config;
 	*config = p->options.config;
@@ -297,69 +288,6 @@ static int open_skeleton(struct programs *p, struct reel_err *err)
 		       bpf_map__set_max_entries(p->skeleton->maps.open_lists, files / 8 + 64) < 0)))
 		return reel_err_set(err, -EINVAL, "cannot size the maps");
 	return 0;
-}
-
-static int load_refused(int error, struct reel_err *err)
-{
-	const char *who = error == -EPERM || error == -EACCES ?
-				  "; it takes root, or CAP_BPF and CAP_PERFMON" :
-				  "";
-
-	return reel_err_set(err, error, "cannot load the kernel programs: %s%s", strerror(-error),
-			    who);
-}
-
-/*
- * One program that the kernel refuses makes libbpf give up all: it is switched off, and the rest is
- * tried again, with what is known by then.
- */
-static int load_what_loads(struct programs *p, const struct btf *kernel, struct reel_err *err)
-{
-	struct loaded_program before[PROGRAMS_MAX];
-	unsigned n_before = 0;
-	int r;
-
-	for (unsigned tries = 0; tries < PROGRAMS_MAX; tries++) {
-		int load_error;
-		unsigned failed = PROGRAMS_MAX;
-
-		r = open_skeleton(p, err);
-		if (r < 0)
-			return r;
-		p->n = 0;
-		memset(p->all, 0, sizeof(p->all));
-		r = choose(p, kernel, err);
-		if (r < 0)
-			return r;
-		for (unsigned i = 0; i < n_before; i++)
-			if (before[i].status == HOOK_REFUSED)
-				refuse(&p->all[i], HOOK_REFUSED, before[i].reason);
-		load_error = reel_bpf__load(p->skeleton);
-		if (load_error == 0)
-			return 0;
-		for (unsigned i = 0; i < p->n; i++)
-			if (p->all[i].log && p->all[i].log[0])
-				failed = i;
-		if (failed == PROGRAMS_MAX)
-			return load_refused(load_error, err);
-		if (p->options.verifier_log)
-			fputs(p->all[failed].log, p->options.verifier_log);
-		refuse(&p->all[failed], HOOK_REFUSED, log_reason(p->all[failed].log));
-		if (!p->all[failed].handler && load_hooks[p->all[failed].hook].needed)
-			return reel_err_set(err, load_error,
-					    "the kernel refuses the program %s: %s",
-					    bpf_program__name(p->all[failed].program),
-					    p->all[failed].reason);
-		for (unsigned i = 0; i < p->n; i++) {
-			free(p->all[i].log);
-			p->all[i].log = NULL;
-		}
-		memcpy(before, p->all, sizeof(before));
-		n_before = p->n;
-		reel_bpf__destroy(p->skeleton);
-		p->skeleton = NULL;
-	}
-	return reel_err_set(err, -EINVAL, "the kernel refuses every program");
 }
 
 /* Rings are powers of two of pages. */
@@ -525,9 +453,14 @@ int programs_load(const struct load_options *o, struct programs **ret, struct re
 	for (const struct reel_type *t = reel_types; t->name; t++)
 		if (load_type_wanted(o, t))
 			p->options.config.types[t->id / 64] |= 1ull << t->id % 64;
-	p->options.config.direct_loads =
-		btf__find_by_name_kind(kernel, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
-	r = load_what_loads(p, kernel, err);
+	p->kernel = kernel;
+	r = load_sections_register(p, err);
+	if (r == 0)
+		r = open_skeleton(p, err);
+	if (r == 0)
+		r = choose(p, kernel, err);
+	if (r == 0)
+		r = load_programs(p, err);
 	if (r == 0)
 		r = make_rings(p, err);
 	if (r == 0)
@@ -536,6 +469,7 @@ int programs_load(const struct load_options *o, struct programs **ret, struct re
 		r = fill_slots(p, err);
 out:
 	btf__free(kernel);
+	p->kernel = NULL;
 	if (r < 0) {
 		programs_free(p);
 		return r;

@@ -28,7 +28,7 @@ enum hook_status {
 };
 
 struct load_options {
-	struct recorder_config config;		/* n_cpus, direct_loads, types: filled in here */
+	struct recorder_config config;		/* n_cpus, tick_ns, types: filled in here */
 	const struct scope_term *terms, *paths; /* as many as config says */
 	uint32_t ring_bytes;			/* of each CPU; made a power of two of pages */
 	uint32_t state_ring_bytes;

@@ -13,7 +13,7 @@
 #include "reel.skel.h"
 #pragma GCC diagnostic pop
 
-enum { PROGRAMS_MAX = 160, HOOKS_MAX = 48 };
+enum { PROGRAMS_MAX = 160, HOOKS_MAX = 48, LOAD_SECTIONS = 6 };
 
 /*
  * The programs that sit on a hook of their own. All others are handlers, "on_" and the type of
@@ -46,7 +46,6 @@ struct loaded_program {
 	unsigned hook;
 	enum hook_status status;
 	char reason[200];
-	char *log;
 };
 
 struct programs {
@@ -60,6 +59,16 @@ struct programs {
 	bool handled[SLOTS];
 	unsigned n;
 	struct loaded_program all[PROGRAMS_MAX];
+	int sections[LOAD_SECTIONS]; /* libbpf's numbers of how they are loaded */
+	unsigned n_sections;
+	/* While they are loaded. */
+	struct loading *loading;
+	const struct btf *kernel;
 };
+
+/* load_threads.c: before the skeleton is opened, after it is destroyed. */
+int load_sections_register(struct programs *p, struct reel_err *err);
+void load_sections_unregister(struct programs *p);
+int load_programs(struct programs *p, struct reel_err *err);
 
 #endif

@@ -111,9 +111,8 @@ void programs_free(struct programs *p)
 	free(p->ring_fds);
 	if (p->counts)
 		munmap(p->counts, p->counts_bytes);
-	for (unsigned i = 0; i < p->n; i++)
-		free(p->all[i].log);
 	reel_bpf__destroy(p->skeleton);
+	load_sections_unregister(p);
 	free(p);
 }
 

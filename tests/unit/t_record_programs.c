@@ -11,6 +11,7 @@
 #pragma GCC diagnostic ignored "-Wcast-qual"
 #pragma GCC diagnostic ignored "-Wshadow"
 #include "reel.skel.h"
+#include "reel_old.skel.h"
 #pragma GCC diagnostic pop
 
 /* What is seen where no call ends. */
@@ -140,5 +141,32 @@ TEST(every_mixed_call_has_its_program)
 		if (m && !bpf_object__find_program_by_name(s->obj, m->program))
 			T_FAIL("%s: there is no program %s", name, m->program);
 	}
+	reel_bpf__destroy(s);
+}
+
+/* The recorder opens either by the names of the first. */
+TEST(both_objects_have_the_same_programs_and_maps)
+{
+	struct reel_bpf *s = reel_bpf__open();
+	struct reel_old_bpf *old = reel_old_bpf__open();
+	struct bpf_program *p, *q;
+	unsigned n = 0;
+
+	REQUIRE(s != NULL && old != NULL);
+	q = bpf_object__next_program(old->obj, NULL);
+	for (p = bpf_object__next_program(s->obj, NULL); p && q;
+	     p = bpf_object__next_program(s->obj, p)) {
+		CHECK_STR(bpf_program__name(p), bpf_program__name(q));
+		q = bpf_object__next_program(old->obj, q);
+		n++;
+	}
+	CHECK(n > 50 && !p && !q);
+	CHECK_EQ(s->skeleton->map_cnt, old->skeleton->map_cnt);
+	for (int i = 0; i < s->skeleton->map_cnt && i < old->skeleton->map_cnt; i++)
+		if (strchr(s->skeleton->maps[i].name, '.') == NULL)
+			CHECK_STR(s->skeleton->maps[i].name, old->skeleton->maps[i].name);
+	CHECK(sizeof(*s->rodata) == sizeof(*old->rodata));
+	CHECK(sizeof(*s->bss) == sizeof(*old->bss));
+	reel_old_bpf__destroy(old);
 	reel_bpf__destroy(s);
 }
