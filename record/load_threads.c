@@ -269,7 +269,8 @@ static int note_refused(struct loading *l, struct reel_err *err)
 			fputs(l->log[i], l->programs->options.verifier_log);
 		program->status = HOOK_REFUSED;
 		snprintf(program->reason, sizeof(program->reason), "%s",
-			 l->log[i] && l->log[i][0] ? log_reason(l->log[i]) : strerror(-l->error[i]));
+			 l->log[i] && l->log[i][0] ? log_reason(l->log[i]) :
+						     strerror(-l->error[i]));
 		if (!program->handler && load_hooks[program->hook].needed)
 			return reel_err_set(err, l->error[i],
 					    "the kernel refuses the program %s: %s",
