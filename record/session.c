@@ -474,6 +474,13 @@ static int go_on(struct session *s, struct session_end *ret, struct reel_err *er
 
 /* Ending */
 
+static void wait_for_helper(struct session *s)
+{
+	struct pollfd fd = { .fd = s->helper ? helper_fd(s->helper) : -1, .events = POLLIN };
+
+	(void)poll(&fd, 1, PAUSE_BUSY_MS);
+}
+
 /* Everything that was seen, then the accounts of it. */
 static int finish(struct session *s, struct reel_err *err)
 {
@@ -481,11 +488,18 @@ static int finish(struct session *s, struct reel_err *err)
 	uint64_t deadline_ns = now_boottime_ns() + HELPER_DEADLINE_NS;
 	int r = 0;
 
-	/* The calls that are still under way are the last that is asked of the kernel. */
+	/*
+	 * The calls that are still under way are the last that is asked of the kernel. A command may
+	 * end before all is told of what there was when it began, and what is judged needs that.
+	 */
 	if (!s->keyframe_open)
 		keyframes_want_calls(s->keyframes);
-	while (r == 0 && keyframes_busy(s->keyframes) && now_boottime_ns() < deadline_ns)
+	while (r == 0 && (keyframes_busy(s->keyframes) || s->keyframe_open) &&
+	       now_boottime_ns() < deadline_ns) {
 		r = round_once(s, &round, err);
+		if (r == 0 && !keyframes_busy(s->keyframes) && s->keyframe_open)
+			wait_for_helper(s);
+	}
 	programs_detach(s->programs);
 	for (int i = 0; r == 0 && round.records && i < DRAIN_ROUNDS_MAX; i++)
 		r = round_once(s, &round, err);
