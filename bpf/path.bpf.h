@@ -145,8 +145,12 @@ static __always_inline void name_put(void *to, __u64 name, __u32 length)
 			bpf_rdonly_cast((void *)name,
 					bpf_core_type_id_kernel(union shortname_store));
 
-		for (int k = 0; k < 5; k++)
+		/* Most names are short. */
+		for (int k = 0; k < 2; k++)
 			((__u64 *)to)[k] = from->words[k];
+		if (length > 16)
+			for (int k = 2; k < 5; k++)
+				((__u64 *)to)[k] = from->words[k];
 		return;
 	}
 	bpf_probe_read_kernel(to, length & 255, (void *)name);
