@@ -389,14 +389,11 @@ trust: deps ## run the tests that count, write tests/TRUST.md
 lint: $(O)/reel $(O)/reel-record $(rooms:%=$(O)/libreel-%.a) ## formatting, dependency direction, manual pages
 	$(Q)$(PYTHON) tests/lint
 
-fuzz: $(fuzz:%=fuzz-%) ## run each fuzzer for FUZZ_SECONDS (600)
+fuzz: fuzzers ## run each fuzzer for FUZZ_SECONDS (600) of CPU time
+	$(Q)REEL_TRIES=$(CURDIR)/$(O)/tries.jsonl $(PYTHON) tests/fuzz/long.py $(FUZZ_SECONDS) $(fuzz)
 
 fuzz-%: $(O)/fuzz/%
-	$(call msg,FUZZ,$* for $(FUZZ_SECONDS) s)
-	$(Q)mkdir -p $(O)/fuzz/corpus/$* tests/fuzz/corpus/$*
-	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
-		-artifact_prefix=$(O)/fuzz/$*- -print_final_stats=1 -verbosity=0 \
-		$(O)/fuzz/corpus/$* tests/fuzz/corpus/$*
+	$(Q)REEL_TRIES=$(CURDIR)/$(O)/tries.jsonl $(PYTHON) tests/fuzz/long.py $(FUZZ_SECONDS) $*
 
 # What it found is added to the corpus in the tree, which then has one input for each edge.
 fuzz-merge-%: $(O)/fuzz/%
