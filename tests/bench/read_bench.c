@@ -16,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "format/walk.h"
 
@@ -103,6 +105,22 @@ static struct result scan_1(const struct reel_reader *r)
 static struct result scan_2(const struct reel_reader *r)
 {
 	return scan_blocks(r, 2);
+}
+
+static struct result scan_apart(const struct reel_reader *r)
+{
+	pid_t other = fork();
+	struct result result;
+
+	if (other < 0)
+		exit(1);
+	result = scan_blocks(r, 1);
+	if (other == 0)
+		_exit(0);
+	if (waitpid(other, NULL, 0) != other)
+		exit(1);
+	result.events *= 2;
+	return result;
 }
 
 static struct result walk(const struct reel_reader *r, const struct reel_filter *f)
@@ -246,6 +264,7 @@ int main(int argc, char **argv)
 	       now(CLOCK_MONOTONIC) - start);
 	measure("blocks-1", scan_1, r, n_runs);
 	measure("blocks-2", scan_2, r, n_runs);
+	measure("apart", scan_apart, r, n_runs);
 	measure("ordered", ordered, r, n_runs);
 	measure("no-match", no_match, r, n_runs);
 	measure("minute", minute, r, n_runs);
