@@ -22,16 +22,20 @@ static __always_inline bool task_is_ours(struct task_struct *task)
 			     tgid) == helper);
 }
 
-/* SCOPE_UNKNOWN only where there is a scope. */
+/* SCOPE_UNKNOWN only where there is a scope. Most of a busy machine is out of it: that comes first. */
 static __always_inline __u32 task_scope(struct task_struct *task)
 {
-	struct task_note *note;
+	struct task_note *note = NULL;
 
+	if (config.scope) {
+		note = bpf_task_storage_get(&notes, task, NULL, 0);
+		if (note && note->scope == SCOPE_OUT)
+			return SCOPE_OUT;
+	}
 	if (task_is_ours(task))
 		return SCOPE_OUT;
 	if (!config.scope)
 		return SCOPE_IN;
-	note = bpf_task_storage_get(&notes, task, NULL, 0);
 	return note ? note->scope : SCOPE_UNKNOWN;
 }
 
