@@ -18,7 +18,7 @@ import results
 NAME = "growth"
 TITLE = "Growth: each main figure against size"
 
-EVENTS = [1_000_000, 3_000_000, 10_000_000, 50_000_000]
+EVENTS = [1_000_000, 3_000_000, 10_000_000, 50_000_000, 200_000_000]
 RULES = [1, 10, 100, 1000]
 RULES_EVENTS = 2_000_000
 PROCESSES = [10, 100, 1_000, 10_000, 30_000, 100_000]
@@ -99,6 +99,9 @@ ASKED = {"info", "forward", "tree", "timeline", "cut", "cut_pid", "keep", "merge
          "processes_at", "files_open_at"}
 # Longer than the rest together, and no other than a case for what grows.
 MOST = {"verify_case": 10_000_000}
+# Beyond this there is no case, and only what most people would ask of so much.
+MOST_OF_ALL = 50_000_000
+OF_MORE = {"info", "verify", "where", "replay", "path"}
 
 BY_PROCESSES = [
     Figure("p_json", "dump --json", lambda ctx, c: [ctx.reel, "dump", "--json", c.path]),
@@ -265,7 +268,8 @@ def free_bytes(path):
 
 def by_events(ctx, points, sizes):
     for n in sizes:
-        if n * (2 * CAPTURE_BYTES + CASE_BYTES) + FREE_BYTES > free_bytes(ctx.work):
+        has_case = n <= MOST_OF_ALL
+        if n * (2 * CAPTURE_BYTES + has_case * CASE_BYTES) + FREE_BYTES > free_bytes(ctx.work):
             ctx.missing(f"{n:,} events", "too little room on the disk")
             continue
         path, made = ctx.capture(n)
@@ -273,7 +277,7 @@ def by_events(ctx, points, sizes):
                    made["writer_cpu_s"], 0)
         capture = Capture(ctx, path, n)
         for figure in BY_EVENTS:
-            if n <= MOST.get(figure.key, n):
+            if n <= MOST.get(figure.key, n) and (has_case or figure.key in OF_MORE):
                 points.measure(figure, capture)
         remove("case.db")(capture)
         ctx.capture_drop(n)

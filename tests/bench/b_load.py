@@ -177,8 +177,8 @@ def flood(ctx):
         "events",
         generous=20_000,
     )
-    ctx.check("the recorder's own CPU", ns, 150, "ns an event", generous=1500)
-    ctx.check("the recorder's memory, beyond its rings", r.memory_mib, 32, "MiB", generous=64)
+    ctx.check("the recorder's own CPU", ns, 120, "ns an event", generous=1500)
+    ctx.check("the recorder's memory, beyond its rings", r.memory_mib, 24, "MiB", generous=40)
     return ctx.table(
         "A million events a second, both cores busy",
         [
