@@ -22,7 +22,7 @@ TITLE = "Reading, side by side"
 
 RUNS = 3
 ROUNDS_HERE = 12
-LARGE = 10_000_000
+LARGE = 5_000_000
 # Time between the audit events of the log that was thinned out.
 SPACING_S = 0.01
 SPACED_TIMES = 8

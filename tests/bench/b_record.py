@@ -19,10 +19,10 @@ COMPILE = "for i in 1 2 3 4 5 6; do gcc -c -O1 f.c -o f$i.o; done"
 MIX = "the mix"
 # Name, command, calls of a round and rounds if they are known, and whether a slow recorder gets fewer.
 WORK = [
-    ("getpid", "{bench}/loops getpid {n}", 1, 400_000),
-    ("open, read, close", "{bench}/loops open {n}", 3, 100_000),
-    ("fork, exec, wait", "{bench}/loops exec {n}", None, 300),
-    ("dd, single bytes", "dd if=/dev/zero of=/dev/null bs=1 count={n}", 2, 200_000),
+    ("getpid", "{bench}/loops getpid {n}", 1, 150_000),
+    ("open, read, close", "{bench}/loops open {n}", 3, 40_000),
+    ("fork, exec, wait", "{bench}/loops exec {n}", None, 100),
+    ("dd, single bytes", "dd if=/dev/zero of=/dev/null bs=1 count={n}", 2, 60_000),
     ("find", HEADERS, None, None),
     ("tar", "tar cf {work}/headers.tar -C /usr include", None, None),
     ("a compile", f"sh -c '{COMPILE}'", None, None),
@@ -202,8 +202,8 @@ def everyday(bench, kind, command, per_round, n):
         share = recorder.share if per_round else 1
         rounds = min(bench.rounds, 3 if per_round else recorder.rounds)
         # What reel adds to it is less than by how much two runs of it differ.
-        if kind == MIX and recorder.name.startswith("reel"):
-            rounds *= 4
+        if kind == MIX and recorder.name == "reel":
+            rounds *= 3
         of[recorder.name] = bench.one(recorder, text(share), calls(share), rounds)
         rows.append(of[recorder.name]["row"])
     said = text(1).replace(ctx.bench + "/", "").replace(ctx.src + "/", "").replace(ctx.work, "DIR")
