@@ -22,7 +22,7 @@ static __always_inline bool task_is_ours(struct task_struct *task)
 			     tgid) == helper);
 }
 
-/* SCOPE_UNKNOWN only where there is a scope. Most of a busy machine is out of it: that comes first. */
+/* SCOPE_UNKNOWN only where there is a scope. Most of a machine is out of it: that comes first. */
 static __always_inline __u32 task_scope(struct task_struct *task)
 {
 	struct task_note *note = NULL;

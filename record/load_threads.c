@@ -95,7 +95,7 @@ static int target_of(struct loading *l, const struct bpf_program *program)
 /* What libbpf would have loaded now: kept, and an empty program instead. */
 static int keep(struct bpf_program *program, struct bpf_prog_load_opts *options, long cookie)
 {
-	static struct bpf_insn empty[] = {
+	struct bpf_insn empty[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};

@@ -489,8 +489,8 @@ static int finish(struct session *s, struct reel_err *err)
 	int r = 0;
 
 	/*
-	 * The calls that are still under way are the last that is asked of the kernel. A command may
-	 * end before all is told of what there was when it began, and what is judged needs that.
+	 * The calls that are still under way are the last that is asked of the kernel. A command
+	 * may end before all is told of what there was when it began, which verdicts need.
 	 */
 	if (!s->keyframe_open)
 		keyframes_want_calls(s->keyframes);
