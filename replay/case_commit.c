@@ -156,6 +156,10 @@ static void close_db(struct case_writer *w)
 	}
 	sqlite3_close(w->db);
 	w->db = NULL;
+	for (int t = 0; t < CASE_N_TABLES; t++) {
+		case_rows_free(w->waiting[t]);
+		w->waiting[t] = NULL;
+	}
 }
 
 static int sync_file(const char *path, int flags)
@@ -209,8 +213,10 @@ static int put_in_place(struct case_writer *w, struct reel_err *err)
 
 int case_writer_index(struct case_writer *w, struct reel_err *err)
 {
-	if (!w->is_fresh || w->is_indexed)
-		return 0;
+	int result = case_writer_flush(w, err);
+
+	if (result < 0 || !w->is_fresh || w->is_indexed)
+		return result;
 	w->is_indexed = true;
 	return case_writer_run(w, case_put_indexes, err);
 }
