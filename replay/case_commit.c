@@ -151,15 +151,11 @@ static int check_keys(struct case_writer *w, struct reel_err *err)
 static void close_db(struct case_writer *w)
 {
 	for (int t = 0; t < CASE_N_TABLES; t++) {
-		sqlite3_finalize(w->insert[t]);
-		w->insert[t] = NULL;
-	}
-	sqlite3_close(w->db);
-	w->db = NULL;
-	for (int t = 0; t < CASE_N_TABLES; t++) {
 		case_rows_free(w->waiting[t]);
 		w->waiting[t] = NULL;
 	}
+	sqlite3_close(w->db);
+	w->db = NULL;
 }
 
 static int sync_file(const char *path, int flags)

@@ -228,7 +228,7 @@ static int prepare(struct case_writer *w, struct reel_err *err)
 	for (int i = 0; result == 0 && i < CASE_N_TABLES; i++) {
 		enum case_table_id t = (enum case_table_id)i;
 
-		if (case_rows_new(w->db, t, is_many(t), &w->waiting[t], &w->insert[t]) != SQLITE_OK)
+		if (case_rows_new(w->db, t, is_many(t), &w->waiting[t]) != SQLITE_OK)
 			return case_writer_error(w, "cannot write to its tables", err);
 		result = case_writer_count_again(w, t, err);
 		w->last_old_id[t] = w->next_id[t];
@@ -314,15 +314,12 @@ static int write_waiting(struct case_writer *w, enum case_table_id table, struct
 {
 	int result = 0;
 
-	if (!case_rows_wait(w->waiting[table]))
-		return 0;
-	if (sqlite3_step(w->insert[table]) != SQLITE_DONE) {
+	if (case_rows_write(w->waiting[table]) != SQLITE_DONE) {
 		char what[64];
 
 		snprintf(what, sizeof(what), "cannot write a row of %s", case_tables[table].name);
 		result = case_writer_error(w, what, err);
 	}
-	sqlite3_reset(w->insert[table]);
 	case_rows_clear(w->waiting[table]);
 	return result;
 }

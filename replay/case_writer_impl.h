@@ -19,7 +19,6 @@ struct case_writer {
 	int64_t next_id[CASE_N_TABLES];
 	int64_t last_old_id[CASE_N_TABLES];
 	struct case_rows *waiting[CASE_N_TABLES];
-	sqlite3_stmt *insert[CASE_N_TABLES]; /* writes those */
 };
 
 /* A question with one number as its answer; 0: it has none. */
