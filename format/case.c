@@ -211,15 +211,3 @@ void case_put_views(struct reel_out *o)
 		out_str(o, ";\n");
 	}
 }
-
-void case_put_insert(struct reel_out *o, enum case_table_id table)
-{
-	const struct case_table *t = &case_tables[table];
-
-	out_str(o, "INSERT INTO ");
-	out_str(o, t->name);
-	out_str(o, " VALUES (");
-	for (unsigned i = 0; i < t->n_columns; i++)
-		out_str(o, i ? ",?" : "?");
-	out_str(o, ")");
-}

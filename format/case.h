@@ -97,8 +97,6 @@ struct reel_out;
 void case_put_tables(struct reel_out *o);
 void case_put_indexes(struct reel_out *o);
 void case_put_views(struct reel_out *o);
-/* INSERT of a row of the table, its columns as ?1, ?2 ... in their order. */
-void case_put_insert(struct reel_out *o, enum case_table_id table);
 
 /* All of it for people, as an object a table and view, and as a page: what SCHEMA.md is made of. */
 void case_list_text(struct reel_out *o);

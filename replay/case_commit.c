@@ -151,8 +151,8 @@ static int check_keys(struct case_writer *w, struct reel_err *err)
 static void close_db(struct case_writer *w)
 {
 	for (int t = 0; t < CASE_N_TABLES; t++) {
-		sqlite3_finalize(w->insert[t]);
-		w->insert[t] = NULL;
+		case_rows_free(w->waiting[t]);
+		w->waiting[t] = NULL;
 	}
 	sqlite3_close(w->db);
 	w->db = NULL;
@@ -209,8 +209,10 @@ static int put_in_place(struct case_writer *w, struct reel_err *err)
 
 int case_writer_index(struct case_writer *w, struct reel_err *err)
 {
-	if (!w->is_fresh || w->is_indexed)
-		return 0;
+	int result = case_writer_flush(w, err);
+
+	if (result < 0 || !w->is_fresh || w->is_indexed)
+		return result;
 	w->is_indexed = true;
 	return case_writer_run(w, case_put_indexes, err);
 }

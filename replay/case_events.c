@@ -8,6 +8,7 @@
 
 #include "replay/case_event_rows.h"
 #include "replay/case_event_views.h"
+#include "replay/case_feed.h"
 
 struct job {
 	struct case_writer *w;
@@ -15,9 +16,12 @@ struct job {
 	const struct case_captures *captures;
 	struct reel_columns *columns;
 	struct event_rows *rows;
-	sqlite3_stmt *insert;
+	struct case_feed feed;
+	const struct event_batch *batch;
+	unsigned at; /* in the batch */
 	int64_t *n_events;	 /* by source */
 	bool seen[EV_MAX_TYPES]; /* types that are there */
+	struct reel_err err;	 /* of who makes the rows */
 };
 
 /* Tables --------------------------------------------------------------------------------------- */
@@ -83,77 +87,69 @@ int case_events_index(struct case_writer *w, const struct case_captures *c, stru
 		err);
 }
 
-static int prepare_insert(struct job *j, struct reel_err *err)
-{
-	char sql[256] = "INSERT INTO event VALUES (?";
-
-	for (unsigned i = 0; i < j->columns->n; i++)
-		strcat(sql, ",?");
-	strcat(sql, ")");
-	if (sqlite3_prepare_v3(case_writer_db(j->w), sql, -1, SQLITE_PREPARE_PERSISTENT, &j->insert,
-			       NULL) != SQLITE_OK)
-		return case_writer_error(j->w, "cannot write events", err);
-	return 0;
-}
-
 /* Rows ----------------------------------------------------------------------------------------- */
 
-static int bind(sqlite3_stmt *s, int n, const struct reel_value *v)
+static int next(void *context)
 {
+	struct job *j = context;
+	const struct event_batch *b = j->batch;
+	int result;
+
+	if (b && ++j->at < b->n)
+		return 1;
+	for (unsigned i = 0; b && i < b->n; i++) {
+		j->n_events[b->sources[i]]++;
+		j->seen[b->types[i]] = true;
+	}
+	result = event_rows_next(j->rows, &j->batch, &j->err);
+	j->at = 0;
+	return result;
+}
+
+static void value(void *context, int i, sqlite3_context *to)
+{
+	const struct job *j = context;
+	const struct event_batch *b = j->batch;
+	const unsigned n = j->columns->n;
+	const struct reel_value *v = b->values + (size_t)j->at * n + i;
+
+	if ((unsigned)i == n) {
+		sqlite3_result_int64(to, j->captures->ids[b->sources[j->at]]);
+		return;
+	}
 	switch (v->kind) {
 	case REEL_VALUE_INTEGER:
-		return sqlite3_bind_int64(s, n, v->integer);
+		sqlite3_result_int64(to, v->integer);
+		break;
 	case REEL_VALUE_TEXT:
-		return sqlite3_bind_text64(s, n, v->bytes, v->length, SQLITE_STATIC, SQLITE_UTF8);
+		sqlite3_result_text64(to, v->bytes, v->length, SQLITE_STATIC, SQLITE_UTF8);
+		break;
 	case REEL_VALUE_BLOB:
-		return sqlite3_bind_blob64(s, n, v->bytes, v->length, SQLITE_STATIC);
+		sqlite3_result_blob64(to, v->bytes, v->length, SQLITE_STATIC);
+		break;
 	case REEL_VALUE_NULL:
 		break;
 	}
-	return sqlite3_bind_null(s, n);
 }
 
-static int put_row(struct job *j, const struct reel_value *values, unsigned source,
-		   struct reel_err *err)
+/* One statement for all of them. */
+static int put_events(struct job *j, struct reel_err *err)
 {
-	const unsigned n = j->columns->n;
-	int code = SQLITE_OK;
-
-	for (unsigned i = 0; code == SQLITE_OK && i < n; i++)
-		code = bind(j->insert, (int)i + 1, &values[i]);
-	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(j->insert, (int)n + 1, j->captures->ids[source]);
-	if (code == SQLITE_OK)
-		code = sqlite3_step(j->insert);
-	if (code != SQLITE_DONE) {
-		int result = case_writer_error(j->w, "cannot write an event", err);
-
-		sqlite3_reset(j->insert);
-		return result;
-	}
-	sqlite3_reset(j->insert);
-	return 0;
-}
-
-static int put_events(struct job *j, const volatile int *stop, struct reel_err *err)
-{
-	const struct event_batch *b = NULL;
+	sqlite3 *db = case_writer_db(j->w);
 	int result =
 		event_rows_new(j->reader, j->captures->wants_events, j->columns, &j->rows, err);
 
 	if (result < 0)
 		return result;
-	while ((result = event_rows_next(j->rows, &b, err)) > 0) {
-		for (unsigned i = 0; i < b->n; i++) {
-			result = put_row(j, b->values + (size_t)i * j->columns->n, b->sources[i],
-					 err);
-			if (result < 0)
-				return result;
-			j->n_events[b->sources[i]]++;
-			j->seen[b->types[i]] = true;
-		}
-		if (*stop)
-			return reel_err_set(err, -EINTR, "interrupted");
+	j->feed = (struct case_feed){ "event", j->columns->n + 1, j, next, next, value, NULL };
+	if (case_feed_begin(db, &j->feed) != SQLITE_OK)
+		result = case_writer_error(j->w, "cannot write events", err);
+	else if (sqlite3_step(j->feed.insert) != SQLITE_DONE)
+		result = case_writer_error(j->w, "cannot write an event", err);
+	case_feed_end(db, &j->feed);
+	if (j->err.code) {
+		*err = j->err;
+		return j->err.code;
 	}
 	return result;
 }
@@ -183,23 +179,21 @@ static bool wants_any(const struct case_captures *c)
 	return false;
 }
 
-static int write_all(struct job *j, const volatile int *stop, struct reel_err *err)
+static int write_all(struct job *j, struct reel_err *err)
 {
 	int result = reel_columns_new(NULL, &j->columns, err);
 
 	if (result == 0 && !has_table(j->w))
 		result = make_table(j, err);
 	if (result == 0)
-		result = prepare_insert(j, err);
-	if (result == 0)
-		result = put_events(j, stop, err);
+		result = put_events(j, err);
 	if (result == 0)
 		result = case_event_views(j->w, j->seen, err);
 	return result < 0 ? result : note_counts(j, err);
 }
 
 int case_events_write(struct case_writer *w, const struct reel_reader *r, struct case_captures *c,
-		      const volatile int *stop, struct reel_err *err)
+		      struct reel_err *err)
 {
 	struct job j = { .w = w, .reader = r, .captures = c };
 	int result = 0;
@@ -209,8 +203,7 @@ int case_events_write(struct case_writer *w, const struct reel_reader *r, struct
 	j.n_events = calloc(c->n, sizeof(*j.n_events));
 	if (!j.n_events)
 		return reel_err_set(err, -ENOMEM, "no memory for events");
-	result = write_all(&j, stop, err);
-	sqlite3_finalize(j.insert);
+	result = write_all(&j, err);
 	event_rows_free(j.rows);
 	reel_columns_free(j.columns);
 	for (unsigned i = 0; i < c->n; i++)

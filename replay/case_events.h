@@ -14,9 +14,9 @@
 /* What becomes of a capture's events when it is taken out. */
 int case_events_take_out(struct case_writer *w, int64_t capture, struct reel_err *err);
 
-/* Those of the captures that have `wants_events`. -EINTR when *STOP is set. */
+/* Those of the captures that have `wants_events`. */
 int case_events_write(struct case_writer *w, const struct reel_reader *r, struct case_captures *c,
-		      const volatile int *stop, struct reel_err *err);
+		      struct reel_err *err);
 /* When they are written. */
 int case_events_index(struct case_writer *w, const struct case_captures *c, struct reel_err *err);
 

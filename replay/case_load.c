@@ -365,6 +365,8 @@ int case_load(struct case_writer *w, const struct reel_reader *r, const int64_t 
 		c->n_users = 0;
 		result = load_one(c, r, i, &done, all, &ret[i]);
 	}
+	if (result == 0)
+		result = case_writer_flush(w, c->err);
 	if (result == -ENOMEM && !c->err->code)
 		(void)reel_err_set(c->err, -ENOMEM, "no memory to load a capture");
 	free_load(c);

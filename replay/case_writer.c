@@ -215,43 +215,24 @@ int case_writer_count_again(struct case_writer *w, enum case_table_id table, str
 	return case_writer_ask(w, sql, &w->next_id[table], err);
 }
 
-static uint64_t never_null(const struct case_table *t)
+/* What a capture is full of. */
+static bool is_many(enum case_table_id table)
 {
-	uint64_t columns = 0;
-
-	for (unsigned i = 0; i < t->n_columns && i < 64; i++) {
-		const struct case_column *c = &t->columns[i];
-
-		if (c->kind == CASE_NUM && strstr(c->constraint, "NOT NULL") &&
-		    !strstr(c->constraint, "REFERENCES"))
-			columns |= 1ull << i;
-	}
-	return columns;
+	return table >= CASE_process && table <= CASE_edge;
 }
 
 static int prepare(struct case_writer *w, struct reel_err *err)
 {
-	struct reel_out o;
-	int result = out_init_mem(&o);
+	int result = 0;
 
-	for (int t = 0; result == 0 && t < CASE_N_TABLES; t++) {
-		out_reset(&o);
-		case_put_insert(&o, (enum case_table_id)t);
-		result = out_error(&o);
-		if (result < 0)
-			break;
-		if (sqlite3_prepare_v3(w->db, o.buf, (int)o.len, SQLITE_PREPARE_PERSISTENT,
-				       &w->insert[t], NULL) != SQLITE_OK) {
-			result = case_writer_error(w, "cannot write to its tables", err);
-			break;
-		}
-		w->never_null[t] = never_null(&case_tables[t]);
-		result = case_writer_count_again(w, (enum case_table_id)t, err);
+	for (int i = 0; result == 0 && i < CASE_N_TABLES; i++) {
+		enum case_table_id t = (enum case_table_id)i;
+
+		if (case_rows_new(w->db, t, is_many(t), &w->waiting[t]) != SQLITE_OK)
+			return case_writer_error(w, "cannot write to its tables", err);
+		result = case_writer_count_again(w, t, err);
 		w->last_old_id[t] = w->next_id[t];
 	}
-	out_done(&o);
-	if (result == -ENOMEM)
-		reel_err_set(err, result, "no memory for the statements of a case");
 	return result;
 }
 
@@ -329,102 +310,65 @@ uint64_t case_writer_rows(const struct case_writer *w)
 	return w->rows;
 }
 
-static bool is_text(const uint8_t *p, size_t length)
+static int write_waiting(struct case_writer *w, enum case_table_id table, struct reel_err *err)
 {
-	const uint8_t *end = p + length;
+	int result = 0;
 
-	while (p < end) {
-		uint32_t character;
-		size_t invalid, n;
-		uint64_t eight;
+	if (case_rows_write(w->waiting[table]) != SQLITE_DONE) {
+		char what[64];
 
-		/* Eight characters of ASCII, none of them NUL. */
-		if (end - p >= 8) {
-			memcpy(&eight, p, 8);
-			if (!((eight | (eight - 0x0101010101010101)) & 0x8080808080808080)) {
-				p += 8;
-				continue;
-			}
-		}
-		if (*p < 0x80) {
-			if (!*p++)
-				return false;
-			continue;
-		}
-		n = out_utf8_next(p, (size_t)(end - p), &character, &invalid);
-		if (!n)
-			return false;
-		p += n;
+		snprintf(what, sizeof(what), "cannot write a row of %s", case_tables[table].name);
+		result = case_writer_error(w, what, err);
 	}
-	return true;
+	case_rows_clear(w->waiting[table]);
+	return result;
 }
 
-int case_bind_bytes(sqlite3_stmt *s, int n, const void *bytes, size_t length)
+int case_writer_flush(struct case_writer *w, struct reel_err *err)
 {
-	if (!bytes)
-		return sqlite3_bind_null(s, n);
-	if (is_text(bytes, length))
-		return sqlite3_bind_text64(s, n, bytes, length, SQLITE_STATIC, SQLITE_UTF8);
-	return sqlite3_bind_blob64(s, n, bytes, length, SQLITE_STATIC);
+	int result = 0;
+
+	for (int t = 0; result == 0 && t < CASE_N_TABLES; t++)
+		result = write_waiting(w, (enum case_table_id)t, err);
+	return result;
 }
 
-/* A number that nobody may leave out can be any, also the one that else stands for NULL. */
-static int bind(struct case_writer *w, enum case_table_id table, sqlite3_stmt *s, int n,
-		const struct case_column *c, const void *row)
+static void give_id(struct case_writer *w, enum case_table_id table, void *row)
 {
-	const void *at = (const char *)row + c->offset;
-	struct case_text text;
-	int64_t number;
-	double real;
+	const struct case_column *key = &case_tables[table].columns[0];
+	int64_t id;
 
-	switch ((enum case_kind)c->kind) {
-	case CASE_KEY:
-	case CASE_NUM:
-		memcpy(&number, at, sizeof(number));
-		if (number == CASE_NONE && c->kind == CASE_KEY)
-			number = case_new_id(w, table);
-		if (number == CASE_NONE && !(w->never_null[table] >> (n - 1) & 1))
-			return sqlite3_bind_null(s, n);
-		return sqlite3_bind_int64(s, n, number);
-	case CASE_REAL:
-		memcpy(&real, at, sizeof(real));
-		return sqlite3_bind_double(s, n, real);
-	case CASE_TEXT:
-		memcpy(&text, at, sizeof(text));
-		if (!text.bytes)
-			return sqlite3_bind_null(s, n);
-		return sqlite3_bind_text64(s, n, text.bytes, text.length, SQLITE_STATIC,
-					   SQLITE_UTF8);
-	case CASE_BYTES:
-		memcpy(&text, at, sizeof(text));
-		return case_bind_bytes(s, n, text.bytes, text.length);
-	}
-	return SQLITE_MISUSE;
+	if (key->kind != CASE_KEY)
+		return;
+	memcpy(&id, (char *)row + key->offset, sizeof(id));
+	if (id == CASE_NONE)
+		id = case_new_id(w, table);
+	memcpy((char *)row + key->offset, &id, sizeof(id));
 }
 
+/* What is too long to wait is written at once. */
 int case_write(struct case_writer *w, enum case_table_id table, const void *row,
 	       struct reel_err *err)
 {
-	const struct case_table *t = &case_tables[table];
-	sqlite3_stmt *s = w->insert[table];
-	int code = SQLITE_OK;
+	struct case_rows *r = w->waiting[table];
+	void *copy = is_many(table) ? case_rows_add(r, row) : NULL;
+	bool waits = copy;
+	int result = 0;
 
-	for (unsigned i = 0; code == SQLITE_OK && i < t->n_columns; i++)
-		code = bind(w, table, s, (int)i + 1, &t->columns[i], row);
-	if (code == SQLITE_OK)
-		code = sqlite3_step(s);
-	if (code != SQLITE_DONE) {
-		char what[64];
-		int result;
-
-		snprintf(what, sizeof(what), "cannot write a row of %s", t->name);
-		result = case_writer_error(w, what, err);
-		sqlite3_reset(s);
-		return result;
+	if (!copy && is_many(table)) {
+		result = write_waiting(w, table, err);
+		copy = result == 0 ? case_rows_add(r, row) : NULL;
+		waits = copy;
 	}
-	sqlite3_reset(s);
-	w->rows++;
-	return 0;
+	if (!copy && result == 0)
+		copy = case_rows_lend(r, row);
+	if (copy)
+		give_id(w, table, copy);
+	if (!waits && result == 0)
+		result = write_waiting(w, table, err);
+	if (result == 0)
+		w->rows++;
+	return result;
 }
 
 void case_boot_text(const uint8_t id[16], char ret[CASE_BOOT_TEXT])

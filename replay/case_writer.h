@@ -11,7 +11,7 @@
  * Rows are only inserted, their ids given out in memory. Foreign keys may point to rows that come
  * later; the commit checks them all. A writer belongs to one thread at a time.
  *
- * Memory: CASE_CACHE_BYTES of pages, and as much again while indexes are made.
+ * Memory: CASE_CACHE_BYTES of pages, and as much again while indexes are made; 1 MiB of rows.
  */
 #ifndef REEL_REPLAY_CASE_WRITER_H
 #define REEL_REPLAY_CASE_WRITER_H
@@ -39,10 +39,13 @@ void case_set_next_id(struct case_writer *w, enum case_table_id table, int64_t i
 
 /*
  * A row, as a struct row_TABLE. A key of CASE_NONE is given the next id. Of the kind bytes what is
- * UTF-8 without a NUL becomes TEXT, all else a BLOB.
+ * UTF-8 without a NUL becomes TEXT, all else a BLOB. Of the tables that are filled from events a
+ * copy waits until there are many: what is wrong with it shows later.
  */
 int case_write(struct case_writer *w, enum case_table_id table, const void *row,
 	       struct reel_err *err);
+/* Writes all that wait, as the commit does: for questions before it. */
+int case_writer_flush(struct case_writer *w, struct reel_err *err);
 
 /* Ids that were given out and whose rows were deleted again are free. */
 int case_writer_count_again(struct case_writer *w, enum case_table_id table, struct reel_err *err);
@@ -66,9 +69,6 @@ uint64_t case_writer_rows(const struct case_writer *w);
 int case_writer_error(struct case_writer *w, const char *what, struct reel_err *err);
 /* Statements without rows. */
 int case_writer_exec(struct case_writer *w, const char *sql, struct reel_err *err);
-
-/* Bytes as SQLite has to be told them; static until the row is written. NULL: NULL. */
-int case_bind_bytes(sqlite3_stmt *s, int n, const void *bytes, size_t length);
 
 /* The id of a boot as the kernel writes it. */
 enum { CASE_BOOT_TEXT = 37 };

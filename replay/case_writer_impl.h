@@ -4,6 +4,7 @@
 #define REEL_REPLAY_CASE_WRITER_IMPL_H
 
 #include "format/out.h"
+#include "replay/case_rows.h"
 #include "replay/case_writer.h"
 
 struct case_writer {
@@ -17,8 +18,7 @@ struct case_writer {
 	uint64_t rows;
 	int64_t next_id[CASE_N_TABLES];
 	int64_t last_old_id[CASE_N_TABLES];
-	sqlite3_stmt *insert[CASE_N_TABLES];
-	uint64_t never_null[CASE_N_TABLES]; /* bit i: column i, a number of the captures */
+	struct case_rows *waiting[CASE_N_TABLES];
 };
 
 /* A question with one number as its answer; 0: it has none. */

@@ -131,7 +131,7 @@ int replay_case_begin(struct replay *r)
 		result = load(r, c, &err);
 	began_ns[EVENTS] = now_ns();
 	if (result == 0)
-		result = case_events_write(c->writer, r->reader, &c->captures, &replay_stop, &err);
+		result = case_events_write(c->writer, r->reader, &c->captures, &err);
 	began_ns[INDEXES] = now_ns();
 	if (result == 0)
 		result = case_events_index(c->writer, &c->captures, &err);

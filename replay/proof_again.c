@@ -159,7 +159,7 @@ static int load_captures(struct prover *x, struct reel_err *err)
 		if (x->captures[i].is_same)
 			r = load_capture(x, &x->captures[i], &all, err);
 	if (r == 0)
-		r = case_events_write(x->again, x->reader, &all, x->o->stop, err);
+		r = case_events_write(x->again, x->reader, &all, err);
 	case_captures_done(&all);
 	return r;
 }

@@ -171,7 +171,11 @@ static void fill(sqlite3 *db, struct input *in)
 		struct reel_out o;
 
 		MUST(out_init_mem(&o) == 0);
-		case_put_insert(&o, t);
+		out_str(&o, "INSERT INTO ");
+		out_str(&o, case_tables[t].name);
+		for (int i = 0; i < case_tables[t].n_columns; i++)
+			out_str(&o, i ? ",?" : " VALUES (?");
+		out_str(&o, ")");
 		out_char(&o, '\0');
 		MUST(sqlite3_prepare_v2(db, o.buf, -1, &s, NULL) == SQLITE_OK);
 		for (int i = 1; i <= case_tables[t].n_columns; i++)

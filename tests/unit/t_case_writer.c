@@ -53,6 +53,18 @@ static void put_user(struct case_writer *w, int64_t capture, const void *name, s
 	CHECK_EQ(case_write(w, CASE_user, &u, &err), 0);
 }
 
+static int put_file(struct case_writer *w, const void *path, size_t length, struct reel_err *err)
+{
+	struct row_file f;
+
+	case_clear(CASE_file, &f);
+	f.capture = 1;
+	f.path = (struct case_text){ path, length };
+	f.kind = text("file");
+	f.writers = f.readers = f.executions = 0;
+	return case_write(w, CASE_file, &f, err);
+}
+
 static void committed(struct case_writer *w)
 {
 	struct reel_err err = { 0 };
@@ -207,7 +219,6 @@ TEST(in_a_case_that_is_there_new_keys_are_checked)
 {
 	struct case_writer *w = opened("more.db");
 	struct reel_err err = { 0 };
-	struct row_file f;
 	struct row_fd d;
 
 	REQUIRE(w);
@@ -215,12 +226,7 @@ TEST(in_a_case_that_is_there_new_keys_are_checked)
 	committed(w);
 	w = opened("more.db");
 	REQUIRE(w);
-	case_clear(CASE_file, &f);
-	f.capture = 1;
-	f.path = text("/etc/passwd");
-	f.kind = text("file");
-	f.writers = f.readers = f.executions = 0;
-	CHECK_EQ(case_write(w, CASE_file, &f, &err), 0);
+	CHECK_EQ(put_file(w, "/etc/passwd", 11, &err), 0);
 	case_clear(CASE_fd, &d);
 	d.process = 4711;
 	d.fd = 3;
@@ -245,6 +251,66 @@ TEST(a_row_that_breaks_a_constraint_is_an_error)
 	CHECK_EQ(case_write(w, CASE_capture, &c, &err), -EINVAL);
 	CHECK(strstr(err.msg, "twice.db: cannot write a row of capture: NOT NULL"));
 	case_writer_free(w);
+}
+
+/* Short, empty, unknown, and some that are longer than all that may wait. */
+TEST(rows_that_wait_are_written_as_they_came)
+{
+	enum { N = 500, LONG = 100000 };
+	struct case_writer *w = opened("many.db");
+	char *name = malloc(LONG);
+	struct reel_err err = { 0 };
+
+	REQUIRE(w && name);
+	put_capture(w, "one");
+	for (unsigned i = 1; i <= N; i++) {
+		size_t length = i % 100 == 0 ? LONG : i * 7 % 1000;
+
+		memset(name, 'a' + (int)(i % 26), LONG);
+		CHECK_EQ(put_file(w, name, length, &err), 0);
+	}
+	memset(name, 'z', LONG);
+	CHECK_EQ(case_writer_rows(w), N + 1);
+	CHECK_EQ(case_writer_flush(w, &err), 0);
+	committed(w);
+	CHECK_STR(answer("many.db",
+			 "SELECT count(*) || ' ' || max(id) || ' ' || "
+			 "sum(length(path) = iif(id % 100, id * 7 % 1000, 100000)) || ' ' || "
+			 "sum(trim(path, char(97 + id % 26)) = '') FROM file"),
+		  "500 500 500 500");
+	free(name);
+	unlink("many.db");
+}
+
+TEST(a_row_that_waits_and_cannot_be_written_is_an_error)
+{
+	struct case_writer *w = opened("late.db");
+	struct reel_err err = { 0 };
+
+	REQUIRE(w);
+	put_capture(w, "one");
+	CHECK_EQ(put_file(w, NULL, 0, &err), 0);
+	CHECK_EQ(case_writer_flush(w, &err), -EINVAL);
+	CHECK(strstr(err.msg, "late.db: cannot write a row of file: NOT NULL"));
+	case_writer_free(w);
+	CHECK(access("late.db", F_OK) < 0);
+}
+
+/* By a name of ours, or by rows that its triggers would have looked at. */
+TEST(a_case_that_was_there_cannot_reach_what_waits)
+{
+	struct case_writer *w = opened("theirs.db");
+
+	REQUIRE(w);
+	put_capture(w, "one");
+	committed(w);
+	execute("theirs.db", "CREATE TABLE rows_of_file (a)");
+	refused("theirs.db", -EINVAL, "'rows_of_file' is not a function");
+	execute("theirs.db",
+		"DROP TABLE rows_of_file; CREATE TRIGGER t AFTER INSERT ON file BEGIN "
+		"DELETE FROM gap WHERE id IN (SELECT 1 FROM rows_of_file LIMIT 1); END");
+	refused("theirs.db", -EINVAL, "unsafe use of virtual table");
+	unlink("theirs.db");
 }
 
 TEST(what_is_no_case_is_refused)
