@@ -208,6 +208,7 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 		e->o.explain->boot = e->n_boots - 1;
 	e->gaps_passed = 0;
 	e->now_ns = 0;
+	e->has_lost = false;
 	findings_begin_boot(e->findings);
 	choose_time(e, boot);
 	o = engine_sequence_options(e, b->blind);
@@ -468,7 +469,7 @@ static int find_asked(struct engine *e, const struct reel_reader *r, const uint3
 	return 0;
 }
 
-/* 1: it has to be done again, with names. */
+/* 1: it has to be done again, with names, or looking at all. */
 static int run_blocks(struct engine *e, const struct reel_reader *r, const uint32_t *list,
 		      uint32_t n, uint64_t done_before, struct reel_err *err)
 {
@@ -515,6 +516,8 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 	}
 	pipeline_stats(p, &stats);
 	pipeline_free(p);
+	if (result == 0 && !again && engine_misled_by_who(e, &stats))
+		again = e->without_who = true;
 	if (result < 0 || again)
 		return result < 0 ? result : 1;
 	e->stats.blocks += stats.blocks;
@@ -557,7 +560,10 @@ static int run_boot(struct engine *e, const struct reel_reader *r, const struct 
 	if (result == 0)
 		result = engine_introduce(e, r, list, n, err);
 	if (result == 0)
+		result = engine_find_who(e, r, list, n, err);
+	if (result == 0)
 		result = run_blocks(e, r, list, n, *done, err);
+	engine_forget_who(e);
 	if (result > 0) {
 		free(list);
 		e->health = health;
@@ -589,6 +595,7 @@ int engine_replay(struct engine *e, const struct reel_reader *r, struct reel_err
 			for (unsigned i = 0; i < source->n_segments && !first; i++)
 				if (r->segments[source->first_segment + i].boot == boot)
 					first = &r->segments[source->first_segment + i];
+			e->without_who = false;
 			if (first && !(e->o.stop && *e->o.stop))
 				result = run_boot(e, r, boot, first, &done, err);
 		}
