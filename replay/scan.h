@@ -44,7 +44,7 @@ struct scan_bucket {
 	uint32_t n_always;
 	uint32_t *all; /* every step on this type */
 	uint32_t n_all;
-	bool *of_who; /* by step: no literal decides it, but what the process runs may; NULL: none */
+	bool *of_who; /* by step: no literal decides it, but the process may; NULL: none is so */
 };
 
 /* Shared by all threads. */
