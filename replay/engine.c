@@ -208,7 +208,6 @@ int engine_begin_boot(struct engine *e, const struct reel_boot *boot,
 		e->o.explain->boot = e->n_boots - 1;
 	e->gaps_passed = 0;
 	e->now_ns = 0;
-	e->has_lost = false;
 	findings_begin_boot(e->findings);
 	choose_time(e, boot);
 	o = engine_sequence_options(e, b->blind);
@@ -469,7 +468,7 @@ static int find_asked(struct engine *e, const struct reel_reader *r, const uint3
 	return 0;
 }
 
-/* 1: it has to be done again, with names, or looking at all. */
+/* 1: it has to be done again, with names. */
 static int run_blocks(struct engine *e, const struct reel_reader *r, const uint32_t *list,
 		      uint32_t n, uint64_t done_before, struct reel_err *err)
 {
@@ -516,8 +515,6 @@ static int run_blocks(struct engine *e, const struct reel_reader *r, const uint3
 	}
 	pipeline_stats(p, &stats);
 	pipeline_free(p);
-	if (result == 0 && !again && engine_misled_by_who(e, &stats))
-		again = e->without_who = true;
 	if (result < 0 || again)
 		return result < 0 ? result : 1;
 	e->stats.blocks += stats.blocks;
@@ -560,10 +557,7 @@ static int run_boot(struct engine *e, const struct reel_reader *r, const struct 
 	if (result == 0)
 		result = engine_introduce(e, r, list, n, err);
 	if (result == 0)
-		result = engine_find_who(e, r, list, n, err);
-	if (result == 0)
 		result = run_blocks(e, r, list, n, *done, err);
-	engine_forget_who(e);
 	if (result > 0) {
 		free(list);
 		e->health = health;
@@ -595,7 +589,6 @@ int engine_replay(struct engine *e, const struct reel_reader *r, struct reel_err
 			for (unsigned i = 0; i < source->n_segments && !first; i++)
 				if (r->segments[source->first_segment + i].boot == boot)
 					first = &r->segments[source->first_segment + i];
-			e->without_who = false;
 			if (first && !(e->o.stop && *e->o.stop))
 				result = run_boot(e, r, boot, first, &done, err);
 		}

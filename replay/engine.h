@@ -80,11 +80,8 @@ struct engine {
 	struct eval eval;
 	struct scanner scanner; /* for events that come one by one */
 	bool has_scanner, coverage_changed;
-	struct who *who;  /* what processes ran, if the scanners know it */
-	bool has_lost;	  /* the model has heard of a loss */
-	bool without_who; /* that has misled: nobody is asked for it again in this boot */
-	uint8_t names;	  /* enum engine_names: which the model hears of, of files that are whole */
-	bool is_live;	  /* events come one by one, and boots are not all there */
+	uint8_t names; /* enum engine_names: which the model hears of, of files that are whole */
+	bool is_live; /* events come one by one, and boots are not all there */
 	/* Of a walk that comes event by event: its own segments move while it reads on. One stands
 	 * for all that are like it. */
 	struct reel_segment **segments;

@@ -17,10 +17,8 @@ static bool gap_concerns_type(const struct engine_gap *g, const struct reel_type
 
 void engine_tell_gap(struct engine *e, const struct engine_gap *gap)
 {
-	if (gap->reason != BLIND_PROCESS) {
+	if (gap->reason != BLIND_PROCESS)
 		model_lost(e->model, gap->class_id, gap->to_ns);
-		e->has_lost |= model_reads_class(gap->class_id);
-	}
 	if (gap_concerns_type(gap, reel_type_by_id(EV_dns)))
 		model_dns_lost(e->model, gap->to_ns);
 }
@@ -96,10 +94,8 @@ int engine_broken(struct engine *e, const struct reel_entry *entry, struct reel_
 	/* Types of state make the model doubtful, those of events do not. */
 	gap.class_id = entry->kind == TAPE_STATE ? 0 : EV_CLASS_tape;
 	r = engine_add_gap(e, &gap, err);
-	if (r == 0 && entry->kind == TAPE_STATE) {
+	if (r == 0 && entry->kind == TAPE_STATE)
 		model_lost(e->model, 0, gap.to_ns);
-		e->has_lost = true;
-	}
 	return r;
 }
 

@@ -35,12 +35,6 @@ int engine_end_boot(struct engine *e, struct reel_err *err);
 /* Files that are asked for in these blocks; *RET NULL: too many to tell. */
 int engine_find_asked(struct engine *e, const struct reel_reader *r, const uint32_t *list,
 		      uint32_t n_blocks, struct model_asked **ret, struct reel_err *err);
-/* What processes ran, for the scanners, where that can be relied on. */
-int engine_find_who(struct engine *e, const struct reel_reader *r, const uint32_t *list,
-		    uint32_t n_blocks, struct reel_err *err);
-void engine_forget_who(struct engine *e);
-/* The model was not told what that one was: some that was dropped may matter. */
-bool engine_misled_by_who(const struct engine *e, const struct pipeline_stats *stats);
 /* LIST: blocks of the boot in the order of their first event. */
 int engine_introduce(struct engine *e, const struct reel_reader *r, const uint32_t *list,
 		     uint32_t n_blocks, struct reel_err *err);

@@ -91,37 +91,6 @@ static void find_by_row(struct scanner *s, const struct scan_probe *p, const str
 	}
 }
 
-/* Whose life it is, is looked for where a step asks; most events are of the one before. */
-static const struct who_life *life_at(struct scanner *s, uint32_t pid, uint64_t ts)
-{
-	const struct who_life *life = s->life;
-
-	if (!life || life->pid != pid || life->from_ns >= ts || life->until_ns <= ts)
-		life = who_at(s->plan->who, pid, ts);
-	if (life)
-		s->life = life;
-	return life;
-}
-
-/* Those steps that want another process. */
-static void drop_by_who(struct scanner *s, unsigned type, uint32_t pid, uint64_t ts)
-{
-	const bool *of_who = s->plan->buckets[type]->of_who;
-	const struct who_life *life = NULL;
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < s->n_found; i++) {
-		uint32_t step = s->found[i];
-
-		if (of_who[step] && !life && !(life = life_at(s, pid, ts)))
-			return;
-		if (!of_who[step] ||
-		    who_may(&s->plan->who_plan, s->plan->eval->sieves[type], step, life))
-			s->found[kept++] = step;
-	}
-	s->n_found = kept;
-}
-
 static bool ask_measured(struct scanner *s, uint32_t step, const struct reel_event *ev)
 {
 	uint64_t begin_ns = profile_begin(s->profile);
@@ -577,8 +546,6 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 		begin_event(s);
 		if (lanes[type]) {
 			probe(s, b, s->plan->buckets[type], lanes[type], i);
-			if (s->plan->who && s->plan->buckets[type]->of_who)
-				drop_by_who(s, type, u->pid[i], u->ts[i]);
 			if (!s->n_found && !is_wanted)
 				continue;
 		}

@@ -14,7 +14,6 @@
 #include "replay/eval.h"
 #include "replay/model_names.h"
 #include "replay/profile.h"
-#include "replay/who.h"
 
 /* A step that is false of an event where one of these tests holds on the string of its probe. */
 struct scan_unless {
@@ -44,7 +43,6 @@ struct scan_bucket {
 	uint32_t n_always;
 	uint32_t *all; /* every step on this type */
 	uint32_t n_all;
-	bool *of_who; /* by step: no literal decides it, but the process may; NULL: none is so */
 };
 
 /* Shared by all threads. */
@@ -58,8 +56,6 @@ struct scan_plan {
 	bool names[EV_MAX_TYPES];  /* these types matter, then */
 	bool is_slow;		   /* every step is asked of every event, for tests */
 	bool keeps_all; /* what does not hold is asked again, in order, by who wants to see it */
-	struct who_plan who_plan;
-	const struct who *who;	 /* of the boot that is looked at; NULL: nobody is known */
 	struct profile *profile; /* where scanners add what they measured; NULL: nothing is */
 };
 
@@ -122,7 +118,6 @@ struct scanner {
 	uint32_t now;
 	uint32_t *found;
 	uint32_t n_found;
-	const struct who_life *life; /* the last that was asked for; NULL */
 	struct scan_lists lists;
 	struct scan_candidate *spare; /* to put others in order */
 	uint32_t spare_room;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which literals each step cannot do without, and the tables by which they lead to it; and what
- * those that need none want of the process. */
+/* Which literals each step cannot do without, and the tables by which they lead to it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,24 +264,8 @@ static int make_probes(const struct eval_plan *p, struct scan_bucket *b, struct 
 	return 0;
 }
 
-/* Events of the state tell of processes, and are all looked at. */
-static int want_who(const struct eval_plan *p, unsigned type, uint32_t step, struct scan_bucket *b,
-		    struct who_plan *who)
-{
-	if (reel_type_by_id(type)->stream != TAPE_EVENTS ||
-	    p->sieves[type]->begin[SIEVE_OF_WHO][step] < SIEVE_FIRST)
-		return 0;
-	if (!b->of_who)
-		b->of_who = calloc(p->rules->n_steps + 1u, sizeof(*b->of_who));
-	if (!b->of_who)
-		return -ENOMEM;
-	b->of_who[step] = true;
-	who_plan_add(who, p, type, step);
-	return 0;
-}
-
 static int make_bucket(const struct eval_plan *p, unsigned type, struct scan_bucket *b,
-		       uint32_t *n_probes, struct who_plan *who)
+		       uint32_t *n_probes)
 {
 	const struct rules *rules = p->rules;
 	struct witnesses w = { 0 };
@@ -306,8 +289,6 @@ static int make_bucket(const struct eval_plan *p, unsigned type, struct scan_buc
 		keep_one_place(&w, before);
 		if (w.n == before)
 			b->always[b->n_always++] = s;
-		if (r >= 0)
-			r = want_who(p, type, s, b, who);
 	}
 	if (r >= 0)
 		r = make_probes(p, b, &w, n_probes);
@@ -319,7 +300,7 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 {
 	struct scan_plan *p = calloc(1, sizeof(*p));
 	uint8_t types[32] = { 0 };
-	int r = p ? who_plan_init(&p->who_plan, eval->rules) : -ENOMEM;
+	int r = p ? 0 : -ENOMEM;
 
 	if (p)
 		p->eval = eval;
@@ -331,9 +312,7 @@ int scan_plan_new(const struct eval_plan *eval, struct scan_plan **ret, struct r
 		if (!(types[t / 8] >> t % 8 & 1) || !reel_type_by_id(t))
 			continue;
 		p->buckets[t] = calloc(1, sizeof(*p->buckets[t]));
-		r = p->buckets[t] ?
-			    make_bucket(eval, t, p->buckets[t], &p->n_probes, &p->who_plan) :
-			    -ENOMEM;
+		r = p->buckets[t] ? make_bucket(eval, t, p->buckets[t], &p->n_probes) : -ENOMEM;
 	}
 	if (r < 0) {
 		scan_plan_free(p);
@@ -369,7 +348,6 @@ void scan_plan_forget(struct scan_plan *p)
 		free(b->probes);
 		free(b->always);
 		free(b->all);
-		free(b->of_who);
 		free(b);
 	}
 	memset(p->buckets, 0, sizeof(p->buckets));
@@ -382,7 +360,6 @@ void scan_plan_free(struct scan_plan *p)
 	if (!p)
 		return;
 	scan_plan_forget(p);
-	who_plan_done(&p->who_plan);
 	free(p->asked);
 	free(p);
 }

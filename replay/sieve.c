@@ -49,13 +49,10 @@ uint8_t sieve_way(const struct eval_plan *p, unsigned type, uint32_t leaf)
 	return SIEVE_ANY;
 }
 
-/* Of few values, which only an exec, a prctl() and what is told of the process change. */
-bool sieve_asks_who(const struct eval_plan *p, unsigned type, uint32_t leaf)
+/* What there is one value of: whether it fits. */
+static enum truth with_op(const struct rule_leaf *l, enum truth fits)
 {
-	unsigned context = p->left[type][leaf].context;
-
-	return sieve_way(p, type, leaf) == SIEVE_PROCESS_TEXT &&
-	       (context == RULE_exe || context == RULE_comm);
+	return l->op == RULE_NE || l->op == RULE_NOT_REGEX ? truth_not(fits) : fits;
 }
 
 /* The argument of that number, of which many leaves ask: it is looked for once. */
@@ -83,7 +80,7 @@ static enum truth ask_argument(struct eval *e, const struct rule_leaf *l, const 
 	}
 	if (!arg->is_there)
 		return TRUTH_NO;
-	return sieve_with_op(l, eval_fits_row(l, arg->row));
+	return with_op(l, eval_fits_row(l, arg->row));
 }
 
 /* Of the name of a call; there are few. */
@@ -96,14 +93,14 @@ static enum truth ask_call(struct eval *e, const struct rule_leaf *l, const stru
 	if (!ev->call)
 		return TRUTH_NO;
 	if (call->call == ev->call && call->role == l->role && call->row)
-		return sieve_with_op(l, eval_fits_row(l, call->row));
+		return with_op(l, eval_fits_row(l, call->row));
 	name = reel_syscall_name(EV_CALL_ABI(ev->call), EV_CALL_NUMBER(ev->call));
 	if (!name)
 		return TRUTH_NO;
 	row = match_string(e->memos[l->role], name, (uint32_t)strlen(name), (uint32_t)strlen(name));
 	if (row && !row->is_fleeting)
 		*call = (struct eval_call){ ev->call, l->role, row };
-	return sieve_with_op(l, eval_fits_row(l, row));
+	return with_op(l, eval_fits_row(l, row));
 }
 
 static enum truth ask(struct eval *e, const struct sieve_test *t, const struct reel_event *ev)
@@ -127,13 +124,13 @@ static enum truth ask(struct eval *e, const struct sieve_test *t, const struct r
 		row = e->rows->row[l->role][number];
 		if (!row)
 			break;
-		return sieve_with_op(l, eval_fits_row(l, row));
+		return with_op(l, eval_fits_row(l, row));
 	case SIEVE_ARGUMENT:
 		return ask_argument(e, l, a, ev);
 	case SIEVE_RET:
 		value.number = (uint64_t)ev->ret;
 		value.is_signed = true;
-		return sieve_with_op(l, eval_fits_number(l, &value));
+		return with_op(l, eval_fits_number(l, &value));
 	case SIEVE_CALL:
 		return ask_call(e, l, ev);
 	case SIEVE_NUMBER:
@@ -144,14 +141,14 @@ static enum truth ask(struct eval *e, const struct sieve_test *t, const struct r
 		if (!value.number && ev->flags & EV_FAULT)
 			break;
 		value.is_signed = a->kind == REEL_S32 || a->kind == REEL_S64;
-		return sieve_with_op(l, eval_fits_number(l, &value));
+		return with_op(l, eval_fits_number(l, &value));
 	case SIEVE_PROCESS_TEXT:
 		if (!eval_process_text(e, e->process, a->context, &text))
 			return TRUTH_UNKNOWN;
 		if (!text)
 			return TRUTH_NO;
-		row = eval_text_row(e, (enum rule_role)l->role, text);
-		return sieve_with_op(l, eval_fits_row(l, row));
+		return with_op(l,
+			       eval_fits_row(l, eval_text_row(e, (enum rule_role)l->role, text)));
 	}
 	return eval_leaf(e, t->leaf, ev);
 }
@@ -159,8 +156,7 @@ static enum truth ask(struct eval *e, const struct sieve_test *t, const struct r
 bool sieve_keeps(struct eval *e, uint32_t step, const struct reel_event *ev)
 {
 	const struct sieve *s = e->plan->sieves[ev->type->id];
-	enum sieve_kind kind = e->model ? SIEVE_WITH_MODEL : SIEVE_ALONE;
-	uint32_t at = s ? s->begin[kind][step] : SIEVE_KEEP, why = e->why;
+	uint32_t at = s ? s->begin[e->model != NULL][step] : SIEVE_KEEP, why = e->why;
 
 	while (at >= SIEVE_FIRST) {
 		const struct sieve_test *t = &s->tests[at - SIEVE_FIRST];

@@ -14,8 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "replay/truth.h"
-
 struct eval;
 struct eval_plan;
 struct reel_event;
@@ -23,9 +21,6 @@ struct reel_event;
 /* What comes behind a test: one of these, or a test. */
 enum { SIEVE_DROP, SIEVE_KEEP, SIEVE_FIRST };
 enum { SIEVE_TESTS_MAX = 128 }; /* of a step; what goes beyond is taken to hold */
-
-/* What is asked: what needs no model, all there is, or only what the process runs. */
-enum sieve_kind { SIEVE_ALONE, SIEVE_WITH_MODEL, SIEVE_OF_WHO, SIEVE_KINDS };
 
 struct sieve_test {
 	uint32_t leaf;
@@ -38,7 +33,7 @@ struct sieve_test {
 struct sieve {
 	struct sieve_test *tests; /* the first has the number SIEVE_FIRST */
 	uint32_t n, room;
-	uint32_t *begin[SIEVE_KINDS]; /* by step */
+	uint32_t *begin[2]; /* by step: without a model, and with one */
 };
 
 /* For the steps that want the type. NULL: no memory. */

@@ -23,7 +23,7 @@ struct maker {
 	const struct eval_plan *plan;
 	struct sieve *to;
 	unsigned type;
-	enum sieve_kind kind;
+	bool has_model;
 	uint32_t left; /* tests that there is room for */
 	struct arena memory;
 	bool failed;
@@ -82,9 +82,8 @@ static double cost_of(const struct maker *m, const struct rule_leaf *l, const st
 {
 	double cost = cost_of_value(&l->left, a) + 0.3 * l->n_values;
 
-	if (m->kind == SIEVE_WITH_MODEL &&
-	    (a->way == ACCESS_NAMED ||
-	     derive_needs_name(l->left.derived, reel_type_by_id(m->type))))
+	if (m->has_model && (a->way == ACCESS_NAMED ||
+			     derive_needs_name(l->left.derived, reel_type_by_id(m->type))))
 		cost += cost_of_name;
 
 	if (l->left.transforms[0] || l->left.shown)
@@ -130,18 +129,6 @@ static bool needs_model(const struct maker *m, const struct rule_leaf *l, const 
 	return a->way == ACCESS_NAMED && a->offset == ACCESS_NOWHERE;
 }
 
-static bool may_be_asked(const struct maker *m, uint32_t leaf)
-{
-	const struct rule_leaf *l = &m->plan->rules->leaves[leaf];
-	const struct access *a = &m->plan->left[m->type][leaf];
-
-	if (!m->left || (l->has_right && l->right.scope == RULE_OF_STEP))
-		return false;
-	if (m->kind == SIEVE_OF_WHO)
-		return sieve_asks_who(m->plan, m->type, leaf);
-	return m->kind == SIEVE_WITH_MODEL || !needs_model(m, l, a);
-}
-
 /* A call of this type has no argument of that name. */
 static bool lacks_argument(const struct maker *m, const struct rule_leaf *l)
 {
@@ -181,7 +168,8 @@ static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated
 		return new_term(m, is_negated ? &anything : &nothing);
 	if (asks_type(l, a))
 		return new_term(m, is_type(m, l) != is_negated ? &anything : &nothing);
-	if (!may_be_asked(m, leaf))
+	if ((!m->has_model && needs_model(m, l, a)) || !m->left ||
+	    (l->has_right && l->right.scope == RULE_OF_STEP))
 		return new_term(m, &anything);
 	m->left--;
 	t.cost = cost_of(m, l, a);
@@ -338,15 +326,12 @@ static void make_step(struct maker *m, uint32_t step)
 	m->left = SIEVE_TESTS_MAX;
 	t = term_of(m, m->plan->rules->steps[step].expr, false);
 	if (t)
-		m->to->begin[m->kind][step] = lay_out(m, t, SIEVE_KEEP, SIEVE_DROP);
+		m->to->begin[m->has_model][step] = lay_out(m, t, SIEVE_KEEP, SIEVE_DROP);
 }
 
 bool sieve_can_hold(const struct eval_plan *p, unsigned type, uint32_t expr)
 {
-	struct maker m = { .plan = p,
-			   .type = type,
-			   .kind = SIEVE_WITH_MODEL,
-			   .left = SIEVE_TESTS_MAX };
+	struct maker m = { .plan = p, .type = type, .has_model = true, .left = SIEVE_TESTS_MAX };
 	const struct term *t = term_of(&m, expr, false);
 	bool can = !t || t->op != TERM_DROP;
 
@@ -360,10 +345,10 @@ struct sieve *sieve_new(const struct eval_plan *p, unsigned type)
 	struct maker m = { .plan = p, .to = s, .type = type };
 
 	m.failed = !s;
-	for (unsigned kind = 0; kind < SIEVE_KINDS && !m.failed; kind++) {
-		m.kind = (enum sieve_kind)kind;
-		s->begin[kind] = calloc(p->rules->n_steps + 1u, sizeof(*s->begin[kind]));
-		m.failed = !s->begin[kind];
+	for (unsigned has = 0; has < 2 && !m.failed; has++) {
+		m.has_model = has;
+		s->begin[has] = calloc(p->rules->n_steps + 1u, sizeof(*s->begin[has]));
+		m.failed = !s->begin[has];
 		for (uint32_t i = 0; i < p->rules->n_steps && !m.failed; i++)
 			if (p->rules->steps[i].types[type / 8] >> type % 8 & 1)
 				make_step(&m, i);
@@ -381,7 +366,7 @@ void sieve_free(struct sieve *s)
 	if (!s)
 		return;
 	free(s->tests);
-	for (unsigned kind = 0; kind < SIEVE_KINDS; kind++)
-		free(s->begin[kind]);
+	free(s->begin[0]);
+	free(s->begin[1]);
 	free(s);
 }

@@ -130,8 +130,6 @@ t_is "what the rule says of itself is there" \
 	"$(jq -r 'select(.finding and .severity == "critical") | [.language, .status, .tags[]] | join(" ")' found.json)" \
 	"sigma experimental attack.command-and-control attack.t1571"
 "$REEL" replay --all --json --no-shortcuts -r "$samples" "$capture" >slow.json 2>err
-# How many events were looked at in order is what the fast paths are for.
-sed -i 's/"candidates":[0-9]*,//' found.json slow.json
 t_ok "without the fast paths, too" cmp found.json slow.json
 cat >tune.policy <<'END'
 tune "Connection to a port*" { unless port == 4444 }
