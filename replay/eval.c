@@ -295,8 +295,11 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 {
 	struct verdict all = { TRUTH_NO, TRUTH_NO };
 	struct finder finder;
+	enum truth soon;
 	struct found f;
 
+	if (l->left.scope == RULE_OF_ANCESTOR && eval_ancestors(e, l, a, ev, &soon))
+		return soon;
 	finder_begin(&finder, e, &l->left, a, ev);
 	/* A row of the matcher has looked at all arguments at once; a field is compared with
 	 * each. */

@@ -148,6 +148,17 @@ struct eval_call {
 	const struct match_row *row;
 };
 
+/* And of those above the process, by number of the leaf. */
+enum { EVAL_ABOVE_MAX = 16 };
+struct eval_above {
+	uint64_t seq, ts;
+	const struct rule_leaf *leaf; /* NULL: none */
+	const struct model_process *process;
+	uint32_t why; /* as in struct eval */
+	uint16_t cpu;
+	uint8_t answer; /* enum truth */
+};
+
 enum { EVAL_SHOWN_MAX = 64 };
 
 struct eval {
@@ -174,6 +185,7 @@ struct eval {
 	struct eval_own own[EVAL_OWN_MAX];
 	struct eval_argument arguments[EVAL_ARGUMENTS_MAX];
 	struct eval_call calls[EVAL_CALLS_MAX];
+	struct eval_above above[EVAL_ABOVE_MAX];
 	struct eval_named named[EVAL_NAMED_MAX];
 	uint8_t digits[2 * 64]; /* a short row of bytes, as digits */
 	uint8_t *line[2];	/* arguments with blanks between them; of a right side */
@@ -181,7 +193,7 @@ struct eval {
 	struct eval_derived *derived; /* EVAL_DERIVED_MAX of them, NULL until one is needed */
 	uint32_t n_derived, next_derived;
 	uint8_t derived_at[EVAL_DERIVED_MAX]; /* by hash of a key: where it probably lies */
-	struct eval_view *view; /* what the last event's descriptor is; NULL until one is asked */
+	struct eval_view *view;	  /* what the last event's descriptor is; NULL until one is asked */
 	struct eval_names *names; /* EVAL_NAMES_MAX of them, NULL until one is needed */
 	uint8_t *changed[2];	  /* what transforms made, of the left and the right side */
 	size_t changed_room[2];

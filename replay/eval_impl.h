@@ -97,6 +97,11 @@ bool transform_found(struct eval *e, const struct rule_ref *ref, bool is_right, 
 void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a,
 	      const struct reel_event *ev, struct value *ret);
 
+/* Whether a string of one of those above him fits: the same that comes of all its values one by
+ * one, sooner. False: it is not asked so. */
+bool eval_ancestors(struct eval *e, const struct rule_leaf *l, const struct access *a,
+		    const struct reel_event *ev, enum truth *ret);
+
 /* Arguments as one line: blanks between them; what ends with a NUL ends before it. False: no
  * memory. */
 bool eval_join(struct eval *e, struct reel_string *s);

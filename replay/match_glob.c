@@ -92,6 +92,25 @@ static size_t shortest(const uint8_t *at, const uint8_t *end, bool *ret_open)
 	return n;
 }
 
+/* Where what is at AT can begin at the earliest. */
+static const uint8_t *skip_to(const uint8_t *at, const uint8_t *end, const uint8_t *s,
+			      const uint8_t *s_end, bool nocase)
+{
+	const uint8_t *found;
+	uint8_t low;
+
+	if (at == end || s == s_end || *at == '*' || *at == '?' || *at == '[')
+		return s;
+	if (!nocase || match_fold(*at) < 'a' || match_fold(*at) > 'z') {
+		found = memchr(s, *at, (size_t)(s_end - s));
+		return found ? found : s_end;
+	}
+	low = match_fold(*at);
+	while (s < s_end && match_fold(*s) != low)
+		s++;
+	return s;
+}
+
 enum fit { FITS, DIFFERS, ENDS_EARLY };
 
 /*
@@ -117,7 +136,7 @@ static enum fit fit(const uint8_t *at, const uint8_t *end, const uint8_t *s, con
 			s++;
 		} else if (star) {
 			at = star;
-			s = ++star_s;
+			s = star_s = skip_to(star, end, star_s + 1, s_end, nocase);
 		} else {
 			return DIFFERS;
 		}

@@ -32,6 +32,7 @@ struct match_regex {
 	 */
 	pcre2_code *code_if_cut;
 	bool is_anchored;     /* can match at the beginning only */
+	uint32_t least;	      /* what is shorter cannot match */
 	atomic_bool is_ready; /* the machine code is made, or never will be */
 	pthread_mutex_t making;
 };
@@ -164,6 +165,15 @@ static void strip(struct part *ret)
 	*ret = p;
 }
 
+/* What parentheses take is asked for by nobody else, and costs most of what they do. */
+static bool has_no_references(const struct part *p)
+{
+	for (const uint8_t *at = p->at; at + 1 < p->end; at++)
+		if (*at == '\\' && ((at[1] >= '0' && at[1] <= '9') || at[1] == 'k'))
+			return false;
+	return is_simple(p, true);
+}
+
 static pcre2_code *compile(const struct part *p, pcre2_compile_context *context, int *ret_error,
 			   size_t *ret_offset)
 {
@@ -220,6 +230,8 @@ int match_regex_new(const uint8_t *pattern, size_t length, unsigned flags, struc
 	pcre2_set_bsr(context, PCRE2_BSR_UNICODE);
 	pcre2_set_parens_nest_limit(context, PARENTHESES_MAX);
 	strip(&part);
+	if (has_no_references(&part))
+		part.options |= PCRE2_NO_AUTO_CAPTURE;
 	re->code = compile(&part, context, &error_of_part, &offset);
 	if (!re->code) {
 		part = all;
@@ -238,6 +250,7 @@ int match_regex_new(const uint8_t *pattern, size_t length, unsigned flags, struc
 	}
 	pcre2_pattern_info(re->code, PCRE2_INFO_ALLOPTIONS, &options);
 	re->is_anchored = options & PCRE2_ANCHORED;
+	pcre2_pattern_info(re->code, PCRE2_INFO_MINLENGTH, &re->least);
 	pthread_mutex_init(&re->making, NULL);
 	*ret = re;
 	return 0;
@@ -275,6 +288,8 @@ enum truth match_regex_run(struct match_regex *re, struct match_tools *tools,
 	uint32_t steps = STEPS / (v->length + 1);
 	int found;
 
+	if (!is_cut && v->length < re->least)
+		return TRUTH_NO;
 	if (!atomic_load_explicit(&re->is_ready, memory_order_acquire))
 		make_ready(re);
 	steps = steps < STEPS_OF_ONE_LEAST ? STEPS_OF_ONE_LEAST :
