@@ -461,6 +461,7 @@ int programs_load(const struct load_options *o, struct programs **ret, struct re
 		r = choose(p, kernel, err);
 	if (r == 0)
 		r = load_programs(p, err);
+	load_sections_unregister(p);
 	if (r == 0)
 		r = make_rings(p, err);
 	if (r == 0)

@@ -66,9 +66,14 @@ struct programs {
 	const struct btf *kernel;
 };
 
-/* load_threads.c: before the skeleton is opened, after it is destroyed. */
+/*
+ * load_threads.c: libbpf has one list of how sections are loaded for all of a program. Ours are in
+ * it from before the skeleton is opened until it is loaded, and what libbpf knows of a program's
+ * section is void then: bpf_program__attach() is not for these.
+ */
 int load_sections_register(struct programs *p, struct reel_err *err);
 void load_sections_unregister(struct programs *p);
+struct bpf_link *load_attach(const struct bpf_program *program);
 int load_programs(struct programs *p, struct reel_err *err);
 
 #endif

@@ -130,28 +130,24 @@ static int keep(struct bpf_program *program, struct bpf_prog_load_opts *options,
 	return bpf_program__set_insns(program, empty, sizeof(empty) / sizeof(*empty));
 }
 
-static int attach(const struct bpf_program *program, long cookie, struct bpf_link **ret)
+struct bpf_link *load_attach(const struct bpf_program *program)
 {
 	const struct section_row *s = section_of(program);
 
-	(void)cookie;
-	*ret = NULL;
 	if (s->type == BPF_PROG_TYPE_RAW_TRACEPOINT)
-		*ret = bpf_program__attach_raw_tracepoint(program, hook_of(program));
-	else if (s->attach == BPF_TRACE_RAW_TP)
-		*ret = bpf_program__attach_trace(program);
-	else if (s->attach == BPF_TRACE_ITER)
-		*ret = bpf_program__attach_iter(program, NULL);
-	else
-		return -EOPNOTSUPP;
-	return *ret ? 0 : -errno;
+		return bpf_program__attach_raw_tracepoint(program, hook_of(program));
+	if (s->attach == BPF_TRACE_ITER)
+		return bpf_program__attach_iter(program, NULL);
+	return bpf_program__attach_trace(program);
 }
 
 int load_sections_register(struct programs *p, struct reel_err *err)
 {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, options, .cookie = (long)p,
-		    .prog_prepare_load_fn = keep, .prog_attach_fn = attach);
+		    .prog_prepare_load_fn = keep);
 
+	/* It stays: before 1.3 libbpf frees an empty list and goes on with it. */
+	(void)libbpf_register_prog_handler("reel none", BPF_PROG_TYPE_KPROBE, 0, NULL);
 	for (unsigned i = 0; i < LOAD_SECTIONS; i++) {
 		int id = libbpf_register_prog_handler(sections[i].section, sections[i].type,
 						      sections[i].attach, &options);

@@ -26,7 +26,7 @@ int programs_attach(struct programs *p, struct reel_err *err)
 			if (l->handler || l->hook != hook || l->status != HOOK_LOADED ||
 			    load_hooks[hook].kind >= UPROBE)
 				continue;
-			p->links[hook] = bpf_program__attach(l->program);
+			p->links[hook] = load_attach(l->program);
 			if (p->links[hook])
 				continue;
 			if (load_hooks[hook].needed)
@@ -112,7 +112,6 @@ void programs_free(struct programs *p)
 	if (p->counts)
 		munmap(p->counts, p->counts_bytes);
 	reel_bpf__destroy(p->skeleton);
-	load_sections_unregister(p);
 	free(p);
 }
 

@@ -212,7 +212,7 @@ def large(ctx):
     path, _ = ctx.capture(n)
     rows = rows_of(ctx, by_reel(ctx, path), "made up", path, n)
     rate = {row[0]: row[6] for row in rows}
-    for what, budget in (("reel dump --json", 2.5),
+    for what, budget in (("reel dump --json", 2),
                          ("reel dump --where, no exec of a path like it", 50),
                          ("reel query, no path like it", 20)):
         if what in rate:

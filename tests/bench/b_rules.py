@@ -403,7 +403,7 @@ def planted(ctx, capture, truth, events):
 def storms(ctx, processes, tokens):
     """What a storm of processes, and one of half matches, takes."""
     rows = []
-    for what, n, bound in (("forks", processes, 1500), ("tokens", tokens, 700)):
+    for what, n, bound in (("forks", processes, 2500), ("tokens", tokens, 1500)):
         capture, policy = os.path.join(ctx.work, what), os.path.join(ctx.work, what + ".policy")
         storm = os.path.join(ctx.bench, "storm")
         with open(policy, "wb") as f:

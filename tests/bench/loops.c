@@ -3,11 +3,13 @@
  * The plain loops that recorders are compared with:
  *
  *	loops getpid|open|exec|dd N
+ *	loops cpu PID...
  *
  * getpid  one call
  * open    open, read and close of a small file: three calls
  * exec    fork, exec of true and wait
  * dd      read of a byte from /dev/zero, write of it to /dev/null: two calls
+ * cpu     none: the CPU time of these processes in ns, with that of threads that have ended
  *
  * Says in JSON how long one round took, by the clock and in CPU time, children included.
  */
@@ -91,6 +93,22 @@ static void by_dd(unsigned long n)
 	close(to);
 }
 
+static int by_cpu(char **pids)
+{
+	long long ns = 0;
+
+	for (; *pids; pids++) {
+		struct timespec t;
+		clockid_t clock;
+
+		if (clock_getcpuclockid((pid_t)strtol(*pids, NULL, 10), &clock) == 0 &&
+		    clock_gettime(clock, &t) == 0)
+			ns += t.tv_sec * 1000000000ll + t.tv_nsec;
+	}
+	printf("%lld\n", ns);
+	return 0;
+}
+
 static const struct {
 	const char *kind;
 	void (*run)(unsigned long n);
@@ -105,6 +123,8 @@ int main(int argc, char **argv)
 {
 	unsigned long n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
 
+	if (argc > 1 && strcmp(argv[1], "cpu") == 0)
+		return by_cpu(argv + 2);
 	for (unsigned i = 0; n && i < sizeof(loops) / sizeof(*loops); i++) {
 		double wall, cpu;
 
@@ -120,6 +140,6 @@ int main(int argc, char **argv)
 		       argv[1], n, wall, cpu);
 		return 0;
 	}
-	fputs("loops getpid|open|exec|dd N\n", stderr);
+	fputs("loops getpid|open|exec|dd N\nloops cpu PID...\n", stderr);
 	return 2;
 }
