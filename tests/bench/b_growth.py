@@ -2,8 +2,7 @@
 """How each main figure grows with size: the exponent tells, and a plot shows it.
 
 The exponent is the slope of the line through the logarithms of size and CPU time, of those sizes
-whose time is not mostly that of beginning at all. 1 is linear: whatever is well above is either told
-why, in WHY, or is a fault.
+whose time is not mostly that of beginning at all. 1 is linear: whatever is well above is a fault.
 """
 
 import collections
@@ -33,11 +32,6 @@ SHOWN_S = 0.002
 LINEAR = 1.15
 # A capture takes this on disk, a case of it this, at most; that much is left free.
 CAPTURE_BYTES, CASE_BYTES, FREE_BYTES = 15, 160, 8 << 30
-
-# Explained, it may be this.
-EXPLAINED = 1.4
-IN_MEMORY = "all that are there are in memory, 1 to 2 KiB each, and many of them not in the CPU's caches"
-WHY = {key: IN_MEMORY for key in ("p_replay", "p_case", "p_tree", "p_files_open_at")}
 
 Figure = collections.namedtuple("Figure", "key what argv after", defaults=[None])
 
@@ -221,12 +215,9 @@ def table(ctx, points, title, unit, keys, notes=()):
                      max(kib for _, _, kib in points.of[key]) / 1024,
                      "-" if by_size[last][0] < LEAST_S else by_size[last][0] / last * 1e9])
         if e is not None:
-            ctx.check(f"growth of {points.what[key]} with {unit}", round(e, 2),
-                      EXPLAINED if key in WHY else LINEAR, "exponent")
-    explained = [f"{'; '.join(points.what[k] for k in keys if WHY.get(k) == why)}: {why}."
-                 for why in dict.fromkeys(WHY[k] for k in keys if k in WHY)]
+            ctx.check(f"growth of {points.what[key]} with {unit}", round(e, 2), LINEAR, "exponent")
     return ctx.table(title, ["CPU seconds", *(f"{x:,}" for x in sizes), "exponent", "memory MiB",
-                             f"ns {'an' if unit[0] in 'aeiou' else 'a'} {ONE[unit]}"], rows, notes=[*notes, *explained])
+                             f"ns {'an' if unit[0] in 'aeiou' else 'a'} {ONE[unit]}"], rows, notes=[*notes])
 
 
 def plot(ctx, have, points, name, title, unit, keys):
