@@ -4,6 +4,11 @@
 # files; also with rotation, retention, a second run, a seal, a pipe, and after kill -9.
 # timeout: 200
 # trust-checks: Who has no key reads nothing of an encrypted capture, and who has reads all of it | real recordings, searched for every word of what happened; rotation, retention, kill -9
+host=bilby-billabong
+# The name of a machine may be two letters, which any bytes have somewhere.
+if [ "$(id -u)" = 0 ] && [ "$(uname -n)" != $host ]; then
+	exec unshare --uts sh -c "printf $host >/proc/sys/kernel/hostname && exec \"\$0\"" "$0"
+fi
 . "${SRC:=$(dirname "$0")/../..}/tests/sh.inc"
 
 [ "$(id -u)" = 0 ] || t_skip_all "needs root"
@@ -26,7 +31,6 @@ KOALA_VARIABLE=dingo-value ./quokka-directory/wombat-program
 for i in 1 2 3 4 5 6 7 8 9 10; do ./quokka-directory/wombat-program "$i"; done
 X
 words='quokka|wombat|platypus|echidna|bandicoot|potoroo|numbat|dingo|kookaburra'
-host=$(uname -n)
 rec() { "$REEL" record -q --note kookaburra-note --env KOALA_VARIABLE "$@"; }
 until_ready() { # that the recorder says so in the file of that name
 	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
@@ -52,14 +56,13 @@ happened() { # NAME FILE: the whole scenario is among the events
 # Plain, to know that the test would see it.
 t_ok "a plain recording" rec -o plain.reel -- sh scenario.sh
 t_is "tells it all" "$(told plain.reel)" 1
+t_is "also the host" "$(grep -rlaF $host plain.reel | wc -l)" 1
 "$REEL" dump -q --json plain.reel >plain.json
 happened "plain" plain.json
 
 t_ok "an encrypted one" rec -o secret.reel --encrypt-to ann.pub --encrypt-to bob.pub -- sh scenario.sh
 t_is "tells nothing" "$(told secret.reel)" 0
-case $host in
-??*) t_is "not even the host" "$(grep -rlaF "$host" secret.reel | wc -l)" 0 ;;
-esac
+t_is "not even the host" "$(grep -rlaF $host secret.reel | wc -l)" 0
 t_is "and neither do the names of its files" "$(find secret.reel | grep -cE "$words|$host-0")" 0
 for who in ann bob; do
 	events $who.key secret.reel >$who.json
