@@ -69,6 +69,8 @@ def _hook(ctx):
     argv = [os.path.join(ctx.bench, "record_hook"), str(rounds), str(calls)]
     argv += ["budget"] if ctx.quick else []
     done = ctx.cost(argv)
+    if done.status < 0:
+        raise RuntimeError(f"record_hook died of signal {-done.status}")
     if done.status:
         ctx.missing(
             "record_hook", done.err.decode("utf-8", "replace").strip() or f"status {done.status}"
@@ -159,6 +161,9 @@ def run(ctx):
             "x",
             generous=generous,
         )
+    least = found["in-place"]["added_ns"]
+    ctx.check("a call that is recorded, of the least that a record takes",
+              found["recorded"]["added_ns"] / least, 1.3, "x", generous=3)
     n = len(found["base"]["rounds_ns"])
     probes = [
         _row(ctx, found, what, said, base)
