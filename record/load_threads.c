@@ -166,13 +166,18 @@ void load_sections_unregister(struct programs *p)
 		libbpf_unregister_prog_handler(p->sections[--p->n_sections]);
 }
 
+/* Under the licence that is said in bpf/reel.bpf.c, which libbpf keeps to itself. */
+static int ask_kernel(const struct bpf_program *program, const struct code *code)
+{
+	return bpf_prog_load(bpf_program__type(program), bpf_program__name(program), "Dual BSD/GPL",
+			     code->instructions, code->n, &code->options);
+}
+
 static int load_one(struct loading *l, unsigned i)
 {
 	const struct bpf_program *program = l->programs->all[i].program;
 	struct code *code = &l->code[i];
-	int fd = bpf_prog_load(bpf_program__type(program), bpf_program__name(program),
-			       "Dual BSD/GPL", code->instructions, code->n, &code->options);
-	int r = 0;
+	int fd = ask_kernel(program, code), r = 0;
 
 	if (fd < 0) {
 		r = -errno;
@@ -183,8 +188,7 @@ static int load_one(struct loading *l, unsigned i)
 		code->options.log_level = 1;
 		code->options.log_buf = l->log[i];
 		code->options.log_size = LOG_BYTES;
-		fd = bpf_prog_load(bpf_program__type(program), bpf_program__name(program),
-				   "Dual BSD/GPL", code->instructions, code->n, &code->options);
+		fd = ask_kernel(program, code);
 		if (fd < 0)
 			return r;
 	}

@@ -203,7 +203,7 @@ def exponent(points):
     return slope([(x, s) for x, s, _ in points if s >= LEAST_S])
 
 
-def table(ctx, points, title, unit, keys, notes=()):
+def table(ctx, points, title, unit, keys):
     keys = [k for k in keys if k in points.of]
     sizes = sorted({x for k in keys for x, _, _ in points.of[k]})
     rows = []
@@ -217,7 +217,7 @@ def table(ctx, points, title, unit, keys, notes=()):
         if e is not None:
             ctx.check(f"growth of {points.what[key]} with {unit}", round(e, 2), LINEAR, "exponent")
     return ctx.table(title, ["CPU seconds", *(f"{x:,}" for x in sizes), "exponent", "memory MiB",
-                             f"ns {'an' if unit[0] in 'aeiou' else 'a'} {ONE[unit]}"], rows, notes=[*notes])
+                             f"ns {'an' if unit[0] in 'aeiou' else 'a'} {ONE[unit]}"], rows)
 
 
 def plot(ctx, have, points, name, title, unit, keys):
