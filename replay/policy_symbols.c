@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/policy.h"
 #include "replay/policy_check.h"
 #include "replay/policy_files.h"
 
@@ -24,6 +25,24 @@ bool policy_add_symbol(struct policy_file *f, const struct policy_item *item, co
 	*s = (struct policy_symbol){ f->symbols, item->name, item, file };
 	f->symbols = s;
 	return true;
+}
+
+const struct policy_values *policy_find_list(const struct rules *r, const char *name,
+					     bool *ret_is_twice)
+{
+	const struct policy_item *list = NULL;
+
+	*ret_is_twice = false;
+	for (const struct policy_file *f = r->maker->files; f; f = f->older) {
+		const struct policy_symbol *s = policy_symbol(f, name);
+
+		if (!s || s->item->kind != POLICY_LIST)
+			continue;
+		/* Who includes a file has its lists too. */
+		*ret_is_twice |= list && list != s->item;
+		list = s->item;
+	}
+	return list ? &list->values : NULL;
 }
 
 static bool declare(struct policy_file *f, const struct policy_item *item)

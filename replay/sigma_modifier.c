@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "replay/policy.h"
+#include "replay/policy_ast.h"
 #include "replay/sigma_impl.h"
 
 /* OF: what it was made from; NULL: it is written so. */
@@ -243,38 +245,92 @@ static bool to_dashes(struct sigma_compile *c, const struct yaml_value *at,
 	return true;
 }
 
-/* %name% stands for values that nobody has given; \% is a percent sign. */
+enum { PLACEHOLDERS_MAX = 8 }; /* of one text */
+
+/* Where the placeholder that begins at FROM has its second percent sign; 0: it is none. */
+static uint32_t placeholder_end(const struct sigma_text *t, uint32_t from)
+{
+	uint32_t end = from + 1;
+
+	while (end < t->n && t->at[end] != '%' && t->at[end] < SIGMA_STAR)
+		end++;
+	return t->at[from] == '%' && end > from + 1 && end < t->n && t->at[end] == '%' ? end : 0;
+}
+
+/* What a placeholder stands for: the list of that name in a policy. NULL: there is none, said. */
+static const struct policy_values *placeholder_values(struct sigma_compile *c,
+						      const struct yaml_value *at,
+						      const struct sigma_text *t, uint32_t from,
+						      uint32_t end)
+{
+	const struct policy_values *values;
+	bool is_twice;
+	char name[64];
+	uint32_t n = 0;
+
+	for (uint32_t i = from + 1; i < end && n < sizeof(name) - 1; i++)
+		name[n++] = (char)t->at[i];
+	name[n] = '\0';
+	values = policy_find_list(c->rules, name, &is_twice);
+	if (!values)
+		(void)sigma_wrong(c, at,
+				  "expand: no values are given for %%%s%% (a policy's list of "
+				  "that name would give them)",
+				  name);
+	else if (is_twice)
+		(void)sigma_wrong(c, at, "expand: several policies have a list %s", name);
+	else if (!values->n)
+		(void)sigma_wrong(c, at, "expand: the list %s is empty", name);
+	for (const struct policy_value *v = values ? values->first : NULL; v && !c->is_wrong;
+	     v = v->next)
+		if (!v->bytes || v->joined || v->is_negative)
+			(void)sigma_wrong(c, at, "expand: a value of the list %s is no text", name);
+	return c->is_wrong ? NULL : values;
+}
+
+/* What stands from there on, behind what has been put together. */
+static bool expand_from(struct sigma_compile *c, const struct yaml_value *at,
+			const struct sigma_text *t, uint32_t from, struct sigma_text so_far,
+			unsigned n_placeholders, struct sigma_texts *to)
+{
+	const struct policy_values *values;
+	uint32_t end = 0;
+
+	for (; from < t->n && !end; from++) {
+		if (t->at[from] == '\\' && from + 1 < t->n && t->at[from + 1] == '%')
+			so_far.at[so_far.n++] = t->at[++from];
+		else if (!(end = placeholder_end(t, from)))
+			so_far.at[so_far.n++] = t->at[from];
+	}
+	if (!end)
+		return push(c, to, &so_far, t);
+	if (n_placeholders == PLACEHOLDERS_MAX)
+		return sigma_wrong(c, at, "expand: more than %d placeholders", PLACEHOLDERS_MAX) ==
+		       0;
+	values = placeholder_values(c, at, t, from - 1, end);
+	for (const struct policy_value *v = values ? values->first : NULL; v; v = v->next) {
+		struct sigma_text value, next;
+
+		if (!scan_text(c, v->bytes, v->length, &value) ||
+		    !new_text(c, (size_t)so_far.n + value.n + t->n - end, &next))
+			return false;
+		memcpy(next.at, so_far.at, so_far.n * sizeof(*next.at));
+		memcpy(next.at + so_far.n, value.at, value.n * sizeof(*next.at));
+		next.n = so_far.n + value.n;
+		if (!expand_from(c, at, t, end + 1, next, n_placeholders + 1, to))
+			return false;
+	}
+	return values != NULL;
+}
+
+/* %name% stands for the values of a list; \% is a percent sign. */
 static bool expand(struct sigma_compile *c, const struct yaml_value *at, const struct sigma_text *t,
 		   unsigned how, struct sigma_texts *to)
 {
-	struct sigma_text ret;
+	struct sigma_text none;
 
 	(void)how;
-	if (!new_text(c, t->n, &ret))
-		return false;
-	for (uint32_t i = 0; i < t->n; i++) {
-		uint32_t end = i + 1;
-
-		if (t->at[i] == '\\' && i + 1 < t->n && t->at[i + 1] == '%') {
-			ret.at[ret.n++] = t->at[++i];
-			continue;
-		}
-		while (t->at[i] == '%' && end < t->n && t->at[end] != '%' &&
-		       t->at[end] < SIGMA_STAR)
-			end++;
-		if (t->at[i] == '%' && end < t->n && t->at[end] == '%' && end > i + 1) {
-			char name[64];
-			uint32_t n = 0;
-
-			for (uint32_t k = i + 1; k < end && n < sizeof(name) - 1; k++)
-				name[n++] = (char)t->at[k];
-			name[n] = '\0';
-			return sigma_wrong(c, at, "expand: no values are given for %%%s%%", name) ==
-			       0;
-		}
-		ret.at[ret.n++] = t->at[i];
-	}
-	return push(c, to, &ret, t);
+	return new_text(c, t->n, &none) && expand_from(c, at, t, 0, none, 0, to);
 }
 
 /* Modifiers ------------------------------------------------------------------------------------ */

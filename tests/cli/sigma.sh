@@ -212,6 +212,41 @@ END
 	}
 	t_is "a tune on the last event of a window" "$(tuned 'path == "/bin/b"')" few
 	t_is "and on all of them" "$(tuned 'path startswith "/bin/"')" ""
+
+	cat >lists.yml <<'END'
+title: placeholders
+logsource: {product: linux, category: process_creation}
+detection: {s: {'Image|endswith|expand': '/%tools%.%kinds%'}, condition: s}
+END
+	cat >lists.tale <<'END'
+0 1 process exe=/sbin/init argv=(init)
+0 100 process ppid=1 exe=/x argv=(sh)
+1 100 exec path=/bin/nc.old
+2 100 exec path=/bin/ncat.7
+3 100 exec path=/bin/nc.new
+4 100 exec path=/bin/sh.old
+5 100 exec path=/bin/socat.old
+6 100 exec path=/opt/nc.old
+END
+	"$BENCH/tell" -o lists lists.tale || exit 1
+	printf 'nc*\n# none\nsocat\n' >tools.txt
+	cat >lists.policy <<'END'
+list tools from "tools.txt"
+list kinds (old, 7)
+list fine ("/opt/nc.old")
+tune "placeholders" { unless path in fine }
+END
+	"$REEL" replay --json -r lists.yml -r lists.policy lists >out 2>err
+	t_is "placeholders are lists of policies, and these tune" \
+		"$(jq -r 'select(.finding).evidence[].event.path' out | tr '\n' ' ')" \
+		"/bin/nc.old /bin/ncat.7 /bin/socat.old "
+	for wrong in 'list kinds ("a"|"b")' '' 'list kinds from "empty.txt"'; do
+		: >empty.txt
+		printf 'list tools ("nc")\n%s\n' "$wrong" >wrong.policy
+		t_status "a list that is not there, empty, or no texts" 2 \
+			"$REEL" rules lists.yml wrong.policy
+		t_match "says so" 'lists.yml:3:[0-9]+: error: expand: ' "$(t_out)"
+	done
 else
 	t_skip "a generated tape" "there is no $BENCH/tell"
 fi
