@@ -62,9 +62,9 @@ int falco_item_reject(struct rules *r, struct falco_item *i, const char *reason)
 
 /* Lists within lists. -EINVAL: it is too long. */
 int falco_expand_list(struct rules *r, struct falco_item *list);
-/* A condition with the lists in it; NULL: no memory, or too long: *RET_TOO_LONG. */
-const char *falco_expand(struct falco *f, struct arena *memory, const char *condition,
-			 bool *ret_too_long);
+/* A condition with the lists in it; NULL: *RET_WHY, or no memory where that is NULL. */
+const char *falco_expand(struct rules *r, struct arena *memory, const char *condition,
+			 const char **ret_why);
 /* An item as it stands in a condition: in quotes if there are blanks in it. */
 const char *falco_quote(struct arena *memory, const char *item);
 
@@ -78,6 +78,7 @@ struct falco_buffer {
 	char *bytes;
 	size_t length, room;
 	bool is_out_of_memory, is_too_long;
+	const char *wrong; /* NULL: nothing */
 };
 void falco_put(struct falco_buffer *b, const char *text, size_t length);
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "replay/falco_impl.h"
+#include "replay/policy.h"
+#include "replay/policy_ast.h"
 
 enum { LIST_ITEMS_MAX = 100000 };
 
@@ -113,28 +115,14 @@ static bool is_delimiter(char c)
 	return is_blank(c) || c == '(' || c == ')' || c == ',' || c == '=' || c == '\0';
 }
 
-static void put_expanded(struct falco *f, struct falco_buffer *b, const char *text, size_t length,
+static void put_expanded(struct rules *r, struct falco_buffer *b, const char *text, size_t length,
 			 int64_t above, unsigned depth);
 
 /* An empty list takes the comma before it with it, or else the one behind it. */
-static const char *put_list(struct falco *f, struct falco_buffer *b, const struct falco_item *list,
-			    const char *behind, unsigned depth)
+static const char *put_nothing(struct falco_buffer *b, const char *behind)
 {
 	size_t n = b->length;
 
-	for (uint32_t i = 0; i < list->n_items; i++) {
-		const char *item = falco_quote(b->memory, list->items[i]);
-
-		if (!item) {
-			b->is_out_of_memory = true;
-			return behind;
-		}
-		if (i)
-			put_text(b, ", ");
-		put_expanded(f, b, item, strlen(item), list->index, depth + 1);
-	}
-	if (list->n_items)
-		return behind;
 	while (n && is_blank(b->bytes[n - 1]))
 		n--;
 	if (n && b->bytes[n - 1] == ',') {
@@ -146,13 +134,71 @@ static const char *put_list(struct falco *f, struct falco_buffer *b, const struc
 	return *behind == ',' ? behind + 1 : behind;
 }
 
+static const char *put_list(struct rules *r, struct falco_buffer *b, const struct falco_item *list,
+			    const char *behind, unsigned depth)
+{
+	for (uint32_t i = 0; i < list->n_items; i++) {
+		const char *item = falco_quote(b->memory, list->items[i]);
+
+		if (!item) {
+			b->is_out_of_memory = true;
+			return behind;
+		}
+		if (i)
+			put_text(b, ", ");
+		put_expanded(r, b, item, strlen(item), list->index, depth + 1);
+	}
+	return list->n_items ? behind : put_nothing(b, behind);
+}
+
+/* Where a word stands among values, and no list of Falco's has that name, it may be a policy's.
+ * NULL: it is a word like others. */
+static const struct policy_values *find_policy_list(struct rules *r, struct falco_buffer *b,
+						    const char *name, size_t length)
+{
+	const struct policy_values *values = NULL;
+	const char *behind = name + length, *wrong;
+	size_t n = b->length;
+	char text[64];
+
+	while (n && is_blank(b->bytes[n - 1]))
+		n--;
+	while (is_blank(*behind))
+		behind++;
+	if (!n || !strchr("(,", b->bytes[n - 1]) || (*behind != ')' && *behind != ',') ||
+	    length >= sizeof(text))
+		return NULL;
+	memcpy(text, name, length);
+	text[length] = '\0';
+	wrong = policy_find_list(r, text, &values);
+	if (wrong)
+		b->wrong = wrong;
+	return values;
+}
+
+static const char *put_policy_list(struct falco_buffer *b, const struct policy_values *values,
+				   const char *behind)
+{
+	for (const struct policy_value *v = values->first; v; v = v->next) {
+		put_text(b, v == values->first ? "\"" : ", \"");
+		for (uint32_t i = 0; i < v->length; i++) {
+			if (v->bytes[i] == '"' || v->bytes[i] == '\\')
+				put_text(b, "\\");
+			falco_put(b, &v->bytes[i], 1);
+		}
+		put_text(b, "\"");
+	}
+	return values->n ? behind : put_nothing(b, behind);
+}
+
 /* Lists that come behind another one in the files are put into what that one gave, too. */
-static void put_expanded(struct falco *f, struct falco_buffer *b, const char *text, size_t length,
+static void put_expanded(struct rules *r, struct falco_buffer *b, const char *text, size_t length,
 			 int64_t above, unsigned depth)
 {
 	const char *end = text + length;
 
 	for (const char *at = text; at < end;) {
+		const struct policy_values *values;
 		const struct falco_item *list;
 		size_t n = 0;
 
@@ -163,25 +209,30 @@ static void put_expanded(struct falco *f, struct falco_buffer *b, const char *te
 			at++;
 			continue;
 		}
-		list = depth < 64 ? falco_item_find(f, FALCO_LIST_ITEM, at, n) : NULL;
+		list = depth < 64 ? falco_item_find(r->maker->falco, FALCO_LIST_ITEM, at, n) : NULL;
+		values = list ? NULL : find_policy_list(r, b, at, n);
+		if (values) {
+			at = put_policy_list(b, values, at + n);
+			continue;
+		}
 		if (!list || list->is_wrong || (int64_t)list->index <= above) {
 			falco_put(b, at, n);
 			at += n;
 			continue;
 		}
-		at = put_list(f, b, list, at + n, depth);
+		at = put_list(r, b, list, at + n, depth);
 	}
 }
 
-const char *falco_expand(struct falco *f, struct arena *memory, const char *condition,
-			 bool *ret_too_long)
+const char *falco_expand(struct rules *r, struct arena *memory, const char *condition,
+			 const char **ret_why)
 {
 	struct falco_buffer b = { .memory = memory };
 
 	falco_put(&b, "", 0);
-	put_expanded(f, &b, condition, strlen(condition), -1, 0);
-	*ret_too_long = b.is_too_long;
-	return b.is_out_of_memory || b.is_too_long ? NULL : b.bytes;
+	put_expanded(r, &b, condition, strlen(condition), -1, 0);
+	*ret_why = b.is_too_long ? "with its lists it is too long" : b.wrong;
+	return b.is_out_of_memory || *ret_why ? NULL : b.bytes;
 }
 
 /* Exceptions ----------------------------------------------------------------------------------- */

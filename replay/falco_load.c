@@ -29,13 +29,11 @@ static int parse_condition(struct rules *r, struct falco_item *i, struct arena *
 			   const char *condition)
 {
 	struct reel_err why = { 0 };
-	bool too_long;
-	const char *text = falco_expand(r->maker->falco, memory, condition, &too_long);
+	const char *wrong, *text = falco_expand(r, memory, condition, &wrong);
 	int status;
 
 	if (!text)
-		return too_long ? falco_item_reject(r, i, "with its lists it is too long") :
-				  -ENOMEM;
+		return wrong ? falco_item_reject(r, i, wrong) : -ENOMEM;
 	status = falco_parse(memory, text, strlen(text), &i->node, &why);
 	if (status == -ENOMEM)
 		return status;

@@ -13,10 +13,11 @@ int policy_load_text(struct rules *r, const char *name, const char *text, size_t
 /* One file, by whatever name. */
 int policy_load_file(struct rules *r, const char *path, struct reel_err *err);
 
-/* The list of that name in the policies that were loaded. NULL: there is none. */
+/* What the list of that name in the policies that were loaded has, each as a text; *RET NULL: there
+ * is none. Returns why it cannot be taken, or NULL. */
 struct policy_values;
-const struct policy_values *policy_find_list(const struct rules *r, const char *name,
-					     bool *ret_is_twice);
+const char *policy_find_list(const struct rules *r, const char *name,
+			     const struct policy_values **ret);
 
 /* A text of YAML, in the language that its top level shows. */
 int rules_load_yaml(struct rules *r, const char *path, const char *text, size_t length,

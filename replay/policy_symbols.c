@@ -27,22 +27,29 @@ bool policy_add_symbol(struct policy_file *f, const struct policy_item *item, co
 	return true;
 }
 
-const struct policy_values *policy_find_list(const struct rules *r, const char *name,
-					     bool *ret_is_twice)
+const char *policy_find_list(const struct rules *r, const char *name,
+			     const struct policy_values **ret)
 {
 	const struct policy_item *list = NULL;
 
-	*ret_is_twice = false;
+	*ret = NULL;
 	for (const struct policy_file *f = r->maker->files; f; f = f->older) {
 		const struct policy_symbol *s = policy_symbol(f, name);
 
 		if (!s || s->item->kind != POLICY_LIST)
 			continue;
 		/* Who includes a file has its lists too. */
-		*ret_is_twice |= list && list != s->item;
+		if (list && list != s->item)
+			return "several policies have a list of that name";
 		list = s->item;
 	}
-	return list ? &list->values : NULL;
+	if (!list)
+		return NULL;
+	for (const struct policy_value *v = list->values.first; v; v = v->next)
+		if (v->joined || v->is_negative || v->index != RULES_NONE)
+			return "a value of that list is no text";
+	*ret = &list->values;
+	return NULL;
 }
 
 static bool declare(struct policy_file *f, const struct policy_item *item)

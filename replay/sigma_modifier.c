@@ -264,28 +264,21 @@ static const struct policy_values *placeholder_values(struct sigma_compile *c,
 						      uint32_t end)
 {
 	const struct policy_values *values;
-	bool is_twice;
+	const char *why;
 	char name[64];
 	uint32_t n = 0;
 
 	for (uint32_t i = from + 1; i < end && n < sizeof(name) - 1; i++)
 		name[n++] = (char)t->at[i];
 	name[n] = '\0';
-	values = policy_find_list(c->rules, name, &is_twice);
-	if (!values)
-		(void)sigma_wrong(c, at,
-				  "expand: no values are given for %%%s%% (a policy's list of "
-				  "that name would give them)",
-				  name);
-	else if (is_twice)
-		(void)sigma_wrong(c, at, "expand: several policies have a list %s", name);
-	else if (!values->n)
-		(void)sigma_wrong(c, at, "expand: the list %s is empty", name);
-	for (const struct policy_value *v = values ? values->first : NULL; v && !c->is_wrong;
-	     v = v->next)
-		if (!v->bytes || v->joined || v->is_negative)
-			(void)sigma_wrong(c, at, "expand: a value of the list %s is no text", name);
-	return c->is_wrong ? NULL : values;
+	why = policy_find_list(c->rules, name, &values);
+	if (!why && values && !values->n)
+		why = "that list is empty";
+	if (!why && !values)
+		why = "a policy's list of that name would give them";
+	if (why)
+		(void)sigma_wrong(c, at, "expand: no values are given for %%%s%%: %s", name, why);
+	return why ? NULL : values;
 }
 
 /* What stands from there on, behind what has been put together. */

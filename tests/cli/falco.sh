@@ -45,6 +45,39 @@ t_status "tunes of a policy" 1 "$REEL" replay -q -r "$rules" -r quiet.policy "$s
 t_is "what is left" "$(t_out | grep -cE '^    [0-9:.]+: (Error|Critical|Warning)')" 2
 t_match "it is counted" 'Traces removed.*1 suppressed by a tune' "$(t_out)"
 
+# Lists of policies stand among values, where Falco's files have none of that name.
+cat >lists.yaml <<'END'
+- list: ours
+  items: [/usr/bin/id]
+- rule: ports
+  desc: d
+  condition: evt.type = connect and fd.sport in (strangers)
+  output: x
+  priority: info
+- rule: paths
+  desc: d
+  condition: (evt.type in (execve, execveat) and proc.exepath in (odd, ours, none))
+  output: x
+  priority: info
+END
+cat >lists.policy <<'END'
+list strangers from "strangers.txt"
+list none from "none.txt"
+list ours ("/usr/bin/rm")
+list odd from "odd.txt"
+END
+printf '/usr/bin/a "b" \\\n/usr/bin/rm\n' >odd.txt
+: >none.txt
+t_status "lists of policies" 1 "$REEL" replay --json -r lists.yaml -r lists.policy "$shell"
+t_is "what is in them" "$(t_out | jq -r 'select(.finding) | .rule + " " + .evidence[-1].event.type +
+	" " + (.evidence[-1].event.path // "")' | sort -u)" "$(printf 'paths exec /usr/bin/id\npaths exec /usr/bin/rm\nports connect ')"
+echo 'list odd (4|5)' >other.policy
+t_status "a list whose values are no texts, and one that is there twice" 2 \
+	"$REEL" rules lists.yaml lists.policy other.policy
+t_match "says so" 'several policies have a list of that name' "$(t_out)"
+t_status "without the policy it is a word" 2 "$REEL" replay -q -r lists.yaml "$shell"
+t_match "which is no port" "fd.sport: 'strangers' is no number" "$(t_err)"
+
 # A field that is not there makes every comparison false, and `not` of it true.
 cat >absent.yaml <<'END'
 - macro: some
