@@ -21,6 +21,12 @@ bool derive_give_word(struct eval *e, const char *word, struct found *ret);
 /* Name of an account. Returns whether there is one, or it is unknown. */
 bool derive_account(struct finder *f, uint64_t uid, struct eval_derived *x);
 
+/* The arguments as they lie on tape, each with a NUL (derive.c): of the event if that says them. */
+bool derive_arguments(struct finder *f, struct model_process *p, struct found *ret);
+
+/* What is made of several values (compose.c): each in its turn. */
+bool derive_composed(struct finder *f, struct found *ret);
+
 /* Fields of the event's own (derive_event.c); NAME lives as long as the evaluator. */
 bool derive_has_own(struct eval *e, const struct reel_event *ev, const char *name,
 		    struct reel_field *ret);

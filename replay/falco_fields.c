@@ -392,6 +392,10 @@ void falco_field_types(const struct falco_field *f, const struct rule_ref *ref, 
 		"upper_layer", "memfd", "inode", "dev", "path", "oldpath"
 	};
 
+	if (ref->call) {
+		memcpy(ret, ref->call->types, sizeof(ref->call->types));
+		return;
+	}
 	all_types(ret);
 	if (ref->derived == DERIVED_argument) {
 		(void)falco_arg_types(ref->own, ret);

@@ -37,31 +37,49 @@ static int add_transforms(struct falco_lowering *l, const struct falco_operand *
 		for (size_t k = 0; k < sizeof(transforms) / sizeof(*transforms); k++)
 			if (strcmp(transforms[k].name, o->transforms[i]) == 0)
 				ref->transforms[i] = transforms[k].transform;
+		if (ref->call && ref->call->is_list && ref->transforms[i] == RULE_LENGTH)
+			return reel_err_set(l->err, -EINVAL, "len(%s): of a list it is not known",
+					    o->field);
 		ref->kind = ref->transforms[i] == RULE_LENGTH ? REEL_U64 : REEL_TEXT;
 	}
 	return 0;
 }
 
-static int find_operand(struct falco_lowering *l, const struct falco_operand *o,
-			const struct falco_field **ret, struct rule_ref *ref)
+static bool is_list(const struct rule_ref *ref)
 {
-	const struct falco_field *f;
+	return ref->call && ref->call->is_list;
+}
+
+int falco_operand_ref(struct falco_lowering *l, const struct falco_operand *o,
+		      const struct falco_field **ret, struct rule_ref *ref)
+{
+	const struct falco_field *f = NULL;
 	int r;
 
-	if (o->unsupported)
-		return reel_err_set(l->err, -EINVAL,
-				    "%s() is not supported: it takes several "
-				    "values apart",
-				    o->unsupported);
-	f = falco_field_find(o->field);
-	if (!f)
-		return reel_err_set(l->err, l->skips_unknown ? -ENOENT : -EINVAL,
-				    "there is no field %s", o->field);
+	if (o->call) {
+		r = falco_call_ref(l, o, &f, ref);
+	} else {
+		f = falco_field_find(o->field);
+		if (!f)
+			return reel_err_set(l->err, l->skips_unknown ? -ENOENT : -EINVAL,
+					    "there is no field %s", o->field);
+		r = f->way == FALCO_FIELD || f->way == FALCO_UNKNOWN || f->way == FALCO_EVENT_TYPE ?
+			    falco_field_ref(f, o->field, o->argument, ref, l->err) :
+			    0;
+	}
 	*ret = f;
-	if (f->way != FALCO_FIELD && f->way != FALCO_UNKNOWN && f->way != FALCO_EVENT_TYPE)
-		return 0;
-	r = falco_field_ref(f, o->field, o->argument, ref, l->err);
-	return r < 0 ? r : add_transforms(l, o, ref);
+	if (r < 0 || (f->way != FALCO_FIELD && f->way != FALCO_UNKNOWN &&
+		      f->way != FALCO_EVENT_TYPE))
+		return r;
+	return add_transforms(l, o, ref);
+}
+
+bool falco_asks_result(const struct falco_field *f, const struct rule_ref *ref)
+{
+	if (ref->call)
+		return ref->call->asks_result;
+	return strcmp(f->name, "evt.res") == 0 || strcmp(f->name, "evt.rawres") == 0 ||
+	       strcmp(f->name, "evt.failed") == 0;
 }
 
 /* Values --------------------------------------------------------------------------------------- */
@@ -418,7 +436,7 @@ static int compare_fields(struct falco_lowering *l, const struct falco_node *t,
 			  struct rule_leaf *leaf, struct falco_cond **ret)
 {
 	const struct falco_field *f = NULL;
-	int r = find_operand(l, &t->right, &f, &leaf->right);
+	int r = falco_operand_ref(l, &t->right, &f, &leaf->right);
 
 	if (r < 0)
 		return r;
@@ -437,11 +455,13 @@ static int compare_fields(struct falco_lowering *l, const struct falco_node *t,
 	}
 	if (f->way != FALCO_FIELD && f->way != FALCO_EVENT_TYPE)
 		return wrong(l, t, "the field on the right cannot be compared with");
+	if (is_list(&leaf->left) || is_list(&leaf->right))
+		return wrong(l, t, "a list is on the left only, and is compared with values");
 	if ((leaf->left.kind >= REEL_PATH) != (leaf->right.kind >= REEL_PATH) ||
 	    (leaf->left.kind == REEL_ADDR) != (leaf->right.kind == REEL_ADDR))
 		return wrong(l, t, "the fields are of different kinds");
-	if (leaf->match_flags || t->op >= FALCO_GLOB || t->op == FALCO_BCONTAINS ||
-	    t->op == FALCO_BSTARTSWITH)
+	if (leaf->match_flags || t->op == FALCO_GLOB || t->op == FALCO_PMATCH ||
+	    t->op == FALCO_BCONTAINS || t->op == FALCO_BSTARTSWITH)
 		return wrong(l, t, "the operator takes values, not another field");
 	leaf->has_right = true;
 	return leaf_of(l, leaf, NULL, 0, ret);
@@ -471,6 +491,32 @@ static int compare_values(struct falco_lowering *l, const struct falco_node *t,
 	return leaf_of(l, leaf, values, t->n, ret);
 }
 
+/* Of a list `in` asks whether there are values, and none is another than these. */
+static int compare_list(struct falco_lowering *l, const struct falco_node *t,
+			const struct falco_field *f, struct rule_leaf *leaf,
+			struct falco_cond **ret)
+{
+	struct falco_cond *any = NULL, *none = falco_cond_new(l, FALCO_IS_NOT);
+	struct rule_leaf exists = *leaf;
+	int r;
+
+	exists.op = RULE_EXISTS;
+	r = none ? leaf_of(l, &exists, NULL, 0, &any) : falco_no_memory(l);
+	if (r < 0)
+		return r;
+	leaf->op = RULE_NE;
+	leaf->any_other = true;
+	if (!t->n) {
+		*ret = falco_cond_new(l, FALCO_IS_FALSE);
+		return *ret ? 0 : falco_no_memory(l);
+	}
+	r = compare_values(l, t, f, leaf, &none->a);
+	if (r < 0)
+		return r;
+	*ret = join(l, FALCO_IS_AND, any, none);
+	return *ret ? 0 : falco_no_memory(l);
+}
+
 static void set_types(struct falco_cond *c, const uint8_t types[32])
 {
 	if (c->kind == FALCO_IS_LEAF)
@@ -497,13 +543,17 @@ static int lower_field(struct falco_lowering *l, const struct falco_node *t,
 	leaf->match_flags = ops[t->op].flags;
 	leaf->any_other = t->op == FALCO_NE && leaf->left.scope == RULE_OF_ANCESTOR;
 	leaf->role = (uint8_t)rule_ref_role(&leaf->left);
-	r = t->has_right ? compare_fields(l, t, leaf, ret) : compare_values(l, t, f, leaf, ret);
+	if (t->has_right)
+		r = compare_fields(l, t, leaf, ret);
+	else if (t->op == FALCO_IN && is_list(&leaf->left))
+		r = compare_list(l, t, f, leaf, ret);
+	else
+		r = compare_values(l, t, f, leaf, ret);
 	if (r < 0)
 		return r;
 	falco_field_types(f, &leaf->left, types);
 	set_types(*ret, types);
-	(*ret)->is_result = strcmp(f->name, "evt.res") == 0 || strcmp(f->name, "evt.rawres") == 0 ||
-			    strcmp(f->name, "evt.failed") == 0;
+	(*ret)->is_result = falco_asks_result(f, &leaf->left);
 	return 0;
 }
 
@@ -542,7 +592,7 @@ int falco_lower_test(struct falco_lowering *l, const struct falco_node *t, struc
 {
 	struct rule_leaf leaf = { 0 };
 	const struct falco_field *f = NULL;
-	int r = find_operand(l, &t->left, &f, &leaf.left);
+	int r = falco_operand_ref(l, &t->left, &f, &leaf.left);
 
 	if (r < 0)
 		return r;

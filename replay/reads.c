@@ -65,6 +65,9 @@ static bool is_context(const struct rule_ref *ref, unsigned *ret)
 
 static bool reads_dns(const struct rule_ref *ref)
 {
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++)
+		if (ref->call->parts[i].ref && reads_dns(ref->call->parts[i].ref))
+			return true;
 	return ref->context == RULE_DERIVED && ref->derived == DERIVED_to_name;
 }
 
@@ -72,6 +75,9 @@ static void add_ref(struct reads *r, const struct rule_ref *ref)
 {
 	unsigned context;
 
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++)
+		if (ref->call->parts[i].ref)
+			add_ref(r, ref->call->parts[i].ref);
 	if (reads_dns(ref))
 		add_type(r->state, EV_dns);
 	if (!is_context(ref, &context))

@@ -235,6 +235,13 @@ class Told:
             return comm
         return [comm[0].data + (b" " + rest if len(args) > 1 else b"")]
 
+    def arguments(self):
+        """Those behind the first, or what is not known, or None."""
+        args = self.m.values(self.p, "argv")
+        if not args or UNKNOWN_VALUE in args:
+            return UNKNOWN_VALUE if args else None
+        return [a.data for a in args[1:]]
+
     def ancestors(self):
         out, p = [], self.p
         while p:
