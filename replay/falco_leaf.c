@@ -339,20 +339,36 @@ static bool has_glob(const struct falco_text *t)
 	       memchr(t->bytes, '[', t->length);
 }
 
-/* A glob of each part of a path, as a regular expression. Slashes only part, however many. */
+/* Of the part of a path that begins there. */
+static bool part_has_glob(const struct falco_text *t, uint32_t from)
+{
+	const char *slash = memchr(t->bytes + from, '/', t->length - from);
+	struct falco_text part = { t->bytes + from, t->length - from };
+
+	if (slash)
+		part.length = (uint32_t)(slash - part.bytes);
+	return part.length && has_glob(&part);
+}
+
+/* A glob of each part of a path, as a regular expression. Slashes only part, however many. Where
+ * there is a wildcard a backslash takes the meaning from what follows. */
 static bool path_regex(struct falco_lowering *l, const struct falco_text *t, struct rule_value *ret)
 {
 	static const char rest[] = "(?:/.*)?";
 	char *to = arena_alloc(l->memory, 5ul * t->length + 2 + sizeof(rest));
 	uint32_t n = 2, i = 0;
+	bool is_glob;
 
 	if (!to)
 		return false;
 	memcpy(to, "/*", 2);
 	while (i < t->length && t->bytes[i] == '/')
 		i++;
+	is_glob = part_has_glob(t, i);
 	for (; i < t->length; i++) {
 		char c = t->bytes[i];
+		bool is_taken = is_glob && c == '\\' && i + 1 < t->length &&
+				t->bytes[i + 1] != '/';
 		const char *end = c == '[' ? memchr(t->bytes + i, ']', t->length - i) : NULL;
 
 		if (c == '/') {
@@ -360,6 +376,7 @@ static bool path_regex(struct falco_lowering *l, const struct falco_text *t, str
 				i++;
 			memcpy(to + n, "/+", 2);
 			n += i + 1 < t->length ? 2 : 0;
+			is_glob = part_has_glob(t, i + 1);
 		} else if (c == '*' || c == '?') {
 			memcpy(to + n, "[^/]*", 5);
 			n += c == '*' ? 5 : 4;
@@ -372,6 +389,8 @@ static bool path_regex(struct falco_lowering *l, const struct falco_text *t, str
 			n += length;
 			i += length - 1;
 		} else {
+			if (is_taken)
+				c = t->bytes[++i];
 			if (!isalnum((unsigned char)c) && c != '_')
 				to[n++] = '\\';
 			to[n++] = c;
