@@ -27,12 +27,23 @@ unsigned derive_kind(unsigned derived)
 bool derive_reads_process(unsigned derived)
 {
 	return derived < DERIVED_EVENTS_FROM || derived == DERIVED_argument ||
-	       derived == DERIVED_to_name;
+	       derive_reads_dns(derived);
+}
+
+static bool is_name_of_end(unsigned derived)
+{
+	return derived == DERIVED_fd_server_name || derived == DERIVED_fd_remote_name;
+}
+
+bool derive_reads_dns(unsigned derived)
+{
+	return derived == DERIVED_to_name || is_name_of_end(derived);
 }
 
 bool derive_reads_names(unsigned derived)
 {
-	return derived >= DERIVED_fd_name && derived <= DERIVED_fd_name_changed;
+	return (derived >= DERIVED_fd_name && derived <= DERIVED_fd_name_changed) ||
+	       is_name_of_end(derived);
 }
 
 bool derive_needs_name(unsigned derived, const struct reel_type *t)
@@ -42,7 +53,8 @@ bool derive_needs_name(unsigned derived, const struct reel_type *t)
 	if (!derive_reads_names(derived))
 		return false;
 	if (rule_own_field(t, "family"))
-		return derived >= DERIVED_fd_connected && (t->id == EV_send || t->id == EV_recv);
+		return (derived == DERIVED_fd_connected || derived == DERIVED_fd_name_changed) &&
+		       (t->id == EV_send || t->id == EV_recv);
 	path = rule_own_field(t, "path");
 	return rule_own_field(t, "fd") && rule_own_field(t, "inode") &&
 	       (!path || path->kind & REEL_OPTIONAL);

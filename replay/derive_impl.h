@@ -44,6 +44,8 @@ bool derive_connection(struct finder *f, struct eval_derived *x);
 /* When it was, and whom it connects to by name (derive_record.c). */
 int derive_record_direct(struct finder *f, struct found *ret);
 bool derive_record_make(struct finder *f, struct eval_derived *x);
+/* The name of whom the event connects to; false: nobody asked for one. */
+bool derive_host(struct finder *f, struct found *ret);
 
 /* Values that need not be made, as they lie in the event or the model. 1: given; 0: there is none,
  * or no more of them; -1: it has to be made. */

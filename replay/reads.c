@@ -68,7 +68,7 @@ static bool reads_dns(const struct rule_ref *ref)
 	for (uint32_t i = 0; ref->call && i < ref->call->n; i++)
 		if (ref->call->parts[i].ref && reads_dns(ref->call->parts[i].ref))
 			return true;
-	return ref->context == RULE_DERIVED && ref->derived == DERIVED_to_name;
+	return ref->context == RULE_DERIVED && derive_reads_dns(ref->derived);
 }
 
 static void add_ref(struct reads *r, const struct rule_ref *ref)

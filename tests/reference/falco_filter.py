@@ -469,6 +469,8 @@ def holds(tree, told, macros):
     else:
         texts = right if isinstance(right, list) else [right]
         rights = [literal(kind, sign, t) for t in texts]
+        if not rights:      # whatever the value is
+            return NO
     if sign == "!=":
         if modifier:
             def differ(value):

@@ -47,8 +47,7 @@ class Tales:
         kinds = {"exec": 8, "open": 6, "connect": 5, "rename": 1, "unlink": 2, "fork": 1.5,
                  "exit": 0.5, "setuid": 0.7, "chmod": 1, "mknod": 0.5, "personality": 0.5,
                  "write": 1, "symlink": 0.7, "accept": 1, "syslog": 0.3}
-        if self.for_sigma:
-            kinds["dns"] = 3
+        kinds["dns"] = 3
         for _ in range(n):
             self.t += r.choice([0, 0.125, 0.25, 1, 1, 40] if self.for_sigma else [0, 0.25, 1])
             pid = r.choice(self.pids)
@@ -416,7 +415,8 @@ FALCO = {
             "proc.aname[3]": ["sh", "init"], "proc.aexepath": EXES, "proc.cwd": ["/", "/srv/", "/tmp/a/"],
             "user.name": ["foo", "root"], "fd.name": PATHS, "fd.directory": ["/tmp", "/etc", "/", "/Tmp"],
             "fd.filename": ["a", "x.sh", "A*b", ""], "fd.typechar": ["f", "4", "6", "u", "d"],
-            "fd.l4proto": ["tcp", "udp"], "evt.type": ["execve", "open", "openat", "connect", "unlink", "creat"],
+            "fd.l4proto": ["tcp", "udp"], "fd.sip.name": NAMES, "fd.rip.name": NAMES,
+            "evt.type": ["execve", "open", "openat", "connect", "unlink", "creat"],
             "evt.res": ["SUCCESS", "ENOENT", "EACCES"],
             "container.id": ["host", "c0ffee001122"], "container.image.repository": ["d.d/foo", "x"],
             "evt.arg.oldpath": PATHS, "evt.arg.target": PATHS},

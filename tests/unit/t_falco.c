@@ -119,6 +119,8 @@ TEST(fields)
 	      "not (flags & O_DIRECTORY and ret >= 0) and path startswith \"/etc/\" }");
 	STEPS(RULE("evt.type = connect and fd.snet in (\"10.0.0.0/8\")"),
 	      "connect attempted { fd.server == 10.0.0.0/8 }");
+	STEPS(RULE("evt.type = connect and fd.sip.name = a and not fd.rip.name = b"),
+	      "connect attempted { fd.server.name == \"a\" and not fd.remote.name == \"b\" }");
 	STEPS(RULE("evt.type = openat and fd.directory = /etc"),
 	      "open attempted { syscall == \"openat\" and path startswith \"/etc\" and "
 	      "fd.directory == \"/etc\" }");
@@ -355,9 +357,13 @@ TEST(what_nobody_can_tell)
 {
 	WHY("exec and proc.name=a", NULL, NULL);
 	WHY("exec and evt.num=0", "never holds", NULL);
-	WHY("exec and fd.sip.name=a", "not looked up", NULL);
-	WHY("exec and not fd.sip.name=a", "not looked up", NULL);
-	WHY("exec and (fd.sip.name=a or proc.name=b)", NULL, "not looked up");
+	WHY("exec and fd.lip.name=a", "not looked up", NULL);
+	WHY("exec and not fd.lip.name=a", "not looked up", NULL);
+	WHY("exec and (fd.lip.name=a or proc.name=b)", NULL, "not looked up");
+	WHY("exec and fd.sip.name=a", "never holds", NULL);
+	WHY("exec and not fd.sip.name=a", NULL, NULL);
+	WHY("evt.type=connect and fd.sip.name=a", NULL, NULL);
+	WHY("evt.type=accept and fd.rip.name=a", NULL, NULL);
 	WHY("exec and k8s.ns.name=a", "Kubernetes", NULL);
 	WHY("exec and not k8s.ns.name=a", NULL, NULL);
 	WHY("exec and fd.name=a", "never holds", NULL);
