@@ -56,7 +56,6 @@
 		name, FALCO_TIME, 0, 0, 0, RULE_CLOCK_##clock, REEL_TEXT, 0, 0, NULL, says \
 	}
 
-static const char names_of_addresses[] = "names of own addresses are not looked up";
 static const char no_kubernetes[] = "a capture holds nothing of Kubernetes: never there";
 
 const struct falco_field falco_fields[] = {
@@ -216,8 +215,8 @@ const struct falco_field falco_fields[] = {
 	DERIVE("fd.sip.name", EVENT, fd_server_name, TEXT,
 	       "name that whom it connects to was looked up by last, of connect"),
 	DERIVE("fd.rip.name", EVENT, fd_remote_name, TEXT, "the same"),
-	UNKNOWN("fd.cip.name", names_of_addresses),
-	UNKNOWN("fd.lip.name", names_of_addresses),
+	UNKNOWN("fd.cip.name", "names of who connects are not looked up"),
+	UNKNOWN("fd.lip.name", "names of own addresses are not looked up"),
 	UNKNOWN("fd.types", "descriptors beside that of the event are not looked at"),
 	UNKNOWN("fd.proto", "names of ports are not looked up"),
 	UNKNOWN("fd.sproto", "names of ports are not looked up"),
