@@ -216,8 +216,8 @@ static bool read_letters(struct options *o, const struct word *w)
 {
 	for (uint32_t i = 1; i < w->length; i++) {
 		char letter = (char)o->c->to->bytes[w->at + i];
-		const char *option =
-			letter && letter != ':' ? strchr(o->c->call->options, letter) : NULL;
+		const char *option = letter && letter != ':' ? strchr(o->c->call->options, letter) :
+							       NULL;
 		struct word self = { w->at + i, 1 };
 		struct word value = { w->at + i + 1, w->length - i - 1 };
 

@@ -35,9 +35,9 @@ static bool leaf_asks(const struct eval_plan *p, unsigned type, uint32_t leaf)
 
 	return p->left[type][leaf].way == ACCESS_NAMED || derive_needs_name(l->left.derived, t) ||
 	       part_asks(&l->left, t) ||
-	       (l->has_right && (p->right[type][leaf].way == ACCESS_NAMED ||
-				 derive_needs_name(l->right.derived, t) ||
-				 part_asks(&l->right, t)));
+	       (l->has_right &&
+		(p->right[type][leaf].way == ACCESS_NAMED ||
+		 derive_needs_name(l->right.derived, t) || part_asks(&l->right, t)));
 }
 
 bool eval_asks_name(const struct eval_plan *p, unsigned type, uint32_t expr)

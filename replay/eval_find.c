@@ -400,8 +400,7 @@ static bool find_next_process(struct finder *f, struct found *ret)
 
 /* Arguments ------------------------------------------------------------------------------------ */
 
-bool eval_cut_argument(const struct value *args, uint32_t at, struct found *ret,
-		       uint32_t *ret_next)
+bool eval_cut_argument(const struct value *args, uint32_t at, struct found *ret, uint32_t *ret_next)
 {
 	const uint8_t *end;
 	uint32_t n;

@@ -32,8 +32,8 @@ struct maker {
 
 static int wrong(const struct maker *m, const char *what, const char *why)
 {
-	return reel_err_set(m->l->err, -EINVAL, "%s(): %s%s%s", m->o->field, what,
-			    *what ? " " : "", why);
+	return reel_err_set(m->l->err, -EINVAL, "%s(): %s%s%s", m->o->field, what, *what ? " " : "",
+			    why);
 }
 
 static bool is_arguments(const struct falco_part *p)
@@ -118,8 +118,7 @@ static int add_field(struct maker *m, const struct falco_operand *o)
 	falco_field_types(f, ref, types);
 	for (unsigned i = 0; i < sizeof(types); i++)
 		m->to->types[i] &= types[i];
-	m->to->parts[m->to->n++] =
-		(struct rule_part){ .ref = ref, .shown = shown_as(f, ref) };
+	m->to->parts[m->to->n++] = (struct rule_part){ .ref = ref, .shown = shown_as(f, ref) };
 	return 0;
 }
 
@@ -127,8 +126,8 @@ static int add_part(struct maker *m, const struct falco_part *p)
 {
 	if (p->kind == FALCO_OPERAND)
 		return add_field(m, p->operand);
-	m->to->parts[m->to->n++] = (struct rule_part){ .bytes = p->literal.bytes,
-						       .length = p->literal.length };
+	m->to->parts[m->to->n++] =
+		(struct rule_part){ .bytes = p->literal.bytes, .length = p->literal.length };
 	return 0;
 }
 
@@ -137,9 +136,8 @@ static int add_parts(struct maker *m, const struct falco_part *parts, uint32_t n
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < n; i++)
-		r = parts[i].kind == FALCO_LIST ?
-			    add_parts(m, parts[i].items, parts[i].n_items) :
-			    add_part(m, &parts[i]);
+		r = parts[i].kind == FALCO_LIST ? add_parts(m, parts[i].items, parts[i].n_items) :
+						  add_part(m, &parts[i]);
 	return r;
 }
 

@@ -68,8 +68,8 @@ int falco_operand_ref(struct falco_lowering *l, const struct falco_operand *o,
 			    0;
 	}
 	*ret = f;
-	if (r < 0 || (f->way != FALCO_FIELD && f->way != FALCO_UNKNOWN &&
-		      f->way != FALCO_EVENT_TYPE))
+	if (r < 0 ||
+	    (f->way != FALCO_FIELD && f->way != FALCO_UNKNOWN && f->way != FALCO_EVENT_TYPE))
 		return r;
 	return add_transforms(l, o, ref);
 }
@@ -367,8 +367,7 @@ static bool path_regex(struct falco_lowering *l, const struct falco_text *t, str
 	is_glob = part_has_glob(t, i);
 	for (; i < t->length; i++) {
 		char c = t->bytes[i];
-		bool is_taken = is_glob && c == '\\' && i + 1 < t->length &&
-				t->bytes[i + 1] != '/';
+		bool is_taken = is_glob && c == '\\' && i + 1 < t->length && t->bytes[i + 1] != '/';
 		const char *end = c == '[' ? memchr(t->bytes + i, ']', t->length - i) : NULL;
 
 		if (c == '/') {

@@ -84,8 +84,8 @@ static double cost_of(const struct maker *m, const struct rule_leaf *l, const st
 
 	if (l->left.call)
 		cost *= 1 + l->left.call->n;
-	if (m->has_model && (a->way == ACCESS_NAMED ||
-			     derive_ref_needs_name(&l->left, reel_type_by_id(m->type))))
+	if (m->has_model &&
+	    (a->way == ACCESS_NAMED || derive_ref_needs_name(&l->left, reel_type_by_id(m->type))))
 		cost += cost_of_name;
 
 	if (l->left.transforms[0] || l->left.shown)

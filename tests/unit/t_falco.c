@@ -190,8 +190,7 @@ TEST(calls)
 	/* How it ended is asked for. */
 	STEPS(RULE("evt.type in (execve, execveat) and concat(evt.res, x) = y"),
 	      "exec attempted { concat(evt.res, x) == \"y\" }");
-	STEPS("- list: l\n  items: [proc.name, b]\n" HEAD RULE(
-		      "exec and join('', (l)) = x"),
+	STEPS("- list: l\n  items: [proc.name, b]\n" HEAD RULE("exec and join('', (l)) = x"),
 	      "exec { join('', (proc.name, b)) == \"x\" }");
 	WRONG("concat(proc.name) = x", "concat(): it takes at least 2 values");
 	WRONG("concat(proc.name, (a, b)) = x", "concat(): it takes no list");
@@ -207,8 +206,7 @@ TEST(calls)
 	WRONG("concat(proc.name, a) < x", "no order");
 	WRONG("concat(1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17) = x",
 	      "no more than sixteen values");
-	WRONG("concat(a,concat(a,concat(a,concat(a,concat(a,b))))) = x",
-	      "no more than four calls");
+	WRONG("concat(a,concat(a,concat(a,concat(a,concat(a,b))))) = x", "no more than four calls");
 	WRONG("join(',', proc.name) = x", "join(): its second value is a list");
 	WRONG("join((','), (proc.name)) = x", "join(): its separator is no list");
 	WRONG("join(',') = x", "join(): it takes 2 values");
