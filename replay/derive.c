@@ -521,7 +521,7 @@ static uint64_t key_of(const struct rule_ref *ref, const struct model_process *p
 	if (ref->scope == RULE_OF_ANCESTOR)
 		return key | (p ? p->serial << 32 : 0);
 	for (const char *c = ref->own; c && *c; c++)
-		key = key * 31 + ((uint64_t)(uint8_t)*c << 24);
+		key = (key ^ (uint8_t)*c) * 0x100000001b3;
 	return key;
 }
 

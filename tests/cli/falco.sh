@@ -212,9 +212,15 @@ END
 	t_is "arguments of nobody" "$(of 'evt.type = mkdir and getopt(proc.args, "n") intersects (n)')" \
 		"clean except 0"
 	made=nameless
-	echo '4 - coverage hook=--no-dns types=dns status=filter' | cat made.tale - >nameless.tale
+	cat made.tale - >nameless.tale <<'END'
+4 - coverage hook=--no-dns types=dns status=filter
+5 100 exec path=/bin/b argv=(b) env=(Aa=1,BB=2)
+END
 	"$BENCH/tell" -o nameless nameless.tale || exit 1
 	t_is "a name without DNS, in a part" "$(of 'evt.type = connect and concat(fd.sip.name, ":80") = a:80')" "not evaluable 0"
+	# Names of which a plain sum of their letters would be the same.
+	t_is "one variable and another" \
+		"$(of 'evt.type = execve and proc.env[Aa] = 1 and proc.env[BB] = 2')" "hit 1"
 	t_is "or something else" "$(of 'evt.type = connect and (fd.sip.name = a or fd.sport = 80)')" "hit 1"
 fi
 
