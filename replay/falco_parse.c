@@ -646,3 +646,16 @@ int falco_parse(struct arena *memory, const char *text, size_t length, struct fa
 		r = failed(&p, "'and', 'or' or the end");
 	return r;
 }
+
+int falco_parse_operand(struct arena *memory, const char *text, struct falco_operand *ret,
+			size_t *ret_length, struct reel_err *err)
+{
+	struct parser p = { .memory = memory, .text = text, .length = strlen(text), .err = err };
+	int r = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	if (isalpha((unsigned char)*text) && is_operand(&p))
+		r = parse_operand(&p, ret);
+	*ret_length = p.at;
+	return r;
+}

@@ -101,4 +101,9 @@ struct falco_node {
 int falco_parse(struct arena *memory, const char *text, size_t length, struct falco_node **ret,
 		struct reel_err *err);
 
+/* A transformer or a call at the beginning of a text, as outputs have them. *RET_LENGTH 0: there is
+ * none. */
+int falco_parse_operand(struct arena *memory, const char *text, struct falco_operand *ret,
+			size_t *ret_length, struct reel_err *err);
+
 #endif

@@ -303,6 +303,15 @@ TEST(later_items)
 	REJECTED(HEAD RULE("exec") "- rule: q\n  desc: d\n  output: 'a %no.field'\n"
 				   "  priority: info\n  condition: exec\n",
 		 "no field no.field");
+	REJECTED(HEAD "- rule: q\n  desc: d\n  output: '%getopt(proc.args, n)'\n"
+		      "  priority: info\n  condition: exec\n",
+		 "the output: getopt() is a list");
+	REJECTED(HEAD "- rule: q\n  desc: d\n  output: '%concat(proc.name)'\n"
+		      "  priority: info\n  condition: exec\n",
+		 "at least 2 values");
+	REJECTED(HEAD "- rule: q\n  desc: d\n  output: '%len(proc.name'\n"
+		      "  priority: info\n  condition: exec\n",
+		 "')' expected");
 }
 
 TEST(exceptions)
