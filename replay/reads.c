@@ -71,6 +71,14 @@ static bool reads_dns(const struct rule_ref *ref)
 	return ref->context == RULE_DERIVED && derive_reads_dns(ref->derived);
 }
 
+bool reads_dns_to_show(const struct rule *rule)
+{
+	for (uint32_t i = 0; rule->output && i < rule->output->n; i++)
+		if (reads_dns(&rule->output->parts[i].ref))
+			return true;
+	return false;
+}
+
 static void add_ref(struct reads *r, const struct rule_ref *ref)
 {
 	unsigned context;

@@ -588,7 +588,7 @@ class FalcoRules:
                "condition": self.condition(r.randint(0, 3)),
                "output": r.choice(["%evt.type %proc.name %proc.cmdline", "%fd.name %user.name %evt.res",
                                    "*%proc.aname[2] %container.id", "plain",
-                                   f"<%{self.call()[0]}> %tolower(proc.cmdline)%len(fd.name)"])}
+                                   "%fd.sip.name", f"<%{self.call()[0]}> %tolower(proc.cmdline)%len(fd.name)"])}
         if r.random() < 0.2:
             out["exceptions"] = [self.exception(i) for i in range(r.randint(1, 2))]
         return out
