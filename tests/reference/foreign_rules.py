@@ -540,7 +540,9 @@ class FalcoRules:
         if roll < 0.3:
             items = [r.choice([self.value(choices), self.value(choices), "words", "none", "more"])
                      for _ in range(r.randint(1, 3))]
-            return f"{left} {r.choice(['in', 'in', 'in', 'pmatch', 'intersects'])} ({', '.join(items)})"
+            # Names of calls are no paths: what pmatch says of an empty one is left open.
+            paths = "in" if field == "evt.type" else "pmatch"
+            return f"{left} {r.choice(['in', 'in', 'in', paths, 'intersects'])} ({', '.join(items)})"
         if roll < 0.36 and "aname" not in field and "aexe" not in field:
             items = ", ".join(self.value(choices) for _ in range(r.randint(1, 3)))
             return (f"{left} {r.choice(['=', 'contains', 'startswith', 'endswith'])} "
