@@ -27,12 +27,23 @@ unsigned derive_kind(unsigned derived)
 bool derive_reads_process(unsigned derived)
 {
 	return derived < DERIVED_EVENTS_FROM || derived == DERIVED_argument ||
-	       derived == DERIVED_to_name;
+	       derive_reads_dns(derived);
+}
+
+static bool is_name_of_end(unsigned derived)
+{
+	return derived == DERIVED_fd_server_name || derived == DERIVED_fd_remote_name;
+}
+
+bool derive_reads_dns(unsigned derived)
+{
+	return derived == DERIVED_to_name || is_name_of_end(derived);
 }
 
 bool derive_reads_names(unsigned derived)
 {
-	return derived >= DERIVED_fd_name && derived <= DERIVED_fd_name_changed;
+	return (derived >= DERIVED_fd_name && derived <= DERIVED_fd_name_changed) ||
+	       is_name_of_end(derived);
 }
 
 bool derive_needs_name(unsigned derived, const struct reel_type *t)
@@ -42,10 +53,19 @@ bool derive_needs_name(unsigned derived, const struct reel_type *t)
 	if (!derive_reads_names(derived))
 		return false;
 	if (rule_own_field(t, "family"))
-		return derived >= DERIVED_fd_connected && (t->id == EV_send || t->id == EV_recv);
+		return (derived == DERIVED_fd_connected || derived == DERIVED_fd_name_changed) &&
+		       (t->id == EV_send || t->id == EV_recv);
 	path = rule_own_field(t, "path");
 	return rule_own_field(t, "fd") && rule_own_field(t, "inode") &&
 	       (!path || path->kind & REEL_OPTIONAL);
+}
+
+bool derive_ref_needs_name(const struct rule_ref *ref, const struct reel_type *t)
+{
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++)
+		if (ref->call->parts[i].ref && derive_ref_needs_name(ref->call->parts[i].ref, t))
+			return true;
+	return derive_needs_name(ref->derived, t);
 }
 
 unsigned derive_context(unsigned derived)
@@ -108,7 +128,7 @@ struct eval_derived *derive_slot(struct eval *e, uint64_t key, const struct reel
 	}
 	if (!x && e->n_derived < EVAL_DERIVED_MAX)
 		x = &e->derived[e->n_derived++];
-	if (!x)
+	while (!x || x == e->right)
 		x = &e->derived[e->next_derived++ % EVAL_DERIVED_MAX];
 	*hint = (uint8_t)(x - e->derived);
 	x->key = key;
@@ -179,8 +199,7 @@ static bool get(struct finder *f, struct model_process *p, const struct rule_ref
 	return eval_of_process(f->e, p, context, ret);
 }
 
-/* The arguments as they lie on tape: each with a NUL. */
-static bool get_args(struct finder *f, struct model_process *p, struct found *ret)
+bool derive_arguments(struct finder *f, struct model_process *p, struct found *ret)
 {
 	const struct reel_field *own =
 		f->ref->scope == RULE_OF_EVENT ? rule_own_field(f->ev->type, "argv") : NULL;
@@ -240,7 +259,7 @@ static bool make_line(struct finder *f, struct model_process *p, struct eval_der
 			return x->is_unknown;
 		derive_put(x, comm.v.bytes, comm.v.length);
 	}
-	if (is_useless(f, x, get_args(f, p, &args), &args))
+	if (is_useless(f, x, derive_arguments(f, p, &args), &args))
 		return x->is_unknown || with_comm;
 	is_cut = args.v.true_length != args.v.length;
 	first = args.v.length ? memchr(args.v.bytes, 0, args.v.length) : NULL;
@@ -260,7 +279,7 @@ static bool make_arg0(struct finder *f, struct model_process *p, struct eval_der
 	struct found args;
 	const uint8_t *end;
 
-	if (is_useless(f, x, get_args(f, p, &args), &args))
+	if (is_useless(f, x, derive_arguments(f, p, &args), &args))
 		return x->is_unknown;
 	end = args.v.length ? memchr(args.v.bytes, 0, args.v.length) : NULL;
 	derive_put(x, args.v.bytes, end ? (size_t)(end - args.v.bytes) : args.v.length);
@@ -502,7 +521,7 @@ static uint64_t key_of(const struct rule_ref *ref, const struct model_process *p
 	if (ref->scope == RULE_OF_ANCESTOR)
 		return key | (p ? p->serial << 32 : 0);
 	for (const char *c = ref->own; c && *c; c++)
-		key = key * 31 + ((uint64_t)(uint8_t)*c << 24);
+		key = (key ^ (uint8_t)*c) * 0x100000001b3;
 	return key;
 }
 
@@ -512,6 +531,8 @@ bool derive_find(struct finder *f, struct model_process *p, struct found *ret)
 	struct eval_derived *x;
 	bool is_made;
 
+	if (f->ref->derived == DERIVED_composed)
+		return derive_composed(f, ret);
 	if (is_of_event) {
 		int given = derive_direct(f, ret);
 

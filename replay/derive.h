@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct reel_type;
+struct rule_ref;
 
 /*
  * Those of a process first, then those of the event.
@@ -79,7 +80,10 @@ struct reel_type;
 	X(utc_year, "utc.year", S64, "year")                                                 \
 	X(utc_time, "utc", TEXT, "when it was, in UTC: date and time, with milliseconds")    \
 	X(all_fields, "fields", TEXT, "all fields of the event")                             \
-	X(unknowable, "unknowable", TEXT, "what no recorded event tells")
+	X(unknowable, "unknowable", TEXT, "what no recorded event tells")                    \
+	X(composed, "composed", TEXT, "one value made of several, or some of a list")        \
+	X(fd_server_name, "fd.server.name", TEXT, "name that the server was looked up by")   \
+	X(fd_remote_name, "fd.remote.name", TEXT, "name that the peer was looked up by")
 
 enum derived {
 	DERIVED_NONE,
@@ -95,10 +99,14 @@ const char *derive_name(unsigned derived);
 unsigned derive_kind(unsigned derived); /* enum reel_kind */
 /* Whether it is of the event's process. */
 bool derive_reads_process(unsigned derived);
+/* Whether it comes of answers of DNS. */
+bool derive_reads_dns(unsigned derived);
 /* Whether it is of a descriptor; and whether that, in an event of this type, has to be found by
  * device and inode. */
 bool derive_reads_names(unsigned derived);
 bool derive_needs_name(unsigned derived, const struct reel_type *type);
+/* The same of a field that may be made of several. */
+bool derive_ref_needs_name(const struct rule_ref *ref, const struct reel_type *type);
 /* The process field that it is made from, for what can be lost; an enum rule_context. */
 unsigned derive_context(unsigned derived);
 

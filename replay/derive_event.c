@@ -247,7 +247,7 @@ int derive_direct(struct finder *f, struct found *ret)
 		return f->turn++ == 0 && (derive_own_string(f->e, f->ev, "path_arg", ret) ||
 					  derive_own_string(f->e, f->ev, "path", ret));
 	}
-	if (derived >= DERIVED_fd_num && derived <= DERIVED_fd_name_changed)
+	if (derived == DERIVED_fd_num || derive_reads_names(derived))
 		return derive_fd_direct(f, ret);
 	if (derived >= DERIVED_to_name && derived <= DERIVED_utc_time)
 		return derive_record_direct(f, ret);

@@ -249,12 +249,14 @@ static bool is_remote(unsigned derived, const struct view *v, unsigned turn)
 		return false;
 	case DERIVED_fd_remote:
 	case DERIVED_fd_remote_port:
+	case DERIVED_fd_remote_name:
 		return true;
 	case DERIVED_fd_client:
 	case DERIVED_fd_client_port:
 		return v->is_accepted;
 	case DERIVED_fd_server:
 	case DERIVED_fd_server_port:
+	case DERIVED_fd_server_name:
 		return !v->is_accepted && !v->only_own;
 	default:
 		return turn == 0 && !v->only_own;
@@ -279,6 +281,24 @@ static int give_end(struct finder *f, const struct view *v, struct found *ret)
 	*ret = (struct found){ .v.kind = VALUE_ADDR, .number = NO_NUMBER };
 	memcpy(ret->v.addr, remote ? v->addr : v->laddr, sizeof(ret->v.addr));
 	return 1;
+}
+
+/* Only who connects has looked it up. */
+static bool give_end_name(struct finder *f, struct found *ret)
+{
+	struct view v;
+	bool remote;
+
+	if (f->turn++ > 0)
+		return false;
+	view_of(f->e, f->ev, &v);
+	if (v.kind == VIEW_UNKNOWN)
+		return give_unknown(f->e, ret, v.why);
+	remote = is_remote(f->ref->derived, &v, 0);
+	if (v.kind != VIEW_SOCKET || !v.has_ends || (v.only_own && remote))
+		return false;
+	return f->ev->type->id == EV_connect ? derive_host(f, ret) :
+					       give_unknown(f->e, ret, BLIND_FILTERED);
 }
 
 static void put_end(struct eval_derived *x, const uint8_t addr[16], uint16_t port)
@@ -463,6 +483,9 @@ int derive_fd_direct(struct finder *f, struct found *ret)
 	case DERIVED_fd_connected:
 	case DERIVED_fd_name_changed:
 		return give_connected(f, ret);
+	case DERIVED_fd_server_name:
+	case DERIVED_fd_remote_name:
+		return give_end_name(f, ret);
 	case DERIVED_fd_is_server:
 		view_of(f->e, f->ev, &v);
 		return f->turn++ == 0 && v.kind == VIEW_SOCKET &&

@@ -21,6 +21,12 @@ bool derive_give_word(struct eval *e, const char *word, struct found *ret);
 /* Name of an account. Returns whether there is one, or it is unknown. */
 bool derive_account(struct finder *f, uint64_t uid, struct eval_derived *x);
 
+/* The arguments as they lie on tape, each with a NUL (derive.c): of the event if that says them. */
+bool derive_arguments(struct finder *f, struct model_process *p, struct found *ret);
+
+/* What is made of several values (compose.c): each in its turn. */
+bool derive_composed(struct finder *f, struct found *ret);
+
 /* Fields of the event's own (derive_event.c); NAME lives as long as the evaluator. */
 bool derive_has_own(struct eval *e, const struct reel_event *ev, const char *name,
 		    struct reel_field *ret);
@@ -38,6 +44,8 @@ bool derive_connection(struct finder *f, struct eval_derived *x);
 /* When it was, and whom it connects to by name (derive_record.c). */
 int derive_record_direct(struct finder *f, struct found *ret);
 bool derive_record_make(struct finder *f, struct eval_derived *x);
+/* The name of whom the event connects to; false: nobody asked for one. */
+bool derive_host(struct finder *f, struct found *ret);
 
 /* Values that need not be made, as they lie in the event or the model. 1: given; 0: there is none,
  * or no more of them; -1: it has to be made. */

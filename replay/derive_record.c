@@ -28,7 +28,7 @@ static enum blind_reason why_nameless(enum model_naming how)
 }
 
 /* The own end of what is accepted nobody looks up. */
-static bool give_host(struct finder *f, struct found *ret)
+bool derive_host(struct finder *f, struct found *ret)
 {
 	struct model_text *name = NULL;
 	enum model_naming how;
@@ -83,7 +83,7 @@ int derive_record_direct(struct finder *f, struct found *ret)
 	if (f->turn++ > 0)
 		return 0;
 	if (f->ref->derived == DERIVED_to_name)
-		return give_host(f, ret);
+		return derive_host(f, ret);
 	if (!wall_time(f->ev, &tm, &ms))
 		return give_unknown(f->e, ret, BLIND_OLD);
 	switch (f->ref->derived) {

@@ -17,6 +17,7 @@ static void want_types(struct engine *e)
 	for (uint32_t i = 0; i < e->rules->n; i++) {
 		reads_io |= reads_type(&e->reads[i], EV_read) || reads_type(&e->reads[i], EV_write);
 		reads_dns |= e->reads[i].state[EV_dns / 8] >> EV_dns % 8 & 1;
+		reads_dns |= reads_dns_to_show(&e->rules->list[i]);
 	}
 	e->scan_plan->wants[EV_fold] = reads_io;
 	e->scan_plan->wants[EV_dns] = reads_dns;

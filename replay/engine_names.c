@@ -10,6 +10,23 @@
 #include "replay/engine_impl.h"
 #include "replay/eval_impl.h"
 
+/* Whether a part of what is made of several may. */
+static bool part_asks(const struct rule_ref *ref, const struct reel_type *t)
+{
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++) {
+		const struct rule_ref *part = ref->call->parts[i].ref;
+		struct access a = { .way = ACCESS_UNSET };
+
+		if (!part)
+			continue;
+		access_resolve(t, part, &a);
+		if (a.way == ACCESS_NAMED || derive_needs_name(part->derived, t) ||
+		    part_asks(part, t))
+			return true;
+	}
+	return false;
+}
+
 /* Whether the leaf, on this type, may ask for a name. */
 static bool leaf_asks(const struct eval_plan *p, unsigned type, uint32_t leaf)
 {
@@ -17,8 +34,10 @@ static bool leaf_asks(const struct eval_plan *p, unsigned type, uint32_t leaf)
 	const struct reel_type *t = reel_type_by_id(type);
 
 	return p->left[type][leaf].way == ACCESS_NAMED || derive_needs_name(l->left.derived, t) ||
-	       (l->has_right && (p->right[type][leaf].way == ACCESS_NAMED ||
-				 derive_needs_name(l->right.derived, t)));
+	       part_asks(&l->left, t) ||
+	       (l->has_right &&
+		(p->right[type][leaf].way == ACCESS_NAMED ||
+		 derive_needs_name(l->right.derived, t) || part_asks(&l->right, t)));
 }
 
 bool eval_asks_name(const struct eval_plan *p, unsigned type, uint32_t expr)

@@ -40,6 +40,8 @@ void eval_done(struct eval *e)
 	}
 	for (uint32_t i = 0; i < e->n_derived; i++)
 		free(e->derived[i].bytes);
+	for (unsigned i = 0; i <= RULE_CALLS_DEEP; i++)
+		free(e->composed[i].bytes);
 	for (uint32_t i = 0; e->names && i < EVAL_NAMES_MAX; i++)
 		free(e->names[i].text.bytes);
 	free(e->names);
@@ -136,8 +138,7 @@ enum truth eval_fits_row(const struct rule_leaf *l, const struct match_row *row)
 	return any;
 }
 
-/* A number or an address becomes the text that it is written as. */
-static void show_value(char text[EVAL_SHOWN_MAX], unsigned shown, struct value *ret)
+void eval_show(char text[EVAL_SHOWN_MAX], unsigned shown, struct value *ret)
 {
 	static const uint8_t v4_mapped[12] = { [10] = 0xff, 0xff };
 	const struct value v = *ret;
@@ -311,7 +312,7 @@ static enum truth judge(struct eval *e, const struct rule_leaf *l, const struct 
 			continue;
 		if (l->left.shown && l->left.shown != RULE_AS_NUMBER &&
 		    (f.v.kind == VALUE_NUMBER || f.v.kind == VALUE_ADDR))
-			show_value(e->shown[0], l->left.shown, &f.v);
+			eval_show(e->shown[0], l->left.shown, &f.v);
 		fits = fits_one(e, l, &f, right);
 
 		if (l->any_other && f.v.kind != VALUE_UNKNOWN)
@@ -337,6 +338,7 @@ enum truth eval_leaf(struct eval *e, uint32_t leaf, const struct reel_event *ev)
 	const struct rule_leaf *l = &e->plan->rules->leaves[leaf];
 	const struct access *left = e->plan->left[ev->type->id];
 	struct value right;
+	enum truth fits;
 
 	if (!left)
 		return TRUTH_NO;
@@ -349,8 +351,10 @@ enum truth eval_leaf(struct eval *e, uint32_t leaf, const struct reel_event *ev)
 	}
 	value_of(e, &l->right, &e->plan->right[ev->type->id][leaf], ev, &right);
 	if (l->right.shown && (right.kind == VALUE_NUMBER || right.kind == VALUE_ADDR))
-		show_value(e->shown[1], l->right.shown, &right);
-	return judge(e, l, &left[leaf], ev, &right);
+		eval_show(e->shown[1], l->right.shown, &right);
+	fits = judge(e, l, &left[leaf], ev, &right);
+	e->right = NULL;
+	return fits;
 }
 
 static enum truth ask_once(struct eval *e, uint32_t expr, const struct reel_event *ev);
@@ -472,6 +476,7 @@ void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_ev
 		struct value *ret)
 {
 	value_of(e, ref, known_access(e, ref, ev), ev, ret);
+	e->right = NULL;
 }
 
 bool eval_found(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,

@@ -161,6 +161,13 @@ struct eval_above {
 
 enum { EVAL_SHOWN_MAX = 64 };
 
+/* What is made of several values. */
+struct eval_composed {
+	uint8_t *bytes;
+	size_t room;
+	uint32_t length;
+};
+
 struct eval {
 	const struct eval_plan *plan;
 	struct match_memo *memos[RULE_ROLES];
@@ -193,9 +200,13 @@ struct eval {
 	struct eval_derived *derived; /* EVAL_DERIVED_MAX of them, NULL until one is needed */
 	uint32_t n_derived, next_derived;
 	uint8_t derived_at[EVAL_DERIVED_MAX]; /* by hash of a key: where it probably lies */
-	struct eval_view *view;	  /* what the last event's descriptor is; NULL until one is asked */
-	struct eval_names *names; /* EVAL_NAMES_MAX of them, NULL until one is needed */
-	uint8_t *changed[2];	  /* what transforms made, of the left and the right side */
+	struct eval_view *view; /* what the last event's descriptor is; NULL until one is asked */
+	/* What calls in one another make, by how deep they are; of a right side the last. */
+	struct eval_composed composed[RULE_CALLS_DEEP + 1];
+	unsigned n_composing;
+	const struct eval_derived *right; /* a value that is compared with: it stays; NULL */
+	struct eval_names *names;	  /* EVAL_NAMES_MAX of them, NULL until one is needed */
+	uint8_t *changed[2];		  /* what transforms made, of the left and the right side */
 	size_t changed_room[2];
 	char shown[2][EVAL_SHOWN_MAX]; /* a number or an address, as text; of the right side */
 };

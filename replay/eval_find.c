@@ -400,9 +400,7 @@ static bool find_next_process(struct finder *f, struct found *ret)
 
 /* Arguments ------------------------------------------------------------------------------------ */
 
-/* The argument that begins at AT; false: there is none. *RET_NEXT: where the next one begins. */
-static bool cut_argument(const struct value *args, uint32_t at, struct found *ret,
-			 uint32_t *ret_next)
+bool eval_cut_argument(const struct value *args, uint32_t at, struct found *ret, uint32_t *ret_next)
 {
 	const uint8_t *end;
 	uint32_t n;
@@ -421,7 +419,7 @@ static bool find_argument(struct eval *e, const struct value *args, int wanted, 
 {
 	uint32_t at = 0;
 
-	for (int i = 0; cut_argument(args, at, ret, &at); i++)
+	for (int i = 0; eval_cut_argument(args, at, ret, &at); i++)
 		if (i == wanted)
 			return true;
 	if (args->true_length == args->length)
@@ -433,7 +431,7 @@ static bool next_argument(struct finder *f, struct found *ret)
 {
 	const struct value *args = &f->args.v;
 
-	if (cut_argument(args, f->args_at, ret, &f->args_at))
+	if (eval_cut_argument(args, f->args_at, ret, &f->args_at))
 		return true;
 	f->in_args = false;
 	/* Others may have been behind what was kept. */
@@ -576,10 +574,13 @@ void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a
 
 	finder_begin(&f, e, ref, a, ev);
 	f.one_by_one = f.is_right = true;
-	if (finder_next(&f, &found))
+	e->right = NULL;
+	if (finder_next(&f, &found)) {
 		*ret = found.v;
-	else
+		e->right = found.derived;
+	} else {
 		*ret = (struct value){ .kind = VALUE_ABSENT };
+	}
 }
 
 /* Rows ----------------------------------------------------------------------------------------- */

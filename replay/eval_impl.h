@@ -90,6 +90,13 @@ bool eval_above(struct eval *e, struct model_process *p, unsigned level, struct 
 /* Of those at and below LEVEL: what is derived for a process, and what for the event itself
  * (P then is its process). */
 bool derive_find(struct finder *f, struct model_process *p, struct found *ret);
+/* A number or an address becomes the text that it is written as, which lies in TEXT then. */
+void eval_show(char text[EVAL_SHOWN_MAX], unsigned shown, struct value *ret);
+
+/* The argument that begins at AT; false: there is none. *RET_NEXT: where the next one begins. */
+bool eval_cut_argument(const struct value *args, uint32_t at, struct found *ret,
+		       uint32_t *ret_next);
+
 /* Applies what REF asks for. False: nothing comes of it. */
 bool transform_found(struct eval *e, const struct rule_ref *ref, bool is_right, struct found *f);
 

@@ -56,7 +56,6 @@
 		name, FALCO_TIME, 0, 0, 0, RULE_CLOCK_##clock, REEL_TEXT, 0, 0, NULL, says \
 	}
 
-static const char names_of_addresses[] = "names of addresses are not looked up";
 static const char no_kubernetes[] = "a capture holds nothing of Kubernetes: never there";
 
 const struct falco_field falco_fields[] = {
@@ -213,10 +212,11 @@ const struct falco_field falco_fields[] = {
 	       "the event gives the socket another peer"),
 	OWN("fd.ino", "inode", U64, "inode"),
 	OWN("fd.dev", "dev", U32, "device"),
-	UNKNOWN("fd.sip.name", names_of_addresses),
-	UNKNOWN("fd.cip.name", names_of_addresses),
-	UNKNOWN("fd.rip.name", names_of_addresses),
-	UNKNOWN("fd.lip.name", names_of_addresses),
+	DERIVE("fd.sip.name", EVENT, fd_server_name, TEXT,
+	       "name that whom it connects to was looked up by last, of connect"),
+	DERIVE("fd.rip.name", EVENT, fd_remote_name, TEXT, "the same"),
+	UNKNOWN("fd.cip.name", "names of who connects are not looked up"),
+	UNKNOWN("fd.lip.name", "names of own addresses are not looked up"),
 	UNKNOWN("fd.types", "descriptors beside that of the event are not looked at"),
 	UNKNOWN("fd.proto", "names of ports are not looked up"),
 	UNKNOWN("fd.sproto", "names of ports are not looked up"),
@@ -381,6 +381,9 @@ static bool can_have(const struct rule_ref *ref, const struct reel_type *t)
 		return rule_own_field(t, "env") != NULL;
 	case DERIVED_raw_path:
 		return rule_own_field(t, "path") != NULL;
+	case DERIVED_fd_server_name:
+	case DERIVED_fd_remote_name:
+		return rule_own_field(t, "family") || derive_needs_name(ref->derived, t);
 	default:
 		return !derive_reads_names(ref->derived) || is_of_descriptor(t);
 	}
@@ -392,6 +395,10 @@ void falco_field_types(const struct falco_field *f, const struct rule_ref *ref, 
 		"upper_layer", "memfd", "inode", "dev", "path", "oldpath"
 	};
 
+	if (ref->call) {
+		memcpy(ret, ref->call->types, sizeof(ref->call->types));
+		return;
+	}
 	all_types(ret);
 	if (ref->derived == DERIVED_argument) {
 		(void)falco_arg_types(ref->own, ret);

@@ -37,31 +37,49 @@ static int add_transforms(struct falco_lowering *l, const struct falco_operand *
 		for (size_t k = 0; k < sizeof(transforms) / sizeof(*transforms); k++)
 			if (strcmp(transforms[k].name, o->transforms[i]) == 0)
 				ref->transforms[i] = transforms[k].transform;
+		if (ref->call && ref->call->is_list && ref->transforms[i] == RULE_LENGTH)
+			return reel_err_set(l->err, -EINVAL, "len(%s): of a list it is not known",
+					    o->field);
 		ref->kind = ref->transforms[i] == RULE_LENGTH ? REEL_U64 : REEL_TEXT;
 	}
 	return 0;
 }
 
-static int find_operand(struct falco_lowering *l, const struct falco_operand *o,
-			const struct falco_field **ret, struct rule_ref *ref)
+static bool is_list(const struct rule_ref *ref)
 {
-	const struct falco_field *f;
+	return ref->call && ref->call->is_list;
+}
+
+int falco_operand_ref(struct falco_lowering *l, const struct falco_operand *o,
+		      const struct falco_field **ret, struct rule_ref *ref)
+{
+	const struct falco_field *f = NULL;
 	int r;
 
-	if (o->unsupported)
-		return reel_err_set(l->err, -EINVAL,
-				    "%s() is not supported: it takes several "
-				    "values apart",
-				    o->unsupported);
-	f = falco_field_find(o->field);
-	if (!f)
-		return reel_err_set(l->err, l->skips_unknown ? -ENOENT : -EINVAL,
-				    "there is no field %s", o->field);
+	if (o->call) {
+		r = falco_call_ref(l, o, &f, ref);
+	} else {
+		f = falco_field_find(o->field);
+		if (!f)
+			return reel_err_set(l->err, l->skips_unknown ? -ENOENT : -EINVAL,
+					    "there is no field %s", o->field);
+		r = f->way == FALCO_FIELD || f->way == FALCO_UNKNOWN || f->way == FALCO_EVENT_TYPE ?
+			    falco_field_ref(f, o->field, o->argument, ref, l->err) :
+			    0;
+	}
 	*ret = f;
-	if (f->way != FALCO_FIELD && f->way != FALCO_UNKNOWN && f->way != FALCO_EVENT_TYPE)
-		return 0;
-	r = falco_field_ref(f, o->field, o->argument, ref, l->err);
-	return r < 0 ? r : add_transforms(l, o, ref);
+	if (r < 0 ||
+	    (f->way != FALCO_FIELD && f->way != FALCO_UNKNOWN && f->way != FALCO_EVENT_TYPE))
+		return r;
+	return add_transforms(l, o, ref);
+}
+
+bool falco_asks_result(const struct falco_field *f, const struct rule_ref *ref)
+{
+	if (ref->call)
+		return ref->call->asks_result;
+	return strcmp(f->name, "evt.res") == 0 || strcmp(f->name, "evt.rawres") == 0 ||
+	       strcmp(f->name, "evt.failed") == 0;
 }
 
 /* Values --------------------------------------------------------------------------------------- */
@@ -321,20 +339,35 @@ static bool has_glob(const struct falco_text *t)
 	       memchr(t->bytes, '[', t->length);
 }
 
-/* A glob of each part of a path, as a regular expression. Slashes only part, however many. */
+/* Of the part of a path that begins there. */
+static bool part_has_glob(const struct falco_text *t, uint32_t from)
+{
+	const char *slash = memchr(t->bytes + from, '/', t->length - from);
+	struct falco_text part = { t->bytes + from, t->length - from };
+
+	if (slash)
+		part.length = (uint32_t)(slash - part.bytes);
+	return part.length && has_glob(&part);
+}
+
+/* A glob of each part of a path, as a regular expression. Slashes only part, however many. Where
+ * there is a wildcard a backslash takes the meaning from what follows. */
 static bool path_regex(struct falco_lowering *l, const struct falco_text *t, struct rule_value *ret)
 {
 	static const char rest[] = "(?:/.*)?";
 	char *to = arena_alloc(l->memory, 5ul * t->length + 2 + sizeof(rest));
 	uint32_t n = 2, i = 0;
+	bool is_glob;
 
 	if (!to)
 		return false;
 	memcpy(to, "/*", 2);
 	while (i < t->length && t->bytes[i] == '/')
 		i++;
+	is_glob = part_has_glob(t, i);
 	for (; i < t->length; i++) {
 		char c = t->bytes[i];
+		bool is_taken = is_glob && c == '\\' && i + 1 < t->length && t->bytes[i + 1] != '/';
 		const char *end = c == '[' ? memchr(t->bytes + i, ']', t->length - i) : NULL;
 
 		if (c == '/') {
@@ -342,6 +375,7 @@ static bool path_regex(struct falco_lowering *l, const struct falco_text *t, str
 				i++;
 			memcpy(to + n, "/+", 2);
 			n += i + 1 < t->length ? 2 : 0;
+			is_glob = part_has_glob(t, i + 1);
 		} else if (c == '*' || c == '?') {
 			memcpy(to + n, "[^/]*", 5);
 			n += c == '*' ? 5 : 4;
@@ -354,6 +388,8 @@ static bool path_regex(struct falco_lowering *l, const struct falco_text *t, str
 			n += length;
 			i += length - 1;
 		} else {
+			if (is_taken)
+				c = t->bytes[++i];
 			if (!isalnum((unsigned char)c) && c != '_')
 				to[n++] = '\\';
 			to[n++] = c;
@@ -418,7 +454,7 @@ static int compare_fields(struct falco_lowering *l, const struct falco_node *t,
 			  struct rule_leaf *leaf, struct falco_cond **ret)
 {
 	const struct falco_field *f = NULL;
-	int r = find_operand(l, &t->right, &f, &leaf->right);
+	int r = falco_operand_ref(l, &t->right, &f, &leaf->right);
 
 	if (r < 0)
 		return r;
@@ -437,11 +473,13 @@ static int compare_fields(struct falco_lowering *l, const struct falco_node *t,
 	}
 	if (f->way != FALCO_FIELD && f->way != FALCO_EVENT_TYPE)
 		return wrong(l, t, "the field on the right cannot be compared with");
+	if (is_list(&leaf->left) || is_list(&leaf->right))
+		return wrong(l, t, "a list is on the left only, and is compared with values");
 	if ((leaf->left.kind >= REEL_PATH) != (leaf->right.kind >= REEL_PATH) ||
 	    (leaf->left.kind == REEL_ADDR) != (leaf->right.kind == REEL_ADDR))
 		return wrong(l, t, "the fields are of different kinds");
-	if (leaf->match_flags || t->op >= FALCO_GLOB || t->op == FALCO_BCONTAINS ||
-	    t->op == FALCO_BSTARTSWITH)
+	if (leaf->match_flags || t->op == FALCO_GLOB || t->op == FALCO_PMATCH ||
+	    t->op == FALCO_BCONTAINS || t->op == FALCO_BSTARTSWITH)
 		return wrong(l, t, "the operator takes values, not another field");
 	leaf->has_right = true;
 	return leaf_of(l, leaf, NULL, 0, ret);
@@ -471,6 +509,32 @@ static int compare_values(struct falco_lowering *l, const struct falco_node *t,
 	return leaf_of(l, leaf, values, t->n, ret);
 }
 
+/* Of a list `in` asks whether there are values, and none is another than these. */
+static int compare_list(struct falco_lowering *l, const struct falco_node *t,
+			const struct falco_field *f, struct rule_leaf *leaf,
+			struct falco_cond **ret)
+{
+	struct falco_cond *any = NULL, *none = falco_cond_new(l, FALCO_IS_NOT);
+	struct rule_leaf exists = *leaf;
+	int r;
+
+	exists.op = RULE_EXISTS;
+	r = none ? leaf_of(l, &exists, NULL, 0, &any) : falco_no_memory(l);
+	if (r < 0)
+		return r;
+	leaf->op = RULE_NE;
+	leaf->any_other = true;
+	if (!t->n) {
+		*ret = falco_cond_new(l, FALCO_IS_FALSE);
+		return *ret ? 0 : falco_no_memory(l);
+	}
+	r = compare_values(l, t, f, leaf, &none->a);
+	if (r < 0)
+		return r;
+	*ret = join(l, FALCO_IS_AND, any, none);
+	return *ret ? 0 : falco_no_memory(l);
+}
+
 static void set_types(struct falco_cond *c, const uint8_t types[32])
 {
 	if (c->kind == FALCO_IS_LEAF)
@@ -497,13 +561,17 @@ static int lower_field(struct falco_lowering *l, const struct falco_node *t,
 	leaf->match_flags = ops[t->op].flags;
 	leaf->any_other = t->op == FALCO_NE && leaf->left.scope == RULE_OF_ANCESTOR;
 	leaf->role = (uint8_t)rule_ref_role(&leaf->left);
-	r = t->has_right ? compare_fields(l, t, leaf, ret) : compare_values(l, t, f, leaf, ret);
+	if (t->has_right)
+		r = compare_fields(l, t, leaf, ret);
+	else if (t->op == FALCO_IN && is_list(&leaf->left))
+		r = compare_list(l, t, f, leaf, ret);
+	else
+		r = compare_values(l, t, f, leaf, ret);
 	if (r < 0)
 		return r;
 	falco_field_types(f, &leaf->left, types);
 	set_types(*ret, types);
-	(*ret)->is_result = strcmp(f->name, "evt.res") == 0 || strcmp(f->name, "evt.rawres") == 0 ||
-			    strcmp(f->name, "evt.failed") == 0;
+	(*ret)->is_result = falco_asks_result(f, &leaf->left);
 	return 0;
 }
 
@@ -542,7 +610,7 @@ int falco_lower_test(struct falco_lowering *l, const struct falco_node *t, struc
 {
 	struct rule_leaf leaf = { 0 };
 	const struct falco_field *f = NULL;
-	int r = find_operand(l, &t->left, &f, &leaf.left);
+	int r = falco_operand_ref(l, &t->left, &f, &leaf.left);
 
 	if (r < 0)
 		return r;

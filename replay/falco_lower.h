@@ -65,6 +65,15 @@ int falco_lower(struct falco_lowering *l, const struct falco_node *condition,
 int falco_lower_test(struct falco_lowering *l, const struct falco_node *test,
 		     struct falco_cond **ret);
 
+/* What rules ask for, and the field that it is; REF is nothing where that is in no event. */
+int falco_operand_ref(struct falco_lowering *l, const struct falco_operand *o,
+		      const struct falco_field **ret, struct rule_ref *ref);
+/* The same of a call, without the transformers around it (falco_compose.c). Of several fields it is
+ * one that is never there, or that cannot be told, if there is such a one. */
+int falco_call_ref(struct falco_lowering *l, const struct falco_operand *o,
+		   const struct falco_field **ret, struct rule_ref *ref);
+bool falco_asks_result(const struct falco_field *f, const struct rule_ref *ref);
+
 struct falco_cond *falco_cond_new(struct falco_lowering *l, enum falco_cond_kind kind);
 int falco_no_memory(struct falco_lowering *l);
 /* The types that are calls. */

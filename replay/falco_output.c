@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay/falco_fields.h"
+#include "replay/falco_lower.h"
+#include "replay/rules_impl.h"
 
 enum { PARTS_MAX = 1000, NAME_MAX_BYTES = 200 };
 
@@ -102,15 +103,48 @@ static int set_ref(struct builder *b, const struct falco_field *f, const char *n
 	return 0;
 }
 
+/* Fields with transformers around them, and calls. */
+static int add_operand(struct builder *b, const struct falco_operand *o)
+{
+	struct falco_lowering l = { .rules = b->rules,
+				    .memory = &b->rules->maker->scratch,
+				    .err = b->err,
+				    .skips_unknown = true };
+	struct rule_output_part *part = new_part(b);
+	const struct falco_field *f;
+	struct rule_ref ref = { 0 };
+	int r;
+
+	if (!part)
+		return too_many(b);
+	*part = (struct rule_output_part){ 0 };
+	r = falco_operand_ref(&l, o, &f, &ref);
+	if (r < 0)
+		return r;
+	if (f->way != FALCO_FIELD && f->way != FALCO_EVENT_TYPE)
+		return 0;
+	if (ref.call && ref.call->is_list)
+		return reel_err_set(b->err, -EINVAL, "the output: %s() is a list", o->field);
+	if (rules_copy_ref(b->rules, &ref) < 0)
+		return no_memory(b);
+	part->ref = ref;
+	return 0;
+}
+
 /* Behind a %; *RET_LENGTH: of the name and what stands in brackets. */
 static int add_field(struct builder *b, const char *text, size_t *ret_length)
 {
 	char name[NAME_MAX_BYTES], argument[NAME_MAX_BYTES];
-	const struct falco_field *f = find_longest(text, name, ret_length);
 	struct rule_output_part *part;
+	const struct falco_field *f;
+	struct falco_operand o;
 	const char *end;
 	size_t n;
+	int r = falco_parse_operand(&b->rules->maker->scratch, text, &o, ret_length, b->err);
 
+	if (r < 0 || *ret_length)
+		return r < 0 ? r : add_operand(b, &o);
+	f = find_longest(text, name, ret_length);
 	if (!f)
 		return reel_err_set(b->err, -ENOENT, "the output: there is no field %.*s",
 				    (int)strcspn(text, " ,;:)'\""), text);

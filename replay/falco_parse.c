@@ -35,14 +35,18 @@ static const char *const quantity_words[] = {
 
 /* Those of one field. */
 static const char *const transform_words[] = { "tolower", "toupper", "b64", "basename", "len" };
-/* And those that need more than a test can hold. */
-static const char *const other_words[] = { "join", "concat", "getopt" };
+/* And those of several values. */
+static const char *const call_words[FALCO_CALLS] = {
+	[FALCO_CONCAT] = "concat",
+	[FALCO_JOIN] = "join",
+	[FALCO_GETOPT] = "getopt",
+};
 
 struct parser {
 	struct arena *memory;
 	const char *text;
 	size_t at, length;
-	unsigned depth;
+	unsigned depth, calls;
 	bool is_out_of_memory;
 	struct reel_err *err;
 };
@@ -307,28 +311,96 @@ static const char *take_call(struct parser *p, const char *const *words, size_t 
 	return NULL;
 }
 
-/* What the transformer takes is passed over: it cannot be used. */
-static int skip_call(struct parser *p)
+static int parse_operand(struct parser *p, struct falco_operand *to);
+static bool is_operand(struct parser *p);
+static int parse_parts(struct parser *p, bool in_list, struct falco_part **ret, uint32_t *ret_n);
+
+static bool is_field(const struct parser *p)
 {
-	unsigned open = 1;
+	size_t n = name_length(p, true);
 
-	while (open) {
-		struct falco_text text;
-		int c = at(p, 0), r;
+	return n && memchr(p->text + p->at, '.', n);
+}
 
-		if (c < 0)
-			return failed(p, "')'");
-		if (c == '"' || c == '\'') {
-			r = parse_quoted(p, &text);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		open += c == '(';
-		open -= c == ')';
-		p->at++;
+static int parse_part(struct parser *p, bool in_list, struct falco_part *ret)
+{
+	skip_blanks(p);
+	if (!in_list && take(p, '(')) {
+		ret->kind = FALCO_LIST;
+		return parse_parts(p, true, &ret->items, &ret->n_items);
 	}
+	if (!is_field(p) && !is_operand(p)) {
+		ret->kind = FALCO_LITERAL;
+		return parse_string(p, &ret->literal);
+	}
+	ret->kind = FALCO_OPERAND;
+	ret->operand = allocate(p, sizeof(*ret->operand));
+	return ret->operand ? parse_operand(p, ret->operand) : failed(p, "a value");
+}
+
+/* Behind the bracket, with the one that closes it. */
+static int parse_parts(struct parser *p, bool in_list, struct falco_part **ret, uint32_t *ret_n)
+{
+	struct falco_part *parts = allocate(p, FALCO_PARTS_MAX * sizeof(*parts));
+	uint32_t n = 0;
+
+	if (!parts)
+		return failed(p, "a value");
+	skip_blanks(p);
+	while (n || !take(p, ')')) {
+		int r;
+
+		if (n == FALCO_PARTS_MAX)
+			return failed(p, "no more than sixteen values");
+		r = parse_part(p, in_list, &parts[n++]);
+		if (r < 0)
+			return r;
+		skip_blanks(p);
+		if (take(p, ')'))
+			break;
+		if (!take(p, ','))
+			return failed(p, "',' or ')'");
+	}
+	*ret = parts;
+	*ret_n = n;
 	return 0;
+}
+
+/* Behind its bracket; FROM: where its name begins. */
+static int parse_call(struct parser *p, enum falco_call_kind kind, size_t from,
+		      struct falco_operand *to)
+{
+	struct falco_call *call = allocate(p, sizeof(*call));
+	int r;
+
+	if (!call)
+		return failed(p, "a value");
+	if (p->calls == FALCO_CALLS_DEEP)
+		return failed(p, "no more than four calls in one another");
+	p->calls++;
+	r = parse_parts(p, false, &call->parts, &call->n);
+	p->calls--;
+	if (r == 0)
+		r = parse_argument(p, to);
+	if (r < 0)
+		return r;
+	if (memchr(p->text + from, 0, p->at - from))
+		return failed(p, "no byte of value 0 before this");
+	call->kind = (uint8_t)kind;
+	call->text = keep(p, from, p->at);
+	to->field = call_words[kind];
+	to->call = call;
+	return call->text ? 0 : failed(p, "a value");
+}
+
+static int parse_field_or_call(struct parser *p, struct falco_operand *to)
+{
+	size_t from = p->at;
+
+	for (unsigned kind = 0; kind < FALCO_CALLS; kind++)
+		if (take_call(p, &call_words[kind], 1))
+			return parse_call(p, (enum falco_call_kind)kind, from, to);
+	return parse_field(p, to);
 }
 
 static int parse_operand(struct parser *p, struct falco_operand *to)
@@ -338,12 +410,6 @@ static int parse_operand(struct parser *p, struct falco_operand *to)
 	int r;
 
 	skip_blanks(p);
-	word = take_call(p, other_words, sizeof(other_words) / sizeof(*other_words));
-	if (word) {
-		to->unsupported = word;
-		to->field = word;
-		return skip_call(p);
-	}
 	while ((word = take_call(p, transform_words,
 				 sizeof(transform_words) / sizeof(*transform_words)))) {
 		if (n == FALCO_TRANSFORMS_MAX)
@@ -351,13 +417,7 @@ static int parse_operand(struct parser *p, struct falco_operand *to)
 		outer[n++] = word;
 		skip_blanks(p);
 	}
-	if (n && (word = take_call(p, other_words, sizeof(other_words) / sizeof(*other_words)))) {
-		to->unsupported = word;
-		to->field = word;
-		r = skip_call(p);
-	} else {
-		r = parse_field(p, to);
-	}
+	r = parse_field_or_call(p, to);
 	for (unsigned i = 0; r == 0 && i < n; i++) {
 		to->transforms[to->n_transforms++] = outer[n - 1 - i];
 		skip_blanks(p);
@@ -375,7 +435,7 @@ static bool is_operand(struct parser *p)
 
 	skip_blanks(p);
 	is = take_call(p, transform_words, sizeof(transform_words) / sizeof(*transform_words)) ||
-	     take_call(p, other_words, sizeof(other_words) / sizeof(*other_words));
+	     take_call(p, call_words, FALCO_CALLS);
 	p->at = before;
 	return is;
 }
@@ -493,7 +553,6 @@ static int parse_or(struct parser *p, struct falco_node **ret);
 
 static int parse_check(struct parser *p, struct falco_node **ret)
 {
-	size_t n;
 	int r;
 
 	skip_blanks(p);
@@ -502,8 +561,7 @@ static int parse_check(struct parser *p, struct falco_node **ret)
 		skip_blanks(p);
 		return r == 0 && !take(p, ')') ? failed(p, "')'") : r;
 	}
-	n = name_length(p, true);
-	if ((n && memchr(p->text + p->at, '.', n)) || is_operand(p))
+	if (is_field(p) || is_operand(p))
 		return parse_test(p, ret);
 	return parse_macro(p, ret);
 }
@@ -586,5 +644,18 @@ int falco_parse(struct arena *memory, const char *text, size_t length, struct fa
 	skip_blanks(&p);
 	if (r == 0 && p.at < p.length)
 		r = failed(&p, "'and', 'or' or the end");
+	return r;
+}
+
+int falco_parse_operand(struct arena *memory, const char *text, struct falco_operand *ret,
+			size_t *ret_length, struct reel_err *err)
+{
+	struct parser p = { .memory = memory, .text = text, .length = strlen(text), .err = err };
+	int r = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	if (isalpha((unsigned char)*text) && is_operand(&p))
+		r = parse_operand(&p, ret);
+	*ret_length = p.at;
 	return r;
 }

@@ -16,6 +16,8 @@
 enum {
 	FALCO_DEPTH_MAX = 1000,
 	FALCO_TRANSFORMS_MAX = 4,
+	FALCO_PARTS_MAX = 16, /* of a call, and of a list in it */
+	FALCO_CALLS_DEEP = 4,
 	FALCO_CONDITION_MAX = 1 << 20, /* bytes, with all lists in it */
 };
 
@@ -51,13 +53,34 @@ struct falco_text {
 	uint32_t length;
 };
 
-/* A field, with the transformers around it; the innermost comes first. */
+/* Transformers that make one value of several, or a list. */
+enum falco_call_kind { FALCO_CONCAT, FALCO_JOIN, FALCO_GETOPT, FALCO_CALLS };
+
+struct falco_call;
+
+/* A field or a call, with the transformers around it; the innermost comes first. */
 struct falco_operand {
-	const char *field;
+	const char *field;    /* of a call its name */
 	const char *argument; /* in brackets; NULL */
 	const char *transforms[FALCO_TRANSFORMS_MAX];
 	unsigned n_transforms;
-	const char *unsupported; /* a transformer that takes more than one field; NULL */
+	const struct falco_call *call; /* NULL: a field */
+};
+
+enum falco_part_kind { FALCO_LITERAL, FALCO_OPERAND, FALCO_LIST };
+struct falco_part {
+	uint8_t kind;
+	struct falco_text literal;
+	struct falco_operand *operand;
+	struct falco_part *items; /* LIST */
+	uint32_t n_items;
+};
+
+struct falco_call {
+	uint8_t kind;	  /* enum falco_call_kind */
+	const char *text; /* as it is written, with what stands in brackets */
+	struct falco_part *parts;
+	uint32_t n;
 };
 
 enum falco_kind { FALCO_AND, FALCO_OR, FALCO_NOT, FALCO_MACRO, FALCO_TEST };
@@ -77,5 +100,10 @@ struct falco_node {
 /* -EINVAL: the message says what is wrong and at which character. -ENOMEM. */
 int falco_parse(struct arena *memory, const char *text, size_t length, struct falco_node **ret,
 		struct reel_err *err);
+
+/* A transformer or a call at the beginning of a text, as outputs have them. *RET_LENGTH 0: there is
+ * none. */
+int falco_parse_operand(struct arena *memory, const char *text, struct falco_operand *ret,
+			size_t *ret_length, struct reel_err *err);
 
 #endif

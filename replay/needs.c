@@ -257,6 +257,9 @@ static void look_field(struct place *p, const struct rule_ref *ref, uint32_t lea
 {
 	bool is_own = ref->context == RULE_OWN_FIELD;
 
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++)
+		if (ref->call->parts[i].ref)
+			look_field(p, ref->call->parts[i].ref, leaf);
 	if (ref->scope == RULE_OF_STEP)
 		return;
 	if (!is_own) {

@@ -65,13 +65,27 @@ static bool is_context(const struct rule_ref *ref, unsigned *ret)
 
 static bool reads_dns(const struct rule_ref *ref)
 {
-	return ref->context == RULE_DERIVED && ref->derived == DERIVED_to_name;
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++)
+		if (ref->call->parts[i].ref && reads_dns(ref->call->parts[i].ref))
+			return true;
+	return ref->context == RULE_DERIVED && derive_reads_dns(ref->derived);
+}
+
+bool reads_dns_to_show(const struct rule *rule)
+{
+	for (uint32_t i = 0; rule->output && i < rule->output->n; i++)
+		if (reads_dns(&rule->output->parts[i].ref))
+			return true;
+	return false;
 }
 
 static void add_ref(struct reads *r, const struct rule_ref *ref)
 {
 	unsigned context;
 
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++)
+		if (ref->call->parts[i].ref)
+			add_ref(r, ref->call->parts[i].ref);
 	if (reads_dns(ref))
 		add_type(r->state, EV_dns);
 	if (!is_context(ref, &context))

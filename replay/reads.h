@@ -16,6 +16,9 @@ struct reads {
 /* By rule; the caller frees it. NULL: no memory. */
 struct reads *reads_new(const struct rules *rules, const uint64_t *extents_ns);
 
+/* Whether what is said of its findings comes of answers of DNS: without them it says less. */
+bool reads_dns_to_show(const struct rule *rule);
+
 static inline bool reads_type(const struct reads *r, unsigned type)
 {
 	return r->types[type / 8] >> type % 8 & 1;

@@ -29,10 +29,10 @@ static void put_ref(struct reel_out *o, const struct rule_ref *ref)
 	}
 	if (ref->scope < sizeof(scopes) / sizeof(*scopes) && scopes[ref->scope])
 		out_str(o, scopes[ref->scope]);
-	out_str(o, ref->context == RULE_OWN_FIELD ? ref->own :
-		   ref->context == RULE_DERIVED	  ? derive_name(ref->derived) :
-						    rule_contexts[ref->context].name);
-	if (ref->context == RULE_DERIVED && ref->own) {
+	out_str(o, ref->context == RULE_OWN_FIELD || ref->call ? ref->own :
+		   ref->context == RULE_DERIVED		       ? derive_name(ref->derived) :
+								 rule_contexts[ref->context].name);
+	if (ref->context == RULE_DERIVED && ref->own && !ref->call) {
 		out_char(o, '.');
 		out_str(o, ref->own);
 	}
@@ -121,8 +121,9 @@ void rule_text_leaf(struct reel_out *o, const struct rule_leaf *l)
 	if (l->op == RULE_TRUE_FLAG)
 		return;
 	out_char(o, ' ');
-	out_str(o,
-		l->op == RULE_EQ && !l->has_right && l->n_values > 1 ? "in" : rule_op_words[l->op]);
+	out_str(o, l->any_other						? "has another than" :
+		   l->op == RULE_EQ && !l->has_right && l->n_values > 1 ? "in" :
+									  rule_op_words[l->op]);
 	if (l->op == RULE_EXISTS)
 		return;
 	out_char(o, ' ');

@@ -143,6 +143,8 @@ enum rule_shown {
 	RULE_AS_NUMBER, /* the other way: a text of digits, else nothing */
 };
 
+struct rule_call;
+
 /* A field as a leaf names it. */
 struct rule_ref {
 	uint8_t scope;		/* enum rule_scope */
@@ -158,8 +160,35 @@ struct rule_ref {
 	/* enum rule_transform, in the order in which they are applied; 0: no more. */
 	uint8_t transforms[RULE_TRANSFORMS_MAX];
 	const char *own;	/* RULE_OWN_FIELD: name, as in the type's list; RULE_DERIVED: of the
-				 * field or variable that it is made from, NULL */
+				 * field or variable that it is made from, NULL; of a CALL all of
+				 * its text: two of the same text are the same */
 	const char *hint;
+	const struct rule_call *call; /* DERIVED_composed; else NULL */
+};
+
+/* What is made of several values: one text, or those of a list one by one. */
+enum rule_call_kind { RULE_CONCAT, RULE_JOIN, RULE_GETOPT };
+enum {
+	RULE_CALL_PARTS_MAX = 16,	/* as they are written; with a separator one more */
+	RULE_CALLS_DEEP = 4,		/* calls in calls */
+	RULE_COMPOSED_MAX = 65535,	/* bytes; the rest is cut off */
+};
+struct rule_part {
+	const struct rule_ref *ref; /* NULL: the bytes */
+	const char *bytes;
+	uint32_t length;
+	uint8_t shown;		/* enum rule_shown: if it is a number or an address */
+};
+struct rule_call {
+	uint8_t kind;		/* enum rule_call_kind */
+	bool is_list;		/* GETOPT without a selector */
+	bool of_argv;		/* GETOPT: the arguments of its one part, one by one */
+	bool asks_result;	/* some part asks how the call ended */
+	char selector;		/* GETOPT: what stands with this option; 0: IS_LIST */
+	const char *options;	/* GETOPT: as getopt() has them */
+	uint8_t types[32];	/* of events that can have all parts */
+	struct rule_part *parts; /* JOIN: the separator first */
+	uint32_t n;
 };
 
 enum rule_op {

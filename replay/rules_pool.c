@@ -159,6 +159,16 @@ static bool is_process_scope(const struct rule_ref *ref)
 
 static unsigned ref_traits(const struct rule_ref *ref)
 {
+	unsigned traits = 0;
+
+	/* What a process has of the same name is asked of it. */
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++)
+		if (ref->call->parts[i].ref)
+			traits |= ref_traits(ref->call->parts[i].ref);
+	if (ref->call)
+		return traits & RULES_HAS_NAMESAKE ?
+			       (traits & ~(unsigned)RULES_HAS_NAMESAKE) | RULES_READS_CONTEXT :
+			       traits;
 	if (is_process_scope(ref))
 		return RULES_READS_CONTEXT;
 	if (ref->scope == RULE_OF_STEP)
@@ -200,8 +210,44 @@ static int match_op(uint8_t op)
 	return -1;
 }
 
+static int copy_call(struct rules *r, const struct rule_call *call, const struct rule_call **ret)
+{
+	struct rule_call *to = rules_alloc(r, sizeof(*to));
+
+	if (!to)
+		return -ENOMEM;
+	*to = *call;
+	to->parts = rules_alloc(r, (call->n + 1ul) * sizeof(*to->parts));
+	if (call->options)
+		to->options = rules_text(r, call->options, strlen(call->options));
+	if (!to->parts || (call->options && !to->options))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < call->n; i++) {
+		const struct rule_part *from = &call->parts[i];
+		struct rule_ref *ref = from->ref ? rules_alloc(r, sizeof(*ref)) : NULL;
+
+		to->parts[i] = *from;
+		if (!from->ref) {
+			to->parts[i].bytes = rules_text(r, from->bytes, from->length);
+			if (!to->parts[i].bytes)
+				return -ENOMEM;
+			continue;
+		}
+		if (!ref)
+			return -ENOMEM;
+		*ref = *from->ref;
+		if (rules_copy_ref(r, ref) < 0)
+			return -ENOMEM;
+		to->parts[i].ref = ref;
+	}
+	*ret = to;
+	return 0;
+}
+
 int rules_copy_ref(struct rules *r, struct rule_ref *ref)
 {
+	if (ref->call && copy_call(r, ref->call, &ref->call) < 0)
+		return -ENOMEM;
 	if (ref->own) {
 		ref->own = rules_text(r, ref->own, strlen(ref->own));
 		if (!ref->own)
@@ -399,8 +445,8 @@ static bool reads_descriptor(const struct rules *r, const struct rule_step *step
 	leaf = &r->leaves[e->a];
 	for (const struct reel_type *t = reel_types; t->name; t++)
 		if (has_type(step, t->id) &&
-		    (derive_needs_name(leaf->left.derived, t) ||
-		     (leaf->has_right && derive_needs_name(leaf->right.derived, t))))
+		    (derive_ref_needs_name(&leaf->left, t) ||
+		     (leaf->has_right && derive_ref_needs_name(&leaf->right, t))))
 			return true;
 	return false;
 }

@@ -82,8 +82,10 @@ static double cost_of(const struct maker *m, const struct rule_leaf *l, const st
 {
 	double cost = cost_of_value(&l->left, a) + 0.3 * l->n_values;
 
-	if (m->has_model && (a->way == ACCESS_NAMED ||
-			     derive_needs_name(l->left.derived, reel_type_by_id(m->type))))
+	if (l->left.call)
+		cost *= 1 + l->left.call->n;
+	if (m->has_model &&
+	    (a->way == ACCESS_NAMED || derive_ref_needs_name(&l->left, reel_type_by_id(m->type))))
 		cost += cost_of_name;
 
 	if (l->left.transforms[0] || l->left.shown)
@@ -117,15 +119,25 @@ static double chance_of(const struct rule_leaf *l)
 }
 
 /* Without a model it is unknown, whatever the event. */
-static bool needs_model(const struct maker *m, const struct rule_leaf *l, const struct access *a)
+static bool needs_model(const struct maker *m, const struct rule_ref *ref, const struct access *a)
 {
 	const struct reel_type *type = reel_type_by_id(m->type);
 
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++) {
+		const struct rule_ref *part = ref->call->parts[i].ref;
+		struct access of = { .way = ACCESS_UNSET };
+
+		if (!part)
+			continue;
+		access_resolve(type, part, &of);
+		if (needs_model(m, part, &of))
+			return true;
+	}
 	if (a->way == ACCESS_PROCESS)
 		return true;
 	if (a->way == ACCESS_DERIVED)
-		return l->left.scope != RULE_OF_EVENT || l->left.derived == DERIVED_login ||
-		       l->left.derived == DERIVED_euser || derive_needs_name(l->left.derived, type);
+		return ref->scope != RULE_OF_EVENT || ref->derived == DERIVED_login ||
+		       ref->derived == DERIVED_euser || derive_needs_name(ref->derived, type);
 	return a->way == ACCESS_NAMED && a->offset == ACCESS_NOWHERE;
 }
 
@@ -134,9 +146,13 @@ static bool lacks_argument(const struct maker *m, const struct rule_leaf *l)
 {
 	uint8_t types[32];
 
-	if (l->left.context != RULE_DERIVED || l->left.derived != DERIVED_argument)
+	if (l->left.context != RULE_DERIVED ||
+	    (l->left.derived != DERIVED_argument && !l->left.call))
 		return false;
-	(void)falco_arg_types(l->left.own, types);
+	if (l->left.call)
+		memcpy(types, l->left.call->types, sizeof(types));
+	else
+		(void)falco_arg_types(l->left.own, types);
 	return !(types[m->type / 8] >> m->type % 8 & 1);
 }
 
@@ -168,7 +184,7 @@ static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated
 		return new_term(m, is_negated ? &anything : &nothing);
 	if (asks_type(l, a))
 		return new_term(m, is_type(m, l) != is_negated ? &anything : &nothing);
-	if ((!m->has_model && needs_model(m, l, a)) || !m->left ||
+	if ((!m->has_model && needs_model(m, &l->left, a)) || !m->left ||
 	    (l->has_right && l->right.scope == RULE_OF_STEP))
 		return new_term(m, &anything);
 	m->left--;

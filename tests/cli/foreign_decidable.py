@@ -39,7 +39,6 @@ SIGMA = {
 }
 # Two more of the 16 without category and service are asked of texts, though only logs have them.
 FALCO = {       # by name of the rule; what is not named here is decidable
-    "Contact K8S API Server From Container": "names of addresses",
     "Network Connection outside Local Subnet": "Kubernetes",
 }
 # What only the runtime of a container says, and its keyframe keeps: decidable where it was there.

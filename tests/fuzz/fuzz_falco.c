@@ -43,8 +43,27 @@ static void parse(const char *text, size_t size)
 	arena_done(&memory);
 }
 
+static void check_ref(const struct rule_ref *ref, unsigned depth)
+{
+	MUST(!ref->call == (ref->derived != DERIVED_composed) && depth <= RULE_CALLS_DEEP);
+	for (uint32_t i = 0; ref->call && i < ref->call->n; i++) {
+		const struct rule_part *p = &ref->call->parts[i];
+
+		MUST(i <= RULE_CALL_PARTS_MAX && *ref->own);
+		if (p->ref)
+			check_ref(p->ref, depth + 1);
+		else
+			MUST(p->bytes[p->length] == '\0');
+	}
+}
+
 static void check(const struct rules *r)
 {
+	for (uint32_t i = 0; i < r->n_leaves; i++) {
+		check_ref(&r->leaves[i].left, 0);
+		if (r->leaves[i].has_right)
+			check_ref(&r->leaves[i].right, 0);
+	}
 	for (uint32_t i = 0; i < r->n_exprs; i++) {
 		const struct rule_expr *x = &r->exprs[i];
 

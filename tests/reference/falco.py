@@ -6,7 +6,8 @@ import re
 import yaml
 
 from falco_fields import field_kind
-from falco_filter import BARE, Parser, Rejected, Ref, check_tree, holds, of
+from falco_filter import BARE, CALLS, TRANSFORMERS, Parser, Rejected, Ref, check_part, check_tree, \
+    holds, of
 from predicate import UNKNOWN_VALUE, YES
 
 PRIORITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "info",
@@ -277,17 +278,35 @@ def load(text):
 
 # Output ------------------------------------------------------------------------------------------
 
+CALL = re.compile(r"(" + "|".join(CALLS + TRANSFORMERS) + r")\(")
 OUTPUT = re.compile(r"%([a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+)(\[[^\]]*\])?")
 
 
+def call_at(text, at):
+    """(a Ref with transformers, or a call; where it ends), or None"""
+    if not CALL.match(text, at):
+        return None
+    parser = Parser(text)
+    parser.at = at
+    ref = parser.reference(False)
+    check_part(ref, field_kind)
+    return ref, parser.at
+
+
 def output_fields(text):
+    at = text.find("%")
+    while at >= 0:
+        found = call_at(text, at + 1)
+        if found:
+            text = text[:at] + text[found[1]:]
+        at = text.find("%", at + (not found))
     for name, _ in OUTPUT.findall(text):
         if not field_kind(name) and name != "container.info":
             raise Rejected(f"there is no field {name} for the output")
 
 
-def shown(told, name, arg):
-    values, kind = of(Ref(name, arg), told)
+def shown(told, ref):
+    values, kind = of(ref, told)
     if not values or UNKNOWN_VALUE in values:
         return "<NA>"
     if kind == "bool":
@@ -300,7 +319,18 @@ def output(text, told):
     text = text.strip()
     if text.startswith("*"):
         text = text[1:]
-    return OUTPUT.sub(lambda m: shown(told, m[1], m[2][1:-1] if m[2] else None), text)
+    out, at = "", 0
+    while at < len(text):
+        call = call_at(text, at + 1) if text[at] == "%" else None
+        field = OUTPUT.match(text, at)
+        if call:
+            out, at = out + shown(told, call[0]), call[1]
+        elif field:
+            out += shown(told, Ref(field[1], field[2][1:-1] if field[2] else None))
+            at = field.end()
+        else:
+            out, at = out + text[at], at + 1
+    return out
 
 
 def line(item, told):

@@ -32,16 +32,16 @@ proc.is_exe_from_memfd proc.is_exe_upper_layer""",
          "enum": "evt.arg.cmd evt.arg.uid",
          "str": """evt.type evt.res evt.arg.flags evt.arg.mode evt.arg.path evt.arg.name
 evt.arg.oldpath evt.arg.newpath evt.arg.target evt.arg.linkpath evt.arg.domain evt.arg.request
-evt.arg.filename fd.name
+evt.arg.filename fd.name fd.sip.name fd.rip.name
 fd.directory fd.filename fd.nameraw fd.type fd.typechar fd.l4proto fd.sockfamily proc.name proc.exe
 proc.exepath proc.args proc.cmdline proc.cwd proc.pname proc.pexe proc.pexepath proc.pcmdline
 proc.aname proc.aexe proc.aexepath proc.acmdline user.name user.loginname group.name container.id
 container.name container.image.repository thread.cap_effective thread.cap_permitted"""}
 # What no event tells here.
 NEVER = """container.privileged container.mounts container.start_ts container.duration k8s.ns.name k8s.pod.name
-proc.env proc.duration proc.sname fd.name_changed fd.sip.name fd.cip.name evt.args evt.arg.fd evt.buffer
+proc.env proc.duration proc.sname fd.name_changed fd.cip.name evt.args evt.arg.fd evt.buffer
 evt.is_open_exec fd.sockfamily.name container.mount.dest proc.is_vpgid_leader
-fd.rip.name fd.lip.name proc.exe_ino.ctime proc.exe_ino.mtime proc.exe_ino.ctime_duration_proc_start""".split()
+fd.lip.name proc.exe_ino.ctime proc.exe_ino.mtime proc.exe_ino.ctime_duration_proc_start""".split()
 KIND = {name: kind for kind, names in KINDS.items() for name in names.split()}
 
 
@@ -185,6 +185,11 @@ class Told:
             return []
         remote = (ipaddress.ip_address(j["addr"]), j["port"])
         local = (ipaddress.ip_address(j["laddr"]), j["lport"])
+        if name in ("sip.name", "rip.name"):
+            kind = self.ev.type.name
+            if kind in ("bind", "listen") and name == "rip.name":
+                return []
+            return self.m.names.find(str(remote[0]), self.p) if kind == "connect" else [UNKNOWN_VALUE]
         client, server = (local, remote) if self.ev.type.name in TO_SERVER else (remote, local)
         version = "4" if family == 2 else "6"
         if name in ("ip", "net"):
@@ -234,6 +239,13 @@ class Told:
         if not comm or comm[0] is UNKNOWN_VALUE:
             return comm
         return [comm[0].data + (b" " + rest if len(args) > 1 else b"")]
+
+    def arguments(self):
+        """Those behind the first, or what is not known, or None."""
+        args = self.m.values(self.p, "argv")
+        if not args or UNKNOWN_VALUE in args:
+            return UNKNOWN_VALUE if args else None
+        return [a.data for a in args[1:]]
 
     def ancestors(self):
         out, p = [], self.p

@@ -20,6 +20,10 @@ SIGNS = ("<=", ">=", "<", ">", "==", "=", "!=")
 LIST_OPS = ("in", "intersects", "pmatch")
 MODIFIERS = ("oneof", "anyof", "allof")
 TRANSFORMERS = ("tolower", "toupper", "b64", "basename", "len")
+CALLS = ("concat", "join", "getopt")
+MOST_PARTS, DEEPEST = 16, 4
+# What is not one value: both ends of a connection, and any ancestor.
+SEVERAL = ("fd.ip", "fd.net", "fd.port")
 ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", " ": " ", "\\": "\\", '"': '"',
            "'": "'"}
 
@@ -35,9 +39,20 @@ class Ref:
         self.name, self.arg, self.transformers = name, arg, []
 
 
+class Call(Ref):
+    """One value of several, or a list: parts are texts, Refs, and lists of these."""
+
+    def __init__(self, name, parts, selector):
+        super().__init__(name, selector)
+        self.parts = parts
+
+    def is_list(self):
+        return self.name == "getopt" and self.arg is None
+
+
 class Parser:
     def __init__(self, text):
-        self.text, self.at = text, 0
+        self.text, self.at, self.deep = text, 0, 0
 
     def blank(self):
         found = BLANKS.match(self.text, self.at)
@@ -124,18 +139,50 @@ class Parser:
                 if t != "val":
                     ref.transformers.append(t)
                 return ref
+        for name in CALLS:
+            if self.take(name + "("):
+                self.deep += 1
+                if self.deep > DEEPEST:
+                    self.fail("fewer calls in one another")
+                parts = self.parts(False)
+                self.deep -= 1
+                return Call(name, parts, self.argument())
         if is_right:
             return None
         name = self.match(FIELD)
-        if name is None:
+        return Ref(name, self.argument()) if name else None
+
+    def argument(self):
+        if not self.take("["):
             return None
-        arg = None
-        if self.take("["):
-            arg = self.quoted() if self.text[self.at:self.at + 1] in ("'", '"') else \
-                self.match(BARE_ARG)
-            if arg is None or not self.take("]"):
-                self.fail("]")
-        return Ref(name, arg)
+        arg = self.quoted() if self.text[self.at:self.at + 1] in ("'", '"') else \
+            self.match(BARE_ARG)
+        if arg is None or not self.take("]"):
+            self.fail("]")
+        return arg
+
+    def parts(self, in_list):
+        out = []
+        self.blank()
+        if self.take(")"):
+            return out
+        while True:
+            self.blank()
+            if not in_list and self.take("("):
+                out.append(self.parts(True))
+            else:
+                ref = self.reference(False)
+                part = self.value() if ref is None else ref
+                if part is None:
+                    self.fail("a value")
+                out.append(part)
+            if len(out) > MOST_PARTS:
+                self.fail("fewer values")
+            self.blank()
+            if self.take(")"):
+                return out
+            if not self.take(","):
+                self.fail(", or )")
 
     def condition(self, left):
         self.blank()
@@ -308,9 +355,75 @@ def transformed(name, values):
     return out
 
 
+def text_of(part, told):
+    """A part's value as text; None: it is not there."""
+    if isinstance(part, str):
+        return part.encode()
+    values, _ = of(part, told)
+    if not values or UNKNOWN_VALUE in values:
+        return UNKNOWN_VALUE if values else None
+    value = values[0][1] if isinstance(values[0], tuple) else values[0]
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def texts_of(parts, told):
+    """All of them, or None, or what is not known."""
+    texts = [text_of(p, told) for p in parts]
+    if None in texts:
+        return None
+    return UNKNOWN_VALUE if UNKNOWN_VALUE in texts else texts
+
+
+def options(words, known):
+    """[(letter, value or None)] as getopt() finds them; a letter that is not known is ?."""
+    found, words = [], list(words)
+    while words:
+        word = words.pop(0)
+        if word == b"--" or len(word) < 2 or not word.startswith(b"-"):
+            break
+        if word.startswith(b"--"):
+            continue
+        rest = word[1:].decode("latin1")
+        while rest:
+            letter, rest = rest[0], rest[1:]
+            at = known.find(letter) if letter != ":" else -1
+            if at < 0:
+                found.append(("?", None))
+            elif not known.startswith(":", at + 1):
+                found.append((letter, None))
+            elif rest or known.startswith("::", at + 1):
+                found.append((letter, rest.encode("latin1")))
+                rest = ""
+            else:
+                found.append((letter, words.pop(0) if words else b""))
+    return found
+
+
+def called(call, told):
+    if call.name == "getopt":
+        of_argv = isinstance(call.parts[0], Ref)
+        words = told.arguments() if of_argv else texts_of(call.parts[0], told)
+        if words is None or words is UNKNOWN_VALUE:
+            return [] if words is None else [words]
+        found = options(words, call.parts[1])
+        if call.arg is not None:
+            return [letter.encode() if value is None else value
+                    for letter, value in found if letter == call.arg][-1:]
+        return [v for letter, value in found for v in
+                ([letter.encode()] if value is None else [letter.encode(), value])]
+    flat = call.parts if call.name == "concat" else [call.parts[0], *call.parts[1]]
+    texts = texts_of(flat, told)
+    if texts is None or texts is UNKNOWN_VALUE:
+        return [] if texts is None else [texts]
+    return [b"".join(texts) if call.name == "concat" else texts[0].join(texts[1:])]
+
+
 def of(ref, told):
     """(values, kind) of a field on an event"""
-    values, kind = told.values(ref.name, ref.arg)
+    values, kind = (called(ref, told), "str") if isinstance(ref, Call) else \
+        told.values(ref.name, ref.arg)
     for t in ref.transformers:
         if UNKNOWN_VALUE not in values:
             values = transformed(t, values)
@@ -356,6 +469,8 @@ def holds(tree, told, macros):
     else:
         texts = right if isinstance(right, list) else [right]
         rights = [literal(kind, sign, t) for t in texts]
+        if not rights:      # whatever the value is
+            return NO
     if sign == "!=":
         if modifier:
             def differ(value):
@@ -363,12 +478,73 @@ def holds(tree, told, macros):
                 return {"anyof": any(found), "allof": all(found),
                         "oneof": found.count(True) == 1}[modifier]
             return either(UNKNOWN if v is UNKNOWN_VALUE else differ(v) for v in values)
-        # Of both ends of a connection neither may be it.
-        join = both if tree[1].name in ("fd.ip", "fd.net", "fd.port") else either
+        # Of both ends of a connection neither may be it, nor anything of a list.
+        join = both if tree[1].name in (*SEVERAL, *CALLS) else either
         return join(UNKNOWN if v is UNKNOWN_VALUE else
                     not any(compare("=", v, lit) for lit in rights) for v in values)
+    if sign == "in" and isinstance(tree[1], Call) and tree[1].is_list():
+        # All of a list have to be among them.
+        return both(UNKNOWN if v is UNKNOWN_VALUE else
+                    any(compare("=", v, lit) for lit in rights) for v in values)
+    if modifier and isinstance(tree[1], Call) and tree[1].is_list():
+        fitting = [matches(sign, None, values, [lit]) for lit in rights]
+        if modifier == "oneof":
+            return either(both([f, *map(negate, fitting[:i] + fitting[i + 1:])])
+                          for i, f in enumerate(fitting))
+        return (both if modifier == "allof" else either)(fitting)
     found = matches(sign, modifier, values, rights)
     return found if found in (YES, NO) else UNKNOWN
+
+
+def check_part(part, fields):
+    if isinstance(part, str):
+        return
+    if isinstance(part, list):
+        raise Rejected("a list where one value should be")
+    check_ref(part, fields)
+    if isinstance(part, Call):
+        several = part.is_list()
+    else:
+        several = part.name in SEVERAL or part.arg is None and part.name in (
+            "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline")
+    if several or part.name in ("evt.num", "evt.dir"):
+        raise Rejected(f"{part.name} is not one value")
+
+
+def check_ref(ref, fields):
+    if not isinstance(ref, Call):
+        if not fields(ref.name):
+            raise Rejected(f"there is no field {ref.name}")
+        return
+    parts = ref.parts
+    if ref.name == "concat":
+        if len(parts) < 2:
+            raise Rejected("concat takes at least two")
+    elif len(parts) != 2:
+        raise Rejected(f"{ref.name} takes two")
+    if ref.name == "join":
+        if not isinstance(parts[1], list):
+            raise Rejected("what is joined is a list")
+        check_part(parts[0], fields)
+        parts = parts[1]
+    if ref.name == "getopt":
+        if not isinstance(parts[1], str):
+            raise Rejected("the options are a text")
+        if not isinstance(parts[0], list):
+            if not isinstance(parts[0], Ref) or parts[0].name != "proc.args" or \
+                    parts[0].transformers or parts[0].arg:
+                raise Rejected("the arguments are proc.args or a list")
+            parts = []
+        else:
+            parts = parts[0]
+        if ref.arg is not None and len(ref.arg.encode()) != 1:
+            raise Rejected("one option is chosen")
+        if ref.is_list() and "len" in ref.transformers:
+            raise Rejected("the length of a list")
+    elif ref.arg is not None:
+        raise Rejected(f"{ref.name} has no argument")
+    for p in parts:
+        check_part(p, fields)
 
 
 def check_tree(tree, macros, fields):
@@ -384,10 +560,13 @@ def check_tree(tree, macros, fields):
             raise Rejected(f"there is no macro {tree[1]}")
     else:
         for ref in (tree[1], tree[4] if op == "check" else None):
-            if isinstance(ref, Ref) and not fields(ref.name):
-                raise Rejected(f"there is no field {ref.name}")
+            if isinstance(ref, Ref):
+                check_ref(ref, fields)
+        if op == "check" and isinstance(tree[4], Ref) and \
+                any(isinstance(r, Call) and r.is_list() for r in (tree[1], tree[4])):
+            raise Rejected("a list is compared with values")
         if op == "check" and not isinstance(tree[4], Ref):
-            kind = fields(tree[1].name)
+            kind = "str" if isinstance(tree[1], Call) else fields(tree[1].name)
             for t in tree[1].transformers:
                 kind = "num" if t == "len" else "str"
             for text in tree[4] if isinstance(tree[4], list) else [tree[4]]:

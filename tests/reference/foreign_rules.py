@@ -11,6 +11,8 @@ from foreign import quoted
 # What is in arguments and names: both cases, what patterns mean something by, nothing.
 WORDS = ["a", "A", "ab", "aB*", "a?b", "a\\b", "\\", "-x", "/x", "-X y", "", "foo", "Foo.sh", "10",
          "9", "0", "b\nc", "foobar", "a*", "\\*", "x", "xa", "[a]", "true", "d.d"]
+# What getopt() finds something in.
+OPTIONS = ["-n", "-t", "-tx", "-nt", "-x", "--", "-", "--long", "a", "-nx", "-tfoo", "", "foo", "-t:"]
 PATHS = ["/a", "/A", "/tmp/a", "/tmp/A*b", "/Tmp/x.sh", "/etc/x.sh", "/etc/a?b", "/etc/a\\b", "/tmp/d"]
 EXES = ["/bin/sh", "/bin/x", "/tmp/a", "/Bin/X", "/usr/bin/averyverylongname"]
 ADDRS = ["10.0.0.1", "10.1.2.3", "192.0.2.1", "2001:db8::1", "::1", "127.0.0.1"]
@@ -45,8 +47,7 @@ class Tales:
         kinds = {"exec": 8, "open": 6, "connect": 5, "rename": 1, "unlink": 2, "fork": 1.5,
                  "exit": 0.5, "setuid": 0.7, "chmod": 1, "mknod": 0.5, "personality": 0.5,
                  "write": 1, "symlink": 0.7, "accept": 1, "syslog": 0.3}
-        if self.for_sigma:
-            kinds["dns"] = 3
+        kinds["dns"] = 3
         for _ in range(n):
             self.t += r.choice([0, 0.125, 0.25, 1, 1, 40] if self.for_sigma else [0, 0.25, 1])
             pid = r.choice(self.pids)
@@ -63,8 +64,10 @@ class Tales:
         return quoted(self.rng.choice(PATHS))
 
     def exec(self, r, pid):
-        args = ",".join([r.choice(["sh", "x", '"/bin/x"', self.word()])] +
-                        [self.word() for _ in range(r.randint(0, 3))])
+        args = ",".join([r.choice(["sh", "x", '"/bin/x"', self.word()])] + (
+            [quoted(r.choice(OPTIONS)) for _ in range(r.randint(0, 4))]
+            if not self.for_sigma and r.random() < 0.4 else
+            [self.word() for _ in range(r.randint(0, 3))]))
         more = r.choice(["", "", " memfd=true", " comm=" + r.choice(["foo", "Foo.sh", '"a b"'])])
         exe = r.choice(["", "", " exe=/bin/x"]) + f" cwd={r.choice(['/', '/srv', '/tmp/a'])}"
         return f"exec path={r.choice(EXES)}{exe} argv=({args}){more}"
@@ -412,7 +415,8 @@ FALCO = {
             "proc.aname[3]": ["sh", "init"], "proc.aexepath": EXES, "proc.cwd": ["/", "/srv/", "/tmp/a/"],
             "user.name": ["foo", "root"], "fd.name": PATHS, "fd.directory": ["/tmp", "/etc", "/", "/Tmp"],
             "fd.filename": ["a", "x.sh", "A*b", ""], "fd.typechar": ["f", "4", "6", "u", "d"],
-            "fd.l4proto": ["tcp", "udp"], "evt.type": ["execve", "open", "openat", "connect", "unlink", "creat"],
+            "fd.l4proto": ["tcp", "udp"], "fd.sip.name": NAMES, "fd.rip.name": NAMES,
+            "evt.type": ["execve", "open", "openat", "connect", "unlink", "creat"],
             "evt.res": ["SUCCESS", "ENOENT", "EACCES"],
             "container.id": ["host", "c0ffee001122"], "container.image.repository": ["d.d/foo", "x"],
             "evt.arg.oldpath": PATHS, "evt.arg.target": PATHS},
@@ -457,8 +461,60 @@ class FalcoRules:
             return text
         return falco_quoted(text)
 
+    def part(self, deep):
+        """(what stands in a call, texts that it may be)"""
+        r = self.rng
+        roll = r.random()
+        if roll < 0.35:
+            word = r.choice(WORDS + PATHS)
+            return falco_quoted(word), [word]
+        if roll < 0.5 and deep < 3:
+            return self.call(deep + 1)
+        if roll < 0.65:
+            field = r.choice(["evt.rawres", "fd.sport", "fd.num", "user.uid", "evt.failed", "fd.sip"])
+            return field, [str(v) for v in {"fd.sip": ADDRS, "evt.failed": ["true", "false"]}.get(field) or
+                           FALCO["num"][field]]
+        field = r.choice([f for f in FALCO["str"] if not f.startswith(("proc.aname", "proc.aexe"))])
+        choices = FALCO["str"][field] or WORDS
+        if r.random() < 0.15:
+            return f"tolower({field})", [c.lower() for c in choices]
+        return field, choices
+
+    def call(self, deep=0):
+        r = self.rng
+        if r.random() < 0.3:
+            chosen = r.choice("ntx")
+            args = "proc.args" if r.random() < 0.8 else \
+                f"({', '.join(self.part(deep)[0] for _ in range(r.randint(0, 3)))})"
+            return (f"getopt({args}, \"{r.choice(['nt:', 'nt:', 'tx:n', 'n:t::', ''])}\")[{chosen}]",
+                    [chosen, "x", "", "foo", "-t"])
+        parts = [self.part(deep) for _ in range(r.choice([2, 2, 3]))]
+        texts = [[r.choice(c) for _, c in parts] for _ in range(4)]
+        blank = r.choice([",", ", ", " , "])
+        if r.random() < 0.6:
+            return f"concat({blank.join(p for p, _ in parts)})", ["".join(t) for t in texts]
+        n = r.choice([0, 1, 2, 2, 3])
+        between, of = self.part(deep) if r.random() < 0.2 else ('","', [","])
+        return (f"join({between}, ({blank.join(p for p, _ in parts[:n])}))",
+                [r.choice(of).join(t[:n]) for t in texts])
+
+    def options(self):
+        """A test of all options."""
+        r = self.rng
+        left = f"getopt(proc.args, \"{r.choice(['nt:', 'nt:', 'xt:n', 't::'])}\")"
+        if r.random() < 0.15:
+            left = f"{r.choice(['toupper', 'tolower'])}({left})"
+        items = ", ".join(f'"{w}"' for w in r.choices(["n", "t", "x", "?", "", "foo", "N", "-t", "a"],
+                                                      k=r.randint(1, 4)))
+        roll = r.random()
+        if roll < 0.7:
+            return f"{left} {r.choice(['in', 'intersects', 'in', '= allof', '= oneof', '= anyof'])} ({items})"
+        return left + r.choice([" exists", " = n", " != n", " = foo", ' != "?"', " startswith f"])
+
     def check(self):
         r = self.rng
+        if r.random() < 0.04:
+            return self.options()
         kind = r.choices(list(FALCO), [10, 3, 1, 1, 1])[0]
         field = r.choice(list(FALCO[kind]))
         choices = FALCO[kind][field]
@@ -475,6 +531,8 @@ class FalcoRules:
                 return f"{field} {r.choice(['in', 'in', 'intersects'])} (" + \
                     ", ".join(f'"{r.choice(choices)}"' for _ in range(r.randint(1, 2))) + ")"
             return f'{field} {r.choice(["=", "!="])} "{r.choice(choices)}"'
+        if r.random() < 0.12:
+            field, choices = self.call()
         left = field
         if r.random() < 0.1 and "aname" not in field and "aexe" not in field:
             left = r.choice(["tolower", "toupper", "basename"]) + f"({field})"
@@ -482,14 +540,17 @@ class FalcoRules:
         if roll < 0.3:
             items = [r.choice([self.value(choices), self.value(choices), "words", "none", "more"])
                      for _ in range(r.randint(1, 3))]
-            return f"{left} {r.choice(['in', 'in', 'in', 'pmatch', 'intersects'])} ({', '.join(items)})"
+            # Names of calls are no paths: what pmatch says of an empty one is left open.
+            paths = "in" if field == "evt.type" else "pmatch"
+            return f"{left} {r.choice(['in', 'in', 'in', paths, 'intersects'])} ({', '.join(items)})"
         if roll < 0.36 and "aname" not in field and "aexe" not in field:
             items = ", ".join(self.value(choices) for _ in range(r.randint(1, 3)))
             return (f"{left} {r.choice(['=', 'contains', 'startswith', 'endswith'])} "
                     f"{r.choice(['anyof', 'allof', 'oneof'])} ({items})")
         if roll < 0.42 and "aname" not in field and "aexe" not in field:
             return f"{left} {r.choice(['=', 'contains', 'startswith', 'endswith'])} " + \
-                r.choice(["val(proc.name)", "val(fd.name)", "tolower(proc.name)", "basename(proc.exepath)"])
+                r.choice(["val(proc.name)", "val(fd.name)", "tolower(proc.name)", "basename(proc.exepath)",
+                          self.call()[0]])
         op = r.choice(["=", "=", "!=", "contains", "icontains", "startswith", "endswith", "glob", "iglob",
                        "regex"])
         if op in ("glob", "iglob"):
@@ -528,7 +589,8 @@ class FalcoRules:
         out = {"rule": name, "desc": "random", "priority": r.choice(["ERROR", "notice", "Info"]),
                "condition": self.condition(r.randint(0, 3)),
                "output": r.choice(["%evt.type %proc.name %proc.cmdline", "%fd.name %user.name %evt.res",
-                                   "*%proc.aname[2] %container.id", "plain"])}
+                                   "*%proc.aname[2] %container.id", "plain",
+                                   "%fd.sip.name", f"<%{self.call()[0]}> %tolower(proc.cmdline)%len(fd.name)"])}
         if r.random() < 0.2:
             out["exceptions"] = [self.exception(i) for i in range(r.randint(1, 2))]
         return out

@@ -119,6 +119,8 @@ TEST(fields)
 	      "not (flags & O_DIRECTORY and ret >= 0) and path startswith \"/etc/\" }");
 	STEPS(RULE("evt.type = connect and fd.snet in (\"10.0.0.0/8\")"),
 	      "connect attempted { fd.server == 10.0.0.0/8 }");
+	STEPS(RULE("evt.type = connect and fd.sip.name = a and not fd.rip.name = b"),
+	      "connect attempted { fd.server.name == \"a\" and not fd.remote.name == \"b\" }");
 	STEPS(RULE("evt.type = openat and fd.directory = /etc"),
 	      "open attempted { syscall == \"openat\" and path startswith \"/etc\" and "
 	      "fd.directory == \"/etc\" }");
@@ -167,7 +169,56 @@ TEST(lexer)
 	WRONG("proc.name regex '('", "");
 	WRONG("evt.num = 3", "with 0 only");
 	WRONG("evt.arg.zzz = 1", "no recorded event has such an argument");
-	WRONG("join(',', (proc.name, proc.exe)) = x", "join() is not supported");
+}
+
+TEST(calls)
+{
+	IS("concat(proc.name, ':', proc.args) = x", "concat(proc.name, ':', proc.args) == \"x\"");
+	IS("len(tolower(concat(proc.name, a))) > 3", "len(tolower(concat(proc.name, a))) > 3");
+	IS("proc.name = join(',', (proc.exe, b))", "comm == join(',', (proc.exe, b))");
+	IS("proc.name in concat(proc.exe, b)", "comm == concat(proc.exe, b)");
+	IS("join(',', ()) in (a, b)", "join(',', ()) in (\"a\", \"b\")");
+	IS("getopt( proc.args , 'nt:')[t] = x", "getopt( proc.args , 'nt:')[t] == \"x\"");
+	IS("getopt(proc.args, 'nt:') intersects (n, t)",
+	   "getopt(proc.args, 'nt:') in (\"n\", \"t\")");
+	IS("getopt(proc.args, 'nt:') in (n, t)",
+	   "getopt(proc.args, 'nt:') exists and "
+	   "not getopt(proc.args, 'nt:') has another than (\"n\", \"t\")");
+	/* Only events that have all parts. */
+	STEPS(RULE("concat(fd.sip, ':', evt.arg.tuple) = x and evt.type in (connect, bind)"),
+	      "connect attempted { concat(fd.sip, ':', evt.arg.tuple) == \"x\" }");
+	/* How it ended is asked for. */
+	STEPS(RULE("evt.type in (execve, execveat) and concat(evt.res, x) = y"),
+	      "exec attempted { concat(evt.res, x) == \"y\" }");
+	STEPS("- list: l\n  items: [proc.name, b]\n" HEAD RULE("exec and join('', (l)) = x"),
+	      "exec { join('', (proc.name, b)) == \"x\" }");
+	WRONG("concat(proc.name) = x", "concat(): it takes at least 2 values");
+	WRONG("concat(proc.name, (a, b)) = x", "concat(): it takes no list");
+	WRONG("concat(proc.aname, a) = x", "concat(): proc.aname has several values");
+	WRONG("concat(fd.ip, a) = x", "concat(): fd.ip has several values");
+	WRONG("concat(getopt(proc.args, n), a) = x", "concat(): getopt has several values");
+	WRONG("concat(evt.dir, a) = x", "concat(): evt.dir is no value");
+	WRONG("concat(evt.time, a) = x", "concat(): evt.time is no value");
+	WRONG("concat(proc.nonsense, a) = x", "no field proc.nonsense");
+	WRONG("concat(proc.name, a)[b] = x", "concat(): it takes no argument in brackets");
+	WRONG("concat(proc.name, a b) = x", "',' or ')'");
+	WRONG("concat(proc.name, a", "',' or ')' expected at the end");
+	WRONG("concat(proc.name, a) < x", "no order");
+	WRONG("concat(1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17) = x",
+	      "no more than sixteen values");
+	WRONG("concat(a,concat(a,concat(a,concat(a,concat(a,b))))) = x", "no more than four calls");
+	WRONG("join(',', proc.name) = x", "join(): its second value is a list");
+	WRONG("join((','), (proc.name)) = x", "join(): its separator is no list");
+	WRONG("join(',') = x", "join(): it takes 2 values");
+	WRONG("join(',', (a, (b))) = x", "a value expected");
+	WRONG("getopt(proc.args) = x", "getopt(): it takes 2 values");
+	WRONG("getopt(proc.cmdline, n) = x", "getopt(): its first value is proc.args or a list");
+	WRONG("getopt(proc.args, (n, t)) = x", "getopt(): its options are no list");
+	WRONG("getopt(proc.args, proc.name) = x", "getopt(): its options stand there");
+	WRONG("getopt(proc.args, nt)[nt] = x", "one character");
+	WRONG("len(getopt(proc.args, nt)) = 1", "len(getopt): of a list");
+	WRONG("getopt(proc.args, nt) = val(proc.name)", "a list is on the left only");
+	WRONG("proc.name = getopt(proc.args, nt)", "a list is on the left only");
 }
 
 TEST(nesting_is_bounded)
@@ -252,6 +303,15 @@ TEST(later_items)
 	REJECTED(HEAD RULE("exec") "- rule: q\n  desc: d\n  output: 'a %no.field'\n"
 				   "  priority: info\n  condition: exec\n",
 		 "no field no.field");
+	REJECTED(HEAD "- rule: q\n  desc: d\n  output: '%getopt(proc.args, n)'\n"
+		      "  priority: info\n  condition: exec\n",
+		 "the output: getopt() is a list");
+	REJECTED(HEAD "- rule: q\n  desc: d\n  output: '%concat(proc.name)'\n"
+		      "  priority: info\n  condition: exec\n",
+		 "at least 2 values");
+	REJECTED(HEAD "- rule: q\n  desc: d\n  output: '%len(proc.name'\n"
+		      "  priority: info\n  condition: exec\n",
+		 "')' expected");
 }
 
 TEST(exceptions)
@@ -304,11 +364,21 @@ TEST(what_nobody_can_tell)
 {
 	WHY("exec and proc.name=a", NULL, NULL);
 	WHY("exec and evt.num=0", "never holds", NULL);
-	WHY("exec and fd.sip.name=a", "not looked up", NULL);
-	WHY("exec and not fd.sip.name=a", "not looked up", NULL);
-	WHY("exec and (fd.sip.name=a or proc.name=b)", NULL, "not looked up");
+	WHY("exec and fd.lip.name=a", "not looked up", NULL);
+	WHY("exec and not fd.lip.name=a", "not looked up", NULL);
+	WHY("exec and (fd.lip.name=a or proc.name=b)", NULL, "not looked up");
+	WHY("exec and fd.sip.name=a", "never holds", NULL);
+	WHY("exec and not fd.sip.name=a", NULL, NULL);
+	WHY("evt.type=connect and fd.sip.name=a", NULL, NULL);
+	WHY("evt.type=accept and fd.rip.name=a", NULL, NULL);
 	WHY("exec and k8s.ns.name=a", "Kubernetes", NULL);
 	WHY("exec and not k8s.ns.name=a", NULL, NULL);
 	WHY("exec and fd.name=a", "never holds", NULL);
 	WHY("evt.type=mkdir and evt.type=rmdir", "never holds", NULL);
+	WHY("exec and concat(fd.types, proc.name)=a", "not looked at", NULL);
+	WHY("exec and concat(proc.name, join('', (a, fd.types)))=a", "not looked at", NULL);
+	WHY("exec and concat(fd.types, k8s.ns.name)=a", "Kubernetes", NULL);
+	WHY("exec and not concat(fd.types, k8s.ns.name)=a", NULL, NULL);
+	WHY("exec and concat(proc.name, fd.name)=a", "never holds", NULL);
+	WHY("exec and proc.name=concat(fd.types, a)", "not looked at", NULL);
 }
