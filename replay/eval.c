@@ -60,7 +60,7 @@ const struct match_row *eval_row(struct eval *e, enum rule_role role, uint32_t n
 	if (known && *known)
 		return *known;
 	if (role == RULE_ROLE_LINE) { /* strings of events that are lines are arguments */
-		if (!eval_join(e, &line))
+		if (!eval_join_here(e, &line, false))
 			return NULL;
 		s = &line;
 	}

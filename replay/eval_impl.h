@@ -102,9 +102,8 @@ void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a
 bool eval_ancestors(struct eval *e, const struct rule_leaf *l, const struct access *a,
 		    const struct reel_event *ev, enum truth *ret);
 
-/* Arguments as one line: blanks between them; what ends with a NUL ends before it. False: no
- * memory. */
-bool eval_join(struct eval *e, struct reel_string *s);
+/* eval_join() into the evaluator, until the next of that side. False: no memory. */
+bool eval_join_here(struct eval *e, struct reel_string *s, bool is_right);
 
 /* Whether one of the leaf's values fits. */
 enum truth eval_fits_row(const struct rule_leaf *l, const struct match_row *row);

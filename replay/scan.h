@@ -109,6 +109,8 @@ struct scan_lists {
 	bool *is_in;	/* by step, while one is made */
 };
 
+enum { SCAN_LINES_BYTES = 64 << 10 };
+
 /* One a thread. */
 struct scanner {
 	const struct scan_plan *plan;
@@ -119,6 +121,7 @@ struct scanner {
 	uint32_t *found;
 	uint32_t n_found;
 	struct scan_lists lists;
+	uint8_t *lines; /* command lines that are asked about together */
 	struct scan_candidate *spare; /* to put others in order */
 	uint32_t spare_room;
 };
