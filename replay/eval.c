@@ -125,15 +125,7 @@ enum truth eval_fits_number(const struct rule_leaf *l, const struct value *v)
 
 enum truth eval_fits_row(const struct rule_leaf *l, const struct match_row *row)
 {
-	enum truth any = TRUTH_NO;
-
-	if (!row)
-		return TRUTH_UNKNOWN;
-	if (row->is_empty)
-		return TRUTH_NO;
-	for (uint32_t i = 0; i < l->n_values && any != TRUTH_YES; i++)
-		any = truth_or(any, match_truth(row, l->values[i].test));
-	return any;
+	return row ? eval_fits_tests(l->tests, l->n_tests, row) : TRUTH_UNKNOWN;
 }
 
 /* A number or an address becomes the text that it is written as. */

@@ -105,6 +105,21 @@ bool eval_ancestors(struct eval *e, const struct rule_leaf *l, const struct acce
 /* eval_join() into the evaluator, until the next of that side. False: no memory. */
 bool eval_join_here(struct eval *e, struct reel_string *s, bool is_right);
 
+/* Whether one of these holds. */
+static inline enum truth eval_fits_tests(const struct rule_tests *tests, uint32_t n,
+					 const struct match_row *row)
+{
+	if (row->is_empty)
+		return TRUTH_NO;
+	for (uint32_t i = 0; i < n; i++)
+		if (row->yes[tests[i].word] & tests[i].bits)
+			return TRUTH_YES;
+	for (uint32_t i = 0; i < n && row->has_unknown; i++)
+		if (row->unknown[tests[i].word] & tests[i].bits)
+			return TRUTH_UNKNOWN;
+	return TRUTH_NO;
+}
+
 /* Whether one of the leaf's values fits. */
 enum truth eval_fits_row(const struct rule_leaf *l, const struct match_row *row);
 enum truth eval_fits_number(const struct rule_leaf *l, const struct value *v);

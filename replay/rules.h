@@ -186,6 +186,12 @@ struct rule_value {
 	uint32_t test;		/* strings: its number in the matcher of the leaf's role */
 };
 
+/* Tests of a matcher, by word of its rows: one that holds is enough. */
+struct rule_tests {
+	uint32_t word;
+	uint64_t bits;
+};
+
 /* Which matcher a string goes through. */
 enum rule_role { RULE_ROLE_PATH, RULE_ROLE_TEXT, RULE_ROLE_ARGS, RULE_ROLE_LINE, RULE_ROLES };
 
@@ -203,7 +209,8 @@ struct rule_leaf {
 	struct rule_ref right;
 	struct rule_value *values;
 	uint32_t n_values;
-	/* Values of sorted numbers are searched, of strings tested in the matcher. */
+	struct rule_tests *tests; /* of all values, where they are strings */
+	uint32_t n_tests;
 };
 
 /* Expressions: a pool of nodes. AND and OR have two children, NOT one. */

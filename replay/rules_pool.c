@@ -215,6 +215,17 @@ int rules_copy_ref(struct rules *r, struct rule_ref *ref)
 	return 0;
 }
 
+static void add_test(struct rule_leaf *l, uint32_t test)
+{
+	uint32_t i = 0;
+
+	while (i < l->n_tests && l->tests[i].word != test / 64)
+		i++;
+	if (i == l->n_tests)
+		l->tests[l->n_tests++] = (struct rule_tests){ .word = test / 64 };
+	l->tests[i].bits |= 1ull << test % 64;
+}
+
 /* Its strings go to the matcher of its role at once, so that a bad pattern is found with whoever
  * wrote it. */
 static int copy_leaf(struct rules *r, const struct rule_leaf *leaf, struct rule_leaf *to,
@@ -224,13 +235,17 @@ static int copy_leaf(struct rules *r, const struct rule_leaf *leaf, struct rule_
 
 	*to = *leaf;
 	to->values = NULL;
+	to->tests = NULL;
+	to->n_tests = 0;
 	if (rules_copy_ref(r, &to->left) < 0 ||
 	    (leaf->has_right && rules_copy_ref(r, &to->right) < 0))
 		return rules_no_memory(err);
 	if (!leaf->n_values)
 		return 0;
 	to->values = rules_alloc(r, leaf->n_values * sizeof(*to->values));
-	if (!to->values)
+	if (leaf->left.kind >= REEL_PATH)
+		to->tests = rules_alloc(r, leaf->n_values * sizeof(*to->tests));
+	if (!to->values || (leaf->left.kind >= REEL_PATH && !to->tests))
 		return rules_no_memory(err);
 	for (uint32_t i = 0; i < leaf->n_values; i++) {
 		struct rule_value *v = &to->values[i];
@@ -248,6 +263,7 @@ static int copy_leaf(struct rules *r, const struct rule_leaf *leaf, struct rule_
 				     v->bytes, v->length, &v->test, err);
 		if (status < 0)
 			return status;
+		add_test(to, v->test);
 	}
 	return 0;
 }

@@ -268,9 +268,90 @@ static struct term *term_of(struct maker *m, uint32_t expr, bool is_negated)
 
 /* Tests ---------------------------------------------------------------------------------------- */
 
-static uint32_t add_test(struct maker *m, const struct term *t, uint32_t yes, uint32_t no)
+static bool is_of_strings(const struct rule_leaf *l)
 {
+	return l->op == RULE_EQ || l->op == RULE_NE || (l->op >= RULE_REGEX && l->op <= RULE_GLOB);
+}
+
+static bool is_process_text(unsigned context)
+{
+	return context == RULE_exe || context == RULE_comm || context == RULE_cmdline ||
+	       context == RULE_argv || context == RULE_cwd || context == RULE_root;
+}
+
+static uint8_t way_of(const struct eval_plan *p, unsigned type, uint32_t leaf)
+{
+	const struct rule_leaf *l = &p->rules->leaves[leaf];
+	const struct access *a = &p->left[type][leaf];
+
+	if (l->has_right || l->left.shown || l->left.transforms[0])
+		return SIEVE_ANY;
+	if (l->left.index >= 0)
+		return a->way == ACCESS_STRING && is_of_strings(l) ? SIEVE_ARGUMENT : SIEVE_ANY;
+	if (a->way == ACCESS_COMMON && a->context == RULE_ret && l->op <= RULE_BITS)
+		return SIEVE_RET;
+	if (a->way == ACCESS_COMMON && a->context == RULE_syscall && is_of_strings(l))
+		return SIEVE_CALL;
+	if (a->way == ACCESS_STRING && !a->is_data && is_of_strings(l))
+		return SIEVE_STRING;
+	if (a->way == ACCESS_NUMBER && a->kind != REEL_ADDR && l->op <= RULE_BITS)
+		return SIEVE_NUMBER;
+	if (a->way == ACCESS_PROCESS && is_process_text(a->context) && is_of_strings(l) &&
+	    (l->left.scope == RULE_OF_PROCESS || l->left.scope == RULE_OF_EVENT))
+		return SIEVE_PROCESS_TEXT;
+	return SIEVE_ANY;
+}
+
+static bool is_number(uint8_t way)
+{
+	return way == SIEVE_NUMBER || way == SIEVE_RET;
+}
+
+/* What the test compares with; what is asked of the leaf itself has none. */
+static bool add_parts_of(struct maker *m, struct sieve_test *t)
+{
+	const struct rule_leaf *l = &m->plan->rules->leaves[t->leaf];
 	struct sieve *s = m->to;
+	uint32_t n = is_number(t->way) ? l->n_values : t->way == SIEVE_ANY ? 0 : l->n_tests;
+
+	if (n > UINT16_MAX) {
+		t->way = SIEVE_ANY;
+		n = 0;
+	}
+	t->first = s->n_parts;
+	t->n = (uint16_t)n;
+	while (s->parts_room - s->n_parts < n) {
+		uint32_t room = s->parts_room ? 2 * s->parts_room : 64;
+		struct rule_tests *parts = reallocarray(s->parts, room, sizeof(*parts));
+
+		if (!parts)
+			return false;
+		s->parts = parts;
+		s->parts_room = room;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		s->parts[s->n_parts++] =
+			is_number(t->way) ? (struct rule_tests){ .bits = l->values[i].number } :
+					    l->tests[i];
+	return true;
+}
+
+static uint32_t add_test(struct maker *m, const struct term *term, uint32_t yes, uint32_t no)
+{
+	const struct rule_leaf *l = &m->plan->rules->leaves[term->leaf];
+	const struct access *a = &m->plan->left[m->type][term->leaf];
+	struct sieve *s = m->to;
+	struct sieve_test t = { .leaf = term->leaf,
+				.yes = yes,
+				.no = no,
+				.offset = a->offset,
+				.index = l->left.index,
+				.way = way_of(m->plan, m->type, term->leaf),
+				.role = l->role,
+				.what = a->way == ACCESS_PROCESS ? a->context : a->kind,
+				.op = l->op,
+				.is_not = l->op == RULE_NE || l->op == RULE_NOT_REGEX,
+				.fails = term->is_negated ? TRUTH_YES : TRUTH_NO };
 
 	if (s->n == s->room) {
 		uint32_t room = s->room ? 2 * s->room : 16;
@@ -283,11 +364,11 @@ static uint32_t add_test(struct maker *m, const struct term *t, uint32_t yes, ui
 		s->tests = tests;
 		s->room = room;
 	}
-	s->tests[s->n] = (struct sieve_test){ .leaf = t->leaf,
-					      .yes = yes,
-					      .no = no,
-					      .way = sieve_way(m->plan, m->type, t->leaf),
-					      .is_negated = t->is_negated };
+	if (!add_parts_of(m, &t)) {
+		m->failed = true;
+		return SIEVE_KEEP;
+	}
+	s->tests[s->n] = t;
 	return SIEVE_FIRST + s->n++;
 }
 
@@ -366,6 +447,7 @@ void sieve_free(struct sieve *s)
 	if (!s)
 		return;
 	free(s->tests);
+	free(s->parts);
 	free(s->begin[0]);
 	free(s->begin[1]);
 	free(s);
