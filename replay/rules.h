@@ -184,6 +184,7 @@ struct rule_value {
 	char *bytes;		/* strings */
 	uint32_t length;
 	uint32_t test;		/* strings: its number in the matcher of the leaf's role */
+	uint32_t any_test;	/* the same of any argument, where the leaf asks of one */
 };
 
 /* Tests of a matcher, by word of its rows: one that holds is enough. */
@@ -211,6 +212,7 @@ struct rule_leaf {
 	uint32_t n_values;
 	struct rule_tests *tests; /* of all values, where they are strings */
 	uint32_t n_tests;
+	bool has_any_tests; /* its argument is seen by a look at all of them at once */
 };
 
 /* Expressions: a pool of nodes. AND and OR have two children, NOT one. */
