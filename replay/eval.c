@@ -444,7 +444,8 @@ bool eval_may_hold(struct eval *e, uint32_t step, const struct reel_event *ev)
 
 	if (e->is_slow)
 		return eval_step(e, step, ev) != TRUTH_NO;
-	return eval_outcome(e, s->outcome, ev) != TRUTH_NO && sieve_keeps(e, step, ev);
+	return (s->outcome == RULE_ATTEMPTED || eval_outcome(e, s->outcome, ev) != TRUTH_NO) &&
+	       sieve_keeps(e, step, ev);
 }
 
 static const struct access *known_access(struct eval *e, const struct rule_ref *ref,

@@ -11,13 +11,6 @@
 
 /* Fields of the event -------------------------------------------------------------------------- */
 
-bool eval_has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width)
-{
-	return (unsigned)offset + width <= ev->type->fixed_bytes &&
-	       (!ev->segment || !ev->segment->schema ||
-		ev->segment->schema->as_built[ev->type->id]);
-}
-
 static uint64_t read_number(const struct reel_event *ev, uint16_t offset, uint8_t kind)
 {
 	const struct reel_field f = { .offset = offset, .kind = kind };
@@ -527,7 +520,13 @@ static bool find_next(struct finder *f, struct found *ret)
 void finder_begin(struct finder *f, struct eval *e, const struct rule_ref *ref,
 		  const struct access *a, const struct reel_event *ev)
 {
-	*f = (struct finder){ .e = e, .ref = ref, .access = a, .ev = ev };
+	f->e = e;
+	f->ref = ref;
+	f->access = a;
+	f->ev = ev;
+	f->one_by_one = f->is_right = f->in_args = false;
+	f->turn = 0;
+	f->process = NULL; /* of args nothing is read before they are found */
 }
 
 static bool next_value(struct finder *f, struct found *ret)

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "format/reader.h"
 #include "replay/eval.h"
 
 enum { NO_NUMBER = 0xffffffff };
@@ -128,7 +129,12 @@ bool eval_process_text(struct eval *e, const struct model_process *p, unsigned c
 		       struct model_text **ret);
 const struct match_row *eval_text_row(struct eval *e, enum rule_role role, struct model_text *t);
 /* Whether the event's type has it as this build knows it; an older recorder's may not. */
-bool eval_has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width);
+static inline bool eval_has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width)
+{
+	return (unsigned)offset + width <= ev->type->fixed_bytes &&
+	       (!ev->segment || !ev->segment->schema ||
+		ev->segment->schema->as_built[ev->type->id]);
+}
 
 const struct match_row *found_row(struct eval *e, enum rule_role role, const struct found *f);
 

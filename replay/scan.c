@@ -66,31 +66,12 @@ static void find_steps(struct scanner *s, const uint32_t *steps, uint32_t n)
 		find_step(s, steps[i]);
 }
 
-/* The steps of those tests of the probe that hold, or may, and all whom none excludes. */
 static void find_by_row(struct scanner *s, const struct scan_probe *p, const struct match_row *row,
 			bool is_there)
 {
-	if (is_there) {
-		const uint32_t *list = scan_list(&s->lists, s->plan, p, row);
+	const uint32_t *list = scan_list(&s->lists, s->plan, p, row, is_there);
 
-		find_steps(s, list + 1, list[0]);
-		return;
-	}
-	for (uint32_t i = 0; i < p->n_unless; i++)
-		find_step(s, p->unless[i].step);
-	if (row->is_empty && !row->has_unknown)
-		return;
-	for (uint32_t w = 0; w < p->n_words; w++) {
-		uint64_t bits = row->yes[w];
-
-		if (row->has_unknown)
-			bits |= row->unknown[w];
-		for (bits &= p->mask[w]; bits; bits &= bits - 1) {
-			uint32_t t = w * 64 + (uint32_t)__builtin_ctzll(bits);
-
-			find_steps(s, p->steps + p->first[t], p->first[t + 1] - p->first[t]);
-		}
-	}
+	find_steps(s, list + 1, list[0]);
 }
 
 static bool ask_measured(struct scanner *s, uint32_t step, const struct reel_event *ev)

@@ -106,7 +106,7 @@ static enum truth ask(struct eval *e, const struct sieve *s, const struct sieve_
 
 	switch (t->way) {
 	case SIEVE_STRING:
-		if (!e->rows || !eval_has_bytes(ev, t->offset, 2))
+		if (!e->rows || !eval_has_bytes(ev, t->offset, t->width))
 			break;
 		string = reel_event_string_number(ev, t->offset);
 		/* An empty one is not always there. */
@@ -124,7 +124,7 @@ static enum truth ask(struct eval *e, const struct sieve *s, const struct sieve_
 		return ask_call(e, s, t, ev);
 	case SIEVE_NUMBER:
 		field = (struct reel_field){ .offset = t->offset, .kind = t->what };
-		if (!eval_has_bytes(ev, t->offset, reel_kind_width(t->what)))
+		if (!eval_has_bytes(ev, t->offset, t->width))
 			break;
 		number = reel_event_number(ev, &field);
 		if (!number && ev->flags & EV_FAULT)

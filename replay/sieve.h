@@ -33,6 +33,7 @@ struct sieve_test {
 	int16_t index;	/* ARGUMENT */
 	uint8_t way;	/* how it is asked: enum sieve_way of sieve.c */
 	uint8_t role;	/* of strings */
+	uint8_t width;	/* of what lies at the offset */
 	uint8_t what;	/* NUMBER: its kind; PROCESS_TEXT: enum rule_context */
 	uint8_t op;	/* of the leaf */
 	uint8_t is_not; /* none of its values may fit */
