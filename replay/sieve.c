@@ -95,24 +95,29 @@ static enum truth ask_call(struct eval *e, const struct sieve *s, const struct s
 	return ask_row(s, t, row);
 }
 
+/* NULL: it has to be found out. An empty string is not always there. */
+static inline const struct match_row *known_row(const struct eval *e, const struct sieve_test *t,
+						const struct reel_event *ev)
+{
+	uint32_t string;
+
+	if (!e->rows || !eval_has_bytes(ev, t->offset, t->width))
+		return NULL;
+	string = reel_event_string_number(ev, t->offset);
+	return string && string <= e->rows->strings->n ? e->rows->row[t->role][string] : NULL;
+}
+
 static enum truth ask(struct eval *e, const struct sieve *s, const struct sieve_test *t,
 		      const struct reel_event *ev)
 {
 	const struct match_row *row;
 	struct model_text *text;
 	struct reel_field field;
-	uint16_t string;
 	uint64_t number;
 
 	switch (t->way) {
 	case SIEVE_STRING:
-		if (!e->rows || !eval_has_bytes(ev, t->offset, t->width))
-			break;
-		string = reel_event_string_number(ev, t->offset);
-		/* An empty one is not always there. */
-		if (!string || string > e->rows->strings->n)
-			break;
-		row = e->rows->row[t->role][string];
+		row = known_row(e, t, ev);
 		if (!row)
 			break;
 		return ask_row(s, t, row);
@@ -146,7 +151,15 @@ bool sieve_keeps(struct eval *e, uint32_t step, const struct reel_event *ev)
 
 	while (at >= SIEVE_FIRST) {
 		const struct sieve_test *t = &s->tests[at - SIEVE_FIRST];
+		const struct match_row *row;
 
+		if (t->way == SIEVE_STRINGS) {
+			row = known_row(e, t, ev);
+			at = !row					  ? t->leaf :
+			     ask_row(s, t, row) == (enum truth)t->fails ? t->no :
+									  t->yes;
+			continue;
+		}
 		at = ask(e, s, t, ev) == (enum truth)t->fails ? t->no : t->yes;
 	}
 	e->why = why;

@@ -10,6 +10,7 @@
 enum sieve_way {
 	SIEVE_ANY,
 	SIEVE_STRING,
+	SIEVE_STRINGS, /* several leaves of one string; LEAF: the test to go on with without a row */
 	SIEVE_ARGUMENT,
 	SIEVE_NUMBER,
 	SIEVE_RET,
