@@ -318,19 +318,18 @@ static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan
 {
 	const struct match_row **rows = b->rows.row[p->role];
 	struct match_memo *memo = s->eval.memos[p->role];
+	struct reel_event view = { .flags = EV_TRUNCATED, .strings = &b->u.strings };
 	struct asked a;
 
 	a.n = a.line_bytes = 0;
 	for (uint32_t i = 0; i < n_events; i++, lane += 4) {
-		const struct reel_event view = { .flags = EV_TRUNCATED,
-						 .strings = &b->u.strings,
-						 .fixed = lane };
 		struct reel_string string;
 		uint16_t number;
 
 		memcpy(&number, lane, sizeof(number));
 		if (number > b->u.strings.n || rows[number])
 			continue;
+		view.fixed = lane;
 		string = reel_event_string_at(&view, 0);
 		if (p->role == RULE_ROLE_LINE && !become_line(s, &a, memo, &string))
 			continue;
