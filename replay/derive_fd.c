@@ -441,10 +441,10 @@ static bool give_word(struct finder *f, struct found *ret)
 		word = v->type;
 		break;
 	case DERIVED_fd_sockfamily:
-		word = v->kind != VIEW_SOCKET			   ? NULL :
-		       v->family == AF_UNIX			   ? "unix" :
+		word = v->kind != VIEW_SOCKET			     ? NULL :
+		       v->family == AF_UNIX			     ? "unix" :
 		       v->family == AF_INET || v->family == AF_INET6 ? "ip" :
-								     NULL;
+								       NULL;
 		break;
 	default:
 		word = l4proto(v);

@@ -115,8 +115,7 @@ int match_memo_new(const struct matcher *m, struct match_memo **ret, struct reel
 	memo->empty = new_row(memo, false);
 	memo->scratch = new_row(memo, true);
 	if (!memo->buckets || !memo->row_slots || !memo->rows || !memo->empty || !memo->scratch ||
-	    init_answers(memo) < 0 ||
-	    (m->has_regex && match_tools_new(&memo->tools) < 0)) {
+	    init_answers(memo) < 0 || (m->has_regex && match_tools_new(&memo->tools) < 0)) {
 		match_memo_free(memo);
 		return reel_err_set(err, -ENOMEM, "no memory to remember strings");
 	}
@@ -364,8 +363,8 @@ void match_prepared(struct match_memo *memo, struct match_ask *asks, unsigned n)
 		asks[i].row = find(memo, asks[i].print);
 		if (asks[i].row)
 			continue;
-		u.values[u.n] = (struct match_value){ asks[i].bytes, asks[i].length,
-						      asks[i].true_length };
+		u.values[u.n] =
+			(struct match_value){ asks[i].bytes, asks[i].length, asks[i].true_length };
 		u.asks[u.n++] = &asks[i];
 	}
 	memo->strings += n;

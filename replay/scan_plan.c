@@ -63,8 +63,7 @@ static int leaf_witnesses(const struct eval_plan *p, unsigned type, uint32_t lea
 		struct witness w = { .offset = a->offset,
 				     .role = is_arg ? RULE_ROLE_ARGS : l->role,
 				     .empty_counts = a->way == ACCESS_NAMED || a->is_data,
-				     .test = is_arg ? l->values[i].any_test :
-						      l->values[i].test,
+				     .test = is_arg ? l->values[i].any_test : l->values[i].test,
 				     .step = step };
 		uint32_t length = l->op == RULE_REGEX ? 4 : l->values[i].length;
 		int r = add(to, &w);

@@ -155,7 +155,7 @@ bool sieve_keeps(struct eval *e, uint32_t step, const struct reel_event *ev)
 
 		if (t->way == SIEVE_STRINGS) {
 			row = known_row(e, t, ev);
-			at = !row					  ? t->leaf :
+			at = !row					? t->leaf :
 			     ask_row(s, t, row) == (enum truth)t->fails ? t->no :
 									  t->yes;
 			continue;

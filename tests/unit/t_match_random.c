@@ -336,13 +336,13 @@ static void compare_many(const struct pattern *patterns, bool is_args, struct ma
 	}
 	match_prepared(many, asks, n);
 	for (unsigned i = 0; i < n; i++) {
-		const struct match_row *row = match_string(fast, texts[i], asks[i].length,
-							   asks[i].true_length);
+		const struct match_row *row =
+			match_string(fast, texts[i], asks[i].length, asks[i].true_length);
 
 		CHECK(asks[i].row && asks[i].row->is_empty == row->is_empty &&
 		      asks[i].row->has_unknown == row->has_unknown);
-		CHECK(asks[i].row == match_string(many, texts[i], asks[i].length,
-						  asks[i].true_length));
+		CHECK(asks[i].row ==
+		      match_string(many, texts[i], asks[i].length, asks[i].true_length));
 		for (unsigned k = 0; k < TESTS && asks[i].row; k++) {
 			enum truth got = match_truth(asks[i].row, patterns[k].test);
 			enum truth want = match_truth(row, patterns[k].test);
