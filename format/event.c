@@ -1,41 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "format/event.h"
 
-uint64_t reel_event_number(const struct reel_event *ev, const struct reel_field *f)
-{
-	const uint8_t *at = ev->fixed + f->offset;
-	union {
-		uint8_t u8;
-		uint16_t u16;
-		uint32_t u32;
-		uint64_t u64;
-		int32_t s32;
-	} v;
-
-	switch (f->kind & REEL_KIND_MASK) {
-	case REEL_U8:
-		return *at;
-	case REEL_U16:
-		memcpy(&v.u16, at, 2);
-		return v.u16;
-	case REEL_U32:
-		memcpy(&v.u32, at, 4);
-		return v.u32;
-	case REEL_S32:
-		memcpy(&v.s32, at, 4);
-		return (uint64_t)(int64_t)v.s32;
-	case REEL_U64:
-	case REEL_S64:
-	case REEL_ADDR:
-		memcpy(&v.u64, at, 8);
-		return v.u64;
-	case REEL_RESULT:
-		return (uint64_t)ev->ret;
-	default:
-		return 0;
-	}
-}
-
 static uint32_t true_length_of(const struct reel_string_table *s, uint32_t number, uint32_t length)
 {
 	uint32_t low = 0, high = s->n_cuts;

@@ -68,7 +68,7 @@ static const struct name_table simple_tables[] = {
 
 static bool same_name(const char *row, const char *name, size_t len)
 {
-	return row && strlen(row) == len && memcmp(row, name, len) == 0;
+	return row && len && *row == *name && strlen(row) == len && memcmp(row, name, len) == 0;
 }
 
 static int find_name(const char *const *names, unsigned int n, const char *name, size_t len,

@@ -84,8 +84,9 @@ static bool put_names(struct eval_derived *x, const char *hint, uint64_t number,
 	return true;
 }
 
-bool derive_put_names(struct eval *e, struct eval_derived *x, const char *hint, uint64_t number,
-		      char between, bool is_mode)
+/* NULL: no memory. */
+static struct eval_derived *named(struct eval *e, const char *hint, uint64_t number, char between,
+				  bool is_mode)
 {
 	uint64_t hash = (number ^ (uintptr_t)hint) * 0x9e3779b97f4a7c15;
 	struct eval_names *n;
@@ -93,7 +94,7 @@ bool derive_put_names(struct eval *e, struct eval_derived *x, const char *hint, 
 	if (!e->names)
 		e->names = calloc(EVAL_NAMES_MAX, sizeof(*e->names));
 	if (!e->names)
-		return false;
+		return NULL;
 	n = &e->names[hash >> 32 & (EVAL_NAMES_MAX - 1)];
 	if (n->hint != hint || n->text.number != number || n->between != between ||
 	    n->is_mode != is_mode) {
@@ -101,25 +102,35 @@ bool derive_put_names(struct eval *e, struct eval_derived *x, const char *hint, 
 		n->text.length = n->text.true_length = 0;
 		memset(n->text.row, 0, sizeof(n->text.row));
 		if (!put_names(&n->text, hint, number, between, is_mode))
-			return false;
+			return NULL;
 		n->hint = hint;
 		n->text.number = number;
 		n->between = between;
 		n->is_mode = is_mode;
 	}
-	x->names = &n->text;
-	x->length = n->text.length;
+	return &n->text;
+}
+
+bool derive_put_names(struct eval *e, struct eval_derived *x, const char *hint, uint64_t number,
+		      char between, bool is_mode)
+{
+	struct eval_derived *text = named(e, hint, number, between, is_mode);
+
+	if (!text)
+		return false;
+	x->names = text;
+	x->length = text->length;
 	return true;
 }
 
 bool derive_give_word(struct eval *e, const char *word, struct found *ret)
 {
-	struct eval_derived made = { 0 };
+	struct eval_derived *text = named(e, word, 0, 0, false);
 
-	if (!derive_put_names(e, &made, word, 0, 0, false))
+	if (!text)
 		return give_name(ret, word);
-	give_bytes(ret, made.names->bytes, made.names->length, made.names->length);
-	ret->derived = made.names;
+	give_bytes(ret, text->bytes, text->length, text->length);
+	ret->derived = text;
 	return true;
 }
 

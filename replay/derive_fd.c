@@ -219,23 +219,31 @@ static void make_view(struct eval *e, const struct reel_event *ev, struct view *
 	view_by_identity(e, ev, v);
 }
 
-/* What is unknown is found out again: whoever asks is told why. */
-static void view_of(struct eval *e, const struct reel_event *ev, struct view *v)
+/* Until the next event's. What is unknown is found out again: whoever asks is told why. */
+static const struct view *view_of(struct eval *e, const struct reel_event *ev)
 {
+	static const struct view none = { .kind = VIEW_UNKNOWN, .why = BLIND_LIMIT };
 	struct eval_view *known = e->view;
+	struct view *v;
 
-	if (known && known->fixed == ev->fixed && known->strings == ev->strings &&
-	    known->seq == ev->seq && known->ts == ev->ts && known->cpu == ev->cpu) {
-		*v = known->view;
-		return;
-	}
-	make_view(e, ev, v);
-	if (v->kind == VIEW_UNKNOWN || v->path.v.kind == VALUE_UNKNOWN || v->by_identity)
-		return;
 	if (!known)
 		known = e->view = calloc(1, sizeof(*known));
-	if (known)
-		*known = (struct eval_view){ ev->fixed, ev->strings, ev->seq, ev->ts, ev->cpu, *v };
+	if (!known)
+		return &none;
+	v = &known->view;
+	if (known->fixed == ev->fixed && known->strings == ev->strings && known->seq == ev->seq &&
+	    known->ts == ev->ts && known->cpu == ev->cpu)
+		return v;
+	make_view(e, ev, v);
+	known->fixed = NULL;
+	if (v->kind == VIEW_UNKNOWN || v->path.v.kind == VALUE_UNKNOWN || v->by_identity)
+		return v;
+	known->fixed = ev->fixed;
+	known->strings = ev->strings;
+	known->seq = ev->seq;
+	known->ts = ev->ts;
+	known->cpu = ev->cpu;
+	return v;
 }
 
 /* Ends of connections -------------------------------------------------------------------------- */
@@ -391,17 +399,16 @@ static int give_fd_number(struct finder *f, struct found *ret)
 
 static int give_path(struct finder *f, struct found *ret)
 {
-	struct view v;
+	const struct view *v = view_of(f->e, f->ev);
 
-	view_of(f->e, f->ev, &v);
-	if (v.kind == VIEW_SOCKET && v.has_ends)
+	if (v->kind == VIEW_SOCKET && v->has_ends)
 		return -1;
-	if (f->turn++ > 0 || v.kind == VIEW_NONE)
+	if (f->turn++ > 0 || v->kind == VIEW_NONE)
 		return 0;
-	if (v.kind == VIEW_UNKNOWN)
-		return give_unknown(f->e, ret, v.why);
-	*ret = v.path;
-	return v.path.v.kind != VALUE_ABSENT;
+	if (v->kind == VIEW_UNKNOWN)
+		return give_unknown(f->e, ret, v->why);
+	*ret = v->path;
+	return v->path.v.kind != VALUE_ABSENT;
 }
 
 /* A letter as a word. */
@@ -439,28 +446,28 @@ static const char *l4proto(const struct view *v)
 static bool give_word(struct finder *f, struct found *ret)
 {
 	const char *word;
-	struct view v;
+	const struct view *v;
 
 	if (f->turn++ > 0)
 		return false;
-	view_of(f->e, f->ev, &v);
-	if (v.kind == VIEW_UNKNOWN)
-		return give_unknown(f->e, ret, v.why);
+	v = view_of(f->e, f->ev);
+	if (v->kind == VIEW_UNKNOWN)
+		return give_unknown(f->e, ret, v->why);
 	switch (f->ref->derived) {
 	case DERIVED_fd_typechar:
-		word = letter_word(v.letter);
+		word = letter_word(v->letter);
 		break;
 	case DERIVED_fd_type:
-		word = v.type;
+		word = v->type;
 		break;
 	case DERIVED_fd_sockfamily:
-		word = v.kind != VIEW_SOCKET			   ? NULL :
-		       v.family == AF_UNIX			   ? "unix" :
-		       v.family == AF_INET || v.family == AF_INET6 ? "ip" :
-								     NULL;
+		word = v->kind != VIEW_SOCKET			     ? NULL :
+		       v->family == AF_UNIX			     ? "unix" :
+		       v->family == AF_INET || v->family == AF_INET6 ? "ip" :
+								       NULL;
 		break;
 	default:
-		word = l4proto(&v);
+		word = l4proto(v);
 	}
 	return word && derive_give_word(f->e, word, ret);
 }
@@ -468,7 +475,7 @@ static bool give_word(struct finder *f, struct found *ret)
 int derive_fd_direct(struct finder *f, struct found *ret)
 {
 	unsigned derived = f->ref->derived;
-	struct view v;
+	const struct view *v;
 
 	switch (derived) {
 	case DERIVED_fd_typechar:
@@ -487,14 +494,13 @@ int derive_fd_direct(struct finder *f, struct found *ret)
 	case DERIVED_fd_remote_name:
 		return give_end_name(f, ret);
 	case DERIVED_fd_is_server:
-		view_of(f->e, f->ev, &v);
-		return f->turn++ == 0 && v.kind == VIEW_SOCKET &&
-		       give_number(ret, v.is_accepted, false);
+		v = view_of(f->e, f->ev);
+		return f->turn++ == 0 && v->kind == VIEW_SOCKET &&
+		       give_number(ret, v->is_accepted, false);
 	}
 	if (derived < DERIVED_fd_local || derived > DERIVED_fd_either_port)
 		return -1;
-	view_of(f->e, f->ev, &v);
-	return give_end(f, &v, ret);
+	return give_end(f, view_of(f->e, f->ev), ret);
 }
 
 /* Values that are made ------------------------------------------------------------------------- */
@@ -531,20 +537,18 @@ static bool make_part_of_path(struct finder *f, struct eval_derived *x, const st
 
 bool derive_fd_make(struct finder *f, struct eval_derived *x)
 {
-	struct view v;
+	const struct view *v = view_of(f->e, f->ev);
 
-	view_of(f->e, f->ev, &v);
 	if (f->ref->derived == DERIVED_fd_directory || f->ref->derived == DERIVED_fd_filename)
-		return make_part_of_path(f, x, &v);
-	return v.kind == VIEW_UNKNOWN ? derive_unknown(f, x, v.why) : put_connection(&v, x);
+		return make_part_of_path(f, x, v);
+	return v->kind == VIEW_UNKNOWN ? derive_unknown(f, x, v->why) : put_connection(v, x);
 }
 
 bool derive_connection(struct finder *f, struct eval_derived *x)
 {
-	struct view v;
+	const struct view *v = view_of(f->e, f->ev);
 
-	view_of(f->e, f->ev, &v);
-	if (v.kind == VIEW_UNKNOWN)
-		return derive_unknown(f, x, v.why);
-	return put_connection(&v, x);
+	if (v->kind == VIEW_UNKNOWN)
+		return derive_unknown(f, x, v->why);
+	return put_connection(v, x);
 }

@@ -62,7 +62,7 @@ const struct match_row *eval_row(struct eval *e, enum rule_role role, uint32_t n
 	if (known && *known)
 		return *known;
 	if (role == RULE_ROLE_LINE) { /* strings of events that are lines are arguments */
-		if (!eval_join(e, &line))
+		if (!eval_join_here(e, &line, false))
 			return NULL;
 		s = &line;
 	}
@@ -127,15 +127,7 @@ enum truth eval_fits_number(const struct rule_leaf *l, const struct value *v)
 
 enum truth eval_fits_row(const struct rule_leaf *l, const struct match_row *row)
 {
-	enum truth any = TRUTH_NO;
-
-	if (!row)
-		return TRUTH_UNKNOWN;
-	if (row->is_empty)
-		return TRUTH_NO;
-	for (uint32_t i = 0; i < l->n_values && any != TRUTH_YES; i++)
-		any = truth_or(any, match_truth(row, l->values[i].test));
-	return any;
+	return row ? eval_fits_tests(l->tests, l->n_tests, row) : TRUTH_UNKNOWN;
 }
 
 void eval_show(char text[EVAL_SHOWN_MAX], unsigned shown, struct value *ret)
@@ -456,7 +448,8 @@ bool eval_may_hold(struct eval *e, uint32_t step, const struct reel_event *ev)
 
 	if (e->is_slow)
 		return eval_step(e, step, ev) != TRUTH_NO;
-	return eval_outcome(e, s->outcome, ev) != TRUTH_NO && sieve_keeps(e, step, ev);
+	return (s->outcome == RULE_ATTEMPTED || eval_outcome(e, s->outcome, ev) != TRUTH_NO) &&
+	       sieve_keeps(e, step, ev);
 }
 
 static const struct access *known_access(struct eval *e, const struct rule_ref *ref,

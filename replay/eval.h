@@ -227,6 +227,10 @@ bool eval_may_hold(struct eval *e, uint32_t step, const struct reel_event *ev);
 void eval_value(struct eval *e, const struct rule_ref *ref, const struct reel_event *ev,
 		struct value *ret);
 
+/* Arguments as one line at TO, which has room for them: blanks between them; what ends with a NUL
+ * ends before it. */
+void eval_join(struct reel_string *s, uint8_t *to);
+
 const struct match_row *eval_row(struct eval *e, enum rule_role role, uint32_t number,
 				 const struct reel_string *s);
 

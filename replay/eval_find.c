@@ -11,13 +11,6 @@
 
 /* Fields of the event -------------------------------------------------------------------------- */
 
-bool eval_has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width)
-{
-	return (unsigned)offset + width <= ev->type->fixed_bytes &&
-	       (!ev->segment || !ev->segment->schema ||
-		ev->segment->schema->as_built[ev->type->id]);
-}
-
 static uint64_t read_number(const struct reel_event *ev, uint16_t offset, uint8_t kind)
 {
 	const struct reel_field f = { .offset = offset, .kind = kind };
@@ -438,29 +431,32 @@ static bool next_argument(struct finder *f, struct found *ret)
 	return args->true_length != args->length && give_unknown(f->e, ret, BLIND_CUT);
 }
 
-static bool join(struct eval *e, struct reel_string *s, bool is_right)
+void eval_join(struct reel_string *s, uint8_t *to)
 {
 	bool ends = s->length && s->bytes[s->length - 1] == 0 && s->true_length == s->length;
-	uint8_t *line = e->line[is_right];
+	uint8_t *at = to, *end = to + s->length;
 
+	if (s->length)
+		memcpy(to, s->bytes, s->length);
+	while (at < end && (at = memchr(at, 0, (size_t)(end - at))))
+		*at++ = ' ';
+	s->bytes = to;
+	s->length -= ends;
+	s->true_length -= ends;
+}
+
+bool eval_join_here(struct eval *e, struct reel_string *s, bool is_right)
+{
 	if (e->line_room[is_right] < s->length) {
-		line = realloc(line, s->length);
+		uint8_t *line = realloc(e->line[is_right], s->length);
+
 		if (!line)
 			return false;
 		e->line[is_right] = line;
 		e->line_room[is_right] = s->length;
 	}
-	for (uint32_t i = 0; i < s->length; i++)
-		line[i] = s->bytes[i] ? s->bytes[i] : ' ';
-	s->bytes = line;
-	s->length -= ends;
-	s->true_length -= ends;
+	eval_join(s, e->line[is_right]);
 	return true;
-}
-
-bool eval_join(struct eval *e, struct reel_string *s)
-{
-	return join(e, s, false);
 }
 
 /* The line itself, for those who do not ask the matcher. */
@@ -468,7 +464,7 @@ static bool become_line(struct eval *e, struct found *f, bool is_right)
 {
 	struct reel_string s = { f->v.bytes, f->v.length, f->v.true_length };
 
-	if (!join(e, &s, is_right))
+	if (!eval_join_here(e, &s, is_right))
 		return give_unknown(e, f, BLIND_LIMIT);
 	f->v.bytes = s.bytes;
 	f->v.length = s.length;
@@ -522,7 +518,13 @@ static bool find_next(struct finder *f, struct found *ret)
 void finder_begin(struct finder *f, struct eval *e, const struct rule_ref *ref,
 		  const struct access *a, const struct reel_event *ev)
 {
-	*f = (struct finder){ .e = e, .ref = ref, .access = a, .ev = ev };
+	f->e = e;
+	f->ref = ref;
+	f->access = a;
+	f->ev = ev;
+	f->one_by_one = f->is_right = f->in_args = false;
+	f->turn = 0;
+	f->process = NULL; /* of args nothing is read before they are found */
 }
 
 static bool next_value(struct finder *f, struct found *ret)
@@ -596,7 +598,7 @@ const struct match_row *eval_text_row(struct eval *e, enum rule_role role, struc
 	}
 	if (t->row[role])
 		return t->row[role];
-	if (role == RULE_ROLE_LINE && !eval_join(e, &s))
+	if (role == RULE_ROLE_LINE && !eval_join_here(e, &s, false))
 		return NULL;
 	row = match_string(e->memos[role], s.bytes, s.length, s.true_length);
 	if (row && !row->is_fleeting)

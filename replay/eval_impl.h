@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "format/reader.h"
 #include "replay/eval.h"
 
 enum { NO_NUMBER = 0xffffffff };
@@ -109,9 +110,23 @@ void value_of(struct eval *e, const struct rule_ref *ref, const struct access *a
 bool eval_ancestors(struct eval *e, const struct rule_leaf *l, const struct access *a,
 		    const struct reel_event *ev, enum truth *ret);
 
-/* Arguments as one line: blanks between them; what ends with a NUL ends before it. False: no
- * memory. */
-bool eval_join(struct eval *e, struct reel_string *s);
+/* eval_join() into the evaluator, until the next of that side. False: no memory. */
+bool eval_join_here(struct eval *e, struct reel_string *s, bool is_right);
+
+/* Whether one of these holds. */
+static inline enum truth eval_fits_tests(const struct rule_tests *tests, uint32_t n,
+					 const struct match_row *row)
+{
+	if (row->is_empty)
+		return TRUTH_NO;
+	for (uint32_t i = 0; i < n; i++)
+		if (row->yes[tests[i].word] & tests[i].bits)
+			return TRUTH_YES;
+	for (uint32_t i = 0; i < n && row->has_unknown; i++)
+		if (row->unknown[tests[i].word] & tests[i].bits)
+			return TRUTH_UNKNOWN;
+	return TRUTH_NO;
+}
 
 /* Whether one of the leaf's values fits. */
 enum truth eval_fits_row(const struct rule_leaf *l, const struct match_row *row);
@@ -121,7 +136,12 @@ bool eval_process_text(struct eval *e, const struct model_process *p, unsigned c
 		       struct model_text **ret);
 const struct match_row *eval_text_row(struct eval *e, enum rule_role role, struct model_text *t);
 /* Whether the event's type has it as this build knows it; an older recorder's may not. */
-bool eval_has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width);
+static inline bool eval_has_bytes(const struct reel_event *ev, uint16_t offset, unsigned width)
+{
+	return (unsigned)offset + width <= ev->type->fixed_bytes &&
+	       (!ev->segment || !ev->segment->schema ||
+		ev->segment->schema->as_built[ev->type->id]);
+}
 
 const struct match_row *found_row(struct eval *e, enum rule_role role, const struct found *f);
 

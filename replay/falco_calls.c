@@ -91,6 +91,28 @@ static size_t without_width(const char *name, size_t length)
 	return length;
 }
 
+static bool fits_call(const struct falco_node *test, const char *name, size_t length)
+{
+	size_t without = without_width(name, length);
+
+	return fits(test, name, length) || (without < length && fits(test, name, without));
+}
+
+/* Whether it fits the type's name, or one of its calls: most types have none. */
+static bool may_fit(const struct falco_node *test, const struct reel_type *t)
+{
+	const char *at = t->aliases;
+	bool may = fits_call(test, t->name, strlen(t->name));
+
+	while (!may && *at) {
+		size_t n = strcspn(at, " ");
+
+		may = n && fits_call(test, at, n);
+		at += n + (at[n] == ' ');
+	}
+	return may;
+}
+
 /* One of a type's calls. */
 static int look_at_call(struct falco_lowering *l, const struct falco_node *test,
 			struct falco_cond *c, const char *name, size_t length, bool *ret_all,
@@ -102,7 +124,7 @@ static int look_at_call(struct falco_lowering *l, const struct falco_node *test,
 
 	if (!native && reel_syscall_number(EV_ABI_COMPAT, name, length, &number) != 0)
 		return 0; /* the name of the type */
-	is = fits(test, name, length) || fits(test, name, without_width(name, length));
+	is = fits_call(test, name, length);
 	*ret_any |= is;
 	if (native)
 		*ret_all &= is;
@@ -175,7 +197,7 @@ int falco_lower_type(struct falco_lowering *l, const struct falco_node *test,
 		return reel_err_set(l->err, -EINVAL, "evt.type is compared with names only");
 	falco_call_types(calls);
 	for (const struct reel_type *t = reel_types; t->name && r == 0; t++)
-		if (has(calls, t->id) && t->id != EV_sys)
+		if (has(calls, t->id) && t->id != EV_sys && may_fit(test, t))
 			r = look_at_type(l, test, c, t);
 	if (r == 0)
 		r = look_at_others(l, test, c);

@@ -116,12 +116,19 @@ void match_memo_free(struct match_memo *memo);
 struct match_row *match_string(struct match_memo *memo, const void *bytes, uint32_t length,
 			       uint32_t true_length);
 
-/* The same in two steps, so that many look-ups can wait for memory together: what the first gives
- * is for the second, with the same string. */
-uint64_t match_prepare(const struct match_memo *memo, const void *bytes, uint32_t length,
-		       uint32_t true_length);
-struct match_row *match_prepared(struct match_memo *memo, uint64_t print, const void *bytes,
-				 uint32_t length, uint32_t true_length);
+/* One of many strings that are asked about together. */
+struct match_ask {
+	const void *bytes;
+	uint32_t length, true_length;
+	uint64_t print;		     /* for the memo */
+	const struct match_row *row; /* NULL: no memory, or it would be fleeting */
+};
+
+/* The same for up to MATCH_MANY strings, in two steps, so that many look-ups wait for memory
+ * together; those that are new are tested side by side. */
+enum { MATCH_MANY = 32 };
+void match_prepare(const struct match_memo *memo, struct match_ask *ask);
+void match_prepared(struct match_memo *memo, struct match_ask *asks, unsigned n);
 
 /* One test alone, without a matcher's other tests; for bound values, and for the tests. */
 enum truth match_one(enum match_op op, unsigned flags, const void *pattern, size_t pattern_length,

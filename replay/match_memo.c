@@ -46,7 +46,7 @@ struct full_row {
 struct match_memo {
 	const struct matcher *m;
 	struct match_tools *tools; /* NULL: there are no regular expressions */
-	struct match_answers answers;
+	struct match_answers answers[MATCH_LANES];
 
 	struct bucket *buckets;
 	uint32_t bucket_mask, n_known;
@@ -91,6 +91,15 @@ static struct bucket *new_buckets(uint32_t n)
 	return buckets;
 }
 
+static int init_answers(struct match_memo *memo)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < MATCH_LANES && r == 0; i++)
+		r = match_answers_init(&memo->answers[i], memo->m);
+	return r;
+}
+
 int match_memo_new(const struct matcher *m, struct match_memo **ret, struct reel_err *err)
 {
 	struct match_memo *memo = calloc(1, sizeof(*memo));
@@ -106,8 +115,7 @@ int match_memo_new(const struct matcher *m, struct match_memo **ret, struct reel
 	memo->empty = new_row(memo, false);
 	memo->scratch = new_row(memo, true);
 	if (!memo->buckets || !memo->row_slots || !memo->rows || !memo->empty || !memo->scratch ||
-	    match_answers_init(&memo->answers, m) < 0 ||
-	    (m->has_regex && match_tools_new(&memo->tools) < 0)) {
+	    init_answers(memo) < 0 || (m->has_regex && match_tools_new(&memo->tools) < 0)) {
 		match_memo_free(memo);
 		return reel_err_set(err, -ENOMEM, "no memory to remember strings");
 	}
@@ -132,7 +140,8 @@ void match_memo_free(struct match_memo *memo)
 	free(memo->empty);
 	free(memo->scratch);
 	free(memo->buckets);
-	match_answers_done(&memo->answers);
+	for (unsigned i = 0; i < MATCH_LANES; i++)
+		match_answers_done(&memo->answers[i]);
 	match_tools_free(memo->tools);
 	free(memo);
 }
@@ -279,20 +288,22 @@ static uint64_t print_of(const struct match_memo *memo, const struct match_value
 	return print ? print : 1;
 }
 
-static struct match_row *look_up(struct match_memo *memo, const struct match_value *v,
-				 uint64_t print)
+static struct match_row *find(const struct match_memo *memo, uint64_t print)
 {
 	const struct bucket *b = &memo->buckets[print & memo->bucket_mask];
-	struct match_answers *a = &memo->answers;
-	struct full_row *full;
 
-	memo->strings++;
 	for (unsigned i = 0; i < WAYS; i++)
 		if (b->print[i] == print)
 			return b->row[i] ? &memo->rows[b->row[i] - 1]->row : &memo->empty->row;
+	return NULL;
+}
+
+/* Of a string that was tested. */
+static struct match_row *learn(struct match_memo *memo, uint64_t print, struct match_answers *a)
+{
+	struct full_row *full = row_of(memo, a);
+
 	memo->tested++;
-	match_scan(memo->m, memo->tools, v, a);
-	full = row_of(memo, a);
 	match_answers_clear(a, memo->m);
 	if (!full)
 		return NULL;
@@ -304,30 +315,60 @@ static struct match_row *look_up(struct match_memo *memo, const struct match_val
 	return &full->row;
 }
 
-uint64_t match_prepare(const struct match_memo *memo, const void *bytes, uint32_t length,
-		       uint32_t true_length)
-{
-	struct match_value v = { bytes, length, true_length };
-	uint64_t print = print_of(memo, &v);
-
-	__builtin_prefetch(&memo->buckets[print & memo->bucket_mask]);
-	return print;
-}
-
-struct match_row *match_prepared(struct match_memo *memo, uint64_t print, const void *bytes,
-				 uint32_t length, uint32_t true_length)
-{
-	struct match_value v = { bytes, length, true_length };
-
-	return look_up(memo, &v, print);
-}
-
 struct match_row *match_string(struct match_memo *memo, const void *bytes, uint32_t length,
 			       uint32_t true_length)
 {
 	struct match_value v = { bytes, length, true_length };
+	uint64_t print = print_of(memo, &v);
+	struct match_row *row = find(memo, print);
 
-	return look_up(memo, &v, print_of(memo, &v));
+	memo->strings++;
+	if (row)
+		return row;
+	match_scan(memo->m, memo->tools, &v, &memo->answers[0]);
+	return learn(memo, print, &memo->answers[0]);
+}
+
+void match_prepare(const struct match_memo *memo, struct match_ask *ask)
+{
+	struct match_value v = { ask->bytes, ask->length, ask->true_length };
+
+	ask->print = print_of(memo, &v);
+	__builtin_prefetch(&memo->buckets[ask->print & memo->bucket_mask]);
+}
+
+/* Those of many strings that are new. */
+struct unknown {
+	struct match_memo *memo;
+	struct match_value values[MATCH_MANY];
+	struct match_ask *asks[MATCH_MANY];
+	unsigned n;
+};
+
+static void learn_one(void *context, unsigned number, struct match_answers *a)
+{
+	const struct unknown *u = context;
+	const struct match_row *row = learn(u->memo, u->asks[number]->print, a);
+
+	u->asks[number]->row = row && !row->is_fleeting ? row : NULL;
+}
+
+void match_prepared(struct match_memo *memo, struct match_ask *asks, unsigned n)
+{
+	struct unknown u;
+
+	u.memo = memo;
+	u.n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		asks[i].row = find(memo, asks[i].print);
+		if (asks[i].row)
+			continue;
+		u.values[u.n] =
+			(struct match_value){ asks[i].bytes, asks[i].length, asks[i].true_length };
+		u.asks[u.n++] = &asks[i];
+	}
+	memo->strings += n;
+	match_scan_many(memo->m, memo->tools, u.values, u.n, memo->answers, learn_one, &u);
 }
 
 void match_memo_stats(const struct match_memo *memo, struct match_stats *ret)

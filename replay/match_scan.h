@@ -53,4 +53,11 @@ void match_answers_clear(struct match_answers *a, const struct matcher *m);
 void match_scan(const struct matcher *m, struct match_tools *tools, const struct match_value *v,
 		struct match_answers *a);
 
+/* Several strings at once; of each, in any order, DONE hears, and clears its answers. */
+enum { MATCH_LANES = 4 };
+typedef void match_done(void *context, unsigned number, struct match_answers *a);
+void match_scan_many(const struct matcher *m, struct match_tools *tools,
+		     const struct match_value *values, unsigned n,
+		     struct match_answers answers[MATCH_LANES], match_done *done, void *context);
+
 #endif

@@ -213,6 +213,13 @@ struct rule_value {
 	char *bytes;		/* strings */
 	uint32_t length;
 	uint32_t test;		/* strings: its number in the matcher of the leaf's role */
+	uint32_t any_test;	/* the same of any argument, where the leaf asks of one */
+};
+
+/* Tests of a matcher, by word of its rows: one that holds is enough. */
+struct rule_tests {
+	uint32_t word;
+	uint64_t bits;
 };
 
 /* Which matcher a string goes through. */
@@ -232,7 +239,9 @@ struct rule_leaf {
 	struct rule_ref right;
 	struct rule_value *values;
 	uint32_t n_values;
-	/* Values of sorted numbers are searched, of strings tested in the matcher. */
+	struct rule_tests *tests; /* of all values, where they are strings */
+	uint32_t n_tests;
+	bool has_any_tests; /* its argument is seen by a look at all of them at once */
 };
 
 /* Expressions: a pool of nodes. AND and OR have two children, NOT one. */

@@ -261,6 +261,29 @@ int rules_copy_ref(struct rules *r, struct rule_ref *ref)
 	return 0;
 }
 
+static void add_test(struct rule_leaf *l, uint32_t test)
+{
+	uint32_t i = 0;
+
+	while (i < l->n_tests && l->tests[i].word != test / 64)
+		i++;
+	if (i == l->n_tests)
+		l->tests[l->n_tests++] = (struct rule_tests){ .word = test / 64 };
+	l->tests[i].bits |= 1ull << test % 64;
+}
+
+/* Where no argument fits, that of a number does not. What would be run on each is not looked for. */
+static bool wants_any_tests(const struct rule_leaf *l)
+{
+	bool wants = l->left.kind == REEL_ARGS && l->left.index >= 0 &&
+		     l->left.scope == RULE_OF_EVENT && !l->left.transforms[0] &&
+		     (l->op == RULE_EQ || (l->op >= RULE_CONTAINS && l->op <= RULE_ENDS));
+
+	for (uint32_t i = 0; i < l->n_values && wants; i++)
+		wants = l->values[i].length > 0;
+	return wants;
+}
+
 /* Its strings go to the matcher of its role at once, so that a bad pattern is found with whoever
  * wrote it. */
 static int copy_leaf(struct rules *r, const struct rule_leaf *leaf, struct rule_leaf *to,
@@ -270,13 +293,18 @@ static int copy_leaf(struct rules *r, const struct rule_leaf *leaf, struct rule_
 
 	*to = *leaf;
 	to->values = NULL;
+	to->tests = NULL;
+	to->n_tests = 0;
+	to->has_any_tests = wants_any_tests(leaf);
 	if (rules_copy_ref(r, &to->left) < 0 ||
 	    (leaf->has_right && rules_copy_ref(r, &to->right) < 0))
 		return rules_no_memory(err);
 	if (!leaf->n_values)
 		return 0;
 	to->values = rules_alloc(r, leaf->n_values * sizeof(*to->values));
-	if (!to->values)
+	if (leaf->left.kind >= REEL_PATH)
+		to->tests = rules_alloc(r, leaf->n_values * sizeof(*to->tests));
+	if (!to->values || (leaf->left.kind >= REEL_PATH && !to->tests))
 		return rules_no_memory(err);
 	for (uint32_t i = 0; i < leaf->n_values; i++) {
 		struct rule_value *v = &to->values[i];
@@ -292,8 +320,13 @@ static int copy_leaf(struct rules *r, const struct rule_leaf *leaf, struct rule_
 			return reel_err_set(err, -EINVAL, "an operator that strings do not have");
 		status = matcher_add(r->matchers[leaf->role], (enum match_op)op, leaf->match_flags,
 				     v->bytes, v->length, &v->test, err);
+		if (status == 0 && to->has_any_tests)
+			status = matcher_add(r->matchers[RULE_ROLE_ARGS], (enum match_op)op,
+					     leaf->match_flags, v->bytes, v->length, &v->any_test,
+					     err);
 		if (status < 0)
 			return status;
+		add_test(to, v->test);
 	}
 	return 0;
 }

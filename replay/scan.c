@@ -14,7 +14,8 @@ int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_er
 	s->plan = plan;
 	s->stamp = calloc(n, sizeof(*s->stamp));
 	s->found = calloc(n, sizeof(*s->found));
-	r = s->stamp && s->found && scan_lists_init(&s->lists, plan) == 0 ?
+	s->lines = malloc(SCAN_LINES_BYTES);
+	r = s->stamp && s->found && s->lines && scan_lists_init(&s->lists, plan) == 0 ?
 		    eval_init(&s->eval, plan->eval, err) :
 		    reel_err_set(err, -ENOMEM, "no memory for a scanner");
 	s->eval.is_slow = plan->is_slow;
@@ -37,6 +38,7 @@ void scanner_done(struct scanner *s)
 	scan_lists_done(&s->lists, s->plan);
 	free(s->stamp);
 	free(s->found);
+	free(s->lines);
 	free(s->spare);
 	memset(s, 0, sizeof(*s));
 }
@@ -64,31 +66,12 @@ static void find_steps(struct scanner *s, const uint32_t *steps, uint32_t n)
 		find_step(s, steps[i]);
 }
 
-/* The steps of those tests of the probe that hold, or may, and all whom none excludes. */
 static void find_by_row(struct scanner *s, const struct scan_probe *p, const struct match_row *row,
 			bool is_there)
 {
-	if (is_there) {
-		const uint32_t *list = scan_list(&s->lists, s->plan, p, row);
+	const uint32_t *list = scan_list(&s->lists, s->plan, p, row, is_there);
 
-		find_steps(s, list + 1, list[0]);
-		return;
-	}
-	for (uint32_t i = 0; i < p->n_unless; i++)
-		find_step(s, p->unless[i].step);
-	if (row->is_empty && !row->has_unknown)
-		return;
-	for (uint32_t w = 0; w < p->n_words; w++) {
-		uint64_t bits = row->yes[w];
-
-		if (row->has_unknown)
-			bits |= row->unknown[w];
-		for (bits &= p->mask[w]; bits; bits &= bits - 1) {
-			uint32_t t = w * 64 + (uint32_t)__builtin_ctzll(bits);
-
-			find_steps(s, p->steps + p->first[t], p->first[t + 1] - p->first[t]);
-		}
-	}
+	find_steps(s, list + 1, list[0]);
 }
 
 static bool ask_measured(struct scanner *s, uint32_t step, const struct reel_event *ev)
@@ -300,57 +283,66 @@ static int keep(struct scanner *s, struct scan_block *b, uint32_t i, const struc
  * The rows of all strings that probes will ask for. Most of the time goes into waiting for memory,
  * so that many are asked for before the first answer is looked at.
  */
-enum { ASKED_AT_ONCE = 32 };
-
 struct asked {
-	uint64_t print;
-	struct reel_string string;
-	const struct match_row **to;
+	struct match_ask asks[MATCH_MANY];
+	const struct match_row **to[MATCH_MANY];
+	unsigned n;
+	uint32_t line_bytes; /* of the scanner's */
 };
 
 static const struct match_row asked_for;
 
-static void answer(struct scanner *s, enum rule_role role, struct asked *asked, unsigned n)
+static void answer(struct match_memo *memo, struct asked *a)
 {
-	for (unsigned i = 0; i < n; i++) {
-		const struct match_row *row =
-			match_prepared(s->eval.memos[role], asked[i].print, asked[i].string.bytes,
-				       asked[i].string.length, asked[i].string.true_length);
+	match_prepared(memo, a->asks, a->n);
+	for (unsigned i = 0; i < a->n; i++)
+		*a->to[i] = a->asks[i].row;
+	a->n = a->line_bytes = 0;
+}
 
-		*asked[i].to = row && !row->is_fleeting ? row : NULL;
-	}
+/* Command lines are put together first, as many as there is room for. */
+static bool become_line(struct scanner *s, struct asked *a, struct match_memo *memo,
+			struct reel_string *string)
+{
+	if (string->length > SCAN_LINES_BYTES)
+		return false;
+	if (string->length > SCAN_LINES_BYTES - a->line_bytes)
+		answer(memo, a);
+	eval_join(string, s->lines + a->line_bytes);
+	a->line_bytes += string->length;
+	return true;
 }
 
 static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan_probe *p,
 		      const uint8_t *lane, uint32_t n_events)
 {
 	const struct match_row **rows = b->rows.row[p->role];
-	struct asked asked[ASKED_AT_ONCE];
-	unsigned n = 0;
+	struct match_memo *memo = s->eval.memos[p->role];
+	struct reel_event view = { .flags = EV_TRUNCATED, .strings = &b->u.strings };
+	struct asked a;
 
-	if (p->role == RULE_ROLE_LINE) /* its strings are put together first */
-		return;
+	a.n = a.line_bytes = 0;
 	for (uint32_t i = 0; i < n_events; i++, lane += 4) {
-		const struct reel_event view = { .flags = EV_TRUNCATED,
-						 .strings = &b->u.strings,
-						 .fixed = lane };
-		struct asked *a = &asked[n];
+		struct reel_string string;
 		uint16_t number;
 
 		memcpy(&number, lane, sizeof(number));
 		if (number > b->u.strings.n || rows[number])
 			continue;
-		a->string = reel_event_string_at(&view, 0);
-		a->print = match_prepare(s->eval.memos[p->role], a->string.bytes, a->string.length,
-					 a->string.true_length);
-		a->to = &rows[number];
-		rows[number] = &asked_for;
-		if (++n < ASKED_AT_ONCE)
+		view.fixed = lane;
+		string = reel_event_string_at(&view, 0);
+		if (p->role == RULE_ROLE_LINE && !become_line(s, &a, memo, &string))
 			continue;
-		answer(s, (enum rule_role)p->role, asked, n);
-		n = 0;
+		a.asks[a.n] = (struct match_ask){ .bytes = string.bytes,
+						  .length = string.length,
+						  .true_length = string.true_length };
+		match_prepare(memo, &a.asks[a.n]);
+		a.to[a.n] = &rows[number];
+		rows[number] = &asked_for;
+		if (++a.n == MATCH_MANY)
+			answer(memo, &a);
 	}
-	answer(s, (enum rule_role)p->role, asked, n);
+	answer(memo, &a);
 }
 
 static bool has_bytes(const struct reel_string_table *t, uint16_t number)

@@ -102,12 +102,14 @@ struct scan_lists {
 	struct scan_list_index {
 		uint32_t *at; /* by number of the row: where its list begins, + 1; 0: not made */
 		uint32_t room;
-	} * index;	  /* by number of the probe */
+	} * index;	  /* by number of the probe, for strings that are not there and that are */
 	uint32_t *memory; /* of each list the number of steps, and these */
 	uint32_t used, room;
 	uint32_t *last; /* one that is not kept */
 	bool *is_in;	/* by step, while one is made */
 };
+
+enum { SCAN_LINES_BYTES = 64 << 10 };
 
 /* One a thread. */
 struct scanner {
@@ -119,15 +121,16 @@ struct scanner {
 	uint32_t *found;
 	uint32_t n_found;
 	struct scan_lists lists;
+	uint8_t *lines; /* command lines that are asked about together */
 	struct scan_candidate *spare; /* to put others in order */
 	uint32_t spare_room;
 };
 
 int scan_lists_init(struct scan_lists *l, const struct scan_plan *plan);
 void scan_lists_done(struct scan_lists *l, const struct scan_plan *plan);
-/* For a string that is there: how many, and which; until the next call. */
+/* How many, and which; until the next call. What is not there excludes nothing. */
 const uint32_t *scan_list(struct scan_lists *l, const struct scan_plan *plan,
-			  const struct scan_probe *p, const struct match_row *row);
+			  const struct scan_probe *p, const struct match_row *row, bool is_there);
 
 int scanner_init(struct scanner *s, const struct scan_plan *plan, struct reel_err *err);
 void scanner_done(struct scanner *s);

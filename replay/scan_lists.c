@@ -13,7 +13,7 @@ int scan_lists_init(struct scan_lists *l, const struct scan_plan *plan)
 	uint32_t n_steps = plan->eval->rules->n_steps;
 
 	memset(l, 0, sizeof(*l));
-	l->index = calloc(plan->n_probes + 1u, sizeof(*l->index));
+	l->index = calloc(2 * (plan->n_probes + 1u), sizeof(*l->index));
 	l->last = calloc(n_steps + 1u, sizeof(*l->last));
 	l->is_in = calloc(n_steps + 1u, sizeof(*l->is_in));
 	return l->index && l->last && l->is_in ? 0 : -ENOMEM;
@@ -21,7 +21,7 @@ int scan_lists_init(struct scan_lists *l, const struct scan_plan *plan)
 
 void scan_lists_done(struct scan_lists *l, const struct scan_plan *plan)
 {
-	for (uint32_t i = 0; l->index && i < plan->n_probes; i++)
+	for (uint32_t i = 0; l->index && i < 2 * plan->n_probes; i++)
 		free(l->index[i].at);
 	free(l->index);
 	free(l->memory);
@@ -47,12 +47,13 @@ static bool is_excluded(const struct scan_probe *p, const struct scan_unless *u,
 	return false;
 }
 
+/* The steps of those tests of the probe that hold, or may, and all whom none excludes. */
 static void make(struct scan_lists *l, const struct scan_plan *plan, const struct scan_probe *p,
-		 const struct match_row *row)
+		 const struct match_row *row, bool is_there)
 {
 	l->last[0] = 0;
 	for (uint32_t i = 0; i < p->n_unless; i++)
-		if (plan->keeps_all || !is_excluded(p, &p->unless[i], row))
+		if (plan->keeps_all || !is_there || !is_excluded(p, &p->unless[i], row))
 			add(l, p->unless[i].step);
 	for (uint32_t w = 0; w < p->n_words; w++) {
 		uint64_t bits = row->yes[w];
@@ -111,13 +112,13 @@ static void keep(struct scan_lists *l, struct scan_list_index *index, uint32_t n
 }
 
 const uint32_t *scan_list(struct scan_lists *l, const struct scan_plan *plan,
-			  const struct scan_probe *p, const struct match_row *row)
+			  const struct scan_probe *p, const struct match_row *row, bool is_there)
 {
-	struct scan_list_index *index = &l->index[p->number];
+	struct scan_list_index *index = &l->index[2 * p->number + is_there];
 
 	if (!row->is_fleeting && row->number < index->room && index->at[row->number])
 		return l->memory + index->at[row->number] - 1;
-	make(l, plan, p, row);
+	make(l, plan, p, row, is_there);
 	if (!row->is_fleeting)
 		keep(l, index, row->number);
 	return l->last;

@@ -54,16 +54,16 @@ static int leaf_witnesses(const struct eval_plan *p, unsigned type, uint32_t lea
 	bool is_arg = a->kind == REEL_ARGS && l->left.index >= 0;
 
 	if (l->has_right || l->left.shown || l->left.transforms[0] || !is_positive(l->op) ||
-	    is_arg || !l->n_values)
+	    (is_arg && (!l->has_any_tests || a->way != ACCESS_STRING)) || !l->n_values)
 		return NO_WITNESS;
 	if (a->way != ACCESS_STRING && a->way != ACCESS_LINE && a->way != ACCESS_PATHNAME &&
 	    (a->way != ACCESS_NAMED || a->offset == ACCESS_NOWHERE))
 		return NO_WITNESS;
 	for (uint32_t i = 0; i < l->n_values; i++) {
 		struct witness w = { .offset = a->offset,
-				     .role = l->role,
+				     .role = is_arg ? RULE_ROLE_ARGS : l->role,
 				     .empty_counts = a->way == ACCESS_NAMED || a->is_data,
-				     .test = l->values[i].test,
+				     .test = is_arg ? l->values[i].any_test : l->values[i].test,
 				     .step = step };
 		uint32_t length = l->op == RULE_REGEX ? 4 : l->values[i].length;
 		int r = add(to, &w);

@@ -3,88 +3,80 @@
 #include "replay/eval_impl.h"
 #include "replay/sieve_impl.h"
 
-/* Most leaves ask whether one string or number is one of a few: those are asked here, and what is
- * not as simple as that where all leaves are. */
-enum sieve_way {
-	SIEVE_ANY,
-	SIEVE_STRING,
-	SIEVE_ARGUMENT,
-	SIEVE_NUMBER,
-	SIEVE_RET,
-	SIEVE_CALL,
-	SIEVE_PROCESS_TEXT
-};
-
-static bool is_of_strings(const struct rule_leaf *l)
-{
-	return l->op == RULE_EQ || l->op == RULE_NE || (l->op >= RULE_REGEX && l->op <= RULE_GLOB);
-}
-
-static bool is_process_text(unsigned context)
-{
-	return context == RULE_exe || context == RULE_comm || context == RULE_cmdline ||
-	       context == RULE_argv || context == RULE_cwd || context == RULE_root;
-}
-
-uint8_t sieve_way(const struct eval_plan *p, unsigned type, uint32_t leaf)
-{
-	const struct rule_leaf *l = &p->rules->leaves[leaf];
-	const struct access *a = &p->left[type][leaf];
-
-	if (l->has_right || l->left.shown || l->left.transforms[0])
-		return SIEVE_ANY;
-	if (l->left.index >= 0)
-		return a->way == ACCESS_STRING && is_of_strings(l) ? SIEVE_ARGUMENT : SIEVE_ANY;
-	if (a->way == ACCESS_COMMON && a->context == RULE_ret && l->op <= RULE_BITS)
-		return SIEVE_RET;
-	if (a->way == ACCESS_COMMON && a->context == RULE_syscall && is_of_strings(l))
-		return SIEVE_CALL;
-	if (a->way == ACCESS_STRING && !a->is_data && is_of_strings(l))
-		return SIEVE_STRING;
-	if (a->way == ACCESS_NUMBER && a->kind != REEL_ADDR && l->op <= RULE_BITS)
-		return SIEVE_NUMBER;
-	if (a->way == ACCESS_PROCESS && is_process_text(a->context) && is_of_strings(l) &&
-	    (l->left.scope == RULE_OF_PROCESS || l->left.scope == RULE_OF_EVENT))
-		return SIEVE_PROCESS_TEXT;
-	return SIEVE_ANY;
-}
-
 /* What there is one value of: whether it fits. */
-static enum truth with_op(const struct rule_leaf *l, enum truth fits)
+static inline enum truth with_op(const struct sieve_test *t, enum truth fits)
 {
-	return l->op == RULE_NE || l->op == RULE_NOT_REGEX ? truth_not(fits) : fits;
+	return t->is_not ? truth_not(fits) : fits;
+}
+
+static inline enum truth ask_row(const struct sieve *s, const struct sieve_test *t,
+				 const struct match_row *row)
+{
+	return row ? with_op(t, eval_fits_tests(s->parts + t->first, t->n, row)) : TRUTH_UNKNOWN;
+}
+
+static bool is_one(uint8_t op, uint64_t number, uint64_t value, bool is_signed)
+{
+	bool below = is_signed ? (int64_t)number < (int64_t)value : number < value;
+
+	switch (op) {
+	case RULE_EQ:
+	case RULE_NE:
+		return number == value;
+	case RULE_LT:
+		return below;
+	case RULE_LE:
+		return below || number == value;
+	case RULE_GT:
+		return !below && number != value;
+	case RULE_GE:
+		return !below;
+	default:
+		return (number & value) != 0;
+	}
+}
+
+static enum truth ask_number(const struct sieve *s, const struct sieve_test *t, uint64_t number,
+			     bool is_signed)
+{
+	const struct rule_tests *value = s->parts + t->first;
+
+	for (uint32_t i = 0; i < t->n; i++)
+		if (is_one(t->op, number, value[i].bits, is_signed))
+			return !t->is_not;
+	return t->is_not;
 }
 
 /* The argument of that number, of which many leaves ask: it is looked for once. */
-static enum truth ask_argument(struct eval *e, const struct rule_leaf *l, const struct access *a,
+static enum truth ask_argument(struct eval *e, const struct sieve *s, const struct sieve_test *t,
 			       const struct reel_event *ev)
 {
-	struct eval_argument *arg = &e->arguments[l->left.index % EVAL_ARGUMENTS_MAX];
+	struct eval_argument *arg = &e->arguments[(unsigned)t->index % EVAL_ARGUMENTS_MAX];
 	struct finder finder;
 	struct found f;
 
 	if (arg->seq != ev->seq || arg->ts != ev->ts || arg->cpu != ev->cpu ||
-	    arg->offset != a->offset || arg->index != l->left.index || arg->role != l->role) {
+	    arg->offset != t->offset || arg->index != t->index || arg->role != t->role) {
 		*arg = (struct eval_argument){ .seq = ev->seq,
 					       .ts = ev->ts,
 					       .cpu = ev->cpu,
-					       .offset = a->offset,
-					       .index = l->left.index,
-					       .role = l->role };
-		finder_begin(&finder, e, &l->left, a, ev);
+					       .offset = t->offset,
+					       .index = t->index,
+					       .role = t->role };
+		finder_begin(&finder, e, &e->plan->rules->leaves[t->leaf].left,
+			     &e->plan->left[ev->type->id][t->leaf], ev);
 		arg->is_there = finder_next(&finder, &f);
 		if (arg->is_there && f.v.kind == VALUE_STRING)
-			arg->row = found_row(e, (enum rule_role)l->role, &f);
+			arg->row = found_row(e, (enum rule_role)t->role, &f);
 		if (arg->row && arg->row->is_fleeting)
 			arg->cpu = EV_NO_CPU; /* whose events ask of no arguments */
 	}
-	if (!arg->is_there)
-		return TRUTH_NO;
-	return with_op(l, eval_fits_row(l, arg->row));
+	return arg->is_there ? ask_row(s, t, arg->row) : TRUTH_NO;
 }
 
 /* Of the name of a call; there are few. */
-static enum truth ask_call(struct eval *e, const struct rule_leaf *l, const struct reel_event *ev)
+static enum truth ask_call(struct eval *e, const struct sieve *s, const struct sieve_test *t,
+			   const struct reel_event *ev)
 {
 	struct eval_call *call = &e->calls[ev->call % EVAL_CALLS_MAX];
 	const struct match_row *row;
@@ -92,63 +84,62 @@ static enum truth ask_call(struct eval *e, const struct rule_leaf *l, const stru
 
 	if (!ev->call)
 		return TRUTH_NO;
-	if (call->call == ev->call && call->role == l->role && call->row)
-		return with_op(l, eval_fits_row(l, call->row));
+	if (call->call == ev->call && call->role == t->role && call->row)
+		return ask_row(s, t, call->row);
 	name = reel_syscall_name(EV_CALL_ABI(ev->call), EV_CALL_NUMBER(ev->call));
 	if (!name)
 		return TRUTH_NO;
-	row = match_string(e->memos[l->role], name, (uint32_t)strlen(name), (uint32_t)strlen(name));
+	row = match_string(e->memos[t->role], name, (uint32_t)strlen(name), (uint32_t)strlen(name));
 	if (row && !row->is_fleeting)
-		*call = (struct eval_call){ ev->call, l->role, row };
-	return with_op(l, eval_fits_row(l, row));
+		*call = (struct eval_call){ ev->call, t->role, row };
+	return ask_row(s, t, row);
 }
 
-static enum truth ask(struct eval *e, const struct sieve_test *t, const struct reel_event *ev)
+/* NULL: it has to be found out. An empty string is not always there. */
+static inline const struct match_row *known_row(const struct eval *e, const struct sieve_test *t,
+						const struct reel_event *ev)
 {
-	const struct rule_leaf *l = &e->plan->rules->leaves[t->leaf];
-	const struct access *a = &e->plan->left[ev->type->id][t->leaf];
+	uint32_t string;
+
+	if (!e->rows || !eval_has_bytes(ev, t->offset, t->width))
+		return NULL;
+	string = reel_event_string_number(ev, t->offset);
+	return string && string <= e->rows->strings->n ? e->rows->row[t->role][string] : NULL;
+}
+
+static enum truth ask(struct eval *e, const struct sieve *s, const struct sieve_test *t,
+		      const struct reel_event *ev)
+{
 	const struct match_row *row;
-	struct value value = { .kind = VALUE_NUMBER };
-	struct reel_field field;
 	struct model_text *text;
-	uint16_t number;
+	struct reel_field field;
+	uint64_t number;
 
 	switch (t->way) {
 	case SIEVE_STRING:
-		if (!e->rows || !eval_has_bytes(ev, a->offset, 2))
-			break;
-		number = reel_event_string_number(ev, a->offset);
-		/* An empty one is not always there. */
-		if (!number || number > e->rows->strings->n)
-			break;
-		row = e->rows->row[l->role][number];
+		row = known_row(e, t, ev);
 		if (!row)
 			break;
-		return with_op(l, eval_fits_row(l, row));
+		return ask_row(s, t, row);
 	case SIEVE_ARGUMENT:
-		return ask_argument(e, l, a, ev);
+		return ask_argument(e, s, t, ev);
 	case SIEVE_RET:
-		value.number = (uint64_t)ev->ret;
-		value.is_signed = true;
-		return with_op(l, eval_fits_number(l, &value));
+		return ask_number(s, t, (uint64_t)ev->ret, true);
 	case SIEVE_CALL:
-		return ask_call(e, l, ev);
+		return ask_call(e, s, t, ev);
 	case SIEVE_NUMBER:
-		field = (struct reel_field){ .offset = a->offset, .kind = a->kind };
-		if (!eval_has_bytes(ev, a->offset, reel_kind_width(a->kind)))
+		field = (struct reel_field){ .offset = t->offset, .kind = t->what };
+		if (!eval_has_bytes(ev, t->offset, t->width))
 			break;
-		value.number = reel_event_number(ev, &field);
-		if (!value.number && ev->flags & EV_FAULT)
+		number = reel_event_number(ev, &field);
+		if (!number && ev->flags & EV_FAULT)
 			break;
-		value.is_signed = a->kind == REEL_S32 || a->kind == REEL_S64;
-		return with_op(l, eval_fits_number(l, &value));
+		return ask_number(s, t, number, t->what == REEL_S32 || t->what == REEL_S64);
 	case SIEVE_PROCESS_TEXT:
-		if (!eval_process_text(e, e->process, a->context, &text))
+		if (!eval_process_text(e, e->process, t->what, &text))
 			return TRUTH_UNKNOWN;
-		if (!text)
-			return TRUTH_NO;
-		return with_op(l,
-			       eval_fits_row(l, eval_text_row(e, (enum rule_role)l->role, text)));
+		return text ? ask_row(s, t, eval_text_row(e, (enum rule_role)t->role, text)) :
+			      TRUTH_NO;
 	}
 	return eval_leaf(e, t->leaf, ev);
 }
@@ -160,9 +151,16 @@ bool sieve_keeps(struct eval *e, uint32_t step, const struct reel_event *ev)
 
 	while (at >= SIEVE_FIRST) {
 		const struct sieve_test *t = &s->tests[at - SIEVE_FIRST];
-		enum truth fails = t->is_negated ? TRUTH_YES : TRUTH_NO;
+		const struct match_row *row;
 
-		at = ask(e, t, ev) == fails ? t->no : t->yes;
+		if (t->way == SIEVE_STRINGS) {
+			row = known_row(e, t, ev);
+			at = !row					? t->leaf :
+			     ask_row(s, t, row) == (enum truth)t->fails ? t->no :
+									  t->yes;
+			continue;
+		}
+		at = ask(e, s, t, ev) == (enum truth)t->fails ? t->no : t->yes;
 	}
 	e->why = why;
 	return at == SIEVE_KEEP;

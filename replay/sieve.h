@@ -17,22 +17,35 @@
 struct eval;
 struct eval_plan;
 struct reel_event;
+struct rule_tests;
 
 /* What comes behind a test: one of these, or a test. */
 enum { SIEVE_DROP, SIEVE_KEEP, SIEVE_FIRST };
 enum { SIEVE_TESTS_MAX = 128 }; /* of a step; what goes beyond is taken to hold */
 
+/* All that the usual ones need lies here, side by side, as they are asked for most events. */
 struct sieve_test {
 	uint32_t leaf;
 	uint32_t yes, no; /* where it may hold, and where it does not */
-	uint8_t way;	  /* how it is asked: enum sieve_way of sieve.c */
-	bool is_negated;
+	uint32_t first;	  /* of the sieve's parts */
+	uint16_t n;
+	uint16_t offset;
+	int16_t index;	/* ARGUMENT */
+	uint8_t way;	/* how it is asked: enum sieve_way of sieve.c */
+	uint8_t role;	/* of strings */
+	uint8_t width;	/* of what lies at the offset */
+	uint8_t what;	/* NUMBER: its kind; PROCESS_TEXT: enum rule_context */
+	uint8_t op;	/* of the leaf */
+	uint8_t is_not; /* none of its values may fit */
+	uint8_t fails;	/* enum truth: the answer with which it does not hold */
 };
 
 /* Of a type of events. */
 struct sieve {
 	struct sieve_test *tests; /* the first has the number SIEVE_FIRST */
 	uint32_t n, room;
+	struct rule_tests *parts; /* of strings as in the leaf; of numbers the bits are the value */
+	uint32_t n_parts, parts_room;
 	uint32_t *begin[2]; /* by step: without a model, and with one */
 };
 

@@ -5,7 +5,17 @@
 
 #include "replay/sieve.h"
 
-/* How a leaf is asked of events of the type. */
-uint8_t sieve_way(const struct eval_plan *p, unsigned type, uint32_t leaf);
+/* Most leaves ask whether one string or number is one of a few: those are asked in sieve.c, and what
+ * is not as simple as that where all leaves are. */
+enum sieve_way {
+	SIEVE_ANY,
+	SIEVE_STRING,
+	SIEVE_STRINGS, /* several leaves of one string; LEAF: the test to go on with without a row */
+	SIEVE_ARGUMENT,
+	SIEVE_NUMBER,
+	SIEVE_RET,
+	SIEVE_CALL,
+	SIEVE_PROCESS_TEXT
+};
 
 #endif

@@ -13,6 +13,7 @@ enum term_op { TERM_DROP, TERM_KEEP, TERM_TEST, TERM_AND, TERM_OR };
 struct term {
 	uint8_t op;
 	bool is_negated;     /* TEST */
+	bool needs_model;    /* TEST */
 	uint32_t leaf;	     /* TEST */
 	double cost, chance; /* of asking it, about in ns; that it may hold */
 	struct term *parts;  /* AND, OR: those that pay best first */
@@ -25,6 +26,8 @@ struct maker {
 	unsigned type;
 	bool has_model;
 	uint32_t left; /* tests that there is room for */
+	uint32_t step_expr;
+	const struct term *whole; /* of the step, if it is an `and` */
 	struct arena memory;
 	bool failed;
 };
@@ -184,7 +187,8 @@ static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated
 		return new_term(m, is_negated ? &anything : &nothing);
 	if (asks_type(l, a))
 		return new_term(m, is_type(m, l) != is_negated ? &anything : &nothing);
-	if ((!m->has_model && needs_model(m, &l->left, a)) || !m->left ||
+	t.needs_model = needs_model(m, &l->left, a);
+	if ((!m->has_model && t.needs_model) || !m->left ||
 	    (l->has_right && l->right.scope == RULE_OF_STEP))
 		return new_term(m, &anything);
 	m->left--;
@@ -196,18 +200,21 @@ static struct term *term_of_leaf(struct maker *m, uint32_t leaf, bool is_negated
 /* Expressions ---------------------------------------------------------------------------------- */
 
 /* What has to be asked until it is decided; the least comes first. */
-static double price(const struct term *whole, const struct term *part)
+static double price(const struct maker *m, const struct term *whole, const struct term *part)
 {
 	double decides = whole->op == TERM_AND ? 1 - part->chance : part->chance;
 
+	/* A scanner has asked it, so that it holds. */
+	if (m->has_model && whole == m->whole && part->op == TERM_TEST && !part->needs_model)
+		decides = 0;
 	return part->cost / (decides > 0.001 ? decides : 0.001);
 }
 
-static void add_part(struct term *whole, struct term *part)
+static void add_part(const struct maker *m, struct term *whole, struct term *part)
 {
 	struct term **at = &whole->parts;
 
-	while (*at && price(whole, *at) <= price(whole, part))
+	while (*at && price(m, whole, *at) <= price(m, whole, part))
 		at = &(*at)->next;
 	part->next = *at;
 	*at = part;
@@ -240,7 +247,7 @@ static void add_parts(struct maker *m, struct term *whole, uint32_t expr, bool i
 	if (part->op == deciding)
 		whole->cost = -1; /* it is decided */
 	else if (part->op != TERM_DROP && part->op != TERM_KEEP)
-		add_part(whole, part);
+		add_part(m, whole, part);
 }
 
 static struct term *term_of_parts(struct maker *m, uint32_t expr, bool is_and, bool is_negated)
@@ -250,6 +257,8 @@ static struct term *term_of_parts(struct maker *m, uint32_t expr, bool is_and, b
 
 	if (!whole)
 		return NULL;
+	if (is_and && expr == m->step_expr)
+		m->whole = whole;
 	add_parts(m, whole, expr, is_negated);
 	if (m->failed)
 		return NULL;
@@ -284,9 +293,96 @@ static struct term *term_of(struct maker *m, uint32_t expr, bool is_negated)
 
 /* Tests ---------------------------------------------------------------------------------------- */
 
-static uint32_t add_test(struct maker *m, const struct term *t, uint32_t yes, uint32_t no)
+static bool is_of_strings(const struct rule_leaf *l)
 {
+	return l->op == RULE_EQ || l->op == RULE_NE || (l->op >= RULE_REGEX && l->op <= RULE_GLOB);
+}
+
+static bool is_process_text(unsigned context)
+{
+	return context == RULE_exe || context == RULE_comm || context == RULE_cmdline ||
+	       context == RULE_argv || context == RULE_cwd || context == RULE_root;
+}
+
+static uint8_t way_of(const struct eval_plan *p, unsigned type, uint32_t leaf)
+{
+	const struct rule_leaf *l = &p->rules->leaves[leaf];
+	const struct access *a = &p->left[type][leaf];
+
+	if (l->has_right || l->left.shown || l->left.transforms[0])
+		return SIEVE_ANY;
+	if (l->left.index >= 0)
+		return a->way == ACCESS_STRING && is_of_strings(l) ? SIEVE_ARGUMENT : SIEVE_ANY;
+	if (a->way == ACCESS_COMMON && a->context == RULE_ret && l->op <= RULE_BITS)
+		return SIEVE_RET;
+	if (a->way == ACCESS_COMMON && a->context == RULE_syscall && is_of_strings(l))
+		return SIEVE_CALL;
+	if (a->way == ACCESS_STRING && !a->is_data && is_of_strings(l))
+		return SIEVE_STRING;
+	if (a->way == ACCESS_NUMBER && a->kind != REEL_ADDR && l->op <= RULE_BITS)
+		return SIEVE_NUMBER;
+	if (a->way == ACCESS_PROCESS && is_process_text(a->context) && is_of_strings(l) &&
+	    (l->left.scope == RULE_OF_PROCESS || l->left.scope == RULE_OF_EVENT))
+		return SIEVE_PROCESS_TEXT;
+	return SIEVE_ANY;
+}
+
+static bool is_not(const struct rule_leaf *l)
+{
+	return l->op == RULE_NE || l->op == RULE_NOT_REGEX;
+}
+
+static bool is_number(uint8_t way)
+{
+	return way == SIEVE_NUMBER || way == SIEVE_RET;
+}
+
+/* What the test compares with; what is asked of the leaf itself has none. */
+static bool add_parts_of(struct maker *m, struct sieve_test *t)
+{
+	const struct rule_leaf *l = &m->plan->rules->leaves[t->leaf];
 	struct sieve *s = m->to;
+	uint32_t n = is_number(t->way) ? l->n_values : t->way == SIEVE_ANY ? 0 : l->n_tests;
+
+	if (n > UINT16_MAX) {
+		t->way = SIEVE_ANY;
+		n = 0;
+	}
+	t->first = s->n_parts;
+	t->n = (uint16_t)n;
+	while (s->parts_room - s->n_parts < n) {
+		uint32_t room = s->parts_room ? 2 * s->parts_room : 64;
+		struct rule_tests *parts = reallocarray(s->parts, room, sizeof(*parts));
+
+		if (!parts)
+			return false;
+		s->parts = parts;
+		s->parts_room = room;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		s->parts[s->n_parts++] =
+			is_number(t->way) ? (struct rule_tests){ .bits = l->values[i].number } :
+					    l->tests[i];
+	return true;
+}
+
+static uint32_t add_test(struct maker *m, const struct term *term, uint32_t yes, uint32_t no)
+{
+	const struct rule_leaf *l = &m->plan->rules->leaves[term->leaf];
+	const struct access *a = &m->plan->left[m->type][term->leaf];
+	struct sieve *s = m->to;
+	struct sieve_test t = { .leaf = term->leaf,
+				.yes = yes,
+				.no = no,
+				.offset = a->offset,
+				.index = l->left.index,
+				.way = way_of(m->plan, m->type, term->leaf),
+				.role = l->role,
+				.width = (uint8_t)reel_kind_width(a->kind),
+				.what = a->way == ACCESS_PROCESS ? a->context : a->kind,
+				.op = l->op,
+				.is_not = is_not(l),
+				.fails = term->is_negated ? TRUTH_YES : TRUTH_NO };
 
 	if (s->n == s->room) {
 		uint32_t room = s->room ? 2 * s->room : 16;
@@ -299,26 +395,78 @@ static uint32_t add_test(struct maker *m, const struct term *t, uint32_t yes, ui
 		s->tests = tests;
 		s->room = room;
 	}
-	s->tests[s->n] = (struct sieve_test){ .leaf = t->leaf,
-					      .yes = yes,
-					      .no = no,
-					      .way = sieve_way(m->plan, m->type, t->leaf),
-					      .is_negated = t->is_negated };
+	if (!add_parts_of(m, &t)) {
+		m->failed = true;
+		return SIEVE_KEEP;
+	}
+	s->tests[s->n] = t;
 	return SIEVE_FIRST + s->n++;
 }
 
 static uint32_t lay_out(struct maker *m, const struct term *t, uint32_t yes, uint32_t no);
 
+/* Whether both ask of one string, and what decides is that any value of either fits, or none. */
+static bool is_alike(const struct maker *m, const struct term *x, const struct term *y, bool is_and)
+{
+	const struct rule_leaf *l, *k;
+
+	if (x->op != TERM_TEST || y->op != TERM_TEST || x->is_negated != y->is_negated ||
+	    way_of(m->plan, m->type, x->leaf) != SIEVE_STRING ||
+	    way_of(m->plan, m->type, y->leaf) != SIEVE_STRING)
+		return false;
+	l = &m->plan->rules->leaves[x->leaf];
+	k = &m->plan->rules->leaves[y->leaf];
+	return l->role == k->role && is_not(l) == is_not(k) &&
+	       (x->is_negated != is_not(l)) == is_and &&
+	       m->plan->left[m->type][x->leaf].offset == m->plan->left[m->type][y->leaf].offset;
+}
+
+/* One for several, in front of them. */
+static uint32_t add_several(struct maker *m, const struct term *const *parts, unsigned n,
+			    uint32_t yes, uint32_t no, uint32_t each)
+{
+	uint32_t at = add_test(m, parts[0], yes, no);
+	struct sieve_test *t;
+
+	for (unsigned i = 1; i < n && !m->failed; i++) {
+		struct sieve_test more = { .leaf = parts[i]->leaf, .way = SIEVE_STRING };
+
+		m->failed = !add_parts_of(m, &more);
+		t = &m->to->tests[at - SIEVE_FIRST];
+		if (more.n > UINT16_MAX - t->n)
+			return each;
+		t->n = (uint16_t)(t->n + more.n);
+	}
+	if (m->failed)
+		return each;
+	t = &m->to->tests[at - SIEVE_FIRST];
+	t->way = SIEVE_STRINGS;
+	t->leaf = each;
+	return at;
+}
+
 /* From the last on: each leads to the one behind it. */
 static uint32_t lay_out_parts(struct maker *m, const struct term *t, bool is_and, uint32_t yes,
 			      uint32_t no)
 {
-	uint32_t next;
+	const struct term *parts[SIEVE_TESTS_MAX];
+	uint32_t at = is_and ? yes : no, behind = at;
+	unsigned n = 0, alike = 0;
 
-	if (!t->next)
-		return lay_out(m, t, yes, no);
-	next = lay_out_parts(m, t->next, is_and, yes, no);
-	return lay_out(m, t, is_and ? next : yes, is_and ? no : next);
+	for (; t && n < SIEVE_TESTS_MAX; t = t->next)
+		parts[n++] = t;
+	for (unsigned i = n; i-- > 0;) {
+		if (i + 1 == n || !is_alike(m, parts[i], parts[i + 1], is_and)) {
+			behind = at;
+			alike = 0;
+		}
+		alike++;
+		at = lay_out(m, parts[i], is_and ? at : yes, is_and ? no : at);
+		if (alike > 1 && (i == 0 || !is_alike(m, parts[i - 1], parts[i], is_and)))
+			at = add_several(m, parts + i, alike, is_and ? behind : yes,
+					 is_and ? no : behind, at);
+	}
+	return at;
 }
 
 static uint32_t lay_out(struct maker *m, const struct term *t, uint32_t yes, uint32_t no)
@@ -340,6 +488,8 @@ static void make_step(struct maker *m, uint32_t step)
 	const struct term *t;
 
 	m->left = SIEVE_TESTS_MAX;
+	m->step_expr = m->plan->rules->steps[step].expr;
+	m->whole = NULL;
 	t = term_of(m, m->plan->rules->steps[step].expr, false);
 	if (t)
 		m->to->begin[m->has_model][step] = lay_out(m, t, SIEVE_KEEP, SIEVE_DROP);
@@ -382,6 +532,7 @@ void sieve_free(struct sieve *s)
 	if (!s)
 		return;
 	free(s->tests);
+	free(s->parts);
 	free(s->begin[0]);
 	free(s->begin[1]);
 	free(s);

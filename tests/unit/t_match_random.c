@@ -9,7 +9,7 @@
 
 #include "tests/unit/match_ask.h"
 
-enum { PATTERN_ROOM = 64, TESTS = 24, STRINGS = 60, TEXT_ROOM = 24 };
+enum { PATTERN_ROOM = 64, TESTS = 24, STRINGS = 60, BATCHES = 3, TEXT_ROOM = 24 };
 
 static uint64_t random_state;
 
@@ -318,11 +318,47 @@ static void compare(const struct pattern *patterns, bool is_args, struct match_m
 	}
 }
 
+/* Strings that are asked about together are what each is alone; some of them are known already. */
+static void compare_many(const struct pattern *patterns, bool is_args, struct match_memo *many,
+			 struct match_memo *fast)
+{
+	struct match_ask asks[MATCH_MANY];
+	char texts[MATCH_MANY][TEXT_ROOM];
+	unsigned n = below(MATCH_MANY + 1);
+
+	for (unsigned i = 0; i < n; i++) {
+		asks[i] = (struct match_ask){ .bytes = texts[i] };
+		asks[i].length = asks[i].true_length = make_text(texts[i], is_args);
+		if (below(3) == 0)
+			asks[i].true_length = below(2) ? EV_UNKNOWN_LENGTH :
+							 asks[i].length + 1 + below(3);
+		match_prepare(many, &asks[i]);
+	}
+	match_prepared(many, asks, n);
+	for (unsigned i = 0; i < n; i++) {
+		const struct match_row *row =
+			match_string(fast, texts[i], asks[i].length, asks[i].true_length);
+
+		CHECK(asks[i].row && asks[i].row->is_empty == row->is_empty &&
+		      asks[i].row->has_unknown == row->has_unknown);
+		CHECK(asks[i].row ==
+		      match_string(many, texts[i], asks[i].length, asks[i].true_length));
+		for (unsigned k = 0; k < TESTS && asks[i].row; k++) {
+			enum truth got = match_truth(asks[i].row, patterns[k].test);
+			enum truth want = match_truth(row, patterns[k].test);
+
+			if (got != want)
+				complain(&patterns[k], texts[i], asks[i].length,
+					 asks[i].true_length, got, want);
+		}
+	}
+}
+
 static void round_of(uint64_t seed, enum match_shape shape)
 {
 	struct pattern *patterns = calloc(TESTS, sizeof(*patterns));
 	struct matcher *m = new_matcher(shape), *slow_m = new_matcher(shape);
-	struct match_memo *fast, *slow;
+	struct match_memo *fast, *slow, *many = NULL;
 	unsigned flags;
 
 	random_state = seed * 0x9e3779b97f4a7c15u;
@@ -340,6 +376,10 @@ static void round_of(uint64_t seed, enum match_shape shape)
 	slow = built(slow_m);
 	for (unsigned i = 0; i < STRINGS && patterns; i++)
 		compare(patterns, shape == MATCH_ARGS, fast, slow);
+	CHECK(match_memo_new(m, &many, NULL) == 0);
+	for (unsigned i = 0; i < BATCHES && patterns && many; i++)
+		compare_many(patterns, shape == MATCH_ARGS, many, fast);
+	match_memo_free(many);
 	done(m, fast);
 	done(slow_m, slow);
 	for (unsigned i = 0; i < TESTS && patterns; i++)
