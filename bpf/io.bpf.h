@@ -193,11 +193,13 @@ static __always_inline bool io_folded(__u64 *ctx, struct task_struct *task, stru
 	__s32 fd = compat ? r->bx : r->di;
 	__s64 ret = compat ? (__s32)ctx[1] : ctx[1];
 	struct open_file *o;
+	__u64 files;
 
 	if (config.io != IO_FIRST || !wanted)
 		return false;
-	o = open_find(task_files(task), fd, OPEN_FD);
-	if (!o || !o->file || o->file != task_file(task, fd))
+	files = task_files(task);
+	o = open_find(files, fd, OPEN_FD);
+	if (!o || !o->file || o->file != files_file(files, fd))
 		return false;
 	if (!(o->seen & io_seen_bit(direction, ret)) || o->seen & SEEN_UNWANTED)
 		return false;
@@ -211,19 +213,6 @@ static __always_inline bool io_folded(__u64 *ctx, struct task_struct *task, stru
 	return true;
 }
 
-static __always_inline bool io_wanted(__u64 *ctx, struct task_struct *task, struct cpu_counts *own)
-{
-	/* Storage is only for a task that the verifier trusts. */
-	__u32 scope = task_scope(config.scope ? bpf_get_current_task_btf() : task);
-
-	if (scope == SCOPE_IN)
-		return true;
-	if (config.scope && scope == SCOPE_UNKNOWN)
-		bpf_tail_call(ctx, &handlers, SLOT_SCOPE);
-	own->filtered[EV_CLASS_io]++;
-	return false;
-}
-
 #define IO_HANDLER(type, direction)                                    \
 	SEC("tp_btf/sys_exit")                                         \
 	int on_##type(__u64 *ctx)                                      \
@@ -231,10 +220,10 @@ static __always_inline bool io_wanted(__u64 *ctx, struct task_struct *task, stru
 		struct task_struct *task = task_to_load();             \
 		struct cpu_counts *own = cpu_counts();                 \
                                                                        \
-		if (!own || !io_wanted(ctx, task, own) ||              \
+		if (!own ||                                            \
 		    io_folded(ctx, task, own, direction, wants(type))) \
 			return 0;                                      \
-		bpf_tail_call(ctx, &handlers, SLOT_IO);                \
+		bpf_tail_call(ctx, &handlers, JUMP_IO);                \
 		/* The kernel has refused that program. */             \
 		loss_count(own, EV_CLASS_io);                          \
 		return 0;                                              \

@@ -211,7 +211,7 @@ static void add_recorder(struct bench *b, const char *what, uint32_t scope, bool
 	skeleton = programs_skeleton(p);
 	for (uint32_t slot = 0; slot < SLOTS; slot++)
 		if (slot != SYS_getpid || !wanted)
-			bpf_map_delete_elem(bpf_map__fd(skeleton->maps.handlers), &slot);
+			skeleton->bss->slots[slot].jump = JUMP_NONE;
 	if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.notes), &pidfd, &note, BPF_ANY) < 0)
 		die("cannot set the scope");
 	v = add(b, what, bpf_program__fd(skeleton->progs.sys_exit));
