@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * A system call as its exit shows it. One program sits on the hook, leaves out what is not wanted by
- * its slot or its process, and jumps to the handler of the others.
+ * A system call as its exit shows it. One program sits on the hook, leaves out what is not wanted
+ * by its slot or its process, and jumps to the handler of the others.
  */
 #ifndef REEL_BPF_CALL_BPF_H
 #define REEL_BPF_CALL_BPF_H

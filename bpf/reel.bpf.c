@@ -61,6 +61,8 @@ int sys_exit(__u64 *ctx)
 			bpf_tail_call_static(ctx, &handlers, JUMP_RESCOPE);
 		return 0;
 	}
+	if (s->folds != IO_NEITHER && io_folded(ctx, task, c, s->folds))
+		return 0;
 	switch (s->jump) {
 		JUMP_16(0)
 		JUMP_16(16)

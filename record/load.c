@@ -33,7 +33,6 @@ const struct hook_row load_hooks[] = {
 	{ "sys_exit", "sys_exit", "", true },
 	{ "scope_first", "sys_exit", "", true, HANDLER, .slot = JUMP_SCOPE },
 	{ "scope_again", "sys_exit: scope", "", true, HANDLER, .slot = JUMP_RESCOPE },
-	{ "io_whole", "sys_exit: io", "read write fold dns", false, HANDLER, .slot = JUMP_IO },
 	{ "task_newtask", "task_newtask", "fork thread", true },
 	{ "sched_process_exec", "sched_process_exec", "exec", true },
 	{ "sched_prepare_exec", "sched_prepare_exec", "exec", false },
@@ -384,6 +383,13 @@ static int place_jumps(struct programs *p, struct reel_err *err)
 	return 0;
 }
 
+static enum io_direction slot_folds(const struct load_options *o, const struct reel_type *t)
+{
+	if (o->config.io != IO_FIRST || !load_type_wanted(o, t))
+		return IO_NEITHER;
+	return t->id == EV_read ? IO_READ : t->id == EV_write ? IO_WRITE : IO_NEITHER;
+}
+
 /* Every call whose type has a handler, and that is wanted by its class or its name. */
 static int fill_slots(struct programs *p, struct reel_err *err)
 {
@@ -419,6 +425,7 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 			.jump = jump,
 			.class = programs_slot_class(slot),
 			.rescopes = config->scope && config->n_terms && layout.type == EV_setuid,
+			.folds = (uint8_t)slot_folds(&p->options, call_type(name)),
 		};
 	}
 	return 0;
