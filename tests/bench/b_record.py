@@ -212,7 +212,7 @@ def everyday(bench, kind, command, per_round, n):
 
 
 def counted_reel(bench, command):
-    """How long the kernel programs of a recording ran, in seconds, and how often."""
+    """How long the kernel programs of a recording ran, in seconds, how often, and how long at a call."""
     metrics = os.path.join(bench.ctx.work, "metrics")
     recorder = recorders.Reel(bench.ctx, os.path.join(bench.ctx.work, "tape"))
     recorder.clear()
@@ -220,20 +220,21 @@ def counted_reel(bench, command):
     argv[2:2] = ["--metrics-file", metrics]
     bench.ctx.cost(argv)
     recorder.clear()
-    sums = {"reel_program_seconds_total{": 0.0, "reel_program_runs_total{": 0.0}
+    seconds, runs = {}, {}
     with open(metrics, encoding="utf-8") as f:
         for line in f:
-            for name in sums:
-                if line.startswith(name):
-                    sums[name] += float(line.split()[-1])
-    return tuple(sums.values())
+            for name, of in (("seconds", seconds), ("runs", runs)):
+                if line.startswith(f"reel_program_{name}_total{{"):
+                    of[line.split("\"")[1]] = float(line.split()[-1])
+    return (sum(seconds.values()), sum(runs.values()),
+            seconds["sys_exit"] / max(1, runs["sys_exit"]))
 
 
 def counted_least(bench, command):
     """The same of the least that can be recorded."""
     done = bench.ctx.cost([os.path.join(bench.ctx.bench, "record_least"), *bench.script(command)])
     said = json.loads(done.out)
-    return said["run_ns"] / 1e9, said["runs"]
+    return said["run_ns"] / 1e9, said["runs"], said["run_ns"] / 1e9 / max(1, said["runs"])
 
 
 def us_a_call(bench, counted, command, calls):
@@ -241,9 +242,9 @@ def us_a_call(bench, counted, command, calls):
     for each of their runs as while nothing else is recorded."""
     found = []
     for _ in range(bench.rounds):
-        seconds, runs = counted(bench, command)
-        of_others, others = counted(bench, "sleep 1")
-        found.append((seconds - max(0, runs - calls) * of_others / max(1, others)) / calls * 1e6)
+        seconds, runs, _ = counted(bench, command)
+        _, _, other_s = counted(bench, "sleep 1")
+        found.append((seconds - max(0, runs - calls) * other_s) / calls * 1e6)
     return bench.ctx.median(found)
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The least that can be recorded of a command (record_least.bpf.c), and what the kernel says that it
- * took: beside it stands what reel's programs take of the same work.
+ * The least that can be recorded of a command (record_least.bpf.c), and what the kernel says that
+ * it took: beside it stands what reel's programs take of the same work.
  *
  *	record_least CMD [ARG...]
  *
