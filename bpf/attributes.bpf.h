@@ -198,7 +198,7 @@ MEMBER(setflags)
 	return build_emit(&b, setflags);
 }
 
-HANDLER_FAMILY(attributes, EV_CLASS_file)
+HANDLER_FAMILY(attributes)
 {
 	switch (c->type) {
 	case EV_chmod:

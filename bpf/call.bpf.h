@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * A system call as its exit shows it. One program sits on the hook and jumps to the handler of the
- * call's slot; a slot without a handler is a call that is not wanted.
+ * A system call as its exit shows it. One program sits on the hook, leaves out what is not wanted
+ * by its slot or its process, and jumps to the handler of the others.
  */
 #ifndef REEL_BPF_CALL_BPF_H
 #define REEL_BPF_CALL_BPF_H
@@ -102,26 +102,6 @@ static __always_inline bool call_read(struct call *c, __u64 *ctx)
 	return true;
 }
 
-/* False: not wanted, and counted as such. */
-static __always_inline bool call_begin(struct call *c, __u64 *ctx, __u32 class)
-{
-	__u32 scope;
-
-	if (!call_open(c))
-		return false;
-	/* Storage is only for a task that the verifier trusts. */
-	scope = task_scope(config.scope ? bpf_get_current_task_btf() : c->task);
-	if (scope == SCOPE_IN) {
-		call_take(c, ctx);
-		return true;
-	}
-	/* Seen for the first time: that program jumps here again. */
-	if (config.scope && scope == SCOPE_UNKNOWN)
-		bpf_tail_call(ctx, &handlers, SLOT_SCOPE);
-	c->counts->filtered[class]++;
-	return false;
-}
-
 /* Argument n from 0, as wide as its ABI has it: for calls that all have it in the same place. */
 #define call_arg(c, n) ((c)->args[n])
 
@@ -169,33 +149,33 @@ static __always_inline bool call_as_it_is(struct call *c)
 }
 
 /*
- * HANDLER(mkdir) { ... c ... } is the program of the calls that end in a type, and in its class:
- * exactly one record, or call_no_event().
+ * HANDLER(mkdir) { ... c ... } is the program of the calls that end in a type: exactly one record,
+ * or call_no_event().
  */
-#define HANDLER_OF(name, class, arrange)                                \
+#define HANDLER_OF(name, arrange)                                       \
 	static __always_inline int handle_##name(const struct call *c); \
 	SEC("tp_btf/sys_exit")                                          \
 	int on_##name(__u64 *ctx)                                       \
 	{                                                               \
 		struct call c;                                          \
                                                                         \
-		if (!call_begin(&c, ctx, class) || !arrange(&c))        \
+		if (!call_read(&c, ctx) || !arrange(&c))                \
 			return 0;                                       \
 		return handle_##name(&c);                               \
 	}                                                               \
 	static __always_inline int handle_##name(const struct call *c)
 
 /* For calls that have their arguments in the same places, and for those that do not. */
-#define HANDLER(type) HANDLER_OF(type, class_of_##type, call_as_it_is)
-#define HANDLER_ROLES(type) HANDLER_OF(type, class_of_##type, call_arrange)
+#define HANDLER(type) HANDLER_OF(type, call_as_it_is)
+#define HANDLER_ROLES(type) HANDLER_OF(type, call_arrange)
 
 /*
  * Types with much in common share a program, so that the kernel checks what they share but once:
- * each is a MEMBER(mkdir) { ... c ... }, and HANDLER_FAMILY(names, class) { ... } goes by c->type.
+ * each is a MEMBER(mkdir) { ... c ... }, and HANDLER_FAMILY(names) { ... } goes by c->type.
  * Which types are in it is said in record/calls.c.
  */
 #define MEMBER(type) static __always_inline int handle_##type(const struct call *c)
-#define HANDLER_FAMILY(name, class) HANDLER_OF(name, class, call_arrange)
+#define HANDLER_FAMILY(name) HANDLER_OF(name, call_arrange)
 
 /* The record of a call. */
 #define call_build(b, type, c)                                                     \

@@ -48,7 +48,7 @@ static __always_inline int ioctl_tiocsti(const struct call *c)
 				&e, sizeof(e));
 }
 
-HANDLER_OF(ioctl, class_of_setflags, call_as_it_is)
+HANDLER(ioctl)
 {
 	__u32 request = call_arg(c, 1);
 
@@ -67,7 +67,7 @@ HANDLER_OF(ioctl, class_of_setflags, call_as_it_is)
 	return call_is_other(c, class_of_setflags);
 }
 
-HANDLER_OF(fcntl, class_of_dup, call_as_it_is)
+HANDLER(fcntl)
 {
 	__u32 command = call_arg(c, 1);
 

@@ -35,7 +35,7 @@ enum { FILLED_BYTES = 128 };
 
 #define FILLED_FAMILY(name, class, cases) \
 	FILLED_TELLER(name, class, cases) \
-	HANDLER_FAMILY(name, class)       \
+	HANDLER_FAMILY(name)              \
 	{                                 \
 		return tell_##name(c);    \
 	}

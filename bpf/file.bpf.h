@@ -110,7 +110,7 @@ MEMBER(open_by_handle)
 	return build_emit(&b, open_by_handle);
 }
 
-HANDLER_FAMILY(opens, EV_CLASS_file)
+HANDLER_FAMILY(opens)
 {
 	switch (c->type) {
 	case EV_open:

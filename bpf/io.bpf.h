@@ -15,7 +15,6 @@
 #include "bpf/net.bpf.h"
 
 enum { FILE_WRITES = 2 };
-enum io_direction { IO_READ, IO_WRITE };
 
 static __always_inline __u32 io_seen_bit(enum io_direction direction, __s64 ret)
 {
@@ -154,7 +153,7 @@ static __always_inline int io_count(struct net_work *w, struct cpu_counts *own, 
 
 /* A call that is not folded at once. */
 SEC("tp_btf/sys_exit")
-int io_whole(__u64 *ctx)
+int on_io(__u64 *ctx)
 {
 	struct net_work *w = net_work();
 	struct call_layout *l;
@@ -182,22 +181,20 @@ int io_whole(__u64 *ctx)
 }
 
 /*
- * The way of almost every call: only what it needs is looked at. Returns false for a call that must
- * be looked at whole.
+ * The way of almost every call, in the hook itself: only what it needs is looked at. Returns false
+ * for a call that must be looked at whole.
  */
 static __always_inline bool io_folded(__u64 *ctx, struct task_struct *task, struct cpu_counts *own,
-				      enum io_direction direction, bool wanted)
+				      enum io_direction direction)
 {
 	struct pt_regs *r = (struct pt_regs *)ctx[0];
 	bool compat = task->thread_info.status & TS_COMPAT;
 	__s32 fd = compat ? r->bx : r->di;
 	__s64 ret = compat ? (__s32)ctx[1] : ctx[1];
-	struct open_file *o;
+	__u64 files = task_files(task);
+	struct open_file *o = open_find(files, fd, OPEN_FD);
 
-	if (config.io != IO_FIRST || !wanted)
-		return false;
-	o = open_find(task_files(task), fd, OPEN_FD);
-	if (!o || !o->file || o->file != task_file(task, fd))
+	if (!o || !o->file || o->file != files_file(files, fd))
 		return false;
 	if (!(o->seen & io_seen_bit(direction, ret)) || o->seen & SEEN_UNWANTED)
 		return false;
@@ -210,38 +207,6 @@ static __always_inline bool io_folded(__u64 *ctx, struct task_struct *task, stru
 	own->folded[EV_CLASS_io]++;
 	return true;
 }
-
-static __always_inline bool io_wanted(__u64 *ctx, struct task_struct *task, struct cpu_counts *own)
-{
-	/* Storage is only for a task that the verifier trusts. */
-	__u32 scope = task_scope(config.scope ? bpf_get_current_task_btf() : task);
-
-	if (scope == SCOPE_IN)
-		return true;
-	if (config.scope && scope == SCOPE_UNKNOWN)
-		bpf_tail_call(ctx, &handlers, SLOT_SCOPE);
-	own->filtered[EV_CLASS_io]++;
-	return false;
-}
-
-#define IO_HANDLER(type, direction)                                    \
-	SEC("tp_btf/sys_exit")                                         \
-	int on_##type(__u64 *ctx)                                      \
-	{                                                              \
-		struct task_struct *task = task_to_load();             \
-		struct cpu_counts *own = cpu_counts();                 \
-                                                                       \
-		if (!own || !io_wanted(ctx, task, own) ||              \
-		    io_folded(ctx, task, own, direction, wants(type))) \
-			return 0;                                      \
-		bpf_tail_call(ctx, &handlers, SLOT_IO);                \
-		/* The kernel has refused that program. */             \
-		loss_count(own, EV_CLASS_io);                          \
-		return 0;                                              \
-	}
-
-IO_HANDLER(read, IO_READ)
-IO_HANDLER(write, IO_WRITE)
 
 /* Roles: fd, to_fd, count. Variant 'v', vmsplice: from or to memory, as the pipe's end says. */
 HANDLER_ROLES(copy)

@@ -55,7 +55,7 @@ MEMBER(getdents)
 	return build_emit(&b, getdents);
 }
 
-HANDLER_FAMILY(looks, EV_CLASS_look)
+HANDLER_FAMILY(looks)
 {
 	switch (c->type) {
 	case EV_stat:

@@ -15,8 +15,9 @@ const volatile struct recorder_config config;
 /* For programs that tell of more than one type. */
 #define wants(type) (config.types[EV_##type / 64] >> EV_##type % 64 & 1)
 
-/* Set after loading: the helper is forked later. */
+/* Set after loading: the helper is forked later, and not every program can be loaded. */
 __u32 helper_pid;
+struct call_slot slots[SLOTS];
 
 enum {
 	PATH_BYTES = 4096,
@@ -109,7 +110,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, SLOTS);
+	__uint(max_entries, JUMPS);
 	__type(key, __u32);
 	__type(value, __u32);
 } handlers SEC(".maps");

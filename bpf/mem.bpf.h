@@ -112,8 +112,7 @@ int on_maps(__u64 *ctx)
 	old_map = c.slot >= SLOTS_COMPAT && l->type == EV_mmap && l->variant != '2';
 	if (!old_map && !(r->dx & PROT_EXEC_BIT) && !l->by_name)
 		return call_no_event(&c, EV_CLASS_mem);
-	if (!call_begin(&c, ctx, EV_CLASS_mem))
-		return 0;
+	call_take(&c, ctx);
 	c.variant = l->variant;
 	if (old_map && !map_take_narrow(&c))
 		return call_is_other(&c, EV_CLASS_mem);

@@ -162,7 +162,7 @@ MEMBER(fsmount)
 	return call_emit_fixed(fsmount, c, &e);
 }
 
-HANDLER_FAMILY(mounts, EV_CLASS_file)
+HANDLER_FAMILY(mounts)
 {
 	switch (c->type) {
 	case EV_mount:

@@ -33,24 +33,13 @@ static __always_inline int emit_moved(const struct call *c, __u32 class, __u64 m
 }
 
 /* Roles: fd, path. fchdir has no path: variant f. */
-SEC("tp_btf/sys_exit")
-int on_moves(__u64 *ctx)
+HANDLER_FAMILY(moves)
 {
-	struct call_layout *l;
-	struct fs_struct *fs;
-	struct path *where;
-	struct call c;
-	__u32 class;
+	struct fs_struct *fs = TASK_PTR(struct fs_struct, c->task, fs);
+	struct path *where = c->type == EV_chroot ? &fs->root : &fs->pwd;
+	__u32 class = c->type == EV_chroot ? class_of_chroot : class_of_chdir;
 
-	if (!call_read(&c, ctx))
-		return 0;
-	l = bpf_map_lookup_elem(&layouts, &c.slot);
-	class = l && l->type == EV_chroot ? class_of_chroot : class_of_chdir;
-	if (!call_begin(&c, ctx, class) || !call_arrange(&c))
-		return 0;
-	fs = TASK_PTR(struct fs_struct, c.task, fs);
-	where = c.type == EV_chroot ? &fs->root : &fs->pwd;
-	return emit_moved(&c, class, kload_pointer((__u64)&where->mnt),
+	return emit_moved(c, class, kload_pointer((__u64)&where->mnt),
 			  kload_pointer((__u64)&where->dentry));
 }
 

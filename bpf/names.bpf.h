@@ -91,7 +91,7 @@ MEMBER(mknod)
 	return build_emit(&b, mknod);
 }
 
-HANDLER_FAMILY(names, EV_CLASS_file)
+HANDLER_FAMILY(names)
 {
 	switch (c->type) {
 	case EV_unlink:

@@ -92,7 +92,7 @@ __noinline int net_arguments(void)
 		struct net_work *w = net_work();                      \
 		struct call c;                                        \
                                                                       \
-		if (!w || !call_begin(&c, ctx, EV_CLASS_net))         \
+		if (!w || !call_read(&c, ctx))                        \
 			return 0;                                     \
 		net_take_call(w, &c);                                 \
 		net_arguments();                                      \
@@ -112,15 +112,14 @@ SEC("tp_btf/sys_exit")
 int on_socketcall(__u64 *ctx)
 {
 	struct call c;
-	__u32 does;
+	__u32 does, slot;
 
 	if (!call_read(&c, ctx))
 		return 0;
 	does = socketcall_does(c.args[0]);
-	if (does)
-		bpf_tail_call(ctx, &handlers, SLOTS_COMPAT + (does & 0xfff));
-	if (!call_begin(&c, ctx, EV_CLASS_net))
-		return 0;
+	slot = SLOTS_COMPAT + (does & 0xfff);
+	if (does && slot < SLOTS)
+		bpf_tail_call(ctx, &handlers, slots[slot].jump);
 	return call_no_event(&c, EV_CLASS_net);
 }
 

@@ -270,19 +270,13 @@ FILLED_TELLER(rights, EV_CLASS_priv,
 SEC("tp_btf/sys_exit")
 int on_rights(__u64 *ctx)
 {
-	struct pt_regs *r = (struct pt_regs *)ctx[0];
-	struct call_layout *l;
 	struct call c;
 
-	if (call_begin(&c, ctx, EV_CLASS_priv)) {
-		if (call_arrange(&c))
-			tell_rights(&c);
-	} else {
-		c.slot = slot_of(c.task, (__u32)r->orig_ax);
-	}
-	l = bpf_map_lookup_elem(&layouts, &c.slot);
-	if (config.scope && config.n_terms && l && l->type == EV_setuid)
-		bpf_tail_call(ctx, &handlers, SLOT_RESCOPE);
+	if (!call_read(&c, ctx) || !call_arrange(&c))
+		return 0;
+	tell_rights(&c);
+	if (config.scope && c.slot < SLOTS && slots[c.slot].rescopes)
+		bpf_tail_call(ctx, &handlers, JUMP_RESCOPE);
 	return 0;
 }
 

@@ -175,9 +175,18 @@ int scope_first(__u64 *ctx)
 {
 	struct pt_regs *r = (struct pt_regs *)ctx[0];
 	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 slot = slot_of(task, (__u32)r->orig_ax);
+	struct cpu_counts *c = cpu_counts();
 
-	scope_find(task);
-	bpf_tail_call(ctx, &handlers, slot_of(task, (__u32)r->orig_ax));
+	opaque(slot);
+	if (!c || slot >= SLOTS)
+		return 0;
+	if (scope_find(task) == SCOPE_IN) {
+		bpf_tail_call(ctx, &handlers, slots[slot].jump);
+		loss_count(c, slots[slot].class);
+	} else {
+		c->filtered[slots[slot].class & (CLASSES - 1)]++;
+	}
 	return 0;
 }
 

@@ -9,25 +9,41 @@
 #include <linux/types.h>
 
 /*
- * Every call has a slot, in the table of handlers and in the counts: native calls by their number,
- * then those of i386, then the ones that only x32 has (512 and up). x32 calls below 512 share the
- * slot of the native call. The last slot takes what is no call at all.
+ * Every call has a slot, in the table of what becomes of it and in the counts: native calls by
+ * their number, then those of i386, then the ones that only x32 has (512 and up). x32 calls below
+ * 512 share the slot of the native call. The last slot takes what is no call at all.
  */
 enum {
 	SLOTS_NATIVE = 0,
 	SLOTS_COMPAT = 512,
 	SLOTS_X32 = 1024,
-	/* Not calls: the program that finds out again whose a task is; a read or write that is not
-	 * simply folded; the program that finds out whose a call is. */
-	SLOT_RESCOPE = 1084,
-	SLOT_IO = 1085,
-	SLOT_SCOPE = 1086,
-	SLOTS_END = SLOT_RESCOPE,	/* of calls */
+	SLOTS_END = 1084,	/* of calls */
 	SLOT_UNKNOWN = 1087,
 	SLOTS = 1088,
 
 	CLASSES = 16,		/* ids of EV_CLASSES are below this */
 	CLASS_SOFTIRQ = 15,	/* what an interrupt counts, so that it disturbs no one's sums */
+};
+
+/*
+ * Where the hook jumps to: the programs that no call is for, then the handlers as they are loaded.
+ * Each place is a constant in the hook, which the kernel makes a plain jump of: one to a place
+ * that is only known when it is taken costs half of what a probe costs at all.
+ */
+enum {
+	JUMP_NONE,
+	JUMP_SCOPE,		/* finds out whose a call is */
+	JUMP_RESCOPE,		/* finds out again whose a task is */
+	JUMP_HANDLERS,
+	JUMPS = 64,
+};
+
+/* What becomes of the calls of a slot. */
+struct call_slot {
+	__u8 jump;		/* JUMP_NONE: not wanted */
+	__u8 class;		/* that counts them */
+	__u8 rescopes;		/* may bring its process into scope, or out of it */
+	__u8 folds;		/* enum io_direction: mostly one more in the entry of a file */
 };
 
 /*
@@ -70,6 +86,7 @@ struct cpu_counts {
 enum uring_teller { TELL_NAMES, TELL_FILES, TELL_SOCKETS, TELL_TRANSFERS, TELL_IO, URING_TELLERS };
 
 enum io_mode { IO_FIRST, IO_ALL, IO_NONE };
+enum io_direction { IO_NEITHER, IO_READ, IO_WRITE };
 
 /*
  * An open file of a table of descriptors, and what its reads and writes add up to since they were

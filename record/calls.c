@@ -192,10 +192,10 @@ static const struct call_mixed mixed[] = {
 	{ "recvmsg", "on_transfers", "recv dns pass" },
 	{ "recvmmsg", "on_transfers", "recv dns pass" },
 	{ "recvmmsg_time64", "on_transfers", "recv dns pass" },
-	{ "read", "on_read", "read fold dns" },
-	{ "readv", "on_read", "read fold dns" },
-	{ "write", "on_write", "write fold dns" },
-	{ "writev", "on_write", "write fold dns" },
+	{ "read", "on_io", "read fold dns" },
+	{ "readv", "on_io", "read fold dns" },
+	{ "write", "on_io", "write fold dns" },
+	{ "writev", "on_io", "write fold dns" },
 	{ "close", "on_close", "close fold" },
 	{ "dup2", "on_dup", "dup fold" },
 	{ "dup3", "on_dup", "dup fold" },
@@ -238,6 +238,7 @@ static const struct {
 	  "setuid setgid setgroups capset prctl setns unshare pivot_root keyctl personality "
 	  "seccomp landlock" },
 	{ "on_moves", "chdir chroot" },
+	{ "on_io", "read write fold dns" },
 	{ "on_ipc", "kill shm" },
 	{ "on_kernel",
 	  "init_module finit_module delete_module bpf perf_event_open kexec io_uring_setup "

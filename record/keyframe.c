@@ -222,7 +222,9 @@ int keyframes_take(struct keyframes *k,
 	k->used = 0;
 	done = k->wanted == k->done;
 	floor_ns = done ? UINT64_MAX : k->floor_ns;
-	pthread_cond_broadcast(&k->changed);
+	/* Mostly nobody waits for room, and to wake a thread costs more than the round. */
+	if (n)
+		pthread_cond_broadcast(&k->changed);
 	pthread_mutex_unlock(&k->lock);
 	while (at < n && r == 0) {
 		struct ev_header h;

@@ -31,9 +31,8 @@
 
 const struct hook_row load_hooks[] = {
 	{ "sys_exit", "sys_exit", "", true },
-	{ "scope_first", "sys_exit", "", true, HANDLER, .slot = SLOT_SCOPE },
-	{ "scope_again", "sys_exit: scope", "", true, HANDLER, .slot = SLOT_RESCOPE },
-	{ "io_whole", "sys_exit: io", "read write fold dns", false, HANDLER, .slot = SLOT_IO },
+	{ "scope_first", "sys_exit", "", true, HANDLER, .slot = JUMP_SCOPE },
+	{ "scope_again", "sys_exit: scope", "", true, HANDLER, .slot = JUMP_RESCOPE },
 	{ "task_newtask", "task_newtask", "fork thread", true },
 	{ "sched_process_exec", "sched_process_exec", "exec", true },
 	{ "sched_prepare_exec", "sched_prepare_exec", "exec", false },
@@ -364,35 +363,44 @@ static bool has_type(const char *types, const struct reel_type *type)
 /* What is jumped to. */
 static int place_jumps(struct programs *p, struct reel_err *err)
 {
+	uint32_t handlers = JUMP_HANDLERS;
+
 	for (unsigned i = 0; i < p->n; i++) {
-		const struct loaded_program *l = &p->all[i];
-		int fd = bpf_program__fd(l->program), map;
+		struct loaded_program *l = &p->all[i];
+		int fd = bpf_program__fd(l->program), map = bpf_map__fd(p->skeleton->maps.handlers);
 		uint32_t slot;
 
-		if (l->handler || l->status != HOOK_LOADED || load_hooks[l->hook].kind < HANDLER)
+		if (l->status != HOOK_LOADED || (!l->handler && load_hooks[l->hook].kind < HANDLER))
 			continue;
-		slot = load_hooks[l->hook].slot;
-		map = bpf_map__fd(load_hooks[l->hook].kind == HANDLER ?
-					  p->skeleton->maps.handlers :
-					  p->skeleton->maps.uring_tellers);
+		slot = l->handler ? handlers++ : load_hooks[l->hook].slot;
+		if (!l->handler && load_hooks[l->hook].kind == TELLER)
+			map = bpf_map__fd(p->skeleton->maps.uring_tellers);
 		if (bpf_map_update_elem(map, &slot, &fd, BPF_ANY) < 0)
 			return reel_err_set(err, -errno, "cannot place %s: %s",
-					    load_hooks[l->hook].program, strerror(errno));
+					    bpf_program__name(l->program), strerror(errno));
+		l->jump = (uint8_t)slot;
 	}
 	return 0;
+}
+
+static enum io_direction slot_folds(const struct load_options *o, const struct reel_type *t)
+{
+	if (o->config.io != IO_FIRST || !load_type_wanted(o, t))
+		return IO_NEITHER;
+	return t->id == EV_read ? IO_READ : t->id == EV_write ? IO_WRITE : IO_NEITHER;
 }
 
 /* Every call whose type has a handler, and that is wanted by its class or its name. */
 static int fill_slots(struct programs *p, struct reel_err *err)
 {
-	int handlers = bpf_map__fd(p->skeleton->maps.handlers);
 	int layouts = bpf_map__fd(p->skeleton->maps.layouts);
+	const struct recorder_config *config = &p->options.config;
 
 	for (uint32_t slot = 0; slot < SLOTS; slot++) {
 		const char *name = call_name(slot);
 		const struct call_mixed *m = name ? call_mixed(name) : NULL;
 		struct call_layout layout;
-		int fd = -1;
+		uint8_t jump = JUMP_NONE;
 
 		if (!slot_wanted(&p->options, slot))
 			continue;
@@ -403,20 +411,24 @@ static int fill_slots(struct programs *p, struct reel_err *err)
 			    (m	       ? strcmp(bpf_program__name(l->program), m->program) == 0 :
 			     l->family ? has_type(l->types, call_type(name)) :
 					 l->type == call_type(name)))
-				fd = bpf_program__fd(l->program);
+				jump = l->jump;
 		}
-		if (fd < 0)
+		if (jump == JUMP_NONE)
 			continue;
 		layout = call_layout(name);
 		layout.type = (uint8_t)call_type(name)->id;
 		layout.by_name = p->options.slots[slot];
-		if (bpf_map_update_elem(layouts, &slot, &layout, BPF_ANY) < 0 ||
-		    bpf_map_update_elem(handlers, &slot, &fd, BPF_ANY) < 0)
+		if (bpf_map_update_elem(layouts, &slot, &layout, BPF_ANY) < 0)
 			return reel_err_set(err, -errno, "cannot place the handler of %s: %s", name,
 					    strerror(errno));
-		p->handled[slot] = true;
+		p->skeleton->bss->slots[slot] = (struct call_slot){
+			.jump = jump,
+			.class = programs_slot_class(slot),
+			.rescopes = config->scope && config->n_terms && layout.type == EV_setuid,
+			.folds = (uint8_t)slot_folds(&p->options, call_type(name)),
+		};
 	}
-	return place_jumps(p, err);
+	return 0;
 }
 
 /* How often the kernel's coarse clocks move on. */
@@ -466,6 +478,8 @@ int programs_load(const struct load_options *o, struct programs **ret, struct re
 		r = make_rings(p, err);
 	if (r == 0)
 		r = start_counts(p, err);
+	if (r == 0)
+		r = place_jumps(p, err);
 	if (r == 0)
 		r = fill_slots(p, err);
 out:

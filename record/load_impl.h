@@ -28,7 +28,7 @@ struct hook_row {
 	/* The last two are jumped to: by handlers, by what is asked of an io_uring. */
 	enum { TRACEPOINT, ITERATOR, UPROBE, HANDLER, TELLER } kind;
 	unsigned arguments; /* that the tracepoint has; 0: any number */
-	unsigned slot;	    /* of what is jumped to */
+	unsigned slot;	    /* where what is jumped to has its place */
 };
 /* Ends with a row without a program. */
 extern const struct hook_row load_hooks[];
@@ -43,6 +43,7 @@ struct loaded_program {
 	const char *types;	      /* what it may tell */
 	bool handler;
 	bool family; /* serves all calls of types */
+	uint8_t jump; /* to a handler that is loaded */
 	unsigned hook;
 	enum hook_status status;
 	char reason[200];
@@ -56,7 +57,6 @@ struct programs {
 	void *counts;
 	size_t counts_bytes, counts_step;
 	struct bpf_link *links[HOOKS_MAX];
-	bool handled[SLOTS];
 	unsigned n;
 	struct loaded_program all[PROGRAMS_MAX];
 	int sections[LOAD_SECTIONS]; /* libbpf's numbers of how they are loaded */

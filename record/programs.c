@@ -137,7 +137,7 @@ struct reel_bpf *programs_skeleton(const struct programs *p)
 
 bool programs_slot_handled(const struct programs *p, unsigned slot)
 {
-	return p->handled[slot];
+	return p->skeleton->bss->slots[slot].jump != JUMP_NONE;
 }
 
 uint8_t programs_slot_class(unsigned slot)

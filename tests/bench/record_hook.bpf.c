@@ -2,7 +2,10 @@
 /*
  * Ways of bringing a record of getpid() into the ring of its CPU, alike in all else: written where
  * it will lie, or put together in a scratch and copied, in one go or into space reserved before.
+ *
+ * And the least that asks whose a call is, and that adds one to the sums of a file.
  */
+#include "bpf/files.bpf.h"
 #include "bpf/match.bpf.h"
 #include "bpf/sys.bpf.h"
 
@@ -75,5 +78,31 @@ int by_output(__u64 *ctx)
 	b.s->header.ts = bpf_ktime_get_boot_ns();
 	if (bpf_ringbuf_output(ring, b.s, sizeof(b.s->header) + sizeof(*e), BPF_RB_NO_WAKEUP) < 0)
 		loss_count(c, EV_CLASS_sys);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int ask_scope(void *ctx)
+{
+	struct task_note *note = bpf_task_storage_get(&notes, bpf_get_current_task_btf(), NULL, 0);
+
+	return note && note->scope == SCOPE_OUT;
+}
+
+/* In any table of descriptors, the same for all: that of a task takes a load or two. */
+SEC("tp_btf/sys_exit")
+int ask_and_fold(__u64 *ctx)
+{
+	struct task_note *note = bpf_task_storage_get(&notes, bpf_get_current_task_btf(), NULL, 0);
+	struct open_key key = { .files = 1 };
+	struct open_file *o;
+
+	if (!note || !is_it(ctx))
+		return 0;
+	o = bpf_map_lookup_elem(&open_files, &key);
+	if (!o)
+		return 0;
+	__sync_fetch_and_add(&o->reads, 1);
+	__sync_fetch_and_add(&o->read_bytes, ctx[1]);
 	return 0;
 }

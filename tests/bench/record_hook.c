@@ -11,6 +11,7 @@
  * in-scope        the same, and the process is looked up, too
  * not-by-class    the call is not wanted
  * not-by-scope    the process is not wanted
+ * ask-scope, fold  the least that asks whose a call is, and that then adds to the sums of a file
  * in-place, by-scratch, by-output
  *                 ways into the ring (record_hook.bpf.c), on one CPU, and with -2 on two at once
  * tp_btf-empty, tp_btf-simple, ..., kprobe-complex
@@ -211,7 +212,7 @@ static void add_recorder(struct bench *b, const char *what, uint32_t scope, bool
 	skeleton = programs_skeleton(p);
 	for (uint32_t slot = 0; slot < SLOTS; slot++)
 		if (slot != SYS_getpid || !wanted)
-			bpf_map_delete_elem(bpf_map__fd(skeleton->maps.handlers), &slot);
+			skeleton->bss->slots[slot].jump = JUMP_NONE;
 	if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.notes), &pidfd, &note, BPF_ANY) < 0)
 		die("cannot set the scope");
 	v = add(b, what, bpf_program__fd(skeleton->progs.sys_exit));
@@ -226,6 +227,20 @@ static void add_way(struct bench *b, const char *what, struct bpf_program *progr
 
 	v->n_threads = n_threads;
 	memcpy(v->rings, b->rings, sizeof(v->rings));
+}
+
+/* What they find: this thread is out of scope, and the file has an entry. */
+static void fill_for_least(const struct record_hook_bpf *s)
+{
+	struct task_note note = { .scope = SCOPE_OUT };
+	struct open_key key = { .files = 1 };
+	struct open_file file = { 0 };
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	if (bpf_map_update_elem(bpf_map__fd(s->maps.notes), &pidfd, &note, BPF_ANY) < 0 ||
+	    bpf_map_update_elem(bpf_map__fd(s->maps.open_files), &key, &file, BPF_ANY) < 0)
+		die("cannot set what is looked up");
+	close(pidfd);
 }
 
 static void add_ways(struct bench *b)
@@ -251,6 +266,9 @@ static void add_ways(struct bench *b)
 		    bpf_map_update_elem(bpf_map__fd(s->maps.rings), &i, &b->rings[i], BPF_ANY) < 0)
 			die("cannot make a ring");
 	}
+	fill_for_least(s);
+	add_way(b, "ask-scope", s->progs.ask_scope, 1);
+	add_way(b, "fold", s->progs.ask_and_fold, 1);
 	add_way(b, "in-place", s->progs.in_place, 1);
 	add_way(b, "by-scratch", s->progs.by_scratch, 1);
 	add_way(b, "by-output", s->progs.by_output, 1);
