@@ -294,16 +294,16 @@ static int give_end(struct finder *f, const struct view *v, struct found *ret)
 /* Only who connects has looked it up. */
 static bool give_end_name(struct finder *f, struct found *ret)
 {
-	struct view v;
+	const struct view *v;
 	bool remote;
 
 	if (f->turn++ > 0)
 		return false;
-	view_of(f->e, f->ev, &v);
-	if (v.kind == VIEW_UNKNOWN)
-		return give_unknown(f->e, ret, v.why);
-	remote = is_remote(f->ref->derived, &v, 0);
-	if (v.kind != VIEW_SOCKET || !v.has_ends || (v.only_own && remote))
+	v = view_of(f->e, f->ev);
+	if (v->kind == VIEW_UNKNOWN)
+		return give_unknown(f->e, ret, v->why);
+	remote = is_remote(f->ref->derived, v, 0);
+	if (v->kind != VIEW_SOCKET || !v->has_ends || (v->only_own && remote))
 		return false;
 	return f->ev->type->id == EV_connect ? derive_host(f, ret) :
 					       give_unknown(f->e, ret, BLIND_FILTERED);
