@@ -233,8 +233,9 @@ static void event_at(const struct scan_block *b, uint32_t i, const struct tape_r
 	ret->segment = u->segment;
 }
 
-static int keep(struct scanner *s, struct scan_block *b, uint32_t i, const struct reel_event *ev)
+static int keep(struct scanner *s, struct scan_block *b, uint32_t i, uint32_t run)
 {
+	const struct reel_unpacked *u = &b->u;
 	struct scan_candidate *c;
 
 	if (b->n == b->room) {
@@ -253,11 +254,15 @@ static int keep(struct scanner *s, struct scan_block *b, uint32_t i, const struc
 	if (s->n_found)
 		memcpy(b->steps + b->n_steps, s->found, s->n_found * sizeof(*s->found));
 	c = &b->candidates[b->n++];
-	*c =
-		(struct scan_candidate){ ev->ts,     ev->seq,	 ev->fixed, i,
-					 b->n_steps, s->n_found, ev->cpu };
+	*c = (struct scan_candidate){ u->ts[i],
+				      u->runs[run].seq + (i - u->run_at[run]),
+				      b->fixed + b->fixed_used,
+				      i,
+				      b->n_steps,
+				      s->n_found,
+				      u->runs[run].cpu };
 	b->n_steps += s->n_found;
-	b->fixed_used += ev->type->fixed_bytes;
+	b->fixed_used += u->schema->fixed_bytes[u->type[i]];
 	return 0;
 }
 
@@ -368,10 +373,11 @@ static int look_at(struct scanner *s, struct scan_block *b, const struct scan_ma
 	if (!s->n_found && !is_wanted)
 		return 0;
 	gather(&u->groups[type], u->schema->fixed_bytes[type], u->row[i], b->fixed + b->fixed_used);
-	event_at(b, i, &u->runs[run], u->run_at[run], b->fixed + b->fixed_used, &ev);
-	if (s->n_found)
+	if (s->n_found) {
+		event_at(b, i, &u->runs[run], u->run_at[run], b->fixed + b->fixed_used, &ev);
 		keep_possible(s, &ev);
-	return s->n_found || is_wanted ? keep(s, b, i, &ev) : 0;
+	}
+	return s->n_found || is_wanted ? keep(s, b, i, run) : 0;
 }
 
 int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct reel_err *err)

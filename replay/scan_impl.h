@@ -32,8 +32,17 @@ int scan_marks_make(struct scanner *s, struct scan_block *b, bool is_state, stru
 void scan_marks_done(struct scan_marks *m);
 
 /* The row of a probe's string; NULL: nobody knows. */
-const struct match_row *scan_row(struct scanner *s, const struct scan_block *b,
-				 const struct scan_probe *p, uint16_t number);
+const struct match_row *scan_find_row(struct scanner *s, const struct scan_block *b,
+				      const struct scan_probe *p, uint16_t number);
+
+static inline const struct match_row *scan_row(struct scanner *s, const struct scan_block *b,
+					       const struct scan_probe *p, uint16_t number)
+{
+	const struct match_row *row = number <= b->u.strings.n ? b->rows.row[p->role][number] :
+								 NULL;
+
+	return row ? row : scan_find_row(s, b, p, number);
+}
 
 static inline bool scan_has_bytes(const struct reel_string_table *t, uint16_t number)
 {

@@ -94,19 +94,14 @@ static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan
 	answer(s, (enum rule_role)p->role, asked, n);
 }
 
-const struct match_row *scan_row(struct scanner *s, const struct scan_block *b,
-				 const struct scan_probe *p, uint16_t number)
+const struct match_row *scan_find_row(struct scanner *s, const struct scan_block *b,
+				      const struct scan_probe *p, uint16_t number)
 {
 	const struct reel_event view = { .flags = EV_TRUNCATED,
 					 .strings = &b->u.strings,
 					 .fixed = (const uint8_t *)&number };
-	const struct match_row *row = number <= b->u.strings.n ? b->rows.row[p->role][number] :
-								 NULL;
-	struct reel_string string;
+	struct reel_string string = reel_event_string_at(&view, 0);
 
-	if (row)
-		return row;
-	string = reel_event_string_at(&view, 0);
 	return eval_row(&s->eval, p->role, number, &string);
 }
 
