@@ -7,6 +7,9 @@
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "format/bloom.h"
 
@@ -287,11 +290,34 @@ static bool is_zero(const void *values, size_t bytes)
 	return bytes == 0 || (at[0] == 0 && memcmp(at, at + 1, bytes - 1) == 0);
 }
 
-static void put_planes(uint8_t *to, const uint8_t *from, size_t n, unsigned width)
+/* First bytes of all values, then second ones and so on. */
+static void put_planes(uint8_t *to, const uint32_t *from, size_t n)
 {
-	for (unsigned plane = 0; plane < width; plane++)
-		for (size_t i = 0; i < n; i++)
-			to[plane * n + i] = from[i * width + plane];
+	size_t i = 0;
+
+#ifdef __SSE2__
+	const __m128i low = _mm_set1_epi32(0xff);
+
+	for (; i + 16 <= n; i += 16) {
+		__m128i v[4];
+
+		for (unsigned k = 0; k < 4; k++)
+			v[k] = _mm_loadu_si128((const void *)(from + i + 4 * k));
+		for (unsigned plane = 0; plane < 4; plane++) {
+			__m128i ab =
+				_mm_packs_epi32(_mm_and_si128(v[0], low), _mm_and_si128(v[1], low));
+			__m128i cd =
+				_mm_packs_epi32(_mm_and_si128(v[2], low), _mm_and_si128(v[3], low));
+
+			_mm_storeu_si128((void *)(to + plane * n + i), _mm_packus_epi16(ab, cd));
+			for (unsigned k = 0; k < 4; k++)
+				v[k] = _mm_srli_epi32(v[k], 8);
+		}
+	}
+#endif
+	for (; i < n; i++)
+		for (unsigned plane = 0; plane < 4; plane++)
+			to[plane * n + i] = (uint8_t)(from[i] >> 8 * plane);
 }
 
 static uint8_t *put(uint8_t *to, const void *from, size_t bytes)
@@ -416,7 +442,7 @@ size_t reel_pack_body(const struct reel_pack *p, uint8_t *body, uint8_t *scratch
 		size_t bytes = rows[i].bytes;
 
 		if (rows[i].encoding == TAPE_PLANES) {
-			put_planes(at, values[i], p->n_events, rows[i].width);
+			put_planes(at, values[i], p->n_events);
 			memset(at + bytes, 0, align8(bytes) - bytes);
 			at += align8(bytes);
 		} else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "replay/scan.h"
+#include "replay/scan_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -156,41 +156,6 @@ static int make_rows(struct scanner *s, struct scan_block *b)
 	return 0;
 }
 
-/* The lane of each probe, or NULL where all events have nothing there. */
-enum { PROBES_MAX = EV_MAX_STRINGS * RULE_ROLES };
-struct lanes {
-	const uint8_t *at[PROBES_MAX];
-	bool asks_all; /* another recorder's type: strings may not be where they should */
-};
-
-static const uint8_t *lane_of(const struct reel_group *g, uint16_t offset)
-{
-	unsigned lane = offset / 4, before;
-
-	if (!(g->lanes_there[lane / 64] >> lane % 64 & 1))
-		return NULL;
-	before = lane < 64 ? 0 : (unsigned)__builtin_popcountll(g->lanes_there[0]);
-	if (lane % 64)
-		before += (unsigned)__builtin_popcountll(g->lanes_there[lane / 64]
-							 << (64 - lane % 64));
-	return g->lanes + 4ull * g->n * before + offset % 4;
-}
-
-static void find_lanes(const struct scan_block *b, unsigned type, const struct scan_bucket *bucket,
-		       struct lanes *ret)
-{
-	const struct reel_group *g = &b->u.groups[type];
-	uint16_t width = b->u.schema->fixed_bytes[type];
-
-	ret->asks_all = !b->u.schema->as_built[type];
-	for (unsigned i = 0; i < bucket->n_probes; i++) {
-		if ((unsigned)bucket->probes[i].offset + 2 > width)
-			ret->asks_all = true;
-		else
-			ret->at[i] = lane_of(g, bucket->probes[i].offset);
-	}
-}
-
 static void gather(const struct reel_group *g, uint32_t width, uint32_t row, uint8_t *to)
 {
 	const uint8_t *lane = g->lanes + 4 * (size_t)row;
@@ -251,8 +216,9 @@ static void event_at(const struct scan_block *b, uint32_t i, const struct tape_r
 	ret->segment = u->segment;
 }
 
-static int keep(struct scanner *s, struct scan_block *b, uint32_t i, const struct reel_event *ev)
+static int keep(struct scanner *s, struct scan_block *b, uint32_t i, uint32_t run)
 {
+	const struct reel_unpacked *u = &b->u;
 	struct scan_candidate *c;
 
 	if (b->n == b->room) {
@@ -271,88 +237,21 @@ static int keep(struct scanner *s, struct scan_block *b, uint32_t i, const struc
 	if (s->n_found)
 		memcpy(b->steps + b->n_steps, s->found, s->n_found * sizeof(*s->found));
 	c = &b->candidates[b->n++];
-	*c =
-		(struct scan_candidate){ ev->ts,     ev->seq,	 ev->fixed, i,
-					 b->n_steps, s->n_found, ev->cpu };
+	*c = (struct scan_candidate){ u->ts[i],
+				      u->runs[run].seq + (i - u->run_at[run]),
+				      b->fixed + b->fixed_used,
+				      i,
+				      b->n_steps,
+				      s->n_found,
+				      u->runs[run].cpu };
 	b->n_steps += s->n_found;
-	b->fixed_used += ev->type->fixed_bytes;
+	b->fixed_used += u->schema->fixed_bytes[u->type[i]];
 	return 0;
-}
-
-/*
- * The rows of all strings that probes will ask for. Most of the time goes into waiting for memory,
- * so that many are asked for before the first answer is looked at.
- */
-struct asked {
-	struct match_ask asks[MATCH_MANY];
-	const struct match_row **to[MATCH_MANY];
-	unsigned n;
-	uint32_t line_bytes; /* of the scanner's */
-};
-
-static const struct match_row asked_for;
-
-static void answer(struct match_memo *memo, struct asked *a)
-{
-	match_prepared(memo, a->asks, a->n);
-	for (unsigned i = 0; i < a->n; i++)
-		*a->to[i] = a->asks[i].row;
-	a->n = a->line_bytes = 0;
-}
-
-/* Command lines are put together first, as many as there is room for. */
-static bool become_line(struct scanner *s, struct asked *a, struct match_memo *memo,
-			struct reel_string *string)
-{
-	if (string->length > SCAN_LINES_BYTES)
-		return false;
-	if (string->length > SCAN_LINES_BYTES - a->line_bytes)
-		answer(memo, a);
-	eval_join(string, s->lines + a->line_bytes);
-	a->line_bytes += string->length;
-	return true;
-}
-
-static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan_probe *p,
-		      const uint8_t *lane, uint32_t n_events)
-{
-	const struct match_row **rows = b->rows.row[p->role];
-	struct match_memo *memo = s->eval.memos[p->role];
-	struct reel_event view = { .flags = EV_TRUNCATED, .strings = &b->u.strings };
-	struct asked a;
-
-	a.n = a.line_bytes = 0;
-	for (uint32_t i = 0; i < n_events; i++, lane += 4) {
-		struct reel_string string;
-		uint16_t number;
-
-		memcpy(&number, lane, sizeof(number));
-		if (number > b->u.strings.n || rows[number])
-			continue;
-		view.fixed = lane;
-		string = reel_event_string_at(&view, 0);
-		if (p->role == RULE_ROLE_LINE && !become_line(s, &a, memo, &string))
-			continue;
-		a.asks[a.n] = (struct match_ask){ .bytes = string.bytes,
-						  .length = string.length,
-						  .true_length = string.true_length };
-		match_prepare(memo, &a.asks[a.n]);
-		a.to[a.n] = &rows[number];
-		rows[number] = &asked_for;
-		if (++a.n == MATCH_MANY)
-			answer(memo, &a);
-	}
-	answer(memo, &a);
-}
-
-static bool has_bytes(const struct reel_string_table *t, uint16_t number)
-{
-	return number && number <= t->n && t->at[number] > t->at[number - 1];
 }
 
 /* Finds the steps of one event by its strings. */
 static void probe(struct scanner *s, struct scan_block *b, const struct scan_bucket *bucket,
-		  const struct lanes *lanes, uint32_t i)
+		  const struct scan_lanes *lanes, uint32_t i)
 {
 	find_steps(s, bucket->always, bucket->n_always);
 	if (lanes->asks_all || s->plan->is_slow) {
@@ -370,19 +269,11 @@ static void probe(struct scanner *s, struct scan_block *b, const struct scan_buc
 			find_steps(s, bucket->all, bucket->n_all);
 			return;
 		}
-		row = number <= b->u.strings.n ? b->rows.row[p->role][number] : NULL;
-		if (!row) {
-			const struct reel_event view = { .flags = EV_TRUNCATED,
-							 .strings = &b->u.strings,
-							 .fixed = (const uint8_t *)&number };
-			struct reel_string string = reel_event_string_at(&view, 0);
-
-			row = eval_row(&s->eval, p->role, number, &string);
-		}
+		row = scan_row(s, b, p, number);
 		if (!row)
 			find_steps(s, bucket->all, bucket->n_all);
 		else if (!row->is_empty || row->has_unknown || p->n_unless)
-			find_by_row(s, p, row, has_bytes(&b->u.strings, number));
+			find_by_row(s, p, row, scan_has_bytes(&b->u.strings, number));
 	}
 }
 
@@ -443,115 +334,55 @@ static int put_in_order(struct scanner *s, struct scan_block *b)
 	return 0;
 }
 
-/* Of the types that may name files: where they have what tells which. */
-struct naming {
-	const uint8_t *inode;	   /* NULL: it does not matter which */
-	const uint8_t *dev, *path; /* NULL: there is none */
-	bool may;
-};
-
-enum { DEV_MINOR_BITS = 20 };
-
-static void find_naming(const struct scanner *s, const struct scan_block *b, unsigned type,
-			struct naming *ret)
-{
-	const struct reel_group *g = &b->u.groups[type];
-	const struct reel_type *t = b->u.schema->types[type];
-	const struct reel_field *inode, *dev, *path;
-
-	*ret = (struct naming){ .may = g->n && scan_type_names(s->plan, b->u.schema, type) };
-	if (!ret->may || !s->plan->asked || !b->u.schema->as_built[type])
-		return;
-	inode = rule_own_field(t, "inode");
-	dev = rule_own_field(t, "dev");
-	path = rule_own_field(t, "path");
-	ret->inode = inode ? lane_of(g, inode->offset) : NULL;
-	ret->dev = dev ? lane_of(g, dev->offset) : NULL;
-	ret->path = path ? lane_of(g, path->offset) : NULL;
-}
-
-/* A socket by its name tells the device of all sockets. */
-static bool may_be_socket(const struct scan_block *b, const struct naming *n, uint32_t i)
-{
-	struct reel_event view = { .flags = EV_TRUNCATED, .strings = &b->u.strings };
-	struct reel_string path;
-	uint32_t dev = 0;
-
-	if (n->dev)
-		memcpy(&dev, n->dev + 4ull * b->u.row[i], sizeof(dev));
-	if (!n->path || dev >> DEV_MINOR_BITS)
-		return false;
-	view.fixed = n->path + 4ull * b->u.row[i];
-	path = reel_event_string_at(&view, 0);
-	return path.length && path.bytes[0] != '/';
-}
-
 /* What failed names nothing, but that a connection may go on without the caller. */
-static bool may_name(const struct scanner *s, const struct scan_block *b, const struct naming *n,
-		     uint32_t i)
+static bool may_name(const struct reel_unpacked *u, uint32_t i)
 {
-	uint32_t inode;
+	return u->ret[i] >= 0 || u->flags[i] & EV_WIDE_RET || u->type[i] == EV_connect;
+}
 
-	if (!n->may ||
-	    (b->u.ret[i] < 0 && !(b->u.flags[i] & EV_WIDE_RET) && b->u.type[i] != EV_connect))
-		return false;
-	if (!n->inode)
-		return true;
-	memcpy(&inode, n->inode + 4ull * b->u.row[i], sizeof(inode));
-	return model_is_asked(s->plan->asked, inode) || may_be_socket(b, n, i);
+/* The steps that an event may matter to, and whether it is a candidate without any. */
+static int look_at(struct scanner *s, struct scan_block *b, const struct scan_marks *m, uint32_t i,
+		   uint32_t run)
+{
+	const struct reel_unpacked *u = &b->u;
+	unsigned type = u->type[i];
+	uint8_t mark = m->of[type][u->row[i]];
+	bool is_wanted = mark & MARK_WANTED || (mark & MARK_NAME && may_name(u, i));
+	struct reel_event ev;
+
+	begin_event(s);
+	if (m->lanes[type] && (mark & MARK_STEPS || u->flags[i] & EV_FAULT))
+		probe(s, b, s->plan->buckets[type], m->lanes[type], i);
+	if (!s->n_found && !is_wanted)
+		return 0;
+	gather(&u->groups[type], u->schema->fixed_bytes[type], u->row[i], b->fixed + b->fixed_used);
+	if (s->n_found) {
+		event_at(b, i, &u->runs[run], u->run_at[run], b->fixed + b->fixed_used, &ev);
+		keep_possible(s, &ev);
+	}
+	return s->n_found || is_wanted ? keep(s, b, i, run) : 0;
 }
 
 int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct reel_err *err)
 {
-	struct lanes *lanes[EV_MAX_TYPES] = { 0 };
-	struct naming naming[EV_MAX_TYPES];
 	const struct reel_unpacked *u = &b->u;
+	struct scan_marks marks = { 0 };
 	uint32_t run = 0;
 	int r = make_rows(s, b);
 
 	b->n = b->n_steps = 0;
 	if (r == 0)
 		r = make_fixed_room(b);
-	for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
-		find_naming(s, b, t, &naming[t]);
-		if (!u->groups[t].n || !s->plan->buckets[t])
-			continue;
-		lanes[t] = calloc(1, sizeof(*lanes[t]));
-		if (!lanes[t]) {
-			r = -ENOMEM;
-			break;
-		}
-		find_lanes(b, t, s->plan->buckets[t], lanes[t]);
-		for (unsigned k = 0; k < s->plan->buckets[t]->n_probes && !s->plan->is_slow; k++)
-			if (lanes[t]->at[k])
-				ask_ahead(s, b, &s->plan->buckets[t]->probes[k], lanes[t]->at[k],
-					  u->groups[t].n);
-	}
+	if (r == 0)
+		r = scan_marks_make(s, b, is_state, &marks);
 	for (uint32_t i = 0; r == 0 && i < u->n_events; i++) {
-		unsigned type = u->type[i];
-		struct reel_event ev;
-		bool is_wanted = is_state || s->plan->wants[type] ||
-				 may_name(s, b, &naming[type], i);
-
-		if (!lanes[type] && !is_wanted)
+		if (!marks.of[u->type[i]][u->row[i]] && !(u->flags[i] & EV_FAULT))
 			continue;
-		begin_event(s);
-		if (lanes[type]) {
-			probe(s, b, s->plan->buckets[type], lanes[type], i);
-			if (!s->n_found && !is_wanted)
-				continue;
-		}
 		while (i >= u->run_at[run + 1])
 			run++;
-		gather(&u->groups[type], u->schema->fixed_bytes[type], u->row[i],
-		       b->fixed + b->fixed_used);
-		event_at(b, i, &u->runs[run], u->run_at[run], b->fixed + b->fixed_used, &ev);
-		keep_possible(s, &ev);
-		if (s->n_found || is_wanted)
-			r = keep(s, b, i, &ev);
+		r = look_at(s, b, &marks, i, run);
 	}
-	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
-		free(lanes[t]);
+	scan_marks_done(&marks);
 	s->eval.rows = NULL;
 	if (r == 0)
 		r = put_in_order(s, b);
@@ -573,5 +404,6 @@ void scan_block_done(struct scan_block *b)
 	free(b->candidates);
 	free(b->steps);
 	free(b->fixed);
+	free(b->marks);
 	memset(b, 0, sizeof(*b));
 }

@@ -175,6 +175,25 @@ static int make_turns(struct sequence *s, size_t n)
 	return 0;
 }
 
+/* Few, and nearly in order as they are: steps are numbered rule by rule. */
+static void put_turns_in_order(struct use *turns, size_t n)
+{
+	enum { FEW = 64 };
+
+	if (n > FEW) {
+		qsort(turns, n, sizeof(*turns), use_by_turn);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct use moving = turns[i];
+		size_t at = i;
+
+		for (; at > 0 && use_by_turn(&moving, &turns[at - 1]) < 0; at--)
+			turns[at] = turns[at - 1];
+		turns[at] = moving;
+	}
+}
+
 /* Asks each step once; those that hold, or may, are given their turns. */
 static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_steps,
 			  struct reel_err *err)
@@ -203,8 +222,7 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 		memcpy(s->turns + n, uses, more * sizeof(*uses));
 		n += more;
 	}
-	if (n > 1)
-		qsort(s->turns, n, sizeof(*s->turns), use_by_turn);
+	put_turns_in_order(s->turns, n);
 	return (int64_t)n;
 }
 

@@ -217,8 +217,14 @@ def large(ctx):
                          ("reel query, no path like it", 20)):
         if what in rate:
             ctx.check(what, rate[what], budget, "M events/s a core", better="more")
+    floor = ctx.libzstd_ns(path)
+    what = "reel query, no path like it"
+    if what in rate:
+        ctx.check(what + ": what reel adds to libzstd's share", 1000 / rate[what] - floor, 12, "ns an event")
     ctx.capture_drop(n)
     return [ctx.table(f"reel alone: {n:,} events that the generator made", COLUMNS, rows,
+                      notes=[f"Of what reads all blocks libzstd alone takes {floor:.1f} ns an event, "
+                             f"which would be {1000 / floor:.1f} M events/s: read_bench DIR 3 libzstd-unpack."],
                       commands=[plain(reader.argv, path) for reader in by_reel(ctx, path)])]
 
 

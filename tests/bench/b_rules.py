@@ -84,7 +84,7 @@ def compile_ms(ctx, *files):
 
 def by_number(ctx, capture, events):
     """Throughput, memory and compile time by number of policies."""
-    rows, of = [], {}
+    rows, of, floor = [], {}, ctx.libzstd_ns(capture)
     for n, (_, memory, compiled) in EXECRAY.items():
         ctx.say(f"  {n} policies")
         policy = ctx.policies(n)
@@ -113,6 +113,13 @@ def by_number(ctx, capture, events):
                 better="more",
                 generous=0.5,
             )
+            ctx.check(
+                "replay, 100 policies: what reel adds to libzstd's share",
+                r.cpu_s / events * 1e9 - floor,
+                100,
+                "ns an event",
+                generous=1000,
+            )
             ctx.check("compile, a policy of 100", 1000 * ms / n, 15, "us", generous=150)
         if n == 500:
             ctx.check("compile, 500 policies", ms, 10, "ms", generous=100)
@@ -137,6 +144,8 @@ def by_number(ctx, capture, events):
         notes=[
             f"{events:,} events of the generator (README.md). By CPU time, on one thread; "
             "MiB is memory that is no file's.",
+            f"Of that libzstd alone takes {floor:.1f} ns an event, to unpack the blocks "
+            "(read_bench CAPTURE 3 libzstd-unpack).",
             f"100 policies on two threads take {of[100].wall_s / two.wall_s:.2f} times less "
             "than on one, by the clock, and say "
             "the same.",

@@ -2,7 +2,7 @@
 /*
  * How fast a capture is read. One line of JSON for each measurement, RUNS of each:
  *
- *	read_bench CAPTURE [RUNS]
+ *	read_bench CAPTURE [RUNS [WHAT]...]
  *
  * blocks-1, blocks-2   every block decompressed and checked, every event's fields looked at, by one
  *                      and by two threads, in no particular order: what a scan costs
@@ -10,6 +10,10 @@
  * no-match             the same for a type and a pid that are nowhere
  * minute               one minute in the middle
  * at                   the processes at a moment in the middle, from the last keyframe on
+ * libzstd-unpack       what libzstd alone takes for all bodies, each from its place into one buffer
+ * libzstd-pack         and to make them again, as the writer asks for it
+ *
+ * cpu_s is CPU time of all threads, the others are by the clock. Of libzstd-pack both are CPU time.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,13 +23,16 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "format/walk.h"
+#include "format/writer.h"
 
 enum { MOST_RUNS = 50, PIDS = 1 << 22 };
 
 struct result {
 	uint64_t events, blocks, unpacked, check;
+	double own_s; /* not 0: only this of its time counts */
 };
 
 struct scan {
@@ -215,6 +222,52 @@ static struct result processes_at(const struct reel_reader *r)
 	return result;
 }
 
+/* The floor: what nobody can leave out who keeps bodies so. */
+static struct result libzstd(const struct reel_reader *r, bool packs)
+{
+	uint8_t *raw = malloc(TAPE_RAW_MAX), *packed = malloc(ZSTD_compressBound(TAPE_RAW_MAX));
+	ZSTD_DCtx *unpacker = ZSTD_createDCtx();
+	ZSTD_CCtx *packer = ZSTD_createCCtx();
+	struct result result = { .blocks = r->n_blocks };
+
+	if (!raw || !packed || !unpacker || !packer)
+		exit(1);
+	ZSTD_CCtx_setParameter(packer, ZSTD_c_compressionLevel, REEL_LEVEL);
+	for (uint32_t i = 0; i < r->n_blocks; i++) {
+		const struct reel_entry *e = &r->blocks[i];
+		const uint8_t *body = e->at + e->header_bytes;
+		double start;
+
+		if (!(e->flags & TAPE_ZSTD))
+			continue;
+		result.check +=
+			ZSTD_decompressDCtx(unpacker, raw, TAPE_RAW_MAX, body, e->stored_bytes);
+		result.unpacked++;
+		result.events += e->n_events;
+		if (!packs)
+			continue;
+		start = now(CLOCK_THREAD_CPUTIME_ID);
+		result.check += ZSTD_compress2(packer, packed, ZSTD_compressBound(TAPE_RAW_MAX),
+					       raw, e->raw_bytes);
+		result.own_s += now(CLOCK_THREAD_CPUTIME_ID) - start;
+	}
+	ZSTD_freeCCtx(packer);
+	ZSTD_freeDCtx(unpacker);
+	free(packed);
+	free(raw);
+	return result;
+}
+
+static struct result libzstd_unpack(const struct reel_reader *r)
+{
+	return libzstd(r, false);
+}
+
+static struct result libzstd_pack(const struct reel_reader *r)
+{
+	return libzstd(r, true);
+}
+
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -225,22 +278,44 @@ static int by_value(const void *a, const void *b)
 static void measure(const char *name, struct result (*what)(const struct reel_reader *),
 		    const struct reel_reader *r, unsigned n_runs)
 {
-	double wall[MOST_RUNS];
+	double wall[MOST_RUNS], cpu[MOST_RUNS];
 	struct result result = { 0 };
 
 	for (unsigned i = 0; i < n_runs; i++) {
-		double start = now(CLOCK_MONOTONIC);
+		double start = now(CLOCK_MONOTONIC), cpu_start = now(CLOCK_PROCESS_CPUTIME_ID);
 
 		result = what(r);
-		wall[i] = now(CLOCK_MONOTONIC) - start;
+		cpu[i] = result.own_s ? result.own_s : now(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
+		wall[i] = result.own_s ? result.own_s : now(CLOCK_MONOTONIC) - start;
 	}
 	qsort(wall, n_runs, sizeof(wall[0]), by_value);
+	qsort(cpu, n_runs, sizeof(cpu[0]), by_value);
 	printf("{\"what\":\"%s\",\"events\":%llu,\"blocks\":%llu,\"unpacked\":%llu,"
-	       "\"min_s\":%.6f,\"median_s\":%.6f,\"max_s\":%.6f,\"m_events_per_s\":%.2f}\n",
+	       "\"min_s\":%.6f,\"median_s\":%.6f,\"max_s\":%.6f,\"cpu_s\":%.6f,"
+	       "\"m_events_per_s\":%.2f}\n",
 	       name, (unsigned long long)result.events, (unsigned long long)result.blocks,
 	       (unsigned long long)result.unpacked, wall[0], wall[n_runs / 2], wall[n_runs - 1],
-	       (double)result.events / wall[n_runs / 2] / 1e6);
+	       cpu[n_runs / 2], (double)result.events / wall[n_runs / 2] / 1e6);
 	fflush(stdout);
+}
+
+static const struct {
+	const char *name;
+	struct result (*what)(const struct reel_reader *);
+} measurements[] = {
+	{ "blocks-1", scan_1 },		  { "blocks-2", scan_2 },
+	{ "apart", scan_apart },	  { "ordered", ordered },
+	{ "no-match", no_match },	  { "minute", minute },
+	{ "at", processes_at },		  { "libzstd-unpack", libzstd_unpack },
+	{ "libzstd-pack", libzstd_pack },
+};
+
+static bool is_wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 3; i < argc; i++)
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	return argc <= 3;
 }
 
 int main(int argc, char **argv)
@@ -251,7 +326,7 @@ int main(int argc, char **argv)
 	double start = now(CLOCK_MONOTONIC);
 
 	if (argc < 2 || n_runs < 1 || n_runs > MOST_RUNS) {
-		fprintf(stderr, "usage: read_bench CAPTURE [RUNS]\n");
+		fprintf(stderr, "usage: read_bench CAPTURE [RUNS [WHAT]...]\n");
 		return 2;
 	}
 	if (reel_reader_open(argv[1], &r, &err) < 0) {
@@ -262,13 +337,9 @@ int main(int argc, char **argv)
 	       "\"median_s\":%.6f}\n",
 	       r->n_blocks, r->n_segments, (unsigned long long)r->bytes,
 	       now(CLOCK_MONOTONIC) - start);
-	measure("blocks-1", scan_1, r, n_runs);
-	measure("blocks-2", scan_2, r, n_runs);
-	measure("apart", scan_apart, r, n_runs);
-	measure("ordered", ordered, r, n_runs);
-	measure("no-match", no_match, r, n_runs);
-	measure("minute", minute, r, n_runs);
-	measure("at", processes_at, r, n_runs);
+	for (unsigned i = 0; i < sizeof(measurements) / sizeof(*measurements); i++)
+		if (is_wanted(measurements[i].name, argc, argv))
+			measure(measurements[i].name, measurements[i].what, r, n_runs);
 	reel_reader_close(r);
 	return 0;
 }

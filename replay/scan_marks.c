@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The first look at a block, type by type: lanes are walked one after the other, and each string is
+ * judged once for each place that it stands at, so that most events are dropped by one mark.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/scan_impl.h"
+
+static const uint8_t *lane_of(const struct reel_group *g, uint16_t offset)
+{
+	unsigned lane = offset / 4, before;
+
+	if (!(g->lanes_there[lane / 64] >> lane % 64 & 1))
+		return NULL;
+	before = lane < 64 ? 0 : (unsigned)__builtin_popcountll(g->lanes_there[0]);
+	if (lane % 64)
+		before += (unsigned)__builtin_popcountll(g->lanes_there[lane / 64]
+							 << (64 - lane % 64));
+	return g->lanes + 4ull * g->n * before + offset % 4;
+}
+
+static void find_lanes(const struct scan_block *b, unsigned type, const struct scan_bucket *bucket,
+		       struct scan_lanes *ret)
+{
+	const struct reel_group *g = &b->u.groups[type];
+	uint16_t width = b->u.schema->fixed_bytes[type];
+
+	ret->asks_all = !b->u.schema->as_built[type];
+	for (unsigned i = 0; i < bucket->n_probes; i++) {
+		if ((unsigned)bucket->probes[i].offset + 2 > width)
+			ret->asks_all = true;
+		else
+			ret->at[i] = lane_of(g, bucket->probes[i].offset);
+	}
+}
+
+/*
+ * The rows of all strings that probes will ask for. Most of the time goes into waiting for memory,
+ * so that many are asked for before the first answer is looked at.
+ */
+struct asked {
+	struct match_ask asks[MATCH_MANY];
+	const struct match_row **to[MATCH_MANY];
+	unsigned n;
+	uint32_t line_bytes; /* of the scanner's */
+};
+
+static const struct match_row asked_for;
+
+static void answer(struct match_memo *memo, struct asked *a)
+{
+	match_prepared(memo, a->asks, a->n);
+	for (unsigned i = 0; i < a->n; i++)
+		*a->to[i] = a->asks[i].row;
+	a->n = a->line_bytes = 0;
+}
+
+/* Command lines are put together first, as many as there is room for. */
+static bool become_line(struct scanner *s, struct asked *a, struct match_memo *memo,
+			struct reel_string *string)
+{
+	if (string->length > SCAN_LINES_BYTES)
+		return false;
+	if (string->length > SCAN_LINES_BYTES - a->line_bytes)
+		answer(memo, a);
+	eval_join(string, s->lines + a->line_bytes);
+	a->line_bytes += string->length;
+	return true;
+}
+
+static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan_probe *p,
+		      const uint8_t *lane, uint32_t n_events)
+{
+	const struct match_row **rows = b->rows.row[p->role];
+	struct match_memo *memo = s->eval.memos[p->role];
+	struct reel_event view = { .flags = EV_TRUNCATED, .strings = &b->u.strings };
+	struct asked a;
+
+	a.n = a.line_bytes = 0;
+	for (uint32_t i = 0; i < n_events; i++, lane += 4) {
+		struct reel_string string;
+		uint16_t number;
+
+		memcpy(&number, lane, sizeof(number));
+		if (number > b->u.strings.n || rows[number])
+			continue;
+		view.fixed = lane;
+		string = reel_event_string_at(&view, 0);
+		if (p->role == RULE_ROLE_LINE && !become_line(s, &a, memo, &string))
+			continue;
+		a.asks[a.n] = (struct match_ask){ .bytes = string.bytes,
+						  .length = string.length,
+						  .true_length = string.true_length };
+		match_prepare(memo, &a.asks[a.n]);
+		a.to[a.n] = &rows[number];
+		rows[number] = &asked_for;
+		if (++a.n == MATCH_MANY)
+			answer(memo, &a);
+	}
+	answer(memo, &a);
+}
+
+const struct match_row *scan_find_row(struct scanner *s, const struct scan_block *b,
+				      const struct scan_probe *p, uint16_t number)
+{
+	const struct reel_event view = { .flags = EV_TRUNCATED,
+					 .strings = &b->u.strings,
+					 .fixed = (const uint8_t *)&number };
+	struct reel_string string = reel_event_string_at(&view, 0);
+
+	return eval_row(&s->eval, p->role, number, &string);
+}
+
+/* What a string at the place of the probe means for its event. */
+static uint8_t judge(struct scanner *s, const struct scan_block *b, const struct scan_probe *p,
+		     uint16_t number)
+{
+	const struct match_row *row;
+
+	if (number == 0 && p->empty_counts)
+		return MARK_STEPS;
+	row = scan_row(s, b, p, number);
+	if (row && row->is_empty && !row->has_unknown && !p->n_unless)
+		return MARK_DULL;
+	if (!row)
+		return MARK_STEPS;
+	return *scan_list(&s->lists, s->plan, p, row, scan_has_bytes(&b->u.strings, number)) ?
+		       MARK_STEPS :
+		       MARK_DULL;
+}
+
+static void mark_all(uint8_t *marks, uint32_t n, uint8_t mark)
+{
+	for (uint32_t i = 0; i < n; i++)
+		marks[i] |= mark;
+}
+
+static void mark_by_string(struct scanner *s, struct scan_block *b, const struct scan_probe *p,
+			   const uint8_t *lane, uint8_t *marks, uint32_t n_rows)
+{
+	memset(b->judged, 0, b->u.strings.n + 1u);
+	for (uint32_t i = 0; i < n_rows; i++, lane += 4) {
+		uint16_t number;
+
+		memcpy(&number, lane, sizeof(number));
+		if (number > b->u.strings.n) {
+			marks[i] |= MARK_STEPS;
+			continue;
+		}
+		if (!b->judged[number])
+			b->judged[number] = judge(s, b, p, number);
+		marks[i] |= b->judged[number] & MARK_STEPS;
+	}
+}
+
+static void mark_steps(struct scanner *s, struct scan_block *b, unsigned type,
+		       const struct scan_lanes *lanes, uint8_t *marks)
+{
+	const struct scan_bucket *bucket = s->plan->buckets[type];
+	uint32_t n = b->u.groups[type].n;
+
+	for (unsigned i = 0; i < bucket->n_probes && !s->plan->is_slow; i++)
+		if (lanes->at[i])
+			ask_ahead(s, b, &bucket->probes[i], lanes->at[i], n);
+	if (lanes->asks_all || s->plan->is_slow || bucket->n_always) {
+		mark_all(marks, n, MARK_STEPS);
+		return;
+	}
+	for (unsigned i = 0; i < bucket->n_probes; i++) {
+		const struct scan_probe *p = &bucket->probes[i];
+
+		if (lanes->at[i])
+			mark_by_string(s, b, p, lanes->at[i], marks, n);
+		else
+			mark_all(marks, n, judge(s, b, p, 0) & MARK_STEPS);
+	}
+}
+
+/* Of the types that may name files: where they have what tells which. */
+struct naming {
+	const uint8_t *inode;	   /* NULL: it does not matter which */
+	const uint8_t *dev, *path; /* NULL: there is none */
+	bool may;
+};
+
+enum { DEV_MINOR_BITS = 20 };
+
+static void find_naming(const struct scanner *s, const struct scan_block *b, unsigned type,
+			struct naming *ret)
+{
+	const struct reel_group *g = &b->u.groups[type];
+	const struct reel_type *t = b->u.schema->types[type];
+	const struct reel_field *inode, *dev, *path;
+
+	*ret = (struct naming){ .may = g->n && scan_type_names(s->plan, b->u.schema, type) };
+	if (!ret->may || !s->plan->asked || !b->u.schema->as_built[type])
+		return;
+	inode = rule_own_field(t, "inode");
+	dev = rule_own_field(t, "dev");
+	path = rule_own_field(t, "path");
+	ret->inode = inode ? lane_of(g, inode->offset) : NULL;
+	ret->dev = dev ? lane_of(g, dev->offset) : NULL;
+	ret->path = path ? lane_of(g, path->offset) : NULL;
+}
+
+/* A socket by its name tells the device of all sockets. */
+static bool may_be_socket(const struct scan_block *b, const struct naming *n, uint32_t row)
+{
+	struct reel_event view = { .flags = EV_TRUNCATED, .strings = &b->u.strings };
+	struct reel_string path;
+	uint32_t dev = 0;
+
+	if (n->dev)
+		memcpy(&dev, n->dev + 4ull * row, sizeof(dev));
+	if (!n->path || dev >> DEV_MINOR_BITS)
+		return false;
+	view.fixed = n->path + 4ull * row;
+	path = reel_event_string_at(&view, 0);
+	return path.length && path.bytes[0] != '/';
+}
+
+static void mark_names(const struct scanner *s, const struct scan_block *b, unsigned type,
+		       uint8_t *marks)
+{
+	uint32_t n_rows = b->u.groups[type].n;
+	struct naming n;
+
+	find_naming(s, b, type, &n);
+	if (!n.may)
+		return;
+	if (!n.inode)
+		mark_all(marks, n_rows, MARK_NAME);
+	for (uint32_t i = 0; n.inode && i < n_rows; i++) {
+		uint32_t inode;
+
+		memcpy(&inode, n.inode + 4ull * i, sizeof(inode));
+		if (model_is_asked(s->plan->asked, inode) || may_be_socket(b, &n, i))
+			marks[i] |= MARK_NAME;
+	}
+}
+
+static int make_room(struct scan_block *b)
+{
+	size_t bytes = (size_t)b->u.n_events + b->u.strings.n + 1u;
+
+	if (bytes > b->marks_room) {
+		free(b->marks);
+		b->marks = malloc(bytes);
+		b->marks_room = b->marks ? bytes : 0;
+		if (!b->marks)
+			return -ENOMEM;
+	}
+	b->judged = b->marks + b->u.n_events;
+	return 0;
+}
+
+int scan_marks_make(struct scanner *s, struct scan_block *b, bool is_state, struct scan_marks *ret)
+{
+	uint8_t *marks;
+	int r = make_room(b);
+
+	memset(ret, 0, sizeof(*ret));
+	marks = b->marks;
+	for (unsigned t = 0; r == 0 && t < EV_MAX_TYPES; t++) {
+		uint32_t n = b->u.groups[t].n;
+
+		if (!n)
+			continue;
+		memset(marks, is_state || s->plan->wants[t] ? MARK_WANTED : 0, n);
+		mark_names(s, b, t, marks);
+		if (s->plan->buckets[t]) {
+			ret->lanes[t] = calloc(1, sizeof(*ret->lanes[t]));
+			if (!ret->lanes[t])
+				return -ENOMEM;
+			find_lanes(b, t, s->plan->buckets[t], ret->lanes[t]);
+			mark_steps(s, b, t, ret->lanes[t], marks);
+		}
+		ret->of[t] = marks;
+		marks += n;
+	}
+	return r;
+}
+
+void scan_marks_done(struct scan_marks *m)
+{
+	for (unsigned t = 0; t < EV_MAX_TYPES; t++)
+		free(m->lanes[t]);
+}
