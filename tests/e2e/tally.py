@@ -7,7 +7,7 @@ import json
 from suite import dump, types
 
 # Told by whatever thread is there when a socket closes, and by the last of a process.
-NO_CALL = {"flow", "exit"}
+NO_CALL = {"flow", "exit", "fold"}
 STATE_CLASSES = {"state", "tape"}
 TYPES = types()
 
