@@ -78,7 +78,10 @@ static pid_t start(char **argv, int *ret_go)
 	pid_t pid;
 	char byte;
 
-	if (pipe(go) < 0 || (pid = fork()) < 0)
+	if (pipe(go) < 0)
+		die("pipe");
+	pid = fork();
+	if (pid < 0)
 		die("fork");
 	*ret_go = go[1];
 	if (pid)
