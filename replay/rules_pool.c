@@ -272,7 +272,7 @@ static void add_test(struct rule_leaf *l, uint32_t test)
 	l->tests[i].bits |= 1ull << test % 64;
 }
 
-/* Where no argument fits, that of a number does not. What would be run on each is not looked for. */
+/* Where no argument fits, that of a number does not. What is run on each is not looked for. */
 static bool wants_any_tests(const struct rule_leaf *l)
 {
 	bool wants = l->left.kind == REEL_ARGS && l->left.index >= 0 &&

@@ -5,12 +5,12 @@
 
 #include "replay/sieve.h"
 
-/* Most leaves ask whether one string or number is one of a few: those are asked in sieve.c, and what
- * is not as simple as that where all leaves are. */
+/* Most leaves ask whether one string or number is one of a few: those are asked in sieve.c, and
+ * what is not as simple as that where all leaves are. */
 enum sieve_way {
 	SIEVE_ANY,
 	SIEVE_STRING,
-	SIEVE_STRINGS, /* several leaves of one string; LEAF: the test to go on with without a row */
+	SIEVE_STRINGS, /* several leaves of one string; LEAF: the test that comes without a row */
 	SIEVE_ARGUMENT,
 	SIEVE_NUMBER,
 	SIEVE_RET,
