@@ -6,9 +6,6 @@
 #include <string.h>
 #include <xxhash.h>
 #include <zstd.h>
-#if __has_include(<xxh_x86dispatch.h>)
-#include <xxh_x86dispatch.h> /* the same sums, by what the processor has */
-#endif
 
 static uint64_t seed_of(const struct tape_header *h)
 {
