@@ -27,6 +27,11 @@ static const struct {
 		   { "basename", RULE_BASENAME },
 		   { "len", RULE_LENGTH } };
 
+static bool is_list(const struct rule_ref *ref)
+{
+	return ref->call && ref->call->is_list;
+}
+
 static int add_transforms(struct falco_lowering *l, const struct falco_operand *o,
 			  struct rule_ref *ref)
 {
@@ -37,17 +42,12 @@ static int add_transforms(struct falco_lowering *l, const struct falco_operand *
 		for (size_t k = 0; k < sizeof(transforms) / sizeof(*transforms); k++)
 			if (strcmp(transforms[k].name, o->transforms[i]) == 0)
 				ref->transforms[i] = transforms[k].transform;
-		if (ref->call && ref->call->is_list && ref->transforms[i] == RULE_LENGTH)
+		if (is_list(ref) && ref->transforms[i] == RULE_LENGTH)
 			return reel_err_set(l->err, -EINVAL, "len(%s): of a list it is not known",
 					    o->field);
 		ref->kind = ref->transforms[i] == RULE_LENGTH ? REEL_U64 : REEL_TEXT;
 	}
 	return 0;
-}
-
-static bool is_list(const struct rule_ref *ref)
-{
-	return ref->call && ref->call->is_list;
 }
 
 int falco_operand_ref(struct falco_lowering *l, const struct falco_operand *o,

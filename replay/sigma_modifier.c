@@ -265,19 +265,21 @@ static const struct policy_values *placeholder_values(struct sigma_compile *c,
 {
 	const struct policy_values *values;
 	const char *why;
-	char name[64];
-	uint32_t n = 0;
+	char *name = sigma_alloc(c, end - from);
 
-	for (uint32_t i = from + 1; i < end && n < sizeof(name) - 1; i++)
-		name[n++] = (char)t->at[i];
-	name[n] = '\0';
+	if (!name)
+		return NULL;
+	for (uint32_t i = from + 1; i < end; i++)
+		name[i - from - 1] = (char)t->at[i];
+	name[end - from - 1] = '\0';
 	why = policy_find_list(c->rules, name, &values);
 	if (!why && values && !values->n)
 		why = "that list is empty";
 	if (!why && !values)
 		why = "a policy's list of that name would give them";
 	if (why)
-		(void)sigma_wrong(c, at, "expand: no values are given for %%%s%%: %s", name, why);
+		(void)sigma_wrong(c, at, "expand: no values are given for %%%.60s%%: %s", name,
+				  why);
 	return why ? NULL : values;
 }
 
