@@ -32,6 +32,8 @@ SOUND = (0, 4)
 
 # How long the recorder is given to notice, how far a time may be off, how long the machine sleeps.
 NOTICED_S, OFF_S, SLEEP_S = 0.5, 0.1, 4
+# An emulated guest now and then dies of its sleep, or is so slow that its alarm comes too early.
+SLEEPS = 3
 # When the disk dies, and what may be lost with it: what the latency holds back, and a sync.
 DIES_AFTER_S, LOST_WITH_IT_S = 8, 3
 
@@ -158,28 +160,42 @@ def complaints_of_sleep(least, most, events):
         yield "losses are told, and there were none"
 
 
-def check_sleep(suite):
+def sleep_once():
+    """What the guest did and printed, its marks, and its tapes; it may have died, or hardly slept."""
     recorder = os.path.join(os.path.dirname(REEL), "reel-record")
     done = run([VM, "--timeout", "120", "--alone", REEL, recorder, "--",
                 "sh", "-c", SLEEP_SCRIPT, "sh", REEL, SLEEP_CHILD, str(SLEEP_S)])
-    if done.returncode == UNABLE:
-        suite.skip("the machine sleeps", "no such guest here")
-        return
     lines = [line.split() for line in done.stdout.decode("utf-8", "replace").splitlines() if line]
     # How long it had slept, at least and at most, when a mark was made.
-    marks = {w[1]: [float(t) - int(w[4]) / 1e9 for t in w[2:4]] for w in lines if w[0] == "mark"}
+    marks = {w[1]: [float(t) - int(w[4]) / 1e9 for t in w[2:4]] for w in lines
+             if w[0] == "mark" and len(w) == 5}
     tapes = [w[1] for w in lines if w[0] == "tape" and len(w) > 1]
-    if len(marks) != 3 or ["status", "0"] not in lines or not tapes:
-        suite.say(False, "the machine sleeps", output(done))
+    return done, marks, tapes if ["status", "0"] in lines else []
+
+
+def check_sleep(suite):
+    for _ in range(SLEEPS):
+        done, marks, tapes = sleep_once()
+        if done.returncode == UNABLE:
+            suite.skip("the machine sleeps", "no such guest here")
+            return
+        if len(marks) == 3:
+            least = marks["after"][0] - marks["before"][1]
+            most = marks["after"][1] - marks["before"][0]
+            if most >= SLEEP_S / 4:
+                break
+        print(f"# the guest did not sleep: {sorted(marks)}, status {done.returncode}; once more")
+    else:
+        suite.say(False, "the machine sleeps", output(done)[:2000])
+        return
+    if not tapes:
+        suite.say(False, "a recording of a machine that sleeps", output(done)[:2000])
         return
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(tapes[0]))) as tape:
         tape.extractall()
     events = opened("sleep.reel")
-    least = marks["after"][0] - marks["before"][1]
-    most = marks["after"][1] - marks["before"][0]
-    if sorted(events) != sorted(marks) or most < SLEEP_S / 4:
-        suite.say(False, "the machine sleeps",
-                  f"it slept {most:.3f} s, there are {sorted(events)}\n{output(done)[:2000]}")
+    if sorted(events) != sorted(marks):
+        suite.say(False, "the machine sleeps", f"there are {sorted(events)}: {output(done)[:2000]}")
         return
     wrong = list(complaints_of_sleep(least, most, events))
     suite.none(f"a sleep of {most:.1f} s is seen in the clocks, and nothing is lost", wrong)
