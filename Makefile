@@ -41,7 +41,8 @@ sanitized := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined \
 watched := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=thread
 # Debian's C library begins programs without the marks of IBT, so that only shadow stacks are left.
 link_hardened := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,shstk
-relro := -pie $(link_hardened)
+# Debug information is packed: each replay hashes the program that made its findings.
+relro := -pie $(link_hardened) -Wl,--compress-debug-sections=zlib
 loadable := $(hardened:-fPIE=-fPIC) -fvisibility=hidden -DREEL_LOADABLE
 
 libs_needed := -lzstd -lxxhash -lsodium -lpthread

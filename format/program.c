@@ -17,6 +17,11 @@ int reel_program_hash(uint8_t ret[32], struct reel_err *err)
 	memset(ret, 0, 32);
 	if (fd < 0)
 		return reel_err_set(err, -errno, "/proc/self/exe: %s", strerror(errno));
+	/* It looks for what hashes fastest on this processor. */
+	if (sodium_init() < 0) {
+		close(fd);
+		return reel_err_set(err, -EIO, "libsodium cannot begin");
+	}
 	crypto_generichash_init(&state, NULL, 0, 32);
 	while ((n = read(fd, piece, sizeof(piece))) > 0)
 		crypto_generichash_update(&state, piece, (size_t)n);

@@ -22,6 +22,7 @@ static void want_types(struct engine *e)
 	e->scan_plan->wants[EV_fold] = reads_io;
 	e->scan_plan->wants[EV_dns] = reads_dns;
 	e->scan_plan->is_slow = e->o.is_slow;
+	e->scan_plan->is_late = e->sequence_plan->is_late;
 	/* Shortcuts leave out what fails. */
 	e->scan_plan->keeps_all = e->o.explain != NULL;
 	e->scan_plan->is_slow |= e->o.explain != NULL;

@@ -83,23 +83,24 @@ static bool ask_measured(struct scanner *s, uint32_t step, const struct reel_eve
 	return answer;
 }
 
-/* Asks those steps that were found; what is left may matter. */
-static void keep_possible(struct scanner *s, const struct reel_event *ev)
+/*
+ * Asks those steps that were found; what is left may matter. Of an event that is a candidate anyway
+ * the late ones are left to whoever knows whether there is a token.
+ */
+static void keep_possible(struct scanner *s, const struct reel_event *ev, bool is_wanted)
 {
+	const bool *is_late = is_wanted ? s->plan->is_late : NULL;
 	uint32_t kept = 0;
 
 	if (s->plan->keeps_all)
 		return;
-	for (uint32_t i = 0; i < s->n_found && s->profile; i++)
-		if (ask_measured(s, s->found[i], ev))
-			s->found[kept++] = s->found[i];
-	if (s->profile) {
-		s->n_found = kept;
-		return;
+	for (uint32_t i = 0; i < s->n_found; i++) {
+		uint32_t step = s->found[i];
+
+		if ((is_late && is_late[step]) ||
+		    (s->profile ? ask_measured(s, step, ev) : eval_may_hold(&s->eval, step, ev)))
+			s->found[kept++] = step;
 	}
-	for (uint32_t i = 0; i < s->n_found; i++)
-		if (eval_may_hold(&s->eval, s->found[i], ev))
-			s->found[kept++] = s->found[i];
 	s->n_found = kept;
 }
 
@@ -131,7 +132,7 @@ void scan_event(struct scanner *s, const struct reel_event *ev)
 		else
 			find_by_row(s, p, row, string.length > 0);
 	}
-	keep_possible(s, ev);
+	keep_possible(s, ev, false);
 }
 
 /* Blocks --------------------------------------------------------------------------------------- */
@@ -358,7 +359,7 @@ static int look_at(struct scanner *s, struct scan_block *b, const struct scan_ma
 	gather(&u->groups[type], u->schema->fixed_bytes[type], u->row[i], b->fixed + b->fixed_used);
 	if (s->n_found) {
 		event_at(b, i, &u->runs[run], u->run_at[run], b->fixed + b->fixed_used, &ev);
-		keep_possible(s, &ev);
+		keep_possible(s, &ev, is_wanted);
 	}
 	return s->n_found || is_wanted ? keep(s, b, i, run) : 0;
 }
@@ -376,7 +377,8 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 	if (r == 0)
 		r = scan_marks_make(s, b, is_state, &marks);
 	for (uint32_t i = 0; r == 0 && i < u->n_events; i++) {
-		if (!marks.of[u->type[i]][u->row[i]] && !(u->flags[i] & EV_FAULT))
+		if (!marks.any[u->type[i]] ||
+		    (!marks.of[u->type[i]][u->row[i]] && !(u->flags[i] & EV_FAULT)))
 			continue;
 		while (i >= u->run_at[run + 1])
 			run++;

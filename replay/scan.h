@@ -55,6 +55,7 @@ struct scan_plan {
 	struct model_asked *asked; /* only these; NULL: any */
 	bool names[EV_MAX_TYPES];  /* these types matter, then */
 	bool is_slow;		   /* every step is asked of every event, for tests */
+	const bool *is_late; /* by step: only tokens ask for it, and they know; NULL: none is */
 	bool keeps_all; /* what does not hold is asked again, in order, by who wants to see it */
 	struct profile *profile; /* where scanners add what they measured; NULL: nothing is */
 };
@@ -124,7 +125,7 @@ struct scanner {
 	uint32_t *found;
 	uint32_t n_found;
 	struct scan_lists lists;
-	uint8_t *lines; /* command lines that are asked about together */
+	uint8_t *lines;		      /* command lines that are asked about together */
 	struct scan_candidate *spare; /* to put others in order */
 	uint32_t spare_room;
 };

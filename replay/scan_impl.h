@@ -25,6 +25,7 @@ enum {
 struct scan_marks {
 	struct scan_lanes *lanes[EV_MAX_TYPES]; /* NULL: no step asks of the type */
 	const uint8_t *of[EV_MAX_TYPES];	/* by row; of types that are there */
+	bool any[EV_MAX_TYPES];			/* some event has one, or may be asked without */
 };
 
 /* The rows of its strings must have been made. */

@@ -257,8 +257,28 @@ static int make_room(struct scan_block *b)
 	return 0;
 }
 
+/* Whom what could not be read concerns, only the event tells. */
+static bool has_fault(const struct reel_unpacked *u)
+{
+	uint8_t flags = 0;
+
+	for (uint32_t i = 0; i < u->n_events; i++)
+		flags |= u->flags[i];
+	return flags & EV_FAULT;
+}
+
+static bool has_mark(const uint8_t *marks, uint32_t n)
+{
+	uint8_t any = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		any |= marks[i];
+	return any;
+}
+
 int scan_marks_make(struct scanner *s, struct scan_block *b, bool is_state, struct scan_marks *ret)
 {
+	bool any = has_fault(&b->u);
 	uint8_t *marks;
 	int r = make_room(b);
 
@@ -279,6 +299,7 @@ int scan_marks_make(struct scanner *s, struct scan_block *b, bool is_state, stru
 			mark_steps(s, b, t, ret->lanes[t], marks);
 		}
 		ret->of[t] = marks;
+		ret->any[t] = any || has_mark(marks, n);
 		marks += n;
 	}
 	return r;

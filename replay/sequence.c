@@ -33,10 +33,11 @@ int sequence_new(const struct sequence_plan *plan, const struct sequence_options
 		s->why = calloc(rules->n_steps + 1u, sizeof(*s->why));
 		s->values = calloc(n_slots + 1u, sizeof(*s->values));
 		s->kept = calloc(n_slots + 1u, sizeof(*s->kept));
+		s->n_tokens = calloc(rules->n + 1u, sizeof(*s->n_tokens));
 		s->stats.evaluations = calloc(rules->n_steps + 1u, sizeof(uint64_t));
 		s->stats.hits = calloc(rules->n_steps + 1u, sizeof(uint64_t));
 	}
-	if (!s || !s->truth || !s->asked || !s->why || !s->values || !s->kept ||
+	if (!s || !s->truth || !s->asked || !s->why || !s->values || !s->kept || !s->n_tokens ||
 	    !s->stats.evaluations || !s->stats.hits) {
 		sequence_free(s);
 		return reel_err_set(err, -ENOMEM, "no memory for rules");
@@ -55,6 +56,7 @@ void sequence_free(struct sequence *s)
 	free(s->why);
 	free(s->values);
 	free(s->kept);
+	free(s->n_tokens);
 	free(s->turns);
 	free(s->fed);
 	free(s->stats.evaluations);
@@ -126,6 +128,12 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 	}
 }
 
+static void find_keys(struct sequence *s)
+{
+	for (unsigned by = 0; by <= RULE_BY_HOST; by++)
+		s->known[by] = (uint8_t)key_of(s, (enum rule_key)by, &s->keys[by]);
+}
+
 /* The values of a node's fields, of one member of `all`. What lacks one belongs to no group. */
 static enum key_known key_of_group(struct sequence *s, const struct use *u, uint64_t *ret)
 {
@@ -194,6 +202,29 @@ static void put_turns_in_order(struct use *turns, size_t n)
 	}
 }
 
+/* Whether it could only move tokens, and there are none: whatever the step says nothing follows. */
+static bool is_idle(const struct sequence *s, const struct use *u)
+{
+	unsigned by = s->rules->list[u->rule].key;
+
+	return u->is_late && !s->n_tokens[u->rule] && by != RULE_BY_GROUP &&
+	       s->known[by] == KEY_CERTAIN && !s->o.explain && !s->eval->is_slow;
+}
+
+/* What the step may be to rules, behind the N turns that there are already: how many these are. */
+static int64_t add_uses(struct sequence *s, uint32_t step, size_t n)
+{
+	const uint32_t *first = s->plan->first_use + step;
+	size_t more = 0;
+
+	if (make_turns(s, n + (first[1] - first[0])) < 0)
+		return -ENOMEM;
+	for (uint32_t i = first[0]; i < first[1]; i++)
+		if (!is_idle(s, &s->plan->uses[i]))
+			s->turns[n + more++] = s->plan->uses[i];
+	return (int64_t)more;
+}
+
 /* Asks each step once; those that hold, or may, are given their turns. */
 static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_steps,
 			  struct reel_err *err)
@@ -201,9 +232,12 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < n_steps; i++) {
-		const struct use *uses = s->plan->uses + s->plan->first_use[steps[i]];
-		size_t more = s->plan->first_use[steps[i] + 1] - s->plan->first_use[steps[i]];
+		int64_t more = add_uses(s, steps[i], n);
 
+		if (more < 0)
+			return reel_err_set(err, -ENOMEM, "no memory for rules");
+		if (!more && s->plan->is_late[steps[i]])
+			continue;
 		s->eval->why = 0;
 		s->truth[steps[i]] = (uint8_t)(s->o.profile ? ask_measured(s, steps[i]) :
 							      eval_step(s->eval, steps[i], s->ev));
@@ -217,10 +251,7 @@ static int64_t find_turns(struct sequence *s, const uint32_t *steps, uint32_t n_
 		if (s->truth[steps[i]] == TRUTH_NO || !more)
 			continue;
 		s->stats.hits[steps[i]] += s->truth[steps[i]] == TRUTH_YES;
-		if (make_turns(s, n + more) < 0)
-			return reel_err_set(err, -ENOMEM, "no memory for rules");
-		memcpy(s->turns + n, uses, more * sizeof(*uses));
-		n += more;
+		n += (size_t)more;
 	}
 	put_turns_in_order(s->turns, n);
 	return (int64_t)n;
@@ -412,12 +443,9 @@ static bool is_anew(const struct sequence *s, const struct use *u)
 
 static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 {
-	uint64_t keys[RULE_BY_GROUP + 1], other;
-	enum key_known known[RULE_BY_GROUP + 1];
+	uint64_t *keys = s->keys, other;
 	int r = 0;
 
-	for (unsigned by = 0; by <= RULE_BY_HOST; by++)
-		known[by] = key_of(s, (enum rule_key)by, &keys[by]);
 	for (size_t i = 0, end; r == 0 && i < n; i = end) {
 		const struct use *u = &s->turns[i];
 		const uint32_t rule = u->rule;
@@ -429,22 +457,22 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 			s->first_is_used = s->count_is_used = false;
 
 		if (by == RULE_BY_GROUP)
-			known[by] = key_of_group(s, u, &keys[by]);
+			s->known[by] = (uint8_t)key_of_group(s, u, &keys[by]);
 		for (end = i + 1;
 		     end < n && is_all && u->phase == USE_NODE && s->turns[end].rule == rule &&
 		     s->turns[end].phase == USE_NODE && s->turns[end].node == u->node;
 		     end++)
 			if (by == RULE_BY_GROUP &&
-			    (key_of_group(s, &s->turns[end], &other) != known[by] ||
+			    (key_of_group(s, &s->turns[end], &other) != s->known[by] ||
 			     other != keys[by]))
 				break;
-		if (known[by] == KEY_NONE)
+		if (s->known[by] == KEY_NONE)
 			r = 0;
 		else if (u->phase == USE_NODE)
-			r = take_told(s, u, end - i, keys[by], known[by], err);
-		else if (known[by] != KEY_UNKNOWN && u->phase == USE_RULE_UNLESS)
+			r = take_told(s, u, end - i, keys[by], (enum key_known)s->known[by], err);
+		else if (s->known[by] != KEY_UNKNOWN && u->phase == USE_RULE_UNLESS)
 			kill_rule(s, u, keys[by]);
-		else if (known[by] != KEY_UNKNOWN)
+		else if (s->known[by] != KEY_UNKNOWN)
 			kill_tokens(s, u, keys[by]);
 		if (r == 0)
 			r = queue_fed(s, end, &n, err);
@@ -595,6 +623,7 @@ int sequence_event(struct sequence *s, struct eval *e, const struct reel_event *
 	if (r == 0 && change->family_from)
 		r = found_family(s, change->family_from, change->family_to, err);
 	if (r == 0 && n_steps) {
+		find_keys(s);
 		n = find_turns(s, steps, n_steps, err);
 		r = n > 0 ? take_turns(s, (size_t)n, err) : (int)n;
 	}

@@ -28,6 +28,7 @@ struct use {
 	uint32_t step, rule, node;
 	uint8_t phase;
 	uint8_t bit;   /* GUARD: of the node's guards; NODE: member of `all` */
+	bool is_late;  /* to its rule the step matters only where there are tokens */
 	uint32_t told; /* which of those that were found with this event, from 1; 0: the event */
 };
 
@@ -39,6 +40,7 @@ struct sequence_plan {
 	const struct eval_plan *eval;
 	uint32_t *first_use; /* by step; one more than steps */
 	struct use *uses;
+	bool *is_late; /* by step: it is late to all of its rules */
 	struct node_facts {
 		uint64_t guard_mask; /* of the parent's guards: those that hold it back */
 		uint64_t life_ns;    /* how long a token here is good for */

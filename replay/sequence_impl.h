@@ -102,6 +102,7 @@ struct sequence {
 	uint64_t n_made;
 	uint64_t n_state, swept; /* tokens; how many were left by the last sweep */
 	uint64_t until_sweep;	 /* so many may be thrown away before the next */
+	uint32_t *n_tokens;	 /* by rule */
 	struct token **waiting;	 /* a heap by deadline; from 1 */
 	size_t n_waiting, waiting_room;
 	struct sequence_stats stats;
@@ -110,9 +111,11 @@ struct sequence {
 	struct eval *eval;
 	const struct reel_event *ev;
 	uint64_t serial;
-	struct seen *seen; /* made when the first token wants it */
-	uint8_t *truth;	   /* by step, if it was asked of this event: */
-	uint64_t *asked;   /* by step: serial of the event */
+	uint64_t keys[RULE_BY_GROUP + 1]; /* by kind, of an event that has steps */
+	uint8_t known[RULE_BY_GROUP + 1]; /* enum key_known */
+	struct seen *seen;		  /* made when the first token wants it */
+	uint8_t *truth;			  /* by step, if it was asked of this event: */
+	uint64_t *asked;		  /* by step: serial of the event */
 	/* A match of the rule whose turn it is has used up this event as its first, or counted
 	 * it. */
 	bool first_is_used, count_is_used;
@@ -121,7 +124,7 @@ struct sequence {
 	uint32_t *why;		 /* by step: what made it unknown */
 	struct value *values;	 /* a token's, while a step is asked */
 	struct kept_value *kept; /* while a token is made */
-	struct fed *fed; /* by correlations that were found with this event */
+	struct fed *fed;	 /* by correlations that were found with this event */
 	size_t n_fed, fed_room, n_queued;
 	struct evidence *told[RULES_ALL_MAX]; /* by member: of what is told just now */
 	struct token **looked_at;

@@ -221,6 +221,45 @@ static int sort_uses(struct sequence_plan *p, const struct use_list *l)
 	return 0;
 }
 
+static bool is_of_head(const struct rule_node *node, uint32_t step)
+{
+	if (node->parent >= 0)
+		return false;
+	for (uint32_t i = 0; i < node->n_guards; i++)
+		if (node->guards[i] == step)
+			return true;
+	for (uint32_t i = 0; node->kind == RULE_NODE_ALL && i < node->n_members; i++)
+		if (node->members[i] == step)
+			return true;
+	return node->kind != RULE_NODE_ALL && node->step == step;
+}
+
+static bool begins(const struct rule *rule, uint32_t step)
+{
+	for (uint32_t i = 0; i < rule->n_nodes; i++)
+		if (is_of_head(&rule->nodes[i], step))
+			return true;
+	return false;
+}
+
+/* A step that nobody uses is not late: it may be what holds back an else at the head. */
+static int find_late(struct sequence_plan *p)
+{
+	const struct rules *rules = p->eval->rules;
+
+	p->is_late = calloc(rules->n_steps + 1u, sizeof(*p->is_late));
+	if (!p->is_late)
+		return -ENOMEM;
+	for (uint32_t s = 0; s < rules->n_steps; s++) {
+		p->is_late[s] = p->first_use[s] < p->first_use[s + 1];
+		for (uint32_t i = p->first_use[s]; i < p->first_use[s + 1]; i++) {
+			p->uses[i].is_late = !begins(&rules->list[p->uses[i].rule], s);
+			p->is_late[s] &= p->uses[i].is_late;
+		}
+	}
+	return 0;
+}
+
 int sequence_plan_new(const struct eval_plan *eval, struct sequence_plan **ret,
 		      struct reel_err *err)
 {
@@ -261,6 +300,8 @@ int sequence_plan_new(const struct eval_plan *eval, struct sequence_plan **ret,
 	}
 	if (r == 0)
 		r = sort_uses(p, &l);
+	if (r == 0)
+		r = find_late(p);
 	free(l.list);
 	if (r < 0) {
 		sequence_plan_free(p);
@@ -282,6 +323,7 @@ void sequence_plan_free(struct sequence_plan *p)
 	free(p->rules);
 	free(p->first_use);
 	free(p->uses);
+	free(p->is_late);
 	free(p->facts);
 	free(p->first_fact);
 	free(p);

@@ -248,6 +248,7 @@ struct token *token_new(struct sequence *s, struct slot *slot, enum token_kind k
 	slot->n++;
 	list_append(s, t);
 	s->n_state++;
+	s->n_tokens[slot->rule]++;
 	return t;
 }
 
@@ -281,6 +282,7 @@ void token_kill(struct sequence *s, struct token *t)
 	t->slot->n_dead++;
 	list_remove(s, t);
 	s->n_state--;
+	s->n_tokens[t->slot->rule]--;
 	counter_drop(s, t, t->n_counted);
 	t->is_dead = true;
 	t->next = s->dead;
@@ -546,6 +548,7 @@ void store_move(struct sequence *to, struct sequence *from, struct token *t, str
 
 	if (waits)
 		token_stop_waiting(from, t);
+	from->n_tokens[t->slot->rule]--;
 	while (*at != t)
 		at = &(*at)->next;
 	*at = t->next;
@@ -559,6 +562,7 @@ void store_move(struct sequence *to, struct sequence *from, struct token *t, str
 	slot->n++;
 	list_append(to, t);
 	to->n_state += 1 + t->n_counted;
+	to->n_tokens[slot->rule]++;
 	/* One that cannot wait for want of memory is no match. */
 	if (waits && token_wait(to, t, t->deadline_ns) < 0)
 		token_kill(to, t);

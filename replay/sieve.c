@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+#include <sys/socket.h>
+
 #include "format/names.h"
 #include "replay/eval_impl.h"
 #include "replay/sieve_impl.h"
@@ -107,12 +110,36 @@ static inline const struct match_row *known_row(const struct eval *e, const stru
 	return string && string <= e->rows->strings->n ? e->rows->row[t->role][string] : NULL;
 }
 
+/* Whether it is one of a socket that has such: unknown where that could not be read. */
+static enum truth is_of_inet(const struct sieve_test *t, const struct reel_event *ev)
+{
+	uint16_t family;
+
+	if (!eval_has_bytes(ev, t->offset, t->width) ||
+	    !eval_has_bytes(ev, (uint16_t)t->index, sizeof(family)))
+		return TRUTH_UNKNOWN;
+	memcpy(&family, ev->fixed + t->index, sizeof(family));
+	if (!family && ev->flags & EV_FAULT)
+		return TRUTH_UNKNOWN;
+	return family == AF_INET || family == AF_INET6;
+}
+
+static enum truth ask_addr(const struct eval *e, const struct sieve_test *t,
+			   const struct reel_event *ev)
+{
+	struct value v = { .kind = VALUE_ADDR };
+
+	memcpy(v.addr, ev->fixed + t->offset, sizeof(v.addr));
+	return with_op(t, eval_fits_number(&e->plan->rules->leaves[t->leaf], &v));
+}
+
 static enum truth ask(struct eval *e, const struct sieve *s, const struct sieve_test *t,
 		      const struct reel_event *ev)
 {
 	const struct match_row *row;
 	struct model_text *text;
 	struct reel_field field;
+	enum truth of_inet;
 	uint64_t number;
 
 	switch (t->way) {
@@ -127,6 +154,13 @@ static enum truth ask(struct eval *e, const struct sieve *s, const struct sieve_
 		return ask_number(s, t, (uint64_t)ev->ret, true);
 	case SIEVE_CALL:
 		return ask_call(e, s, t, ev);
+	case SIEVE_PORT:
+		of_inet = is_of_inet(t, ev);
+		if (of_inet == TRUTH_NO)
+			return of_inet;
+		if (of_inet == TRUTH_UNKNOWN)
+			break;
+		/* fall through */
 	case SIEVE_NUMBER:
 		field = (struct reel_field){ .offset = t->offset, .kind = t->what };
 		if (!eval_has_bytes(ev, t->offset, t->width))
@@ -135,6 +169,11 @@ static enum truth ask(struct eval *e, const struct sieve *s, const struct sieve_
 		if (!number && ev->flags & EV_FAULT)
 			break;
 		return ask_number(s, t, number, t->what == REEL_S32 || t->what == REEL_S64);
+	case SIEVE_ADDR:
+		of_inet = is_of_inet(t, ev);
+		if (of_inet == TRUTH_UNKNOWN || ev->flags & EV_FAULT)
+			break;
+		return of_inet == TRUTH_NO ? of_inet : ask_addr(e, t, ev);
 	case SIEVE_PROCESS_TEXT:
 		if (!eval_process_text(e, e->process, t->what, &text))
 			return TRUTH_UNKNOWN;

@@ -30,7 +30,7 @@ struct sieve_test {
 	uint32_t first;	  /* of the sieve's parts */
 	uint16_t n;
 	uint16_t offset;
-	int16_t index;	/* ARGUMENT */
+	int16_t index;	/* ARGUMENT; PORT, ADDR: where the family of the socket lies */
 	uint8_t way;	/* how it is asked: enum sieve_way of sieve.c */
 	uint8_t role;	/* of strings */
 	uint8_t width;	/* of what lies at the offset */

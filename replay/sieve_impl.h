@@ -13,6 +13,8 @@ enum sieve_way {
 	SIEVE_STRINGS, /* several leaves of one string; LEAF: the test that comes without a row */
 	SIEVE_ARGUMENT,
 	SIEVE_NUMBER,
+	SIEVE_PORT, /* a number that only IPv4 and IPv6 sockets have; INDEX: where the family is */
+	SIEVE_ADDR, /* an address of such */
 	SIEVE_RET,
 	SIEVE_CALL,
 	SIEVE_PROCESS_TEXT

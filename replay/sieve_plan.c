@@ -321,6 +321,10 @@ static uint8_t way_of(const struct eval_plan *p, unsigned type, uint32_t leaf)
 		return SIEVE_STRING;
 	if (a->way == ACCESS_NUMBER && a->kind != REEL_ADDR && l->op <= RULE_BITS)
 		return SIEVE_NUMBER;
+	if (a->way == ACCESS_INET && a->kind == REEL_ADDR && a->second <= INT16_MAX)
+		return l->op == RULE_CIDR || l->op <= RULE_NE ? SIEVE_ADDR : SIEVE_ANY;
+	if (a->way == ACCESS_INET && a->second <= INT16_MAX && l->op <= RULE_BITS)
+		return SIEVE_PORT;
 	if (a->way == ACCESS_PROCESS && is_process_text(a->context) && is_of_strings(l) &&
 	    (l->left.scope == RULE_OF_PROCESS || l->left.scope == RULE_OF_EVENT))
 		return SIEVE_PROCESS_TEXT;
@@ -334,7 +338,7 @@ static bool is_not(const struct rule_leaf *l)
 
 static bool is_number(uint8_t way)
 {
-	return way == SIEVE_NUMBER || way == SIEVE_RET;
+	return way == SIEVE_NUMBER || way == SIEVE_PORT || way == SIEVE_RET;
 }
 
 /* What the test compares with; what is asked of the leaf itself has none. */
@@ -342,7 +346,8 @@ static bool add_parts_of(struct maker *m, struct sieve_test *t)
 {
 	const struct rule_leaf *l = &m->plan->rules->leaves[t->leaf];
 	struct sieve *s = m->to;
-	uint32_t n = is_number(t->way) ? l->n_values : t->way == SIEVE_ANY ? 0 : l->n_tests;
+	bool has_own = t->way == SIEVE_ANY || t->way == SIEVE_ADDR;
+	uint32_t n = is_number(t->way) ? l->n_values : has_own ? 0 : l->n_tests;
 
 	if (n > UINT16_MAX) {
 		t->way = SIEVE_ANY;
@@ -375,7 +380,7 @@ static uint32_t add_test(struct maker *m, const struct term *term, uint32_t yes,
 				.yes = yes,
 				.no = no,
 				.offset = a->offset,
-				.index = l->left.index,
+				.index = a->way == ACCESS_INET ? (int16_t)a->second : l->left.index,
 				.way = way_of(m->plan, m->type, term->leaf),
 				.role = l->role,
 				.width = (uint8_t)reel_kind_width(a->kind),
