@@ -372,7 +372,7 @@ int engine_judge(struct engine *e, const struct reel_event *ev, bool is_state,
 		return r;
 	if (n_steps && !is_asked_for(e, ev))
 		n_steps = 0;
-	if (!n_steps && !change.process && !is_state)
+	if (!n_steps && !model_change_ends(&change))
 		return sequence_time(e->sequence, ev->ts, err);
 	r = sequence_event(e->sequence, &e->eval, ev, &change, steps, n_steps, err);
 	while (r == 0 && model_more(e->model, &change))

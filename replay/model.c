@@ -95,16 +95,11 @@ struct model_change *model_ended(struct model *m)
 	return &m->more[m->n_more++];
 }
 
-static bool says_something(const struct model_change *c)
-{
-	return c->ended_process || c->ended_family || c->ended_container || c->family_to;
-}
-
 bool model_more(struct model *m, struct model_change *ret)
 {
 	while (m->more_at < m->n_more) {
 		*ret = m->more[m->more_at++];
-		if (says_something(ret))
+		if (model_change_ends(ret))
 			return true;
 	}
 	return false;
@@ -128,7 +123,7 @@ static void tell_first(struct model *m, struct model_change *ret)
 	struct model_change first;
 
 	m->more_old = m->n_more;
-	if (says_something(ret) || !model_more(m, &first))
+	if (model_change_ends(ret) || !model_more(m, &first))
 		return;
 	ret->ended_process = first.ended_process;
 	ret->ended_family = first.ended_family;
