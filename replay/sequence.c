@@ -128,8 +128,12 @@ static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret
 	}
 }
 
+/* Of this event: once for all steps, and only if one asks. */
 static void find_keys(struct sequence *s)
 {
+	if (s->keys_of == s->serial)
+		return;
+	s->keys_of = s->serial;
 	for (unsigned by = 0; by <= RULE_BY_HOST; by++)
 		s->known[by] = (uint8_t)key_of(s, (enum rule_key)by, &s->keys[by]);
 }
@@ -203,12 +207,15 @@ static void put_turns_in_order(struct use *turns, size_t n)
 }
 
 /* Whether it could only move tokens, and there are none: whatever the step says nothing follows. */
-static bool is_idle(const struct sequence *s, const struct use *u)
+static bool is_idle(struct sequence *s, const struct use *u)
 {
 	unsigned by = s->rules->list[u->rule].key;
 
-	return u->is_late && !s->n_tokens[u->rule] && by != RULE_BY_GROUP &&
-	       s->known[by] == KEY_CERTAIN && !s->o.explain && !s->eval->is_slow;
+	if (!u->is_late || s->n_tokens[u->rule] || by == RULE_BY_GROUP || s->o.explain ||
+	    s->eval->is_slow)
+		return false;
+	find_keys(s);
+	return s->known[by] == KEY_CERTAIN;
 }
 
 /* What the step may be to rules, behind the N turns that there are already: how many these are. */
@@ -446,6 +453,7 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 	uint64_t *keys = s->keys, other;
 	int r = 0;
 
+	find_keys(s);
 	for (size_t i = 0, end; r == 0 && i < n; i = end) {
 		const struct use *u = &s->turns[i];
 		const uint32_t rule = u->rule;
@@ -623,7 +631,6 @@ int sequence_event(struct sequence *s, struct eval *e, const struct reel_event *
 	if (r == 0 && change->family_from)
 		r = found_family(s, change->family_from, change->family_to, err);
 	if (r == 0 && n_steps) {
-		find_keys(s);
 		n = find_turns(s, steps, n_steps, err);
 		r = n > 0 ? take_turns(s, (size_t)n, err) : (int)n;
 	}

@@ -111,7 +111,8 @@ struct sequence {
 	struct eval *eval;
 	const struct reel_event *ev;
 	uint64_t serial;
-	uint64_t keys[RULE_BY_GROUP + 1]; /* by kind, of an event that has steps */
+	uint64_t keys_of; /* serial of the event whose keys these are: */
+	uint64_t keys[RULE_BY_GROUP + 1];
 	uint8_t known[RULE_BY_GROUP + 1]; /* enum key_known */
 	struct seen *seen;		  /* made when the first token wants it */
 	uint8_t *truth;			  /* by step, if it was asked of this event: */
