@@ -45,7 +45,7 @@ enum match_shape {
 };
 
 enum {
-	MATCH_MEMO_BYTES = 64 << 20,
+	MATCH_MEMO_BYTES = 32 << 20,
 	MATCH_ROWS_MAX = 1 << 16,
 };
 

@@ -17,7 +17,7 @@ enum {
 	/* Slots are there twice while they grow. */
 	WAYS = 5,
 	BUCKETS_FIRST = 1 << 8,
-	BUCKETS_MAX = 1 << 19,
+	BUCKETS_MAX = 1 << 18,
 	SECRET_BYTES = 192,
 	ROW_SLOTS_FIRST = 64,
 	LARGE_PAGE_BYTES = 2 << 20,

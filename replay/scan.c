@@ -368,7 +368,7 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 {
 	const struct reel_unpacked *u = &b->u;
 	struct scan_marks marks = { 0 };
-	uint32_t run = 0;
+	uint32_t run = 0, n;
 	int r = make_rows(s, b);
 
 	b->n = b->n_steps = 0;
@@ -376,10 +376,10 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 		r = make_fixed_room(b);
 	if (r == 0)
 		r = scan_marks_make(s, b, is_state, &marks);
-	for (uint32_t i = 0; r == 0 && i < u->n_events; i++) {
-		if (!marks.any[u->type[i]] ||
-		    (!marks.of[u->type[i]][u->row[i]] && !(u->flags[i] & EV_FAULT)))
-			continue;
+	n = r == 0 ? scan_marks_list(&marks, b) : 0;
+	for (uint32_t k = 0; r == 0 && k < n; k++) {
+		uint32_t i = b->marked[k];
+
 		while (i >= u->run_at[run + 1])
 			run++;
 		r = look_at(s, b, &marks, i, run);
@@ -406,6 +406,6 @@ void scan_block_done(struct scan_block *b)
 	free(b->candidates);
 	free(b->steps);
 	free(b->fixed);
-	free(b->marks);
+	free(b->marked);
 	memset(b, 0, sizeof(*b));
 }

@@ -96,8 +96,9 @@ struct scan_block {
 	uint32_t n_steps, steps_room;
 	uint8_t *fixed; /* of candidates */
 	size_t fixed_used, fixed_room;
-	uint8_t *marks;	 /* of all rows, type by type */
-	uint8_t *judged; /* by number of a string, at the place that is looked at */
+	uint32_t *marked; /* events that have a mark; then, in the same memory: */
+	uint8_t *marks;	  /* of all rows, type by type */
+	uint8_t *judged;  /* by number of a string, at the place that is looked at */
 	size_t marks_room;
 };
 

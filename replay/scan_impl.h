@@ -25,11 +25,12 @@ enum {
 struct scan_marks {
 	struct scan_lanes *lanes[EV_MAX_TYPES]; /* NULL: no step asks of the type */
 	const uint8_t *of[EV_MAX_TYPES];	/* by row; of types that are there */
-	bool any[EV_MAX_TYPES];			/* some event has one, or may be asked without */
 };
 
 /* The rows of its strings must have been made. */
 int scan_marks_make(struct scanner *s, struct scan_block *b, bool is_state, struct scan_marks *ret);
+/* How many events have one, or may be asked without; which is in b->marked. */
+uint32_t scan_marks_list(const struct scan_marks *m, struct scan_block *b);
 void scan_marks_done(struct scan_marks *m);
 
 /* The row of a probe's string; NULL: nobody knows. */

@@ -244,41 +244,22 @@ static void mark_names(const struct scanner *s, const struct scan_block *b, unsi
 
 static int make_room(struct scan_block *b)
 {
-	size_t bytes = (size_t)b->u.n_events + b->u.strings.n + 1u;
+	size_t n = b->u.n_events, bytes = (sizeof(*b->marked) + 1) * n + b->u.strings.n + 1u;
 
 	if (bytes > b->marks_room) {
-		free(b->marks);
-		b->marks = malloc(bytes);
-		b->marks_room = b->marks ? bytes : 0;
-		if (!b->marks)
+		free(b->marked);
+		b->marked = malloc(bytes);
+		b->marks_room = b->marked ? bytes : 0;
+		if (!b->marked)
 			return -ENOMEM;
 	}
-	b->judged = b->marks + b->u.n_events;
+	b->marks = (uint8_t *)(b->marked + n);
+	b->judged = b->marks + n;
 	return 0;
-}
-
-/* Whom what could not be read concerns, only the event tells. */
-static bool has_fault(const struct reel_unpacked *u)
-{
-	uint8_t flags = 0;
-
-	for (uint32_t i = 0; i < u->n_events; i++)
-		flags |= u->flags[i];
-	return flags & EV_FAULT;
-}
-
-static bool has_mark(const uint8_t *marks, uint32_t n)
-{
-	uint8_t any = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		any |= marks[i];
-	return any;
 }
 
 int scan_marks_make(struct scanner *s, struct scan_block *b, bool is_state, struct scan_marks *ret)
 {
-	bool any = has_fault(&b->u);
 	uint8_t *marks;
 	int r = make_room(b);
 
@@ -299,10 +280,22 @@ int scan_marks_make(struct scanner *s, struct scan_block *b, bool is_state, stru
 			mark_steps(s, b, t, ret->lanes[t], marks);
 		}
 		ret->of[t] = marks;
-		ret->any[t] = any || has_mark(marks, n);
 		marks += n;
 	}
 	return r;
+}
+
+/* Without a branch that nobody could foretell: one event in ten has a mark, here and there. */
+uint32_t scan_marks_list(const struct scan_marks *m, struct scan_block *b)
+{
+	const struct reel_unpacked *u = &b->u;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < u->n_events; i++) {
+		b->marked[n] = i;
+		n += (m->of[u->type[i]][u->row[i]] | (u->flags[i] & EV_FAULT)) != 0;
+	}
+	return n;
 }
 
 void scan_marks_done(struct scan_marks *m)
