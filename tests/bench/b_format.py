@@ -43,6 +43,7 @@ def run(ctx):
     read = {r["what"]: r for r in map(json.loads, out.splitlines())}
     floor = {k: read["libzstd-" + k]["cpu_s"] / read["libzstd-" + k]["events"] * 1e9
              for k in ("unpack", "pack")}
+    tag = read["libsodium-tag"]["cpu_s"] / read["libsodium-tag"]["events"] * 1e9
     ctx.check("writer: what reel adds to libzstd's share", ctx.median(ns) - floor["pack"], WRITER_NS,
               "ns an event", generous=1000)
     one, two = read["blocks-1"]["m_events_per_s"], read["blocks-2"]["m_events_per_s"]
@@ -87,6 +88,7 @@ def run(ctx):
                 ["writer, CPU in all", ctx.median(ns), "ns an event"],
                 ["the same, span", ctx.spread(ns), ""],
                 ["libzstd alone, packing the same", floor["pack"], "ns an event"],
+                ["libsodium alone, the tags of the same blocks", tag, "ns an event"],
                 ["on tape", said[-1]["bytes_per_event"], "bytes an event"],
                 ["reading on one core", one, "M events/s"],
                 ["libzstd alone, unpacking the same", 1000 / floor["unpack"], "M events/s"],

@@ -248,6 +248,17 @@ def us_a_call(bench, counted, command, calls):
     return bench.ctx.median(found)
 
 
+def packing_us(bench, command, calls):
+    """What libzstd alone takes of the recorder's, to pack what comes on tape."""
+    recorder = recorders.Reel(bench.ctx, os.path.join(bench.ctx.work, "tape"))
+    recorder.clear()
+    bench.ctx.cost(recorder.argv(bench.script(command)))
+    events = recorder.info()["events"]
+    us = bench.ctx.libzstd_ns(recorder.file(), "pack") * events / calls / 1000
+    recorder.clear()
+    return us
+
+
 def by_parts(bench, command, calls, own_s):
     """What one recording costs as the kernel counts the programs, and the recorder itself. Two runs of
     such work differ by more than that."""
@@ -275,6 +286,7 @@ def by_parts(bench, command, calls, own_s):
             ["the least that can be recorded of it: registers, and sums of reads and writes",
              least_us],
             ["the recorder", own_us],
+            ["of that libzstd alone, packing what comes on tape", packing_us(bench, command, calls)],
             ["the programs and the recorder", programs_us + own_us],
         ],
         notes=[
@@ -283,7 +295,7 @@ def by_parts(bench, command, calls, own_s):
             "Under such work they find nothing of theirs in the caches, and that is most of the least."
         ],
         commands=["reel record -q --metrics-file FILE -o DIR -- record_mix.sh",
-                  "record_least record_mix.sh"],
+                  "record_least record_mix.sh", "read_bench DIR 3 libzstd-pack"],
     ), programs_us + own_us, programs_us / least_us
 
 

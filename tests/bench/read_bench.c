@@ -12,10 +12,12 @@
  * at                   the processes at a moment in the middle, from the last keyframe on
  * libzstd-unpack       what libzstd alone takes for all bodies, each from its place into one buffer
  * libzstd-pack         and to make them again, as the writer asks for it
+ * libsodium-tag        the tag that each block carries, from where it lies
  *
  * cpu_s is CPU time of all threads, the others are by the clock. Of libzstd-pack both are CPU time.
  */
 #include <pthread.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,6 +260,24 @@ static struct result libzstd(const struct reel_reader *r, bool packs)
 	return result;
 }
 
+static struct result libsodium_tag(const struct reel_reader *r)
+{
+	struct result result = { .blocks = r->n_blocks };
+	uint8_t tag[TAPE_TAG_BYTES];
+
+	for (uint32_t i = 0; i < r->n_blocks; i++) {
+		const struct reel_entry *e = &r->blocks[i];
+
+		crypto_generichash_blake2b(tag, sizeof(tag), e->at,
+					   (unsigned long long)e->header_bytes + e->stored_bytes,
+					   NULL, 0);
+		result.check += tag[0];
+		result.unpacked++;
+		result.events += e->n_events;
+	}
+	return result;
+}
+
 static struct result libzstd_unpack(const struct reel_reader *r)
 {
 	return libzstd(r, false);
@@ -307,7 +327,7 @@ static const struct {
 	{ "apart", scan_apart },	  { "ordered", ordered },
 	{ "no-match", no_match },	  { "minute", minute },
 	{ "at", processes_at },		  { "libzstd-unpack", libzstd_unpack },
-	{ "libzstd-pack", libzstd_pack },
+	{ "libzstd-pack", libzstd_pack }, { "libsodium-tag", libsodium_tag },
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)
