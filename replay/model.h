@@ -34,22 +34,22 @@ enum {
 /* A string of the model: equal ones are the same object. */
 struct model_text {
 	uint32_t length;
-	uint32_t true_length; /* as in reel_string */
+	uint32_t true_length;	/* as in reel_string */
 	uint32_t refs;
 	uint32_t hash;
-	struct model_text *next; /* in its bucket */
-	const void *row[4];	 /* what a reader found out about it, by what it was taken for */
-	uint64_t row_of;	 /* 0: nothing; else which set of rules it is of */
-	uint8_t bytes[];	 /* and a NUL */
+	struct model_text *next;	/* in its bucket */
+	const void *row[4];	/* what a reader found out about it, by what it was taken for */
+	uint64_t row_of;	/* 0: nothing; else which set of rules it is of */
+	uint8_t bytes[];	/* and a NUL */
 };
 
 struct model_container {
 	uint64_t serial;
 	uint64_t cgroup;
-	struct model_text *id, *name, *image; /* name, image: NULL if nobody said */
+	struct model_text *id, *name, *image;	/* name, image: NULL if nobody said */
 	uint8_t runtime;
-	int8_t is_privileged; /* -1: nobody said */
-	uint32_t members;     /* living processes */
+	int8_t is_privileged;	/* -1: nobody said */
+	uint32_t members;	/* living processes */
 	uint64_t family;
 };
 
@@ -72,29 +72,29 @@ struct model_process {
 	uint64_t start_ns;
 	uint64_t serial;
 	uint64_t family;
-	uint64_t image;		      /* serial number of what it runs: a new one with each exec */
-	struct model_process *parent; /* NULL: nobody knows, or there is none */
+	uint64_t image;		/* serial number of what it runs: a new one with each exec */
+	struct model_process *parent;	/* NULL: nobody knows, or there is none */
 	uint32_t ppid;
 	uint32_t vpid;
-	struct model_text *exe, *comm, *argv, *cwd, *root; /* NULL: not known, or none */
+	struct model_text *exe, *comm, *argv, *cwd, *root;	/* NULL: not known, or none */
 	struct model_ids ids;
 	struct model_caps caps;
 	struct model_spaces spaces;
 	uint32_t loginuid, sid, pgid, tty;
 	uint64_t cgroup;
-	struct model_container *container; /* NULL: on the host, or !has_container */
-	uint64_t certain_ns;		   /* when all this was last told; see model_is_certain */
-	uint64_t whole_ns;		   /* the same of what an exec does not say; 0: never */
-	uint64_t ids_ns, rights_ns;	   /* and both of what events of the class priv change */
-	uint64_t exec_ns; /* when it began to run what it runs; 0: before the capture */
-	uint8_t known_by; /* enum model_known; of a GUESS only the pid is known */
+	struct model_container *container;	/* NULL: on the host, or !has_container */
+	uint64_t certain_ns;	/* when all this was last told; see model_is_certain */
+	uint64_t whole_ns;	/* the same of what an exec does not say; 0: never */
+	uint64_t ids_ns, rights_ns; /* and both of what events of the class priv change */
+	uint64_t exec_ns;	/* when it began to run what it runs; 0: before the capture */
+	uint8_t known_by;	/* enum model_known; of a GUESS only the pid is known */
 	uint8_t seccomp_mode;
 	bool no_new_privs, kernel_thread, is_dead;
-	bool has_ids, has_caps, has_spaces, has_family, has_container; /* whether anybody said */
-	bool has_cwd;	   /* said by the last exec, or by a chdir since */
-	bool has_bounding; /* has_caps is of the other four */
-	void *user;	   /* the reader's; NULL in a new process */
-	struct model_process *next_by_pid, *older, *newer; /* lists of the model */
+	bool has_ids, has_caps, has_spaces, has_family, has_container;	/* whether anybody said */
+	bool has_cwd;		/* said by the last exec, or by a chdir since */
+	bool has_bounding;	/* has_caps is of the other four */
+	void *user;		/* the reader's; NULL in a new process */
+	struct model_process *next_by_pid, *older, *newer;	/* lists of the model */
 };
 
 struct model;
@@ -102,10 +102,10 @@ struct model;
 /* What an event has changed, beside what it says itself. Keys that end do so behind the event: the
  * process can still be asked until the next event is given. */
 struct model_change {
-	struct model_process *process; /* whose event it is, as it is now; NULL: nobody (pid 0, the
+	struct model_process *process;	/* whose event it is, as it is now; NULL: nobody (pid 0, the
 					 * recorder) */
-	struct model_process *child;   /* of fork */
-	uint64_t ended_process, ended_family, ended_container; /* serials; 0: none */
+	struct model_process *child;	/* of fork */
+	uint64_t ended_process, ended_family, ended_container;	/* serials; 0: none */
 	/* A family was founded by setsid. Or one that had been guessed was found to belong to
 	 * another, and is what has ended. */
 	uint64_t family_from, family_to;
@@ -175,7 +175,7 @@ enum model_file_kind { MODEL_FILE, MODEL_SOCKET, MODEL_PIPE };
 struct model_file {
 	uint32_t dev;
 	uint64_t inode;
-	struct model_text *path; /* a path, "socket:[N]", "pipe:[N]" */
+	struct model_text *path;	/* a path, "socket:[N]", "pipe:[N]" */
 	uint8_t kind;
 	/* sockets, as far as known: */
 	uint16_t family, port, lport;

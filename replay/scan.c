@@ -84,12 +84,12 @@ static bool ask_measured(struct scanner *s, uint32_t step, const struct reel_eve
 }
 
 /*
- * Asks those steps that were found; what is left may matter. Of an event that is a candidate anyway
+ * Asks those steps that were found; what is left may matter. Of state, which is a candidate anyway,
  * the late ones are left to whoever knows whether there is a token.
  */
-static void keep_possible(struct scanner *s, const struct reel_event *ev, bool is_wanted)
+static void keep_possible(struct scanner *s, const struct reel_event *ev, bool is_state)
 {
-	const bool *is_late = is_wanted ? s->plan->is_late : NULL;
+	const bool *is_late = is_state ? s->plan->is_late : NULL;
 	uint32_t kept = 0;
 
 	if (s->plan->keeps_all)
@@ -343,7 +343,7 @@ static bool may_name(const struct reel_unpacked *u, uint32_t i)
 
 /* The steps that an event may matter to, and whether it is a candidate without any. */
 static int look_at(struct scanner *s, struct scan_block *b, const struct scan_marks *m, uint32_t i,
-		   uint32_t run)
+		   uint32_t run, bool is_state)
 {
 	const struct reel_unpacked *u = &b->u;
 	unsigned type = u->type[i];
@@ -359,7 +359,7 @@ static int look_at(struct scanner *s, struct scan_block *b, const struct scan_ma
 	gather(&u->groups[type], u->schema->fixed_bytes[type], u->row[i], b->fixed + b->fixed_used);
 	if (s->n_found) {
 		event_at(b, i, &u->runs[run], u->run_at[run], b->fixed + b->fixed_used, &ev);
-		keep_possible(s, &ev, is_wanted);
+		keep_possible(s, &ev, is_state);
 	}
 	return s->n_found || is_wanted ? keep(s, b, i, run) : 0;
 }
@@ -382,7 +382,7 @@ int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct re
 
 		while (i >= u->run_at[run + 1])
 			run++;
-		r = look_at(s, b, &marks, i, run);
+		r = look_at(s, b, &marks, i, run, is_state);
 	}
 	scan_marks_done(&marks);
 	s->eval.rows = NULL;
