@@ -44,53 +44,25 @@ static bool is_positive(enum rule_op op)
 	       op == RULE_ENDS || op == RULE_GLOB;
 }
 
-/*
- * What a program is called, once it runs, its exec tells itself: of one that succeeded the process
- * has nothing else. NULL: no such field.
- */
-static const struct reel_field *told_by_exec(const struct eval_plan *p, unsigned type,
-					     const struct rule_leaf *l, const struct access *a,
-					     uint32_t step)
-{
-	const struct reel_type *exec = reel_type_by_id(EV_exec);
-
-	if (type != EV_exec || p->rules->steps[step].outcome != RULE_SUCCEEDED ||
-	    a->way != ACCESS_PROCESS || l->left.index >= 0 ||
-	    (l->left.scope != RULE_OF_PROCESS && l->left.scope != RULE_OF_EVENT))
-		return NULL;
-	switch (a->context) {
-	case RULE_exe:
-		return rule_own_field(exec, "exe");
-	case RULE_comm:
-		return rule_own_field(exec, "comm");
-	case RULE_cmdline:
-	case RULE_argv:
-		return rule_own_field(exec, "argv");
-	default:
-		return NULL;
-	}
-}
-
 /* Returns how good the set is, or -errno. */
 static int leaf_witnesses(const struct eval_plan *p, unsigned type, uint32_t leaf, uint32_t step,
 			  struct witnesses *to)
 {
 	const struct rule_leaf *l = &p->rules->leaves[leaf];
 	const struct access *a = &p->left[type][leaf];
-	const struct reel_field *told = told_by_exec(p, type, l, a, step);
 	uint32_t shortest = UINT32_MAX;
 	bool is_arg = a->kind == REEL_ARGS && l->left.index >= 0;
 
 	if (l->has_right || l->left.shown || l->left.transforms[0] || !is_positive(l->op) ||
 	    (is_arg && (!l->has_any_tests || a->way != ACCESS_STRING)) || !l->n_values)
 		return NO_WITNESS;
-	if (!told && a->way != ACCESS_STRING && a->way != ACCESS_LINE &&
-	    a->way != ACCESS_PATHNAME && (a->way != ACCESS_NAMED || a->offset == ACCESS_NOWHERE))
+	if (a->way != ACCESS_STRING && a->way != ACCESS_LINE && a->way != ACCESS_PATHNAME &&
+	    (a->way != ACCESS_NAMED || a->offset == ACCESS_NOWHERE))
 		return NO_WITNESS;
 	for (uint32_t i = 0; i < l->n_values; i++) {
-		struct witness w = { .offset = told ? told->offset : a->offset,
+		struct witness w = { .offset = a->offset,
 				     .role = is_arg ? RULE_ROLE_ARGS : l->role,
-				     .empty_counts = told || a->way == ACCESS_NAMED || a->is_data,
+				     .empty_counts = a->way == ACCESS_NAMED || a->is_data,
 				     .test = is_arg ? l->values[i].any_test : l->values[i].test,
 				     .step = step };
 		uint32_t length = l->op == RULE_REGEX ? 4 : l->values[i].length;
