@@ -71,12 +71,15 @@ def numbers_on(events):
                   if e["type"] == "open" and e.get("path", "").startswith(prefix))
 
 
-def untold_holes(events):
-    """FORMAT.md 12.3: how many sequence numbers of a CPU lie between others, and are not told.
+def untold_holes(events, found):
+    """FORMAT.md 12.3: how many numbered opens are missing where sequence numbers are, untold.
 
     The rings of the CPUs are emptied one after another: where the load went from one to the other
-    just before the kill, what is not on tape of the first has nothing behind it there.
+    just before the kill, opens of the first are missing and nothing lies behind them there. And
+    state has blocks of its own: where the last was not written yet, sequence numbers are missing
+    and opens are not.
     """
+    missing = found[-1] + 1 - len(set(found)) if found else 0
     sequences, told = {}, 0
     for e in events:
         _, cpu, sequence = e["id"].split("-")
@@ -85,7 +88,7 @@ def untold_holes(events):
         elif cpu != OWN:
             sequences.setdefault(cpu, []).append(int(sequence))
     holes = sum(max(s) - min(s) + 1 - len(s) for s in sequences.values())
-    return max(holes - told, 0)
+    return max(min(holes, missing) - told, 0)
 
 
 def children(pid):
@@ -139,8 +142,9 @@ def kill_once(rng, number):
     if len(missing) > told:
         yield (f"{sure} of {total} were older than {LOST_BY_A_KILL_S} s; of them {len(missing)} are "
                f"missing, {told} told as lost: {missing[:5]}")
-    if len(found) != len(set(found)) or untold_holes(events):
-        yield f"{len(found) - len(set(found))} are there twice, {untold_holes(events)} holes"
+    twice, holes = len(found) - len(set(found)), untold_holes(events, found)
+    if twice or holes:
+        yield f"{twice} are there twice, {holes} are missing between others and not told"
     if run([REEL, "verify", "-q", capture]).returncode not in SOUND:
         yield "it does not verify"
     end = time.monotonic() + HELPER_ENDS_S

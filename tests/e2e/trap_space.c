@@ -56,15 +56,18 @@ static void pid_namespace(void)
 	expect(1, "'type':'unshare','pid':%d,'flags':%d,'ret':0", getpid(), CLONE_NEWPID);
 }
 
-/* The child's parent is outside of the namespace, where its own number is 0. */
+/* The child's parent is outside of the namespace, where its own number is 0. The number of the
+ * namespace may be that of one that is gone. */
 static void pid_namespace_of_fork(void)
 {
 	unsigned long old = namespace_of("pid");
+	pid_t parent = getpid();
 	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0);
 
 	if (pid == 0) {
 		need(namespace_of("pid") != old);
-		expect(1, "'type':'fork','vpid':1,'pid_ns':%lu", namespace_of("pid"));
+		expect(1, "'type':'fork','pid':%d,'vpid':1,'pid_ns':%lu", parent,
+		       namespace_of("pid"));
 		_exit(0);
 	}
 	need(pid > 0);
