@@ -434,10 +434,12 @@ static bool next_argument(struct finder *f, struct found *ret)
 void eval_join(struct reel_string *s, uint8_t *to)
 {
 	bool ends = s->length && s->bytes[s->length - 1] == 0 && s->true_length == s->length;
-	uint8_t *at = to, *end = to + s->length;
+	uint8_t *at = to, *end;
 
-	if (s->length)
-		memcpy(to, s->bytes, s->length);
+	if (!s->length) /* there may be no room for it either */
+		return;
+	end = to + s->length;
+	memcpy(to, s->bytes, s->length);
 	while (at < end && (at = memchr(at, 0, (size_t)(end - at))))
 		*at++ = ' ';
 	s->bytes = to;
