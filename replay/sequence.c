@@ -94,8 +94,6 @@ void sequence_undecided(struct sequence *s, uint32_t rule, uint32_t why, uint64_
 
 /* Keys ----------------------------------------------------------------------------------------- */
 
-enum key_known { KEY_UNKNOWN, KEY_DOUBTFUL, KEY_CERTAIN, KEY_NONE };
-
 static enum key_known key_of(struct sequence *s, enum rule_key by, uint64_t *ret)
 {
 	const struct model_process *p = s->eval->process;
@@ -135,7 +133,7 @@ static void find_keys(struct sequence *s)
 		return;
 	s->keys_of = s->serial;
 	for (unsigned by = 0; by <= RULE_BY_HOST; by++)
-		s->known[by] = (uint8_t)key_of(s, (enum rule_key)by, &s->keys[by]);
+		s->known[by] = key_of(s, (enum rule_key)by, &s->keys[by]);
 }
 
 /* The values of a node's fields, of one member of `all`. What lacks one belongs to no group. */
@@ -465,7 +463,7 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 			s->first_is_used = s->count_is_used = false;
 
 		if (by == RULE_BY_GROUP)
-			s->known[by] = (uint8_t)key_of_group(s, u, &keys[by]);
+			s->known[by] = key_of_group(s, u, &keys[by]);
 		for (end = i + 1;
 		     end < n && is_all && u->phase == USE_NODE && s->turns[end].rule == rule &&
 		     s->turns[end].phase == USE_NODE && s->turns[end].node == u->node;
@@ -477,7 +475,7 @@ static int take_turns(struct sequence *s, size_t n, struct reel_err *err)
 		if (s->known[by] == KEY_NONE)
 			r = 0;
 		else if (u->phase == USE_NODE)
-			r = take_told(s, u, end - i, keys[by], (enum key_known)s->known[by], err);
+			r = take_told(s, u, end - i, keys[by], s->known[by], err);
 		else if (s->known[by] != KEY_UNKNOWN && u->phase == USE_RULE_UNLESS)
 			kill_rule(s, u, keys[by]);
 		else if (s->known[by] != KEY_UNKNOWN)

@@ -91,6 +91,9 @@ struct table {
 	size_t n_buckets, n;
 };
 
+/* What is known of the key that an event has. NONE: it belongs to no group. */
+enum key_known { KEY_UNKNOWN, KEY_DOUBTFUL, KEY_CERTAIN, KEY_NONE };
+
 struct sequence {
 	const struct sequence_plan *plan;
 	const struct rules *rules;
@@ -113,10 +116,10 @@ struct sequence {
 	uint64_t serial;
 	uint64_t keys_of; /* serial of the event whose keys these are: */
 	uint64_t keys[RULE_BY_GROUP + 1];
-	uint8_t known[RULE_BY_GROUP + 1]; /* enum key_known */
-	struct seen *seen;		  /* made when the first token wants it */
-	uint8_t *truth;			  /* by step, if it was asked of this event: */
-	uint64_t *asked;		  /* by step: serial of the event */
+	enum key_known known[RULE_BY_GROUP + 1];
+	struct seen *seen; /* made when the first token wants it */
+	uint8_t *truth;	   /* by step, if it was asked of this event: */
+	uint64_t *asked;   /* by step: serial of the event */
 	/* A match of the rule whose turn it is has used up this event as its first, or counted
 	 * it. */
 	bool first_is_used, count_is_used;

@@ -184,6 +184,10 @@ def check_sleep(suite):
             most = marks["after"][1] - marks["before"][0]
             if most >= SLEEP_S / 4:
                 break
+        elif done.returncode == 0:
+            # The guest is well: it is the recording that is not.
+            suite.say(False, "a recording of a machine that sleeps", output(done)[:2000])
+            return
         print(f"# the guest did not sleep: {sorted(marks)}, status {done.returncode}; once more")
     else:
         suite.say(False, "the machine sleeps", output(done)[:2000])

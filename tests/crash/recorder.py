@@ -84,7 +84,7 @@ def untold_holes(events, found):
     for e in events:
         _, cpu, sequence = e["id"].split("-")
         if e["type"] == "lost":
-            told += e["count"]
+            told += e["count"] if e["lost_class"] == "file" else 0
         elif cpu != OWN:
             sequences.setdefault(cpu, []).append(int(sequence))
     holes = sum(max(s) - min(s) + 1 - len(s) for s in sequences.values())
