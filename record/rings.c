@@ -16,7 +16,15 @@
 
 #include "record/now.h"
 
-enum { RELEASE_BYTES = 256 << 10 };
+enum {
+	RELEASE_BYTES = 256 << 10,
+	/* A CPU that does nothing else than fill its ring: 16 MiB in a tenth of a second. */
+	MOST_BYTES_A_MS = 160 << 10,
+	/* Each wakeup finds cold caches: the rarer, the less an event costs. */
+	PAUSE_MAX_MS = 50,
+	PAUSE_FILLS_PERCENT = 5,
+	FULL_PERCENT = 20,
+};
 
 /* For a program that was interrupted in the midst of a record. */
 #define PATIENCE_NS (2000ull * 1000 * 1000)
@@ -34,6 +42,7 @@ struct ring {
 struct rings {
 	unsigned n;
 	size_t page_bytes;
+	uint64_t round_ns; /* when the last round began */
 	struct ring all[];
 };
 
@@ -138,18 +147,34 @@ static int drain(struct ring *ring,
 	return r < 0 ? r : 0;
 }
 
+/*
+ * Until it has PAUSE_FILLS_PERCENT at the rate of late, but no longer than until a burst out of
+ * nowhere would have half of it.
+ */
+static unsigned pause_ms(const struct ring *ring, uint64_t filled, uint64_t since_ns)
+{
+	double wanted = (double)ring->bytes * PAUSE_FILLS_PERCENT / 100;
+	double ms = (double)ring->bytes / 2 / MOST_BYTES_A_MS;
+
+	if (filled > ring->bytes * FULL_PERCENT / 100)
+		return 0;
+	if (filled && (double)since_ns / 1e6 * wanted / (double)filled < ms)
+		ms = (double)since_ns / 1e6 * wanted / (double)filled;
+	return ms < 1 ? 1 : ms < PAUSE_MAX_MS ? (unsigned)ms : PAUSE_MAX_MS;
+}
+
 int rings_round(struct rings *r,
 		int (*take)(void *arg, const struct ev_header *record, size_t bytes,
 			    struct reel_err *err),
 		void *arg, struct round *ret, struct reel_err *err)
 {
-	struct round round = { .settled_ns = now_boottime_ns() };
+	struct round round = { .settled_ns = now_boottime_ns(), .pause_ms = PAUSE_MAX_MS };
 	int result = 0;
 
 	for (unsigned i = 0; i < r->n; i++) {
 		struct ring *ring = &r->all[i];
 		uint64_t filled;
-		unsigned percent;
+		unsigned pause;
 
 		ring->until = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
 		/* The kernel may have written over what was not read. A record begins where the
@@ -159,12 +184,15 @@ int rings_round(struct rings *r,
 			round.shifted++;
 		}
 		filled = ring->until - ring->at;
-		percent = (unsigned)(100 * filled / ring->bytes);
 		if (filled > ring->high_bytes)
 			ring->high_bytes = filled;
-		if (percent > round.fullest_percent)
-			round.fullest_percent = percent;
+		/* The last is of state, and filled when the reader asks for it. */
+		pause = i + 1 < r->n ? pause_ms(ring, filled, round.settled_ns - r->round_ns) :
+				       PAUSE_MAX_MS;
+		if (pause < round.pause_ms)
+			round.pause_ms = pause;
 	}
+	r->round_ns = round.settled_ns;
 	/* State first: it explains the events. */
 	for (unsigned i = r->n; i-- > 0 && result == 0;)
 		result = drain(&r->all[i], take, arg, &round, err);

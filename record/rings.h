@@ -25,8 +25,8 @@ struct round {
 	uint64_t settled_ns; /* everything before this has been taken */
 	uint64_t records;
 	uint64_t bytes;
-	unsigned fullest_percent; /* of any ring, when the round began */
-	unsigned shifted;	  /* rings that somebody else has read from, or tried to */
+	unsigned pause_ms; /* for which the rings may be left alone */
+	unsigned shifted;  /* rings that somebody else has read from, or tried to */
 };
 
 /*

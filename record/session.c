@@ -27,11 +27,7 @@
 #define KEEP_NS (3600ll * 1000 * 1000 * 1000)
 
 enum {
-	/* How long the rings are left alone: the less they fill, the longer. */
-	PAUSE_IDLE_MS = 20,
-	PAUSE_BUSY_MS = 2,
-	BUSY_PERCENT = 5,
-	FULL_PERCENT = 20,
+	KEYFRAME_PAUSE_MS = 2, /* its ring may fill faster than any CPU fills its own */
 	DRAIN_ROUNDS_MAX = 1000,
 };
 
@@ -431,13 +427,10 @@ static void pause_rings(struct session *s, const struct round *round)
 		{ .fd = s->helper ? helper_fd(s->helper) : -1, .events = POLLIN },
 		{ .fd = s->clock_fd, .events = POLLIN },
 	};
-	int ms = round->fullest_percent >= FULL_PERCENT ? 0 :
-		 round->fullest_percent >= BUSY_PERCENT ? PAUSE_BUSY_MS / 2 :
-		 round->records > 1000			? PAUSE_BUSY_MS :
-							  PAUSE_IDLE_MS;
+	int ms = (int)round->pause_ms;
 
-	if (keyframes_busy(s->keyframes) && ms > PAUSE_BUSY_MS)
-		ms = PAUSE_BUSY_MS;
+	if (keyframes_busy(s->keyframes) && ms > KEYFRAME_PAUSE_MS)
+		ms = KEYFRAME_PAUSE_MS;
 	if (poll(fds, sizeof(fds) / sizeof(*fds), ms) > 0 && fds[0].revents)
 		heed_signals(s);
 }
@@ -478,7 +471,7 @@ static void wait_for_helper(struct session *s)
 {
 	struct pollfd fd = { .fd = s->helper ? helper_fd(s->helper) : -1, .events = POLLIN };
 
-	(void)poll(&fd, 1, PAUSE_BUSY_MS);
+	(void)poll(&fd, 1, KEYFRAME_PAUSE_MS);
 }
 
 /* Everything that was seen, then the accounts of it. */

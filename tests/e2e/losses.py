@@ -4,6 +4,7 @@
 state of the machine is whole.
 
 The rings are far too small, the recorder is stopped for a while, its disk is slow, its disk is full.
+And before that: where nothing happens it hardly wakes, and what then comes at full speed is all there.
 """
 # timeout: 280
 
@@ -21,6 +22,7 @@ from tally import (Tape, Truth, compare_gaps, compare_lives, compare_rest, compa
                    compare_told, lost)
 
 STOP_S = max(5, int(5 * SCALE))
+IDLE_S, IDLE_WAKES_A_SECOND, BURST_CALLS = 2, 30, 300_000
 STEPS = "io,descriptors,signals,fork"
 SMALL = ("-e", CLASSES, "--io", "all", "--ring", "1")
 
@@ -39,8 +41,8 @@ def started(options, command=(), **more):
     read_end, write_end = os.pipe()
     argv = [REEL, "record", "-q", "--ready-fd", str(write_end), *options]
     more.setdefault("stdout", subprocess.PIPE)
-    child = subprocess.Popen(argv + (["--", *command] if command else []),
-                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    more.setdefault("stdin", subprocess.DEVNULL)
+    child = subprocess.Popen(argv + (["--", *command] if command else []), stderr=subprocess.PIPE,
                              pass_fds=(write_end,), **more)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as ready:
@@ -76,6 +78,30 @@ def info(name, capture, verdict):
     done = run([REEL, "info", "-v", capture])
     text = done.stdout.decode()
     suite.say(done.returncode == 4 and verdict in text, f"{name}: reel info says so", output(done))
+
+
+def wakes(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("voluntary_ctxt"))
+
+
+def burst():
+    """Out of nowhere, as fast as a program can."""
+    child = started(("-o", "burst.reel", "--io", "all"), [
+        "sh", "-c", "read begin; exec dd if=/dev/zero of=/dev/null bs=1 status=none "
+        f"count={BURST_CALLS}"], stdin=subprocess.PIPE)
+    time.sleep(1)
+    before = wakes(child.pid)
+    time.sleep(IDLE_S)
+    often = (wakes(child.pid) - before) / IDLE_S
+    suite.say(often <= IDLE_WAKES_A_SECOND, "burst: before it the recorder hardly wakes",
+              f"{often} times a second")
+    out, err = child.communicate(b"begin\n")
+    suite.say(child.returncode == 0, "burst: ends well", (out + err).decode("utf-8", "replace"))
+    tape = Tape("burst.reel")
+    suite.say(tape.types["write"] >= BURST_CALLS and tape.types["read"] >= BURST_CALLS,
+              "burst: every call of it is on tape", str(tape.types))
+    suite.say(not lost(tape), "burst: nothing is lost", str(tape.lost))
 
 
 def stopped():
@@ -199,7 +225,7 @@ suite.need_recorder()
 if not os.path.exists(program("count")):
     suite.say(False, f"{program('count')} is built")
     suite.done()
-for test in (stopped, overrun, slow_disk, full_disk, full_disk_and_rings):
+for test in (burst, stopped, overrun, slow_disk, full_disk, full_disk_and_rings):
     test()
     for left in os.listdir("."):
         if os.path.isdir(left) and left != "disk":
