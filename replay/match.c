@@ -289,9 +289,15 @@ enum truth match_one(enum match_op op, unsigned flags, const void *pattern, size
 {
 	struct match_value v = { bytes, length, true_length };
 	struct match_tools *tools = NULL;
-	struct match_test t;
+	struct match_test t = { .op = op, .bytes = (uint8_t *)(uintptr_t)pattern };
 	enum truth answer = TRUTH_UNKNOWN;
 
+	if (pattern_length > MATCH_PATTERN_MAX)
+		return TRUTH_UNKNOWN;
+	/* Joins of steps ask this of every token: bytes that are taken as they are stay where they lie. */
+	t.length = (uint32_t)pattern_length;
+	if (op <= MATCH_ENDS && !(flags & MATCH_NOCASE))
+		return match_test_value(&t, NULL, &v);
 	if (match_test_init(&t, op, flags, pattern, pattern_length, NULL) < 0)
 		return TRUTH_UNKNOWN;
 	if (t.op != MATCH_REGEX || match_tools_new(&tools) == 0)

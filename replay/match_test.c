@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PATTERN_MAX = 64 << 10 };
-
 static bool has_letter(const uint8_t *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -46,9 +44,9 @@ int match_test_init(struct match_test *t, enum match_op op, unsigned flags, cons
 	int ret = 0;
 
 	memset(t, 0, sizeof(*t));
-	if (length > PATTERN_MAX)
+	if (length > MATCH_PATTERN_MAX)
 		return reel_err_set(err, -EINVAL, "the pattern has more than %d bytes",
-				    PATTERN_MAX);
+				    MATCH_PATTERN_MAX);
 	t->op = op;
 	t->flags = flags & known;
 	t->length = (uint32_t)length;
@@ -92,13 +90,13 @@ static enum truth contains(const struct match_test *t, const struct match_value 
 {
 	bool nocase = t->flags & MATCH_NOCASE;
 
+	if (!t->length)
+		return TRUTH_YES;
 	if (!nocase && v->length && memmem(v->bytes, v->length, t->bytes, t->length))
 		return TRUTH_YES;
 	for (size_t i = 0; nocase && i + t->length <= v->length; i++)
 		if (match_same(v->bytes + i, t->bytes, t->length, true))
 			return TRUTH_YES;
-	if (!t->length)
-		return TRUTH_YES;
 	return match_value_is_cut(v) && !is_shorter(t, v) ? TRUTH_UNKNOWN : TRUTH_NO;
 }
 

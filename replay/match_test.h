@@ -28,6 +28,8 @@ struct match_value {
 	uint32_t length, true_length;
 };
 
+enum { MATCH_PATTERN_MAX = 64 << 10 };
+
 static inline bool match_value_is_cut(const struct match_value *v)
 {
 	return v->true_length != v->length;

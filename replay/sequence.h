@@ -40,7 +40,8 @@ struct sequence_plan {
 	const struct eval_plan *eval;
 	uint32_t *first_use; /* by step; one more than steps */
 	struct use *uses;
-	bool *is_late; /* by step: it is late to all of its rules */
+	bool *is_late;	 /* by step: it is late to all of its rules */
+	uint32_t *joins; /* by step, from 1: a leaf on bound text that must hold; 0: none */
 	struct node_facts {
 		uint64_t guard_mask; /* of the parent's guards: those that hold it back */
 		uint64_t life_ns;    /* how long a token here is good for */

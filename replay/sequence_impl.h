@@ -295,6 +295,11 @@ int sequence_complete(struct sequence *s, struct token *t, struct reel_err *err)
 /* A step that may hold, with the values that a token has bound; NULL: none. */
 enum truth sequence_ask(struct sequence *s, uint32_t step, const struct token *t);
 
+/* Joins of steps (sequence_join.c) */
+int sequence_find_joins(struct sequence_plan *p);
+/* Whether the step cannot hold with what the token has bound. False: it is to be asked. */
+bool sequence_is_of_another(const struct sequence *s, uint32_t step, const struct token *t);
+
 /* The event is neither a match nor none, for these reasons. */
 void sequence_undecided(struct sequence *s, uint32_t rule, uint32_t why, uint64_t extent_ns);
 void sequence_blind(struct sequence *s, uint32_t rule, enum blind_reason reason, uint64_t from_ns,

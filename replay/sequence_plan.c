@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay/sequence.h"
+#include "replay/sequence_impl.h"
 
 struct use_list {
 	struct use *list;
@@ -302,6 +302,8 @@ int sequence_plan_new(const struct eval_plan *eval, struct sequence_plan **ret,
 		r = sort_uses(p, &l);
 	if (r == 0)
 		r = find_late(p);
+	if (r == 0)
+		r = sequence_find_joins(p);
 	free(l.list);
 	if (r < 0) {
 		sequence_plan_free(p);
@@ -324,6 +326,7 @@ void sequence_plan_free(struct sequence_plan *p)
 	free(p->first_use);
 	free(p->uses);
 	free(p->is_late);
+	free(p->joins);
 	free(p->facts);
 	free(p->first_fact);
 	free(p);

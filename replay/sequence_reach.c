@@ -336,6 +336,8 @@ enum truth sequence_ask(struct sequence *s, uint32_t step, const struct token *t
 
 	if (!s->rules->steps[step].reads_bound || answer == TRUTH_NO)
 		return answer;
+	if (t && sequence_is_of_another(s, step, t))
+		return TRUTH_NO;
 	for (uint32_t i = 0; t && i < s->rules->list[t->slot->rule].n_slots; i++)
 		s->values[i] = t->bound[i].v;
 	s->eval->bound = t ? s->values : NULL;
