@@ -112,6 +112,7 @@ def by_number(ctx, capture, events):
                 "M events/s a core",
                 better="more",
                 generous=0.5,
+                floor=(1000 / floor, "libzstd alone"),
             )
             ctx.check(
                 "replay, 100 policies: what reel adds to libzstd's share",
@@ -360,6 +361,7 @@ def of_others(ctx, capture, events):
             "M events/s a core",
             better="more",
             generous=0.3,
+            floor=(1000 / ctx.libzstd_ns(capture), "libzstd alone"),
         )
         ctx.check(
             "the same, where every string is new",

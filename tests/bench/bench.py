@@ -104,12 +104,13 @@ class Context:
         return {"title": title, "columns": list(columns), "rows": [list(r) for r in rows],
                 "notes": list(notes), "commands": list(commands)}
 
-    def check(self, name, value, budget, unit, better="less", generous=None):
-        """A budget. Of generous, a bound for busy machines, is a test made: without it there is none."""
+    def check(self, name, value, budget, unit, better="less", generous=None, floor=None):
+        """A budget. Of generous, a bound for busy machines, is a test made: without it there is none.
+        Floor: a value that nobody can do better than, measured beside it, and what is behind it."""
         bound = generous if self.quick else budget
         if bound is not None:
             self.checks.append({"name": name, "value": value, "budget": bound, "unit": unit,
-                                "better": better,
+                                "better": better, "floor": floor,
                                 "holds": value <= bound if better == "less" else value >= bound})
         return value
 

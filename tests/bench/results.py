@@ -79,9 +79,12 @@ def _budgets(results):
     rows = []
     for result in results.values():
         for c in result["checks"]:
+            floor = c.get("floor")
             rows.append([c["name"], c["value"], f"{'<=' if c['better'] == 'less' else '>='} "
-                         f"{number(c['budget'])}", c["unit"], "holds" if c["holds"] else "**missed**"])
-    return _rows(["what", "measured", "budget", "unit", ""], rows)
+                         f"{number(c['budget'])}", c["unit"], "holds" if c["holds"] else "**missed**",
+                         f"{number(floor[0])}: {floor[1]}" if floor else ""])
+    return _rows(["what", "measured", "budget", "unit", "", "the least there is, measured beside it"],
+                 rows)
 
 
 def _section(result):
