@@ -294,7 +294,7 @@ enum truth match_one(enum match_op op, unsigned flags, const void *pattern, size
 
 	if (pattern_length > MATCH_PATTERN_MAX)
 		return TRUTH_UNKNOWN;
-	/* Joins of steps ask this of every token: bytes that are taken as they are stay where they lie. */
+	/* Joins of steps ask this of every token: bytes that are taken as they are need no copy. */
 	t.length = (uint32_t)pattern_length;
 	if (op <= MATCH_ENDS && !(flags & MATCH_NOCASE))
 		return match_test_value(&t, NULL, &v);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Steps are joined by `path == f.path` and the like, and each is asked of every token that waits for
- * it. Where such a leaf must hold for its step to hold, its bytes are compared beforehand: most
+ * Steps are joined by `path == f.path` and the like, and each is asked of every token that waits
+ * for it. Where such a leaf must hold for its step to hold, its bytes are compared beforehand: most
  * tokens have bound others, and need not be asked.
  */
 #include <errno.h>
