@@ -20,8 +20,10 @@ enum {
 	RELEASE_BYTES = 256 << 10,
 	/* A CPU that does nothing else than fill its ring: 16 MiB in a tenth of a second. */
 	MOST_BYTES_A_MS = 160 << 10,
-	/* Each wakeup finds cold caches: the rarer, the less an event costs. */
-	PAUSE_MAX_MS = 50,
+	/* Each wakeup finds cold caches: the rarer, the less an event costs. But at 50 ms a burst
+	 * on the only CPU, which the reader has to share, was more than its ring could hold. */
+	PAUSE_MAX_MS = 20,
+	PAUSE_BURST_MS = 5, /* where rings are small */
 	PAUSE_FILLS_PERCENT = 5,
 	FULL_PERCENT = 20,
 };
@@ -149,15 +151,17 @@ static int drain(struct ring *ring,
 
 /*
  * Until it has PAUSE_FILLS_PERCENT at the rate of late, but no longer than until a burst out of
- * nowhere would have half of it.
+ * nowhere would have a fifth of it.
  */
 static unsigned pause_ms(const struct ring *ring, uint64_t filled, uint64_t since_ns)
 {
 	double wanted = (double)ring->bytes * PAUSE_FILLS_PERCENT / 100;
-	double ms = (double)ring->bytes / 2 / MOST_BYTES_A_MS;
+	double ms = (double)ring->bytes / 5 / MOST_BYTES_A_MS;
 
 	if (filled > ring->bytes * FULL_PERCENT / 100)
 		return 0;
+	if (ms < PAUSE_BURST_MS)
+		ms = PAUSE_BURST_MS;
 	if (filled && (double)since_ns / 1e6 * wanted / (double)filled < ms)
 		ms = (double)since_ns / 1e6 * wanted / (double)filled;
 	return ms < 1 ? 1 : ms < PAUSE_MAX_MS ? (unsigned)ms : PAUSE_MAX_MS;

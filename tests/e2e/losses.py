@@ -17,12 +17,13 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from suite import CLASSES, REEL, SCALE, Suite, output, program, run, scaled
+from suite import CLASSES, REEL, SCALE, SRC, Suite, output, program, run, scaled
 from tally import (Tape, Truth, compare_gaps, compare_lives, compare_rest, compare_sums,
                    compare_told, lost)
 
 STOP_S = max(5, int(5 * SCALE))
-IDLE_S, IDLE_WAKES_A_SECOND, BURST_CALLS = 2, 30, 300_000
+IDLE_S, IDLE_WAKES_A_SECOND, BURST_S, BURST_FILLS_PERCENT = 2, 70, 2, 80
+CROWD = os.path.join(os.environ.get("BENCH", os.path.join(SRC, ".output", "bench")), "crowd")
 STEPS = "io,descriptors,signals,fork"
 SMALL = ("-e", CLASSES, "--io", "all", "--ring", "1")
 
@@ -85,23 +86,36 @@ def wakes(pid):
         return next(int(line.split()[1]) for line in f if line.startswith("voluntary_ctxt"))
 
 
-def burst():
-    """Out of nowhere, as fast as a program can."""
-    child = started(("-o", "burst.reel", "--io", "all"), [
-        "sh", "-c", "read begin; exec dd if=/dev/zero of=/dev/null bs=1 status=none "
-        f"count={BURST_CALLS}"], stdin=subprocess.PIPE)
+def burst_once():
+    """On one CPU, which the recorder has to share. How often it woke before, how full the ring was."""
+    child = started(("-o", "burst.reel", "--syscalls", "getppid", "--metrics-file", "metrics"), [
+        "sh", "-c", f"read begin; exec {CROWD} call 1 100000000 {BURST_S}"], stdin=subprocess.PIPE,
+                    preexec_fn=lambda: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]))
     time.sleep(1)
     before = wakes(child.pid)
     time.sleep(IDLE_S)
     often = (wakes(child.pid) - before) / IDLE_S
-    suite.say(often <= IDLE_WAKES_A_SECOND, "burst: before it the recorder hardly wakes",
-              f"{often} times a second")
     out, err = child.communicate(b"begin\n")
     suite.say(child.returncode == 0, "burst: ends well", (out + err).decode("utf-8", "replace"))
-    tape = Tape("burst.reel")
-    suite.say(tape.types["write"] >= BURST_CALLS and tape.types["read"] >= BURST_CALLS,
-              "burst: every call of it is on tape", str(tape.types))
-    suite.say(not lost(tape), "burst: nothing is lost", str(tape.lost))
+    with open("metrics", encoding="utf-8") as f:
+        full = next(float(line.split()[1]) for line in f if line.startswith("reel_ring_high_percent "))
+    return often, full
+
+
+def burst():
+    """Out of nowhere, as fast as a program can. What else the machine does may keep the recorder away
+    from its CPU, so there are two more tries."""
+    for _ in range(3):
+        often, full = burst_once()
+        told = run([REEL, "info", "burst.reel"])
+        if told.returncode == 0 and full <= BURST_FILLS_PERCENT:
+            break
+        print(f"# burst: the ring was {full:.0f}% full")
+        shutil.rmtree("burst.reel")
+    suite.say(often <= IDLE_WAKES_A_SECOND, "burst: before it the recorder hardly wakes",
+              f"{often} times a second")
+    suite.say(full <= BURST_FILLS_PERCENT, "burst: the ring has room for more", f"{full}%")
+    suite.say(told.returncode == 0, "burst: nothing is lost", output(told))
 
 
 def stopped():
