@@ -4,7 +4,7 @@
 state of the machine is whole.
 
 The rings are far too small, the recorder is stopped for a while, its disk is slow, its disk is full.
-And before that: where nothing happens it hardly wakes, and what then comes at full speed is all there.
+And before that: where nothing happens it hardly wakes, and what one CPU can do at most is all there.
 """
 # timeout: 280
 
@@ -86,34 +86,40 @@ def wakes(pid):
         return next(int(line.split()[1]) for line in f if line.startswith("voluntary_ctxt"))
 
 
-def burst_once():
-    """On one CPU, which the recorder has to share. How often it woke before, how full the ring was."""
-    child = started(("-o", "burst.reel", "--syscalls", "getppid", "--metrics-file", "metrics"), [
-        "sh", "-c", f"read begin; exec {CROWD} call 1 100000000 {BURST_S}"], stdin=subprocess.PIPE,
-                    preexec_fn=lambda: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]))
-    time.sleep(1)
+def idle():
+    child = started(("-o", "idle.reel"), ["sleep", str(IDLE_S + 1)])
+    time.sleep(0.5)
     before = wakes(child.pid)
     time.sleep(IDLE_S)
     often = (wakes(child.pid) - before) / IDLE_S
-    out, err = child.communicate(b"begin\n")
-    suite.say(child.returncode == 0, "burst: ends well", (out + err).decode("utf-8", "replace"))
+    done = ended(child)
+    suite.say(done.returncode == 0, "idle: ends well", output(done))
+    suite.say(often <= IDLE_WAKES_A_SECOND, "idle: the recorder hardly wakes",
+              f"{often} times a second")
+
+
+def burst_once():
+    """On one CPU, which the recorder has to share, and while it still has to find out how the machine
+    is. How full the ring was."""
+    child = started(("-o", "burst.reel", "--syscalls", "getppid", "--metrics-file", "metrics"),
+                    [CROWD, "call", "1", "100000000", str(BURST_S)],
+                    preexec_fn=lambda: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]))
+    done = ended(child)
+    suite.say(done.returncode == 0, "burst: ends well", output(done))
     with open("metrics", encoding="utf-8") as f:
-        full = next(float(line.split()[1]) for line in f if line.startswith("reel_ring_high_percent "))
-    return often, full
+        return next(float(line.split()[1]) for line in f if line.startswith("reel_ring_high_percent "))
 
 
 def burst():
-    """Out of nowhere, as fast as a program can. What else the machine does may keep the recorder away
-    from its CPU, so there are two more tries."""
+    """As fast as a program can. What else the machine does may keep the recorder away from its CPU, so
+    there are two more tries."""
     for _ in range(3):
-        often, full = burst_once()
+        full = burst_once()
         told = run([REEL, "info", "burst.reel"])
         if told.returncode == 0 and full <= BURST_FILLS_PERCENT:
             break
         print(f"# burst: the ring was {full:.0f}% full")
         shutil.rmtree("burst.reel")
-    suite.say(often <= IDLE_WAKES_A_SECOND, "burst: before it the recorder hardly wakes",
-              f"{often} times a second")
     suite.say(full <= BURST_FILLS_PERCENT, "burst: the ring has room for more", f"{full}%")
     suite.say(told.returncode == 0, "burst: nothing is lost", output(told))
 
@@ -239,7 +245,7 @@ suite.need_recorder()
 if not os.path.exists(program("count")):
     suite.say(False, f"{program('count')} is built")
     suite.done()
-for test in (burst, stopped, overrun, slow_disk, full_disk, full_disk_and_rings):
+for test in (idle, burst, stopped, overrun, slow_disk, full_disk, full_disk_and_rings):
     test()
     for left in os.listdir("."):
         if os.path.isdir(left) and left != "disk":
