@@ -137,7 +137,6 @@ static int drain(struct ring *ring,
 		if (!(length & BPF_RINGBUF_DISCARD_BIT)) {
 			r = take(arg, (const void *)(record + BPF_RINGBUF_HDR_SZ), bytes, err);
 			round->records++;
-			round->bytes += bytes;
 		}
 		if (at - released >= RELEASE_BYTES) {
 			__atomic_store_n(ring->consumer, at, __ATOMIC_RELEASE);
@@ -150,15 +149,16 @@ static int drain(struct ring *ring,
 }
 
 /*
- * Until it has PAUSE_FILLS_PERCENT at the rate of late, but no longer than until a burst out of
- * nowhere would have a fifth of it.
+ * Until it has PAUSE_FILLS_PERCENT at the rate of late, but no longer than a burst out of nowhere
+ * would take to FULL_PERCENT.
  */
 static unsigned pause_ms(const struct ring *ring, uint64_t filled, uint64_t since_ns)
 {
 	double wanted = (double)ring->bytes * PAUSE_FILLS_PERCENT / 100;
-	double ms = (double)ring->bytes / 5 / MOST_BYTES_A_MS;
+	double full = (double)ring->bytes * FULL_PERCENT / 100;
+	double ms = full / MOST_BYTES_A_MS;
 
-	if (filled > ring->bytes * FULL_PERCENT / 100)
+	if ((double)filled > full)
 		return 0;
 	if (ms < PAUSE_BURST_MS)
 		ms = PAUSE_BURST_MS;

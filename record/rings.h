@@ -24,7 +24,6 @@ void rings_close(struct rings *r);
 struct round {
 	uint64_t settled_ns; /* everything before this has been taken */
 	uint64_t records;
-	uint64_t bytes;
 	unsigned pause_ms; /* for which the rings may be left alone */
 	unsigned shifted;  /* rings that somebody else has read from, or tried to */
 };

@@ -54,9 +54,10 @@ RECORDER = {
     "by-scratch-2": "by scratch, on two CPUs at once",
     "by-output-2": "in one go, on two CPUs at once",
 }
+RING = "in-place", "the clock and the kernel's ring"
 # Name, budget, and a bound for busy machines, as multiples of what an empty probe adds. Where an empty
 # one adds little, as on machines without the mitigations, the multiple is large and the cost small.
-RING = "in-place", "the clock and the kernel's ring"
+# Behind them the least there is, as measured by a program of record_hook, and whose it is.
 RATIOS = {
     "recorded": ("a call that is recorded", 2.5, 15, RING),
     "in-scope": ("the same inside a scope", 3.0, 18, RING),

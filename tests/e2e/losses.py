@@ -42,8 +42,8 @@ def started(options, command=(), **more):
     read_end, write_end = os.pipe()
     argv = [REEL, "record", "-q", "--ready-fd", str(write_end), *options]
     more.setdefault("stdout", subprocess.PIPE)
-    more.setdefault("stdin", subprocess.DEVNULL)
-    child = subprocess.Popen(argv + (["--", *command] if command else []), stderr=subprocess.PIPE,
+    child = subprocess.Popen(argv + (["--", *command] if command else []),
+                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                              pass_fds=(write_end,), **more)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as ready:
