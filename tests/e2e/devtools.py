@@ -67,9 +67,9 @@ class Browser:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def wait(self, expression):
+    def wait(self, expression, patience_s=PATIENCE):
         """Until it is true; False: it did not become so."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience_s
         while time.monotonic() < end:
             if self.js(expression):
                 return True
