@@ -87,7 +87,8 @@ int reel_item_next(const uint8_t **at, const uint8_t *end, struct reel_item *ret
 static uint8_t *put_head(const struct reel_meta *m, uint8_t *at)
 {
 	const uint16_t version[4] = { TAPE_MAJOR, TAPE_MINOR, 0, 0 };
-	const uint64_t incompatible = m->is_encrypted ? TAPE_FEATURE_ENCRYPTED : 0;
+	const uint64_t incompatible = TAPE_FEATURE_FORMS |
+				      (m->is_encrypted ? TAPE_FEATURE_ENCRYPTED : 0);
 
 	at = reel_item_put(at, TAPE_META_VERSION, version, sizeof(version));
 	at = reel_item_put(at, TAPE_META_INCOMPATIBLE, &incompatible, sizeof(incompatible));
@@ -193,7 +194,8 @@ int reel_meta_decode(const void *body, size_t length, struct reel_meta *ret, str
 	if (r < 0)
 		return reel_err_set(err, r, "META is malformed");
 	ret->is_encrypted = incompatible & TAPE_FEATURE_ENCRYPTED;
-	if (ret->major != TAPE_MAJOR || incompatible & ~(uint64_t)TAPE_FEATURE_ENCRYPTED)
+	ret->has_forms = incompatible & TAPE_FEATURE_FORMS;
+	if (ret->major != TAPE_MAJOR || incompatible & ~(uint64_t)TAPE_FEATURES_KNOWN)
 		return reel_err_set(err, -EPROTONOSUPPORT,
 				    "written in format %u.%u (features 0x%llx), needing a newer "
 				    "reel than %s",

@@ -34,6 +34,7 @@ struct reel_meta {
 	struct tape_source source;
 	char chosen[512];		/* is_derived: which events, as it was asked for */
 	bool is_encrypted;		/* all that is hidden below is empty until it is opened */
+	bool has_forms;			/* read only: since 1.2 all that is written has them */
 	unsigned n_recipients;
 	struct tape_recipient recipients[TAPE_RECIPIENTS_MAX];
 	bool is_sealed;

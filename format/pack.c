@@ -12,8 +12,9 @@
 #endif
 
 #include "format/bloom.h"
+#include "format/lanes.h"
 
-enum { SLOTS_FIRST = 4096, SLOTS_LAST = 2 * (TAPE_STRINGS_MAX + 1), LANE_BYTES = 4 };
+enum { SLOTS_FIRST = 4096, SLOTS_LAST = 2 * (TAPE_STRINGS_MAX + 1), WORD_BYTES = 4 };
 
 static size_t align8(size_t n)
 {
@@ -239,7 +240,7 @@ void reel_pack_add(struct reel_pack *p, const struct reel_type *t, const struct 
 	if (!p->groups[h->type].n++) {
 		p->groups[h->type].type = t;
 		p->groups[h->type].usual_call = h->call;
-		p->raw_bytes += sizeof(struct tape_group);
+		p->raw_bytes += sizeof(struct tape_group) + fixed_bytes / 2;
 	}
 	p->call[i] = h->call ^ p->groups[h->type].usual_call;
 	p->raw_bytes += PACK_EVENT_BYTES + fixed_bytes;
@@ -329,7 +330,7 @@ static uint8_t *put(uint8_t *to, const void *from, size_t bytes)
 
 /*
  * Turns rows into lanes: what stands at the same place in the events of a type comes together,
- * since it is alike. SCRATCH gets all lanes of a type one behind the other, each 4 * n bytes.
+ * since it is alike. SCRATCH gets the words of all types, each lane of them 4 * n bytes.
  */
 static void make_lanes(const struct reel_pack *p, uint8_t *scratch)
 {
@@ -343,7 +344,7 @@ static void make_lanes(const struct reel_pack *p, uint8_t *scratch)
 		if (!p->groups[t].n)
 			continue;
 		of[t].next = scratch;
-		of[t].stride = LANE_BYTES * p->groups[t].n;
+		of[t].stride = WORD_BYTES * p->groups[t].n;
 		of[t].width = p->groups[t].type->fixed_bytes;
 		scratch += (size_t)of[t].width * p->groups[t].n;
 	}
@@ -351,33 +352,30 @@ static void make_lanes(const struct reel_pack *p, uint8_t *scratch)
 		unsigned t = p->type[i];
 		uint8_t *to = of[t].next;
 
-		of[t].next += LANE_BYTES;
-		for (const uint8_t *end = row + of[t].width; row < end; row += LANE_BYTES) {
-			memcpy(to, row, LANE_BYTES);
+		of[t].next += WORD_BYTES;
+		for (const uint8_t *end = row + of[t].width; row < end; row += WORD_BYTES) {
+			memcpy(to, row, WORD_BYTES);
 			to += of[t].stride;
 		}
 	}
 }
 
-/* Copies the lanes that are not zero, and notes in the rows of the groups which these are. */
+/* What they are on tape, and in the rows of the groups how much each has. */
 static uint8_t *put_lanes(const struct reel_pack *p, struct tape_group *groups, uint8_t *to,
 			  const uint8_t *scratch)
 {
 	uint8_t *start = to;
 
 	for (unsigned t = 0; t < EV_MAX_TYPES; t++) {
-		uint32_t bytes = LANE_BYTES * p->groups[t].n;
+		uint32_t n = p->groups[t].n, width;
+		uint8_t *begin = to;
 
-		if (!bytes)
+		if (!n)
 			continue;
-		for (unsigned l = 0; l < p->groups[t].type->fixed_bytes / LANE_BYTES; l++) {
-			if (!is_zero(scratch, bytes)) {
-				memcpy(to, scratch, bytes);
-				to += bytes;
-				groups->lanes[l / 64] |= 1ull << l % 64;
-			}
-			scratch += bytes;
-		}
+		width = p->groups[t].type->fixed_bytes;
+		to = reel_lanes_put(to, scratch, width, n);
+		scratch += (size_t)width * n;
+		groups->bytes = (uint64_t)(to - begin);
 		groups++;
 	}
 	memset(to, 0, -(size_t)(to - start) & 7);
@@ -392,7 +390,8 @@ static uint32_t list_groups(const struct reel_pack *p, struct tape_group *groups
 		if (p->groups[t].n)
 			groups[n++] = (struct tape_group){ .n = p->groups[t].n,
 							   .usual_call = p->groups[t].usual_call,
-							   .type = (uint8_t)t };
+							   .type = (uint8_t)t,
+							   .coding = TAPE_FORMS };
 	return n;
 }
 

@@ -32,7 +32,7 @@ enum {
 	TAPE_MAGIC = 0x31424c52,		/* "RLB1" */
 	TAPE_TRAILER_MAGIC = 0x31454c52,	/* "RLE1" */
 	TAPE_MAJOR = 1,
-	TAPE_MINOR = 1,
+	TAPE_MINOR = 2,
 
 	TAPE_TAG_BYTES = 32,
 	TAPE_ID_BYTES = 16,
@@ -122,9 +122,9 @@ _Static_assert(sizeof(struct tape_trailer) == 16, "tape_trailer");
  *	struct tape_group [n_types]	the types that occur, by rising id
  *	the columns, in the order of their rows; one that is all zero is left out
  *	struct tape_wide [n_wide]	high halves of results, by rising index
- *	lanes				the fixed parts: for each group, for each 4 bytes of its
- *					struct that are not zero in all of its events: these
- *					4 bytes of each event of the type, in order
+ *	lanes				the fixed parts: for each group u8 form [fixed bytes / 2],
+ *					and for each 2 bytes of its struct these of each event
+ *					of the type, in order, in that form
  *	u16 [n_strings]			length of each distinct string
  *	struct tape_cut_string [n_cuts]	by rising number
  *	the strings			string_bytes, one behind the other
@@ -169,13 +169,30 @@ struct tape_column {
 };
 _Static_assert(sizeof(struct tape_column) == 8, "tape_column");
 
+/* How the two bytes at one place of the fixed part lie there, of all events of a type. */
+enum tape_form {
+	TAPE_ZERO,		/* they do not: all are zero */
+	TAPE_SAME,		/* u16, of all */
+	TAPE_BYTES,		/* u8 of each; the high ones are zero */
+	TAPE_TABLE,		/* u8 k, u16 [k + 1], and u8 of each: which of these */
+	TAPE_WHOLE,		/* u16 of each */
+};
+
+enum tape_coding {
+	TAPE_WORDS,		/* as version 1.1 had it: 4 bytes of each, or not there */
+	TAPE_FORMS,
+};
+
 /* The events of one type. */
 struct tape_group {
 	uint32_t n;
 	uint16_t usual_call;
 	uint8_t type;
-	uint8_t reserved;
-	uint64_t lanes[2];		/* bit i: bytes 4i to 4i+3 of the struct are there */
+	uint8_t coding;
+	union {
+		uint64_t words[2];	/* TAPE_WORDS: bit i: bytes 4i to 4i+3 of the struct */
+		uint64_t bytes;		/* TAPE_FORMS: of its forms and lanes; the rest is 0 */
+	};
 };
 _Static_assert(sizeof(struct tape_group) == 24, "tape_group");
 
@@ -237,6 +254,8 @@ enum tape_meta_tag {
 /* Bits of INCOMPATIBLE. */
 enum tape_feature {
 	TAPE_FEATURE_ENCRYPTED = 1,
+	TAPE_FEATURE_FORMS = 2,		/* groups in TAPE_FORMS; since 1.2 */
+	TAPE_FEATURES_KNOWN = 3,
 };
 
 /* Who can read the segment: its first key in a box that one private key opens. */

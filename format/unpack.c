@@ -116,78 +116,96 @@ static int take_columns(struct reel_unpacked *u, struct rest *rest, const struct
 	return 0;
 }
 
-/* Whose lanes lie where, and where their rows will be. */
-static int take_groups(struct reel_unpacked *u, struct rest *rest, const struct tape_group *groups,
-		       uint32_t n_types, struct reel_err *err)
+/* Which types there are, and how much room their lanes and rows take. */
+static int take_groups(struct reel_unpacked *u, const struct tape_group *groups, uint32_t n_types,
+		       uint64_t *ret_lane_bytes, struct reel_err *err)
 {
-	uint64_t lane_bytes = 0, row_bytes = 0;
-	const uint8_t *lanes = rest->at;
+	uint64_t row_bytes = 0, lanes = 0;
 	int last = -1;
 
+	*ret_lane_bytes = 0;
 	for (uint32_t i = 0; i < n_types; i++) {
 		const struct tape_group *g = &groups[i];
 		uint32_t width = u->schema->fixed_bytes[g->type];
-		struct reel_group *to = &u->groups[g->type];
+		uint64_t bytes = g->bytes;
 
 		if (g->type <= last || g->n == 0 || g->n > u->n_events)
 			return malformed(err, "its types are not in order");
 		if (width == REEL_NO_TYPE)
 			return malformed(err, "an event of a type that its schema lacks");
-		if ((width < 512 && g->lanes[width / 256] >> width / 4 % 64) ||
-		    (width < 256 && g->lanes[1]))
-			return malformed(err, "a type has more than its schema says");
-		*to = (struct reel_group){ .n = g->n,
-					   .usual_call = g->usual_call,
-					   .lanes_there = { g->lanes[0], g->lanes[1] } };
-		to->lanes = lanes + lane_bytes;
-		lane_bytes += 4ull * g->n *
-			      (unsigned)(__builtin_popcountll(g->lanes[0]) +
-					 __builtin_popcountll(g->lanes[1]));
+		if (g->coding == TAPE_WORDS) {
+			if ((width < 512 && g->words[width / 256] >> width / 4 % 64) ||
+			    (width < 256 && g->words[1]))
+				return malformed(err, "a type has more than its schema says");
+			bytes = 4ull * g->n *
+				(unsigned)(__builtin_popcountll(g->words[0]) +
+					   __builtin_popcountll(g->words[1]));
+		} else if (g->coding != TAPE_FORMS || bytes > TAPE_RAW_MAX) {
+			return malformed(err, "a type in an unknown coding");
+		}
+		*ret_lane_bytes += bytes;
 		row_bytes += (uint64_t)width * g->n;
+		lanes += width / 2;
 		last = g->type;
 	}
 	/* Lanes that are left out cost nothing on tape, so the rows are bounded for themselves. */
 	if (row_bytes > 4ull * TAPE_RAW_MAX)
 		return malformed(err, "its events are too large");
-	if (!take(rest, lane_bytes))
-		return malformed(err, "a type is cut");
-	if (!RESERVE(u->rows, row_bytes))
+	if (!RESERVE(u->rows, row_bytes) || !RESERVE(u->lanes, lanes * sizeof(struct reel_lane)))
 		return reel_err_set(err, -ENOMEM, "no memory for a block");
-	row_bytes = 0;
-	for (uint32_t i = 0; i < n_types; i++) {
-		u->groups[groups[i].type].rows = (uint8_t *)u->rows.memory + row_bytes;
-		row_bytes += (uint64_t)u->schema->fixed_bytes[groups[i].type] * groups[i].n;
-	}
 	return 0;
 }
 
-/* Rows from FROM on, a few at a time, so that they stay in the nearest cache until they are
- * whole. */
-static void make_some_rows(struct reel_group *g, uint32_t width, uint32_t from, uint32_t n)
+/* Whose lanes lie where, and where their rows will be. */
+static int take_lanes(struct reel_unpacked *u, struct rest *rest, const struct tape_group *groups,
+		      uint32_t n_types, struct reel_err *err)
 {
-	const uint8_t *lane = g->lanes + 4 * (size_t)from;
-	uint8_t *rows = g->rows + (size_t)width * from;
+	struct reel_lane *lanes;
+	uint64_t bytes;
+	const uint8_t *at;
+	uint8_t *rows;
+	int r = take_groups(u, groups, n_types, &bytes, err);
 
-	memset(rows, 0, (size_t)width * n);
-	for (uint32_t l = 0; l < width / 4; l++) {
-		uint8_t *to = rows + 4 * l;
+	if (r < 0)
+		return r;
+	at = take(rest, bytes);
+	if (!at)
+		return malformed(err, "a type is cut");
+	lanes = u->lanes.memory;
+	rows = u->rows.memory;
+	for (uint32_t i = 0; i < n_types; i++) {
+		const struct tape_group *g = &groups[i];
+		uint32_t width = u->schema->fixed_bytes[g->type];
+		struct reel_group *to = &u->groups[g->type];
 
-		if (!(g->lanes_there[l / 64] >> l % 64 & 1))
-			continue;
-		for (uint32_t i = 0; i < n; i++, to += width)
-			memcpy(to, lane + 4 * (size_t)i, 4);
-		lane += 4 * (size_t)g->n;
+		*to = (struct reel_group){ .n = g->n,
+					   .usual_call = g->usual_call,
+					   .lanes = lanes,
+					   .rows = rows };
+		if (g->coding == TAPE_WORDS) {
+			reel_lanes_take_words(at, g->words, g->n, lanes, &to->n_lanes);
+			at += 2ull * g->n * to->n_lanes;
+		} else if (reel_lanes_take(at, g->bytes, width, g->n, lanes, &to->n_lanes) < 0) {
+			return malformed(err, "a type has not what its forms say");
+		} else {
+			at += g->bytes;
+		}
+		lanes += to->n_lanes;
+		rows += (size_t)width * g->n;
 	}
+	return 0;
 }
 
 void reel_unpacked_make_rows(struct reel_unpacked *u, unsigned type)
 {
 	struct reel_group *g = &u->groups[type];
-	const uint32_t some = 256;
+	uint32_t width = u->schema->fixed_bytes[type];
+	const uint32_t some = REEL_LANES_ROWS;
 
 	for (uint32_t i = 0; i < g->n; i += some)
-		make_some_rows(g, u->schema->fixed_bytes[type], i,
-			       g->n - i < some ? g->n - i : some);
+		reel_lanes_make_rows(g->lanes, g->n_lanes, width, i,
+				     g->n - i < some ? g->n - i : some,
+				     g->rows + (size_t)width * i);
 	g->has_rows = true;
 }
 
@@ -395,7 +413,7 @@ int reel_unpack(struct reel_unpacked *u, const struct reel_block *b,
 	u->wide = take(&rest, head.n_wide * sizeof(struct tape_wide));
 	if (!u->wide)
 		return malformed(err, "it is too short");
-	r = take_groups(u, &rest, groups, head.n_types, err);
+	r = take_lanes(u, &rest, groups, head.n_types, err);
 	if (r == 0)
 		r = take_strings(u, &rest, &head, err);
 	if (r == 0)
@@ -433,7 +451,7 @@ int64_t reel_unpacked_wide_ret(const struct reel_unpacked *u, uint32_t i)
 size_t reel_unpacked_bytes(const struct reel_unpacked *u)
 {
 	return u->raw.room + u->events.room + u->run_tables.room + u->string_at.room +
-	       u->zeros.room + u->planes.room + u->rows.room + u->plain.room;
+	       u->zeros.room + u->planes.room + u->lanes.room + u->rows.room + u->plain.room;
 }
 
 void reel_unpack_done(struct reel_unpacked *u)
@@ -445,6 +463,7 @@ void reel_unpack_done(struct reel_unpacked *u)
 	free(u->string_at.memory);
 	free(u->zeros.memory);
 	free(u->planes.memory);
+	free(u->lanes.memory);
 	free(u->rows.memory);
 	free(u->tail_of_cpu);
 	reel_plain_done(&u->plain);

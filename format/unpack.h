@@ -15,6 +15,7 @@
 #include "format/block.h"
 #include "format/crypt.h"
 #include "format/event.h"
+#include "format/lanes.h"
 #include "format/schema.h"
 #include "format/tape.h"
 
@@ -25,8 +26,8 @@ struct reel_group {
 	uint32_t n;
 	uint16_t usual_call;
 	bool has_rows;			/* made from the lanes when the first of them is wanted */
-	const uint8_t *lanes;
-	uint64_t lanes_there[2];
+	const struct reel_lane *lanes;
+	uint32_t n_lanes;
 	uint8_t *rows;
 };
 
@@ -58,13 +59,14 @@ struct reel_unpacked {
 	struct {
 		void *memory;
 		size_t room;
-	} raw, events, run_tables, string_at, zeros, planes, rows;
+	} raw, events, run_tables, string_at, zeros, planes, lanes, rows;
 	struct reel_plain plain;		/* of who decrypts a block before it */
 	uint32_t *tail_of_cpu;			/* last run of a CPU's chain, + 1 */
 	struct ZSTD_DCtx_s *zstd;
 };
 
-/* u is zero, or was used before. Memory: at most five times TAPE_RAW_MAX, and 24 bytes an event. */
+/* u is zero, or was used before. Memory: at most five times TAPE_RAW_MAX, 1 MiB for lanes, and 24
+ * bytes an event. */
 int reel_unpack(struct reel_unpacked *u, const struct reel_block *b,
 		const struct reel_schema *schema, const struct reel_segment *segment,
 		struct reel_err *err);

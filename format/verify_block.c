@@ -104,9 +104,14 @@ static void check_layout(struct verifier *x)
 			break;
 		}
 	}
-	for (uint32_t i = 0; i < head->n_types; i++)
-		if (groups[i].reserved)
+	for (uint32_t i = 0; i < head->n_types; i++) {
+		if (groups[i].coding != TAPE_FORMS)
+			continue;
+		if (groups[i].words[1])
 			verify_damage(x, "a reserved field of a group of events is not zero");
+		if (!x->meta.has_forms)
+			verify_damage(x, "a group of events in forms, which its META does not say");
+	}
 }
 
 static void take_cpu(struct verifier *x, const struct tape_run *run)

@@ -157,19 +157,6 @@ static int make_rows(struct scanner *s, struct scan_block *b)
 	return 0;
 }
 
-static void gather(const struct reel_group *g, uint32_t width, uint32_t row, uint8_t *to)
-{
-	const uint8_t *lane = g->lanes + 4 * (size_t)row;
-
-	memset(to, 0, width);
-	for (unsigned w = 0; w < 2; w++) {
-		for (uint64_t bits = g->lanes_there[w]; bits; bits &= bits - 1) {
-			memcpy(to + 256 * w + 4 * (unsigned)__builtin_ctzll(bits), lane, 4);
-			lane += 4 * (size_t)g->n;
-		}
-	}
-}
-
 static void *grow(void *memory, uint32_t *room, size_t size)
 {
 	uint32_t more = *room ? 2 * *room : 256;
@@ -262,10 +249,8 @@ static void probe(struct scanner *s, struct scan_block *b, const struct scan_buc
 	for (unsigned k = 0; k < bucket->n_probes; k++) {
 		const struct scan_probe *p = &bucket->probes[k];
 		const struct match_row *row;
-		uint16_t number = 0;
+		uint16_t number = lanes->of[k] ? reel_lane_value(lanes->of[k], b->u.row[i]) : 0;
 
-		if (lanes->at[k])
-			memcpy(&number, lanes->at[k] + 4ull * b->u.row[i], sizeof(number));
 		if (number == 0 && (p->empty_counts || b->u.flags[i] & EV_FAULT)) {
 			find_steps(s, bucket->all, bucket->n_all);
 			return;
@@ -356,7 +341,8 @@ static int look_at(struct scanner *s, struct scan_block *b, const struct scan_ma
 		probe(s, b, s->plan->buckets[type], m->lanes[type], i);
 	if (!s->n_found && !is_wanted)
 		return 0;
-	gather(&u->groups[type], u->schema->fixed_bytes[type], u->row[i], b->fixed + b->fixed_used);
+	reel_lanes_make_row(u->groups[type].lanes, u->groups[type].n_lanes,
+			    u->schema->fixed_bytes[type], u->row[i], b->fixed + b->fixed_used);
 	if (s->n_found) {
 		event_at(b, i, &u->runs[run], u->run_at[run], b->fixed + b->fixed_used, &ev);
 		keep_possible(s, &ev, is_state);

@@ -99,6 +99,7 @@ struct scan_block {
 	uint32_t *marked; /* events that have a mark; then, in the same memory: */
 	uint8_t *marks;	  /* of all rows, type by type */
 	uint8_t *judged;  /* by number of a string, at the place that is looked at */
+	uint16_t *values; /* of the lane that is looked at; of naming, of two */
 	size_t marks_room;
 };
 

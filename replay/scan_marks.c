@@ -9,19 +9,6 @@
 
 #include "replay/scan_impl.h"
 
-static const uint8_t *lane_of(const struct reel_group *g, uint16_t offset)
-{
-	unsigned lane = offset / 4, before;
-
-	if (!(g->lanes_there[lane / 64] >> lane % 64 & 1))
-		return NULL;
-	before = lane < 64 ? 0 : (unsigned)__builtin_popcountll(g->lanes_there[0]);
-	if (lane % 64)
-		before += (unsigned)__builtin_popcountll(g->lanes_there[lane / 64]
-							 << (64 - lane % 64));
-	return g->lanes + 4ull * g->n * before + offset % 4;
-}
-
 static void find_lanes(const struct scan_block *b, unsigned type, const struct scan_bucket *bucket,
 		       struct scan_lanes *ret)
 {
@@ -33,7 +20,8 @@ static void find_lanes(const struct scan_block *b, unsigned type, const struct s
 		if ((unsigned)bucket->probes[i].offset + 2 > width)
 			ret->asks_all = true;
 		else
-			ret->at[i] = lane_of(g, bucket->probes[i].offset);
+			ret->of[i] =
+				reel_lanes_find(g->lanes, g->n_lanes, bucket->probes[i].offset);
 	}
 }
 
@@ -72,7 +60,7 @@ static bool become_line(struct scanner *s, struct asked *a, struct match_memo *m
 }
 
 static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan_probe *p,
-		      const uint8_t *lane, uint32_t n_events)
+		      const uint16_t *numbers, uint32_t n)
 {
 	const struct match_row **rows = b->rows.row[p->role];
 	struct match_memo *memo = s->eval.memos[p->role];
@@ -80,14 +68,13 @@ static void ask_ahead(struct scanner *s, struct scan_block *b, const struct scan
 	struct asked a;
 
 	a.n = a.line_bytes = 0;
-	for (uint32_t i = 0; i < n_events; i++, lane += 4) {
+	for (uint32_t i = 0; i < n; i++) {
 		struct reel_string string;
-		uint16_t number;
+		uint16_t number = numbers[i];
 
-		memcpy(&number, lane, sizeof(number));
 		if (number > b->u.strings.n || rows[number])
 			continue;
-		view.fixed = lane;
+		view.fixed = (const uint8_t *)&numbers[i];
 		string = reel_event_string_at(&view, 0);
 		if (p->role == RULE_ROLE_LINE && !become_line(s, &a, memo, &string))
 			continue;
@@ -139,13 +126,12 @@ static void mark_all(uint8_t *marks, uint32_t n, uint8_t mark)
 }
 
 static void mark_by_string(struct scanner *s, struct scan_block *b, const struct scan_probe *p,
-			   const uint8_t *lane, uint8_t *marks, uint32_t n_rows)
+			   const uint16_t *numbers, uint8_t *marks, uint32_t n_rows)
 {
 	memset(b->judged, 0, b->u.strings.n + 1u);
-	for (uint32_t i = 0; i < n_rows; i++, lane += 4) {
-		uint16_t number;
+	for (uint32_t i = 0; i < n_rows; i++) {
+		uint16_t number = numbers[i];
 
-		memcpy(&number, lane, sizeof(number));
 		if (number > b->u.strings.n) {
 			marks[i] |= MARK_STEPS;
 			continue;
@@ -156,54 +142,74 @@ static void mark_by_string(struct scanner *s, struct scan_block *b, const struct
 	}
 }
 
+/* Where all events have one string it is looked at once. */
+static void mark_by_lane(struct scanner *s, struct scan_block *b, const struct scan_probe *p,
+			 const struct reel_lane *lane, uint8_t *marks, uint32_t n)
+{
+	if (!lane)
+		mark_all(marks, n, judge(s, b, p, 0) & MARK_STEPS);
+	else if (lane->form == TAPE_SAME)
+		mark_all(marks, n, judge(s, b, p, lane->value) & MARK_STEPS);
+	else
+		mark_by_string(s, b, p, b->values, marks, n);
+}
+
 static void mark_steps(struct scanner *s, struct scan_block *b, unsigned type,
 		       const struct scan_lanes *lanes, uint8_t *marks)
 {
 	const struct scan_bucket *bucket = s->plan->buckets[type];
+	const struct reel_lane *read = NULL;
 	uint32_t n = b->u.groups[type].n;
+	bool all = lanes->asks_all || s->plan->is_slow || bucket->n_always;
 
-	for (unsigned i = 0; i < bucket->n_probes && !s->plan->is_slow; i++)
-		if (lanes->at[i])
-			ask_ahead(s, b, &bucket->probes[i], lanes->at[i], n);
-	if (lanes->asks_all || s->plan->is_slow || bucket->n_always) {
+	for (unsigned i = 0; i < bucket->n_probes && !s->plan->is_slow; i++) {
+		const struct reel_lane *lane = lanes->of[i];
+
+		if (lane) {
+			uint32_t some = lane->form == TAPE_SAME ? 1 : n;
+
+			if (lane != read)
+				reel_lane_read(lane, 0, some, b->values);
+			ask_ahead(s, b, &bucket->probes[i], b->values, some);
+			read = lane;
+		}
+		if (!all)
+			mark_by_lane(s, b, &bucket->probes[i], lane, marks, n);
+	}
+	if (all)
 		mark_all(marks, n, MARK_STEPS);
-		return;
-	}
-	for (unsigned i = 0; i < bucket->n_probes; i++) {
-		const struct scan_probe *p = &bucket->probes[i];
-
-		if (lanes->at[i])
-			mark_by_string(s, b, p, lanes->at[i], marks, n);
-		else
-			mark_all(marks, n, judge(s, b, p, 0) & MARK_STEPS);
-	}
 }
 
 /* Of the types that may name files: where they have what tells which. */
 struct naming {
-	const uint8_t *inode;	   /* NULL: it does not matter which */
-	const uint8_t *dev, *path; /* NULL: there is none */
+	const struct reel_lane *inode[2];	 /* of its low 32 bits; both NULL: any */
+	const struct reel_lane *dev_high, *path; /* NULL: there is none */
 	bool may;
 };
 
 enum { DEV_MINOR_BITS = 20 };
+
+static const struct reel_lane *lane_of(const struct reel_group *g, const struct reel_field *f,
+				       unsigned offset)
+{
+	return f ? reel_lanes_find(g->lanes, g->n_lanes, f->offset + offset) : NULL;
+}
 
 static void find_naming(const struct scanner *s, const struct scan_block *b, unsigned type,
 			struct naming *ret)
 {
 	const struct reel_group *g = &b->u.groups[type];
 	const struct reel_type *t = b->u.schema->types[type];
-	const struct reel_field *inode, *dev, *path;
+	const struct reel_field *inode;
 
 	*ret = (struct naming){ .may = g->n && scan_type_names(s->plan, b->u.schema, type) };
 	if (!ret->may || !s->plan->asked || !b->u.schema->as_built[type])
 		return;
 	inode = rule_own_field(t, "inode");
-	dev = rule_own_field(t, "dev");
-	path = rule_own_field(t, "path");
-	ret->inode = inode ? lane_of(g, inode->offset) : NULL;
-	ret->dev = dev ? lane_of(g, dev->offset) : NULL;
-	ret->path = path ? lane_of(g, path->offset) : NULL;
+	ret->inode[0] = lane_of(g, inode, 0);
+	ret->inode[1] = lane_of(g, inode, 2);
+	ret->dev_high = lane_of(g, rule_own_field(t, "dev"), 2);
+	ret->path = lane_of(g, rule_own_field(t, "path"), 0);
 }
 
 /* A socket by its name tells the device of all sockets. */
@@ -211,13 +217,15 @@ static bool may_be_socket(const struct scan_block *b, const struct naming *n, ui
 {
 	struct reel_event view = { .flags = EV_TRUNCATED, .strings = &b->u.strings };
 	struct reel_string path;
-	uint32_t dev = 0;
+	uint16_t number;
 
-	if (n->dev)
-		memcpy(&dev, n->dev + 4ull * row, sizeof(dev));
-	if (!n->path || dev >> DEV_MINOR_BITS)
+	_Static_assert(DEV_MINOR_BITS > 16, "the major is in the high half");
+	if (n->dev_high && reel_lane_value(n->dev_high, row) >> (DEV_MINOR_BITS - 16))
 		return false;
-	view.fixed = n->path + 4ull * row;
+	if (!n->path)
+		return false;
+	number = reel_lane_value(n->path, row);
+	view.fixed = (const uint8_t *)&number;
 	path = reel_event_string_at(&view, 0);
 	return path.length && path.bytes[0] != '/';
 }
@@ -226,17 +234,25 @@ static void mark_names(const struct scanner *s, const struct scan_block *b, unsi
 		       uint8_t *marks)
 {
 	uint32_t n_rows = b->u.groups[type].n;
+	uint16_t *halves[2] = { b->values, b->values + n_rows };
 	struct naming n;
 
 	find_naming(s, b, type, &n);
 	if (!n.may)
 		return;
-	if (!n.inode)
+	if (!n.inode[0] && !n.inode[1]) {
 		mark_all(marks, n_rows, MARK_NAME);
-	for (uint32_t i = 0; n.inode && i < n_rows; i++) {
-		uint32_t inode;
+		return;
+	}
+	for (unsigned h = 0; h < 2; h++) {
+		if (n.inode[h])
+			reel_lane_read(n.inode[h], 0, n_rows, halves[h]);
+		else
+			memset(halves[h], 0, n_rows * sizeof(*halves[h]));
+	}
+	for (uint32_t i = 0; i < n_rows; i++) {
+		uint32_t inode = halves[0][i] | (uint32_t)halves[1][i] << 16;
 
-		memcpy(&inode, n.inode + 4ull * i, sizeof(inode));
 		if (model_is_asked(s->plan->asked, inode) || may_be_socket(b, &n, i))
 			marks[i] |= MARK_NAME;
 	}
@@ -244,7 +260,8 @@ static void mark_names(const struct scanner *s, const struct scan_block *b, unsi
 
 static int make_room(struct scan_block *b)
 {
-	size_t n = b->u.n_events, bytes = (sizeof(*b->marked) + 1) * n + b->u.strings.n + 1u;
+	size_t n = b->u.n_events, each = sizeof(*b->marked) + 2 * sizeof(*b->values) + 1;
+	size_t bytes = each * n + b->u.strings.n + 1u;
 
 	if (bytes > b->marks_room) {
 		free(b->marked);
@@ -253,7 +270,8 @@ static int make_room(struct scan_block *b)
 		if (!b->marked)
 			return -ENOMEM;
 	}
-	b->marks = (uint8_t *)(b->marked + n);
+	b->values = (uint16_t *)(b->marked + n);
+	b->marks = (uint8_t *)(b->values + 2 * n);
 	b->judged = b->marks + n;
 	return 0;
 }

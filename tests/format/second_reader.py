@@ -161,7 +161,7 @@ class Segment:
 
     def take_meta(self, block):
         items = defaultdict(bytes, items_of(body_of(block)))
-        if block.h.flags & ZSTD or items[1][:2] != b"\1\0" or items[2][:1] > b"\1" or any(items[2][1:8]):  # 5.3
+        if block.h.flags & ZSTD or items[1][:2] != b"\1\0" or items[2][:1] > b"\3" or any(items[2][1:8]):  # 5.3
             self.refused = True
             raise Broken("the segment needs a newer reader")
         self.capture, self.boot = (items[tag][:16].ljust(16, b"\0") for tag in (3, 6))
@@ -171,7 +171,7 @@ class Segment:
         if self.is_sealed:
             host, n, self.first_of_run = struct.unpack("<16sQQ", items[19][:32])
             self.seal = run_key(host, n, self.capture, items[19][24:32], items[18][:8])
-        if items[2][:1] == b"\1" and 16 not in items:
+        if items[2][:1] in (b"\1", b"\3") and 16 not in items:
             self.take_hidden(block, items)
         return items
 
@@ -290,15 +290,46 @@ def columns_of(n, rows, take):
         if form:
             columns[number] = struct.unpack(f"<{n}{form}", values)
     return columns.values()
+def lane_in_form(form, take, n):  # 7.4: what each of n events has, two bytes each
+    if form == 0:
+        return bytes(2 * n)
+    if form == 1:
+        return take(2) * n
+    if form == 2:
+        return b"".join(bytes((low, 0)) for low in take(n))
+    if form == 3:
+        k = take(1)[0] + 1
+        values = take(2 * k).ljust(512, b"\0")
+        return b"".join(values[2 * i:2 * i + 2] for i in take(n))
+    if form == 4:
+        return take(2 * n)
+    raise Broken("a lane in an unknown form")
+def lanes_of(n, coding, low, high, width, lanes):  # where each begins in the fixed part, and its bytes
+    at = 0
+    def take(size):
+        nonlocal at
+        at += size
+        if at > len(lanes):
+            raise Broken("a lane is cut")
+        return lanes[at - size:at]
+    if coding:
+        forms = take(width // 2)
+        found = [(2 * i, 2, lane_in_form(form, take, n)) for i, form in enumerate(forms)]
+    else:
+        found = [(4 * i, 4, take(4 * n)) for i in range(128) if (low | high << 64) >> i & 1]
+    if at != len(lanes):
+        raise Broken("more than the lanes of a group")
+    return found
 def fixed_parts_of(groups, take, types):  # 7.4: by type, in order, each with the usual call
-    lanes, fixed = take(sum(4 * g[0] * (g[4] | g[5] << 64).bit_count() for g in groups)), {}
-    for n, usual_call, number, _, low, high in groups:
-        width, there = types[number].fixed_bytes, low | high << 64
+    sizes = [g[4] if g[3] else 4 * g[0] * (g[4] | g[5] << 64).bit_count() for g in groups]
+    lanes, fixed = take(sum(sizes)), {}
+    for (n, usual_call, number, coding, low, high), size in zip(groups, sizes):
+        width = types[number].fixed_bytes
         parts = bytearray(width * n)
-        for lane in [i for i in range(128) if there >> i & 1]:
-            for k in range(4):
-                parts[4 * lane + k:width * n:width] = lanes[k:4 * n:4]
-            lanes = lanes[4 * n:]
+        for at, step, values in lanes_of(n, coding, low, high, width, lanes[:size]):
+            for k in range(step):
+                parts[at + k:width * n:width] = values[k::step]
+        lanes = lanes[size:]
         fixed[number] = iter([(usual_call, bytes(parts[i * width:][:width])) for i in range(n)])
     return fixed
 def events_of(block, segment):  # 7
@@ -319,8 +350,8 @@ def events_of(block, segment):  # 7
     columns = list(columns_of(n, rows, take))
     wide = dict(struct.iter_unpack("<Ii", take(8 * n_wide)))
     if Counter(columns[0]) != {g[2]: g[0] for g in groups} or any(
-            g[2] not in segment.types or (g[4] | g[5] << 64) >> segment.types[g[2]].fixed_bytes // 4
-            for g in groups):
+            g[2] not in segment.types or g[3] > 1 or not g[3] and
+            (g[4] | g[5] << 64) >> segment.types[g[2]].fixed_bytes // 4 for g in groups):
         raise Broken("types are not counted rightly, or not as SCHEMA says")  # E6, E7
     fixed = fixed_parts_of(groups, take, segment.types)
     lengths = struct.unpack(f"<{n_strings}H", take(2 * n_strings))

@@ -602,7 +602,7 @@ TEST(a_capture_is_continued_and_its_oldest_segments_go)
 
 	o.segment_bytes = 64 << 10;
 	o.block_bytes = 8 << 10;
-	o.keep_bytes = 400 << 10;
+	o.keep_bytes = 360 << 10;
 	snprintf(o.meta.host, sizeof(o.meta.host), "somebodys-host");
 	for (unsigned run = 0; run < 3; run++) {
 		/* To Alice, to Alice and Bob, to everybody. */
