@@ -24,8 +24,8 @@ struct reel_lane {
 	uint8_t step;			/* of TAPE_WHOLE, from one event to the next */
 };
 
-/* Of the group of N events, N not 0, whose fixed parts have WIDTH bytes, given as WORDS: the first 4
- * bytes of all events, then the next 4. Returns where it ended. */
+/* Of the group of N events, N not 0, whose fixed parts have WIDTH bytes, given as WORDS: the first
+ * 4 bytes of all events, then the next 4. Returns where it ended. */
 uint8_t *reel_lanes_put(uint8_t *to, const uint8_t *words, uint32_t width, uint32_t n);
 
 /* Takes apart what put wrote, of BYTES. LANES has room for WIDTH / 2, and *ret_n are there.
