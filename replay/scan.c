@@ -204,7 +204,8 @@ static void event_at(const struct scan_block *b, uint32_t i, const struct tape_r
 	ret->segment = u->segment;
 }
 
-static int keep(struct scanner *s, struct scan_block *b, uint32_t i, uint32_t run)
+static int keep(struct scanner *s, struct scan_block *b, uint32_t i, uint32_t run,
+		const uint8_t *fixed)
 {
 	const struct reel_unpacked *u = &b->u;
 	struct scan_candidate *c;
@@ -225,16 +226,27 @@ static int keep(struct scanner *s, struct scan_block *b, uint32_t i, uint32_t ru
 	if (s->n_found)
 		memcpy(b->steps + b->n_steps, s->found, s->n_found * sizeof(*s->found));
 	c = &b->candidates[b->n++];
-	*c = (struct scan_candidate){ u->ts[i],
-				      u->runs[run].seq + (i - u->run_at[run]),
-				      b->fixed + b->fixed_used,
-				      i,
-				      b->n_steps,
-				      s->n_found,
+	*c = (struct scan_candidate){ u->ts[i],	       u->runs[run].seq + (i - u->run_at[run]),
+				      fixed,	       i,
+				      b->n_steps,      s->n_found,
 				      u->runs[run].cpu };
 	b->n_steps += s->n_found;
-	b->fixed_used += u->schema->fixed_bytes[u->type[i]];
+	if (fixed == b->fixed + b->fixed_used)
+		b->fixed_used += u->schema->fixed_bytes[u->type[i]];
 	return 0;
+}
+
+/* The fixed part of an event: where all of its type have theirs, or put together for it alone. */
+static const uint8_t *fixed_part(const struct scan_block *b, unsigned type, uint32_t row)
+{
+	const struct reel_group *g = &b->u.groups[type];
+	uint32_t width = b->u.schema->fixed_bytes[type];
+	uint8_t *own = b->fixed + b->fixed_used;
+
+	if (g->has_rows)
+		return g->rows + (size_t)width * row;
+	reel_lanes_make_row(g->lanes, g->n_lanes, width, row, own);
+	return own;
 }
 
 /* Finds the steps of one event by its strings. */
@@ -334,6 +346,7 @@ static int look_at(struct scanner *s, struct scan_block *b, const struct scan_ma
 	unsigned type = u->type[i];
 	uint8_t mark = m->of[type][u->row[i]];
 	bool is_wanted = mark & MARK_WANTED || (mark & MARK_NAME && may_name(u, i));
+	const uint8_t *fixed;
 	struct reel_event ev;
 
 	begin_event(s);
@@ -341,13 +354,12 @@ static int look_at(struct scanner *s, struct scan_block *b, const struct scan_ma
 		probe(s, b, s->plan->buckets[type], m->lanes[type], i);
 	if (!s->n_found && !is_wanted)
 		return 0;
-	reel_lanes_make_row(u->groups[type].lanes, u->groups[type].n_lanes,
-			    u->schema->fixed_bytes[type], u->row[i], b->fixed + b->fixed_used);
+	fixed = fixed_part(b, type, u->row[i]);
 	if (s->n_found) {
-		event_at(b, i, &u->runs[run], u->run_at[run], b->fixed + b->fixed_used, &ev);
+		event_at(b, i, &u->runs[run], u->run_at[run], fixed, &ev);
 		keep_possible(s, &ev, is_state);
 	}
-	return s->n_found || is_wanted ? keep(s, b, i, run) : 0;
+	return s->n_found || is_wanted ? keep(s, b, i, run, fixed) : 0;
 }
 
 int scan_block(struct scanner *s, struct scan_block *b, bool is_state, struct reel_err *err)
