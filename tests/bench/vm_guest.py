@@ -67,7 +67,7 @@ class Guest:
     def script(self, kind):
         """All rounds, as one command."""
         one = " ".join(self.loop(kind))
-        return ["/bin/sh", "-c", "; ".join([one] * self.spec["rounds"])]
+        return ["/bin/sh", "-c", "; ".join([one] * self.spec["rounds"][kind])]
 
     def run(self, argv):
         """The times of the rounds that it had, and all that it said."""
