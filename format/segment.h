@@ -49,6 +49,9 @@ void reel_segment_done(struct reel_segment_writer *s);
 int reel_segment_begin(struct reel_segment_writer *s, int fd, struct reel_meta *meta,
 		       struct reel_err *err);
 
+/* How a body is to be compressed at this level. */
+void reel_segment_set_level(struct ZSTD_CCtx_s *zstd, int level);
+
 /*
  * Each puts one block at the end, whole or not at all; -ENOSPC and others of write(). A block that
  * could not be written has used up no number.

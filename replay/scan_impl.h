@@ -5,10 +5,9 @@
 #include "replay/scan.h"
 
 /* The lane of each probe, or NULL where all events have nothing there. */
-enum { PROBES_MAX = EV_MAX_STRINGS * RULE_ROLES };
 struct scan_lanes {
-	const struct reel_lane *of[PROBES_MAX];
 	bool asks_all; /* another recorder's type: strings may not be where they should */
+	const struct reel_lane *of[];
 };
 
 /*

@@ -9,6 +9,13 @@
 
 #include "replay/scan_impl.h"
 
+static struct scan_lanes *new_lanes(unsigned n)
+{
+	struct scan_lanes *l;
+
+	return calloc(1, sizeof(*l) + n * sizeof(l->of[0]));
+}
+
 static void find_lanes(const struct scan_block *b, unsigned type, const struct scan_bucket *bucket,
 		       struct scan_lanes *ret)
 {
@@ -312,7 +319,7 @@ int scan_marks_make(struct scanner *s, struct scan_block *b, bool is_state, stru
 		memset(marks, is_state || s->plan->wants[t] ? MARK_WANTED : 0, n);
 		mark_names(s, b, t, marks);
 		if (s->plan->buckets[t]) {
-			ret->lanes[t] = calloc(1, sizeof(*ret->lanes[t]));
+			ret->lanes[t] = new_lanes(s->plan->buckets[t]->n_probes);
 			if (!ret->lanes[t])
 				return -ENOMEM;
 			find_lanes(b, t, s->plan->buckets[t], ret->lanes[t]);

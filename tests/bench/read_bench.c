@@ -27,6 +27,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "format/segment.h"
 #include "format/walk.h"
 #include "format/writer.h"
 
@@ -234,7 +235,7 @@ static struct result libzstd(const struct reel_reader *r, bool packs)
 
 	if (!raw || !packed || !unpacker || !packer)
 		exit(1);
-	ZSTD_CCtx_setParameter(packer, ZSTD_c_compressionLevel, REEL_LEVEL);
+	reel_segment_set_level(packer, REEL_LEVEL);
 	for (uint32_t i = 0; i < r->n_blocks; i++) {
 		const struct reel_entry *e = &r->blocks[i];
 		const uint8_t *body = e->at + e->header_bytes;
