@@ -194,9 +194,9 @@ static size_t encode_meta(struct reel_segment_writer *s, const struct reel_meta 
 }
 
 /*
- * The fast levels look for matches of 7 bytes in a table that stays in the nearest cache. Lanes leave
- * few short ones that are worth it: packing and unpacking take an eighth less so, for a twentieth
- * more of tape. The others keep what zstd gives them.
+ * The fast levels look for matches of 7 bytes, in a table that stays in the nearest cache. Lanes
+ * leave few short ones that are worth it: packing and unpacking take an eighth less so, for a
+ * twentieth more of tape. The others keep what zstd gives them.
  */
 void reel_segment_set_level(ZSTD_CCtx *zstd, int level)
 {
