@@ -201,6 +201,8 @@ int reel_meta_decode(const void *body, size_t length, struct reel_meta *ret, str
 				    "reel than %s",
 				    ret->major, ret->minor, (unsigned long long)incompatible,
 				    REEL_VERSION);
+	if (ret->is_encrypted && !ret->n_recipients)
+		return reel_err_set(err, -EBADMSG, "META is malformed: encrypted, but to nobody");
 	return 0;
 }
 

@@ -541,6 +541,21 @@ TEST(cut_anywhere_what_is_there_can_be_read)
 	forget(&m);
 }
 
+TEST(what_is_encrypted_is_so_to_somebody)
+{
+	struct reel_meta *m = calloc(1, sizeof(*m));
+	uint8_t buffer[REEL_META_MAX];
+	struct reel_err err;
+
+	m->is_encrypted = true;
+	REQUIRE(reel_meta_decode(buffer, reel_meta_encode(m, buffer), m, &err) == -EBADMSG);
+	CHECK_STR(err.msg, "META is malformed: encrypted, but to nobody");
+	m->n_recipients = 1;
+	CHECK_EQ(reel_meta_decode(buffer, reel_meta_encode(m, buffer), m, NULL), 0);
+	CHECK_EQ(m->n_recipients, 1);
+	free(m);
+}
+
 /* What FORMAT.md says of the keys, worked out anew. */
 TEST(the_key_of_a_block_follows_from_that_of_the_one_before)
 {
