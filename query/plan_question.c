@@ -307,27 +307,61 @@ static int copy_value(sqlite3_value *v, uint8_t **ret, uint32_t *ret_length, str
 	return 0;
 }
 
+/* Past the [...] of GLOB that begins here; a ] that stands first is one of its characters. */
+static uint32_t behind_class(const uint8_t *pattern, uint32_t at, uint32_t length)
+{
+	at += at + 1 < length && pattern[at + 1] == '^' ? 2 : 1;
+	if (at < length && pattern[at] == ']')
+		at++;
+	while (at < length && pattern[at] != ']')
+		at++;
+	return at < length ? at + 1 : length;
+}
+
+/* The longest piece of a pattern that stands for itself. */
+static void take_pattern(struct scan_string *s, const uint8_t *pattern, uint32_t length)
+{
+	const char *special = s->any_case ? "%_" : "*?[";
+	uint32_t n;
+
+	for (uint32_t at = 0; at < length; at += n) {
+		n = 0;
+		while (at + n < length && !strchr(special, pattern[at + n]))
+			n++;
+		if (n > s->length) {
+			s->bytes = pattern + at;
+			s->length = n;
+			s->where = at ? SCAN_PART : SCAN_PREFIX;
+		}
+		if (at + n < length)
+			n = s->any_case || pattern[at + n] != '[' ?
+				    n + 1 :
+				    behind_class(pattern, at + n, length) - at;
+	}
+	if (s->where == SCAN_PART && s->length > SCAN_PART_MAX)
+		s->length = SCAN_PART_MAX;
+}
+
 static int take_string(struct plan_question *p, const struct reel_column *c, const char *sign,
 		       sqlite3_value *v, struct reel_err *err)
 {
-	const char *special = !strcmp(sign, " GLOB ") ? "*?[" : !strcmp(sign, " LIKE ") ? "%_" : "";
-	struct scan_string s = { 0 };
-	uint32_t length, n = 0;
+	struct scan_string s = { .any_case = !strcmp(sign, " LIKE ") };
+	uint32_t length;
 	int r = copy_value(v, &p->string, &length, err);
 
-	if (r < 0)
-		return r;
-	if (*special)
-		while (n < length && p->string[n] && !strchr(special, p->string[n]))
-			n++;
 	/* An empty string is not in the table of a block. */
-	s.length = *special ? n : length;
+	if (r < 0 || !length)
+		return r;
+	if (s.any_case || !strcmp(sign, " GLOB ")) {
+		/* A pattern ends where C ends a string. */
+		take_pattern(&s, p->string, (uint32_t)strnlen((char *)p->string, length));
+	} else {
+		s.bytes = p->string;
+		s.length = length;
+	}
 	if (!s.length)
 		return 0;
 	s.field = c->field ? c->field->name : "path";
-	s.bytes = p->string;
-	s.is_prefix = *special;
-	s.any_case = *special == '%';
 	p->q.string = s;
 	return 0;
 }

@@ -59,12 +59,35 @@ int scan_interrupted(const struct scan_question *q, struct reel_err *err)
 
 static uint8_t lower(uint8_t c)
 {
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+	return (uint8_t)(c + ((uint8_t)(c - 'A') < 26 ? 'a' - 'A' : 0));
+}
+
+/* Lower letters are made of pieces, each of which has what the next begins with. */
+static bool has_part(const struct scan_string *w, const uint8_t *bytes, size_t length)
+{
+	uint8_t part[SCAN_PART_MAX], piece[16 * SCAN_PART_MAX];
+	size_t step = sizeof(piece) - w->length + 1;
+
+	if (!w->any_case)
+		return memmem(bytes, length, w->bytes, w->length);
+	for (uint32_t i = 0; i < w->length; i++)
+		part[i] = lower(w->bytes[i]);
+	for (size_t at = 0; at + w->length <= length; at += step) {
+		size_t n = length - at < sizeof(piece) ? length - at : sizeof(piece);
+
+		for (size_t i = 0; i < n; i++)
+			piece[i] = lower(bytes[at + i]);
+		if (memmem(piece, n, part, w->length))
+			return true;
+	}
+	return false;
 }
 
 static bool matches(const struct scan_string *w, const uint8_t *bytes, uint32_t length)
 {
-	if (w->is_prefix ? length < w->length : length != w->length)
+	if (w->where == SCAN_PART)
+		return has_part(w, bytes, length);
+	if (w->where == SCAN_PREFIX ? length < w->length : length != w->length)
 		return false;
 	if (!w->any_case)
 		return memcmp(bytes, w->bytes, w->length) == 0;
@@ -74,8 +97,11 @@ static bool matches(const struct scan_string *w, const uint8_t *bytes, uint32_t 
 	return true;
 }
 
+/* A part is looked for in all of them at once, as they lie: few blocks have it where two meet. */
 bool scan_block_has(const struct scan_string *wish, const struct reel_string_table *strings)
 {
+	if (wish->where == SCAN_PART)
+		return has_part(wish, strings->bytes, strings->at[strings->n]);
 	for (uint32_t i = 0; i < strings->n; i++)
 		if (matches(wish, strings->bytes + strings->at[i],
 			    strings->at[i + 1] - strings->at[i]))

@@ -29,9 +29,15 @@ struct scan_string {
 	const char *field;	/* NULL: none is asked for */
 	const uint8_t *bytes;
 	uint32_t length;
-	bool is_prefix;
+	enum scan_where {
+		SCAN_WHOLE,
+		SCAN_PREFIX,
+		SCAN_PART,
+	} where;
 	bool any_case;		/* of ASCII letters */
 };
+/* What a longer part is asked for by. */
+enum { SCAN_PART_MAX = 256 };
 
 struct scan_question {
 	struct reel_filter filter; /* time, types, pids */

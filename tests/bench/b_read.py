@@ -48,6 +48,8 @@ def by_reel(ctx, path):
                                                   "SELECT type, count(*) FROM event GROUP BY type"]),
         Reader("reel query, no path like it", [r, "query", "-q", path, "SELECT id FROM event WHERE "
                                                "path = '/no/such/path'"]),
+        Reader("reel query, no part of a path like it", [r, "query", "-q", path, "SELECT id FROM event WHERE "
+                                                         "path LIKE '%/no/such/%'"]),
         Reader("reel verify", [r, "verify", "-q", path]),
     ]
 
@@ -215,7 +217,8 @@ def large(ctx):
     floor = ctx.libzstd_ns(path)
     for what, budget in (("reel dump --json", 2),
                          ("reel dump --where, no exec of a path like it", 50),
-                         ("reel query, no path like it", 20)):
+                         ("reel query, no path like it", 20),
+                         ("reel query, no part of a path like it", 10)):
         if what in rate:
             ctx.check(what, rate[what], budget, "M events/s a core", better="more",
                       floor=None if "exec" in what else (1000 / floor, "libzstd alone"))

@@ -161,6 +161,27 @@ def compare(path):
     db.close()
 
 
+def pattern_of(rand, text, op):
+    """One that fits the text, or nearly: some of its characters stand for others."""
+    any_of, one = ("%", "_") if op == "LIKE" else ("*", "?")
+    pattern = ""
+    for c in text:
+        how = rand.randrange(24)
+        if how == 0:
+            pattern += any_of
+        elif how == 1:
+            pattern += one
+        elif how == 2 and op == "GLOB":
+            pattern += rand.choice((f"[{c}]", f"[]{c}-]", f"[^]{c}]", f"[^/]{any_of}"))
+        elif how == 3:
+            pattern += any_of + c + any_of
+        else:
+            pattern += c.swapcase() if op == "LIKE" and how < 10 else c
+    cut = rand.randrange(len(pattern) + 1)
+    behind = any_of + pattern[cut:]
+    return rand.choice((pattern, behind, behind + any_of, pattern + "["))
+
+
 def questions(db, name, got):
     """Whatever is pushed down, the rows are those that SQLite would have found itself: behind a +
     or in an expression a constraint is not seen by the table."""
@@ -184,6 +205,8 @@ def questions(db, name, got):
             cut = rand.randrange(1, len(r["path"]))
             clauses += [("path GLOB", f"'{r['path'][:cut]}*'"),
                         ("path LIKE", f"'{r['path'][:cut].upper()}%'")]
+            clauses += [(f"path {op}", f"'{pattern_of(rand, r['path'], op)}'")
+                        for op in ("GLOB", "LIKE") for _ in range(3)]
     wrong = []
     for _ in range(120 if clauses else 0):
         chosen = rand.sample(clauses, rand.choice((1, 1, 2, 3)))
