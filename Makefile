@@ -33,17 +33,18 @@ warnings := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototype
 common := -std=gnu11 -D_GNU_SOURCE -I. -I$(gen) -g $(warnings) -pthread
 
 # More of it makes the readers slower, by a fifth where they print. What has privileges has it all.
-hardened := -O2 -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 \
-	-fcf-protection
+# What is compiled for the programs is in the libraries that others load as well.
+hardened := -O2 -fPIC -fvisibility=hidden -fstack-protector-strong -fstack-clash-protection \
+	-D_FORTIFY_SOURCE=2 -fcf-protection
 privileged := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero
-sanitized := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined \
+sanitized := -O1 -g1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
-watched := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=thread
+watched := -O1 -g1 -fPIE -fno-omit-frame-pointer -fsanitize=thread
 # Debian's C library begins programs without the marks of IBT, so that only shadow stacks are left.
 link_hardened := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,shstk
 # Debug information is packed: each replay hashes the program that made its findings.
 relro := -pie $(link_hardened) -Wl,--compress-debug-sections=zlib
-loadable := $(hardened:-fPIE=-fPIC) -fvisibility=hidden -DREEL_LOADABLE
+loadable := $(hardened) -DREEL_LOADABLE
 
 libs_needed := -lzstd -lxxhash -lsodium -lpthread
 reel_libs := -lsqlite3 -lpcre2-8 -lyaml $(libs_needed)
@@ -187,7 +188,9 @@ $(eval $(call flavour,$(O)/asan,$(CC),$(sanitized),-pie))
 $(eval $(call flavour,$(O)/tsan,$(CC),$(watched),-pie))
 $(eval $(call flavour,$(O)/fuzz,$(CLANG),$(sanitized) -fsanitize=fuzzer-no-link,-pie -fsanitize=fuzzer))
 
-$(foreach room,$(rooms),$(eval $(call library,$(O)/so,$(room))))
+# What is another thing where it is loaded: how SQLite is called, and who heeds errors of a mapping.
+$(eval $(call library,$(O)/so,query))
+loaded := $(O)/so/obj/format/mapped.o
 
 $(O)/so/obj/%.o: %.c Makefile | $(generated)
 	$(call msg,CC,so: $<)
@@ -196,17 +199,17 @@ $(O)/so/obj/%.o: %.c Makefile | $(generated)
 
 # Of the archives only what the extension needs gets into it: no rules, and none of SQLite, whose
 # functions it is given when it is loaded.
-$(O)/reel.so: $(rooms:%=$(O)/so/libreel-%.a)
+$(O)/reel.so: $(loaded) $(O)/so/libreel-query.a $(O)/libreel-replay.a $(O)/libreel-format.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(loadable) -shared $(link_hardened) -Wl,-z,defs \
 		-Wl,-u,sqlite3_reel_init $(LDFLAGS) -o $@ $^ $(libs_needed)
 
 # What programs of others see of the reader: format/reel.h, and nothing else.
-$(O)/libreel.so.1: $(O)/so/libreel-format.a format/install/libreel.map
+$(O)/libreel.so.1: $(loaded) $(O)/libreel-format.a format/install/libreel.map
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(loadable) -shared $(link_hardened) -Wl,-z,defs -Wl,-soname,libreel.so.1 \
 		-Wl,--version-script=format/install/libreel.map -Wl,-u,reel_tape_open $(LDFLAGS) -o $@ \
-		$(O)/so/libreel-format.a $(libs_needed)
+		$(loaded) $(O)/libreel-format.a $(libs_needed)
 
 # The pages of the tree that are no page of a command, for whoever has the manual only.
 page_of = $(Q)mkdir -p $(@D) && $(PYTHON) format/install/man.py $< $(basename $(@F)) $(subst .,,$(suffix $@)) $(1) >$@
