@@ -303,6 +303,8 @@ static uint64_t row_hash(const struct finding *x)
 {
 	uint64_t h = x->rule + 0x9e3779b97f4a7c15ull * (x->image + 1) + x->boot * 31 + x->is_tuned;
 
+	h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9 + x->pid;
+	h = (h ^ h >> 27) * 0x94d049bb133111eb + x->process;
 	h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9;
 	return h ^ h >> 29;
 }
@@ -313,12 +315,22 @@ static bool is_same_row(const struct finding *a, const struct finding *b)
 	       a->process == b->process && a->pid == b->pid && a->is_tuned == b->is_tuned;
 }
 
+static void enter_row(struct findings *f, uint32_t i)
+{
+	size_t at = row_hash(&f->rows[i]) & (f->table_size - 1);
+
+	while (f->table[at] != NO_ROW)
+		at = (at + 1) & (f->table_size - 1);
+	f->table[at] = i;
+}
+
+/* Of who wants all of them none is looked for. */
 static int grow_table(struct findings *f)
 {
 	size_t size = f->table_size;
 	uint32_t *table;
 
-	if (2 * f->n < size)
+	if (f->o.all || 2 * f->n < size)
 		return 0;
 	while (2 * f->n >= size)
 		size = size ? 2 * size : 256;
@@ -326,16 +338,11 @@ static int grow_table(struct findings *f)
 	if (!table)
 		return -ENOMEM;
 	memset(table, 0xff, size * sizeof(*table));
-	for (size_t i = 0; i < f->n; i++) {
-		size_t at = row_hash(&f->rows[i]) & (size - 1);
-
-		while (table[at] != NO_ROW)
-			at = (at + 1) & (size - 1);
-		table[at] = (uint32_t)i;
-	}
 	free(f->table);
 	f->table = table;
 	f->table_size = size;
+	for (size_t i = 0; i < f->n; i++)
+		enter_row(f, (uint32_t)i);
 	return 0;
 }
 
@@ -353,8 +360,6 @@ static struct finding *find_row(struct findings *f, const struct finding *like)
 
 static int add_row(struct findings *f, const struct finding *row, struct finding **ret)
 {
-	size_t at = row_hash(row) & (f->table_size - 1);
-
 	if (f->n == f->room) {
 		size_t room = f->room ? 2 * f->room : 64;
 		struct finding *rows = reallocarray(f->rows, room, sizeof(*rows));
@@ -364,11 +369,10 @@ static int add_row(struct findings *f, const struct finding *row, struct finding
 		f->rows = rows;
 		f->room = room;
 	}
-	while (f->table[at] != NO_ROW)
-		at = (at + 1) & (f->table_size - 1);
-	f->table[at] = (uint32_t)f->n;
 	f->rows[f->n] = *row;
 	*ret = &f->rows[f->n++];
+	if (!f->o.all)
+		enter_row(f, (uint32_t)f->n - 1);
 	return 0;
 }
 
