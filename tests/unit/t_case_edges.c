@@ -7,12 +7,7 @@
 #include "tests/unit/harness.h"
 
 enum { PROCESSES = 5, FILES = 4, CONNECTIONS = 2, NODES = PROCESSES + FILES + CONNECTIONS };
-#ifdef __SANITIZE_ADDRESS__
-enum { ROUNDS = 500 };
-#else
-enum { ROUNDS = 2000 };
-#endif
-enum { EVENTS = 60 };
+enum { EVENTS = 60, ROUNDS = 2000 };
 
 #define NOT_REACHED INT64_MAX
 #define MS 1000000ll
